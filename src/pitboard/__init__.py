@@ -1,0 +1,3 @@
+"""Pitboard: driver stats beside every post author in the iRacing forum."""
+
+__version__ = "0.1.0"

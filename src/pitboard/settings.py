@@ -1,0 +1,75 @@
+"""Every setting once: name, default, help. `--help` and docs/SETTINGS.md are made from this list."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable. `secret` values are never printed."""
+
+    env: str
+    default: str
+    help: str
+    secret: bool = False
+
+
+SETTINGS = (
+    Setting("PITBOARD_HOST", "127.0.0.1", "Address the local server listens on."),
+    Setting("PITBOARD_PORT", "8765", "Port the local server listens on."),
+    Setting("PITBOARD_DB", "", "Path of the SQLite file. Empty: pitboard.sqlite3 in the user's data folder."),
+    Setting("PITBOARD_OAUTH_URL", "https://oauth.iracing.com/oauth2/token", "iRacing's token endpoint."),
+    Setting("PITBOARD_DATA_URL", "https://members-ng.iracing.com", "Base address of iRacing's Data API."),
+    Setting("PITBOARD_CLIENT_ID", "", "OAuth client id, as iRacing issued it."),
+    Setting("PITBOARD_CLIENT_SECRET", "", "OAuth client secret.", secret=True),
+    Setting("PITBOARD_USERNAME", "", "E-mail address of the iRacing account the client is registered for."),
+    Setting("PITBOARD_PASSWORD", "", "Password of that account.", secret=True),
+)
+
+
+class SettingError(ValueError):
+    """A setting has a value that cannot be used; the message names the variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings as read. Secrets do not show in `repr`."""
+
+    host: str
+    port: int
+    db: Path
+    oauth_url: str
+    data_url: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Reads the environment. Raises `SettingError` for a port that is no port or a URL that is none."""
+        values = {s.env: (environment or os.environ).get(s.env) or s.default for s in SETTINGS if not s.secret}
+        return cls(
+            host=values["PITBOARD_HOST"],
+            port=_port(values["PITBOARD_PORT"]),
+            db=Path(values["PITBOARD_DB"]) if values["PITBOARD_DB"] else default_db(),
+            oauth_url=_url("PITBOARD_OAUTH_URL", values["PITBOARD_OAUTH_URL"]),
+            data_url=_url("PITBOARD_DATA_URL", values["PITBOARD_DATA_URL"]).rstrip("/"),
+        )
+
+
+def default_db() -> Path:
+    """Where the SQLite file lies unless PITBOARD_DB says otherwise."""
+    return Path(platformdirs.user_data_dir("pitboard", appauthor=False)) / "pitboard.sqlite3"
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 0 <= int(text) <= 65535:
+        return int(text)
+    raise SettingError(f"PITBOARD_PORT is {text!r}; it must be a number from 0 to 65535.")
+
+
+def _url(name: str, text: str) -> str:
+    if text.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+        return text
+    raise SettingError(f"{name} is {text!r}; it must start with https:// (http:// only for this machine).")
