@@ -27,7 +27,8 @@ class Record:
 
     `body` is a JSON object in UTF-8, ready to be spliced into an answer. `fresh_until` says until when
     it needs no renewal; `stale_until` until when it may be shown at all, and is the store's TTL.
-    `profile_until` is the profile's own `fresh_until`, 0 while the body has licences only (`partial`).
+    `profile_until` is the profile's own `fresh_until`. While the body has licences only it is 0, or, when
+    the profile could not be had, the negative of the time before which it is not asked for again.
     """
 
     key: str
@@ -37,6 +38,19 @@ class Record:
     fresh_until: float
     stale_until: float
     profile_until: float = 0.0
+
+    @property
+    def partial(self) -> bool:
+        """Whether the body has licences only."""
+        return self.profile_until <= 0
+
+    def profile_due(self, now: float) -> bool:
+        """Whether the profile should be asked for."""
+        return now >= abs(self.profile_until)
+
+    def due(self, now: float) -> bool:
+        """Whether licences or profile should be renewed."""
+        return now >= self.fresh_until or self.profile_due(now)
 
 
 @dataclass(frozen=True, slots=True)

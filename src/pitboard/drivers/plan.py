@@ -1,0 +1,311 @@
+"""The plan for names that are missing or due: ids, then licences in one call for fifty, then profiles.
+
+A plan runs in a thread of its own and may outlive the request that started it, so that the next ask
+finds what it brought. Where a driver index is loaded, `store.ids` already knows the ids and the
+searches fall away.
+"""
+
+import contextvars
+import logging
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future, as_completed
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from pitboard.drivers import freshness, names, records
+from pitboard.drivers.names import Name
+from pitboard.drivers.page import NOT_FOUND, PENDING, UNAVAILABLE, Missed
+from pitboard.drivers.ports import (
+    Errand,
+    IdEntry,
+    RateLimitedError,
+    Record,
+    RefusedError,
+    Store,
+    Telemetry,
+    UnreachableError,
+    Upstream,
+    UpstreamError,
+)
+
+MEMBERS_A_CALL = 50
+"""Most ids in one `member/get`. iRacing documents no limit; clients are seen to send small lists."""
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Settle = Callable[[str, Missed | None], None]
+"""Called once a key: None when its record is in the store, else why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A name to work on and what is kept of it, if anything."""
+
+    name: Name
+    record: Record | None = None
+
+
+def missed_for(error: UpstreamError) -> Missed:
+    """What to say of a name when the upstream failed. A spent budget only means later."""
+    retry_after = None if error.retry_after is None else max(1, int(error.retry_after + 0.999))
+    if isinstance(error, RateLimitedError):
+        return Missed(PENDING.code, PENDING.error, retry_after or PENDING.retry_after)
+    return Missed(UNAVAILABLE.code, str(error), retry_after or UNAVAILABLE.retry_after)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every plan works with; one set a home."""
+
+    store: Store
+    upstream: Upstream
+    callers: Executor
+    clock: Callable[[], float] = time.time
+    rng: random.Random = field(default_factory=random.Random)
+    telemetry: Telemetry = field(default_factory=Telemetry)
+
+    def submit(self, call: Callable[..., T], *arguments: object) -> Future[T]:
+        """Runs a call in the pool, within the caller's context (the request id is in there)."""
+        return self.callers.submit(contextvars.copy_context().run, call, *arguments)
+
+
+class Plan:
+    """One run for a set of names. `run` settles every key exactly once, whatever happens."""
+
+    def __init__(self, tools: Tools, wanted: Mapping[str, Wanted], errand: Errand, settle: Settle) -> None:
+        self._tools = tools
+        self._wanted = dict(wanted)
+        self._errand = errand
+        self._settle_caller = settle
+        self._open = set(wanted)
+        self._owner = uuid.uuid4().hex
+
+    def run(self) -> None:
+        """Works until every name is settled or the errand's deadline has passed."""
+        store, keys = self._tools.store, list(self._wanted)
+        leftover = PENDING
+        try:
+            lease = self._tools.clock() + max(0.0, self._errand.deadline - time.monotonic()) + 5
+            mine = store.claim(keys, self._owner, lease)
+            try:
+                self._bring({key: self._wanted[key] for key in keys if key in mine})
+            finally:
+                store.release(list(mine), self._owner)
+            self._await_others({key for key in keys if key not in mine})
+        except Exception:
+            log.exception("a plan failed")
+            leftover = UNAVAILABLE
+        for key in list(self._open):
+            self._settle(key, None if self._wanted[key].record else leftover)
+
+    def _settle(self, key: str, outcome: Missed | None) -> None:
+        if key in self._open:
+            self._open.discard(key)
+            self._settle_caller(key, outcome)
+
+    def _bring(self, wanted: Mapping[str, Wanted]) -> None:
+        now = self._tools.clock()
+        due = {k: w for k, w in wanted.items() if w.record is None or now >= w.record.fresh_until}
+        held = {k: w.record for k, w in wanted.items() if k not in due and w.record is not None}
+        if due:
+            ids = self._identify(due)
+            renewed, changed_hands = self._licences(due, ids)
+            if changed_hands:
+                again = {key: Wanted(due[key].name) for key in changed_hands}
+                found, gone = self._licences(again, self._search(again))
+                self._nobody(gone)
+                renewed |= found
+            held |= renewed
+        self._profiles(held)
+
+    # --- names to ids
+
+    def _identify(self, due: Mapping[str, Wanted]) -> dict[str, int]:
+        ids = {key: wanted.record.cust_id for key, wanted in due.items() if wanted.record}
+        unknown = [key for key in due if key not in ids]
+        for key, entry in self._tools.store.ids(unknown).items():
+            if entry.reason:
+                self._settle(key, NOT_FOUND if entry.reason == NOT_FOUND.code else UNAVAILABLE)
+            elif entry.cust_id is not None:
+                ids[key] = entry.cust_id
+        return ids | self._search({k: due[k] for k in unknown if k not in ids and k in self._open})
+
+    def _search(self, unknown: Mapping[str, Wanted]) -> dict[str, int]:
+        """Asks iRacing for each name, side by side; keeps what it said, a `no` too."""
+        calls = {self._tools.submit(self._find, wanted.name): key for key, wanted in unknown.items()}
+        until = self._tools.clock() + freshness.ID_KEPT
+        found, nobody = {}, []
+        for call in _finished(calls, self._errand.deadline):
+            key = calls[call]
+            try:
+                cust_id = call.result()
+            except UpstreamError as error:
+                self._failed({key: None}, error)
+                continue
+            if cust_id is None:
+                nobody.append(key)
+            else:
+                found[key] = cust_id
+        self._tools.store.keep_ids(IdEntry(key, cust_id, "iRacing", until) for key, cust_id in found.items())
+        self._nobody(nobody)
+        return found
+
+    def _nobody(self, keys: Iterable[str]) -> None:
+        """Remembers for some hours that nobody has these names."""
+        keys = list(keys)
+        until = self._tools.clock() + freshness.NOT_FOUND_KEPT
+        self._tools.store.keep_ids(IdEntry(key, None, "iRacing", until, NOT_FOUND.code) for key in keys)
+        for key in keys:
+            self._settle(key, NOT_FOUND)
+
+    def _failed(self, ids: Mapping[str, int | None], error: UpstreamError) -> None:
+        """Settles names that the upstream had no answer for. A fault of its is remembered for a minute;
+        a refusal for our credentials or our rate is not, it says nothing about the driver."""
+        lost = {key: cust_id for key, cust_id in ids.items() if self._wanted[key].record is None}
+        if isinstance(error, UnreachableError):
+            until = self._tools.clock() + freshness.FAILURE_KEPT
+            self._tools.store.keep_ids(
+                IdEntry(key, cust_id, "iRacing", until, UNAVAILABLE.code) for key, cust_id in lost.items()
+            )
+        for key in ids:
+            self._settle(key, missed_for(error) if key in lost else None)
+
+    def _find(self, name: Name) -> int | None:
+        with self._tools.telemetry.span("lookup"):
+            return exact_match(name, self._tools.upstream.search(name.shown, self._errand))
+
+    # --- ids to licences
+
+    def _licences(
+        self, due: Mapping[str, Wanted], ids: Mapping[str, int]
+    ) -> tuple[dict[str, Record], list[str]]:
+        """Renews the licences of all, fifty a call. Gives the records written, and the keys whose id now
+        belongs to a driver of another name: the name changed hands."""
+        kept: dict[str, Record] = {}
+        strangers: list[str] = []
+        keys = [key for key in due if key in ids]
+        for start in range(0, len(keys), MEMBERS_A_CALL):
+            some = keys[start : start + MEMBERS_A_CALL]
+            members = self._members(some, ids)
+            if members is None:
+                continue
+            batch = {}
+            for key in some:
+                member = members.get(ids[key])
+                if member is not None and names.same(
+                    str(member.get("display_name", "")), due[key].name.shown
+                ):
+                    batch[key] = self._record(key, due[key].record, member)
+                else:
+                    strangers.append(key)
+            self._tools.store.keep(batch.values())
+            kept |= batch
+        if strangers:
+            self._tools.store.forget(strangers)
+        return kept, strangers
+
+    def _members(self, keys: list[str], ids: Mapping[str, int]) -> Mapping[int, Mapping[str, Any]] | None:
+        try:
+            with self._tools.telemetry.span("member_get", drivers=len(keys)):
+                return self._tools.upstream.members(sorted({ids[key] for key in keys}), self._errand)
+        except UpstreamError as error:
+            self._failed({key: ids[key] for key in keys}, error)
+            return None
+
+    def _record(self, key: str, older: Record | None, member: Mapping[str, Any]) -> Record:
+        now, rng = self._tools.clock(), self._tools.rng
+        return Record(
+            key=key,
+            cust_id=int(member["cust_id"]),
+            body=records.body(member, older=older.body if older else None),
+            as_of=now,
+            fresh_until=freshness.LICENCES.fresh_until(now, rng),
+            stale_until=freshness.LICENCES.stale_until(now),
+            profile_until=older.profile_until if older else 0.0,
+        )
+
+    # --- ids to profiles
+
+    def _profiles(self, held: Mapping[str, Record]) -> None:
+        """Brings the profiles that are due, side by side, and writes each as it comes."""
+        now = self._tools.clock()
+        calls: dict[Future[Mapping[str, Any]], Record] = {}
+        for key, record in held.items():
+            if record.profile_due(now):
+                calls[self._tools.submit(self._profile, record.cust_id)] = record
+            else:
+                self._settle(key, None)
+        for call in _finished(calls, self._errand.deadline):
+            record = calls[call]
+            try:
+                profile = call.result()
+            except RefusedError:
+                self._without_profile(record, freshness.PROFILE.fresh)
+            except UnreachableError:
+                self._without_profile(record, freshness.FAILURE_KEPT)
+            except UpstreamError:
+                log.debug("no profile for now")
+            else:
+                self._with_profile(record, profile)
+            self._settle(record.key, None)
+
+    def _profile(self, cust_id: int) -> Mapping[str, Any]:
+        with self._tools.telemetry.span("profile"):
+            return self._tools.upstream.profile(cust_id, self._errand)
+
+    def _with_profile(self, record: Record, profile: Mapping[str, Any]) -> None:
+        until = freshness.PROFILE.fresh_until(self._tools.clock(), self._tools.rng)
+        body = records.with_profile(record.body, profile)
+        self._tools.store.keep([replace(record, body=body, profile_until=until)])
+
+    def _without_profile(self, record: Record, seconds: float) -> None:
+        """Leaves the profile alone for some time; an older one stays."""
+        until = self._tools.clock() + seconds
+        self._tools.store.keep([replace(record, profile_until=-until if record.partial else until)])
+
+    # --- names that another process works on
+
+    def _await_others(self, waiting: set[str]) -> None:
+        """Waits for what another process brings, by looking into the store; asks iRacing nothing."""
+        pause = 0.05
+        while waiting and time.monotonic() + pause < self._errand.deadline:
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.5)
+            self._look_for(waiting)
+
+    def _look_for(self, waiting: set[str]) -> None:
+        now, store = self._tools.clock(), self._tools.store
+        for key, record in store.records(list(waiting)).items():
+            if not record.due(now):
+                waiting.discard(key)
+                self._settle(key, None)
+        for key, entry in store.ids(list(waiting)).items():
+            if entry.reason:
+                waiting.discard(key)
+                self._settle(key, NOT_FOUND if entry.reason == NOT_FOUND.code else UNAVAILABLE)
+
+
+def exact_match(name: Name, rows: Iterable[tuple[int, str]]) -> int | None:
+    """The id of the one driver who has this very name, else None.
+
+    Two drivers whose names differ in case only: the one spelt as asked, or nobody. Never the nearest.
+    """
+    same = {cust_id: shown for cust_id, shown in rows if names.same(shown, name.shown)}
+    if len(same) > 1:
+        same = {cust_id: shown for cust_id, shown in same.items() if names.parse(shown).shown == name.shown}
+    return next(iter(same)) if len(same) == 1 else None
+
+
+def _finished(calls: Iterable[Future[T]], deadline: float) -> Iterator[Future[T]]:
+    """The calls as they finish, until the deadline; what is not begun by then never begins."""
+    calls = list(calls)
+    try:
+        yield from as_completed(calls, timeout=max(0.0, deadline - time.monotonic()))
+    except TimeoutError:
+        for call in calls:
+            call.cancel()

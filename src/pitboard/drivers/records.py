@@ -1,0 +1,87 @@
+"""Driver records: what is taken over from iRacing's answers, in the shape that clients read.
+
+The shape is iRacing's own `member/profile`, without awards, helmet, images and licence history.
+Licences always come from `member/get`: there an unrated category has no `irating`, while the profile
+shows the starting value 1350 as if it had been driven (both recorded).
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pitboard.drivers.ports import Record
+
+_FROM_MEMBER = (
+    "cust_id",
+    "display_name",
+    "member_since",
+    "last_login",
+    "flair_id",
+    "flair_name",
+    "flair_shortname",
+    "ai",
+)
+_FROM_PROFILE = ("country", "country_code")
+_PROFILE_PARTS = ("follow_counts", "recent_events", "activity")
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def body(
+    member: Mapping[str, Any], profile: Mapping[str, Any] | None = None, older: bytes | None = None
+) -> bytes:
+    """The JSON object of a driver.
+
+    `member` is one entry of `member/get` with licences; `profile` an answer of `member/profile`, or None
+    when it is not known (yet). `older` is a body kept before, whose profile fields then stand in.
+    """
+    info = {field: member[field] for field in _FROM_MEMBER if field in member}
+    parts: dict[str, Any] = {}
+    if profile is not None:
+        shown = profile.get("member_info")
+        info |= _only(shown if isinstance(shown, Mapping) else {}, _FROM_PROFILE)
+        parts = {"activity": None, "recent_events": [], "follow_counts": None}
+        parts |= _only(profile, _PROFILE_PARTS)
+    elif older is not None:
+        kept = json.loads(older)
+        info |= _only(kept.get("member_info", {}), _FROM_PROFILE)
+        parts = _only(kept, _PROFILE_PARTS)
+    licences = member.get("licenses")
+    info["licenses"] = licences if isinstance(licences, list) else []
+    return encode({"cust_id": member["cust_id"], "member_info": info, **parts})
+
+
+def with_profile(known: bytes, profile: Mapping[str, Any]) -> bytes:
+    """The body `known`, with the profile fields of a newer `member/profile`; its licences stay."""
+    return body(json.loads(known)["member_info"], profile)
+
+
+def state(record: Record, now: float) -> str:
+    """`partial` (licences only), `stale` (a renewal is due) or `fresh`."""
+    if record.partial:
+        return "partial"
+    return "stale" if record.due(now) else "fresh"
+
+
+def shown(record: Record, now: float, state: str) -> bytes:
+    """The record as it goes out: its body with `_meta` spliced in, no decoding."""
+    age = max(0, int(now - record.as_of))
+    return b'%b,"_meta":{"state":"%b","as_of":"%b","age":%d}}' % (
+        record.body[:-1],
+        state.encode(),
+        iso(record.as_of).encode(),
+        age,
+    )
+
+
+def iso(seconds: float) -> str:
+    """Unix seconds as ISO 8601 in UTC, whole seconds."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _only(source: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    return {field: source[field] for field in fields if field in source}

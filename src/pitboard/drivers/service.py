@@ -1,0 +1,191 @@
+"""The service: what is kept of the names a page asks for, and the plan for what is not."""
+
+import contextvars
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future, wait
+from dataclasses import dataclass
+
+from pitboard.drivers import freshness, names
+from pitboard.drivers.names import InvalidNameError, Name
+from pitboard.drivers.page import NOT_FOUND, PENDING, UNAVAILABLE, Missed, Page, compose
+from pitboard.drivers.plan import Plan, Tools, Wanted, exact_match, missed_for
+from pitboard.drivers.ports import Errand, IdEntry, Priority, Record, Refresher, UpstreamError
+
+MOST_NAMES = 50
+"""Most names of one request."""
+
+BACKGROUND_PATIENCE = 60.0
+"""How long a renewal that nobody waits for may take, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A page that was begun. `waiting` are the flights of names that are not known yet; empty: done."""
+
+    service: "DriverService"
+    texts: tuple[tuple[str, str], ...]
+    names: Mapping[str, Name]
+    found: Mapping[str, Record]
+    missed: Mapping[str, Missed]
+    flights: Mapping[str, "Future[Missed | None]"]
+
+    @property
+    def waiting(self) -> Sequence["Future[Missed | None]"]:
+        return list(self.flights.values())
+
+    def page(self) -> Page:
+        """The answer as things stand now: what flights brought, `pending` for those still in the air."""
+        return self.service._page(self)  # noqa: SLF001 - two halves of one thing
+
+
+class DriverService:
+    """Turns forum names into driver data.
+
+    `planners` run plans (a thread each), `tools.callers` their upstream calls: two pools, so that plans
+    waiting for calls cannot starve them. `patience` is how many seconds a plan may go on after its
+    request has been answered.
+    """
+
+    def __init__(
+        self, tools: Tools, planners: Executor, refresher: Refresher, *, patience: float = 20.0
+    ) -> None:
+        self._tools = tools
+        self._planners = planners
+        self._refresher = refresher
+        self._patience = patience
+        self._flights: dict[str, Future[Missed | None]] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, asked: Sequence[str], seconds: float) -> Asked:
+        """Reads what is kept of the names, and starts a plan for the rest. Does not wait.
+
+        `asked` are names as a page shows them (at most `MOST_NAMES`), `seconds` is how long the caller
+        means to wait. Raises `StoreError` when the store cannot be read.
+        """
+        texts, valid, missed = _parse(asked)
+        now = self._tools.clock()
+        with self._tools.telemetry.span("store"):
+            found = self._tools.store.records(list(valid)) if valid else {}
+        flights: dict[str, Future[Missed | None]] = {}
+        absent = [key for key in valid if key not in found]
+        lacking = [key for key, record in found.items() if record.partial and record.profile_due(now)]
+        if absent or lacking:
+            missed |= self._known_misses(absent, now)
+            flights = self._fly(
+                {k: Wanted(valid[k], found.get(k)) for k in (*absent, *lacking) if k not in missed},
+                Errand(time.monotonic() + seconds + self._patience),
+            )
+        due = [valid[key].shown for key, record in found.items() if key not in flights and record.due(now)]
+        if due:
+            self._refresher.refresh(due)
+        return Asked(self, texts, valid, found, missed, flights)
+
+    def page(self, asked: Sequence[str], seconds: float) -> Page:
+        """The whole of it for a caller that may block: begin, wait up to `seconds`, answer."""
+        begun = self.begin(asked, seconds)
+        wait(begun.waiting, timeout=seconds)
+        return begun.page()
+
+    def renew(self, asked: Sequence[str]) -> None:
+        """Renews what is due of these names now, with the budget that readers leave. Blocks."""
+        _, valid, _ = _parse(asked)
+        now = self._tools.clock()
+        found = self._tools.store.records(list(valid))
+        flights = self._fly(
+            {k: Wanted(n, found.get(k)) for k, n in valid.items() if k not in found or found[k].due(now)},
+            Errand(time.monotonic() + BACKGROUND_PATIENCE, Priority.BACKGROUND),
+        )
+        wait(flights.values())
+
+    def customer_id(self, text: str, seconds: float) -> tuple[int, str] | Missed:
+        """The customer id of a name and where it is from: `index`, `store` or `iRacing`."""
+        try:
+            name = names.parse(text)
+        except InvalidNameError as error:
+            return Missed("invalid_name", str(error))
+        if record := self._tools.store.records([name.key]).get(name.key):
+            return record.cust_id, "store"
+        entry = self._tools.store.ids([name.key]).get(name.key)
+        if entry and entry.cust_id is not None and not entry.reason:
+            return entry.cust_id, "index" if entry.origin == "index" else "store"
+        if entry:
+            return NOT_FOUND if entry.reason == NOT_FOUND.code else UNAVAILABLE
+        return self._ask_id(name, Errand(time.monotonic() + seconds))
+
+    def _ask_id(self, name: Name, errand: Errand) -> tuple[int, str] | Missed:
+        now = self._tools.clock()
+        try:
+            cust_id = exact_match(name, self._tools.upstream.search(name.shown, errand))
+        except UpstreamError as error:
+            return missed_for(error)
+        if cust_id is None:
+            gone = IdEntry(name.key, None, "iRacing", now + freshness.NOT_FOUND_KEPT, NOT_FOUND.code)
+            self._tools.store.keep_ids([gone])
+            return NOT_FOUND
+        self._tools.store.keep_ids([IdEntry(name.key, cust_id, "iRacing", now + freshness.ID_KEPT)])
+        return cust_id, "iRacing"
+
+    # --- flights: one a name, whoever asks
+
+    def _fly(self, wanted: Mapping[str, Wanted], errand: Errand) -> dict[str, Future[Missed | None]]:
+        """Joins the flights there are and starts one plan for the other names."""
+        started: dict[str, Wanted] = {}
+        flights: dict[str, Future[Missed | None]] = {}
+        with self._lock:
+            for key, name in wanted.items():
+                flight = self._flights.get(key)
+                if flight is None:
+                    flight = self._flights[key] = Future()
+                    started[key] = name
+                flights[key] = flight
+        if started:
+            work = Plan(self._tools, started, errand, self._land)
+            self._planners.submit(contextvars.copy_context().run, work.run)
+        return flights
+
+    def _land(self, key: str, outcome: Missed | None) -> None:
+        with self._lock:
+            flight = self._flights.pop(key, None)
+        if flight is not None:
+            flight.set_result(outcome)
+
+    def _known_misses(self, absent: Sequence[str], now: float) -> dict[str, Missed]:
+        misses = {}
+        for key, entry in self._tools.store.ids(absent).items():
+            if entry.reason == NOT_FOUND.code:
+                misses[key] = NOT_FOUND
+            elif entry.reason:
+                left = max(1, int(entry.until - now + 0.999))
+                misses[key] = Missed(UNAVAILABLE.code, UNAVAILABLE.error, left)
+        return misses
+
+    def _page(self, asked: Asked) -> Page:
+        found, missed = dict(asked.found), dict(asked.missed)
+        if asked.flights:
+            found |= self._tools.store.records(list(asked.flights))
+        for key, flight in asked.flights.items():
+            if key not in found:
+                missed[key] = (flight.result() if flight.done() else None) or PENDING
+        page = compose(asked.texts, found, missed, self._tools.clock())
+        for state in page.states:
+            self._tools.telemetry.count("names", state=state)
+        return page
+
+
+def _parse(asked: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], dict[str, Name], dict[str, Missed]]:
+    """Each distinct text with its key, the names by key, and the misses of texts that are no names."""
+    texts: dict[str, str] = {}
+    valid: dict[str, Name] = {}
+    missed: dict[str, Missed] = {}
+    for text in asked:
+        try:
+            name = names.parse(text)
+        except InvalidNameError as error:
+            texts[text] = key = f"INVALID:{text}"
+            missed[key] = Missed("invalid_name", str(error))
+        else:
+            texts[text] = name.key
+            valid.setdefault(name.key, name)
+    return tuple(texts.items()), valid, missed

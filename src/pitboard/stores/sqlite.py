@@ -1,0 +1,239 @@
+"""The store in one SQLite file, in WAL mode, for threads and for several processes."""
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+from pitboard.drivers.ports import Document, IdEntry, Record, StoreError
+
+APPLICATION_ID = 0x50495442
+"""Marks the file as ours ("PITB"), so that another program's database is never written to."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE records (
+        key TEXT PRIMARY KEY, cust_id INTEGER NOT NULL, body BLOB NOT NULL, as_of REAL NOT NULL,
+        fresh_until REAL NOT NULL, stale_until REAL NOT NULL, profile_until REAL NOT NULL
+    );
+    CREATE INDEX records_by_end ON records (stale_until);
+    CREATE TABLE ids (
+        key TEXT PRIMARY KEY, cust_id INTEGER, origin TEXT NOT NULL, until REAL NOT NULL, reason TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX ids_by_end ON ids (until);
+    CREATE TABLE leases (key TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+    CREATE TABLE documents (key TEXT PRIMARY KEY, value TEXT NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID;
+    """,
+)
+"""One script a schema version; the file's `user_version` is the number of those it has had."""
+
+BUSY_SECONDS = 10.0
+
+
+class SqliteStore:
+    """`ports.Store` on one file. Open it once a process and share it among threads.
+
+    Raises `StoreError` for a file that is not Pitboard's, is damaged or comes from a newer version; such
+    a file is not touched. The file is readable by its owner alone, since the token is kept in it.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._clock = clock
+        if path.exists() and path.stat().st_size:
+            _inspect(path)
+        else:
+            _create(path)
+        self._writer = _Connection(path, synchronous="NORMAL")
+        try:
+            _migrate(self._writer)
+        except sqlite3.DatabaseError as error:
+            self._writer.close()
+            raise StoreError(f"The database {path} cannot be used: {error}.") from error
+        self._reader = _Connection(path, synchronous="NORMAL")
+        self.documents = SqliteDocuments(path)
+
+    def records(self, keys: Sequence[str]) -> dict[str, Record]:
+        now = self._clock()
+        rows = self._reader.rows(
+            "SELECT key, cust_id, body, as_of, fresh_until, stale_until, profile_until FROM records"
+            f" WHERE key IN ({_marks(keys)})",
+            keys,
+        )
+        return {row[0]: Record(*row) for row in rows if row[5] > now}
+
+    def keep(self, records: Iterable[Record]) -> None:
+        self._writer.write_many(
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+            " cust_id = excluded.cust_id, body = excluded.body, as_of = excluded.as_of,"
+            " fresh_until = excluded.fresh_until, stale_until = excluded.stale_until,"
+            " profile_until = excluded.profile_until"
+            " WHERE excluded.as_of >= as_of OR excluded.profile_until > profile_until",
+            [astuple(record) for record in records],
+        )
+
+    def ids(self, keys: Sequence[str]) -> dict[str, IdEntry]:
+        now = self._clock()
+        rows = self._reader.rows(
+            f"SELECT key, cust_id, origin, until, reason FROM ids WHERE key IN ({_marks(keys)})", keys
+        )
+        return {row[0]: IdEntry(*row) for row in rows if row[3] > now}
+
+    def keep_ids(self, entries: Iterable[IdEntry]) -> None:
+        self._writer.write_many(
+            "INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?, ?)", [astuple(entry) for entry in entries]
+        )
+
+    def forget(self, keys: Sequence[str]) -> None:
+        with self._writer.transaction() as cursor:
+            cursor.execute(f"DELETE FROM records WHERE key IN ({_marks(keys)})", keys)
+            cursor.execute(f"DELETE FROM ids WHERE key IN ({_marks(keys)})", keys)
+
+    def claim(self, keys: Sequence[str], owner: str, until: float) -> set[str]:
+        now, taken = self._clock(), set()
+        with self._writer.transaction() as cursor:
+            for key in keys:
+                cursor.execute(
+                    "INSERT INTO leases VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+                    " owner = excluded.owner, until = excluded.until WHERE until <= ? OR owner = excluded.owner",
+                    (key, owner, until, now),
+                )
+                if cursor.rowcount:
+                    taken.add(key)
+        return taken
+
+    def release(self, keys: Sequence[str], owner: str) -> None:
+        with self._writer.transaction() as cursor:
+            cursor.execute(f"DELETE FROM leases WHERE owner = ? AND key IN ({_marks(keys)})", (owner, *keys))
+
+    def purge(self, now: float) -> int:
+        with self._writer.transaction() as cursor:
+            cursor.execute("DELETE FROM records WHERE stale_until <= ?", (now,))
+            count = cursor.rowcount
+            cursor.execute("DELETE FROM ids WHERE until <= ?", (now,))
+            count += cursor.rowcount
+            cursor.execute("DELETE FROM leases WHERE until <= ?", (now,))
+        return count
+
+    def ping(self) -> None:
+        self._reader.rows("SELECT count(*) FROM (SELECT 1 FROM records LIMIT 1)", ())
+
+    def close(self) -> None:
+        for connection in (self._reader, self.documents.connection, self._writer):
+            connection.close()
+
+
+class SqliteDocuments:
+    """`ports.Documents`. Every write is on the disk before it counts: a rotated token lost is a login spent."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = _Connection(path, synchronous="FULL")
+
+    def get(self, key: str) -> Document | None:
+        rows = self.connection.rows("SELECT value, version FROM documents WHERE key = ?", (key,))
+        return Document(json.loads(rows[0][0]), rows[0][1]) if rows else None
+
+    def put(self, key: str, value: Mapping[str, Any], *, expected: int | None) -> bool:
+        text = json.dumps(value)
+        with self.connection.transaction() as cursor:
+            if expected is None:
+                cursor.execute("INSERT OR IGNORE INTO documents VALUES (?, ?, 1)", (key, text))
+            else:
+                cursor.execute(
+                    "UPDATE documents SET value = ?, version = version + 1 WHERE key = ? AND version = ?",
+                    (text, key, expected),
+                )
+            return cursor.rowcount == 1
+
+
+class _Connection:
+    """One connection with its lock. SQLite's own errors leave here as `StoreError`."""
+
+    def __init__(self, path: Path, synchronous: str) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute(f"PRAGMA synchronous = {synchronous}")
+
+    def rows(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        with self._lock, self._named_errors():
+            return self._db.execute(statement, values).fetchall()
+
+    def write_many(self, statement: str, rows: list[Any]) -> None:
+        if rows:
+            with self.transaction() as cursor:
+                cursor.executemany(statement, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Cursor]:
+        with self._lock, self._named_errors(), closing(self._db.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+            cursor.execute("COMMIT")
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"The database {self._path} cannot be used: {error}.") from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+
+def _marks(keys: Sequence[str]) -> str:
+    return ",".join("?" * len(keys))
+
+
+def _create(path: Path) -> None:
+    """Makes an empty file that only its owner can read."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StoreError(f"The database {path} cannot be made: {error.strerror}.") from error
+
+
+def _inspect(path: Path) -> None:
+    """Looks at an existing file without writing; raises `StoreError` if it is not one to work with."""
+    away = "Move it away or set PITBOARD_DB to another path."
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            (application,) = db.execute("PRAGMA application_id").fetchone()
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if application != APPLICATION_ID and tables:
+                raise StoreError(f"{path} is the database of another program. {away}")
+            if version > len(MIGRATIONS):
+                raise StoreError(
+                    f"{path} was written by a newer Pitboard (schema {version}, this one knows"
+                    f" {len(MIGRATIONS)}). Update Pitboard, or set PITBOARD_DB to another path."
+                )
+            (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise StoreError(f"The database {path} is damaged ({verdict}). {away}")
+    except sqlite3.Error as error:
+        raise StoreError(f"The database {path} cannot be read: {error}. {away}") from error
+
+
+def _migrate(connection: _Connection) -> None:
+    with connection.transaction() as cursor:
+        (version,) = cursor.execute("PRAGMA user_version").fetchone()
+        for script in MIGRATIONS[version:]:
+            for statement in script.split(";"):
+                cursor.execute(statement)
+        cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        cursor.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
