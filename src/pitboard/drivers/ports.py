@@ -6,6 +6,7 @@ Every time in here is Unix seconds (float, UTC) unless it is called `deadline`, 
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -219,10 +220,15 @@ class Refresher(Protocol):
     def refresh(self, names: Sequence[str]) -> None: ...
 
 
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+"""The id of the request being served, "" outside of one. Every log line carries it. A pool's threads see it
+only when the work is handed over with `contextvars.copy_context().run`."""
+
+
 class Telemetry:
     """What the rooms report. This one reports nothing; a home passes its own.
 
-    Metric names are snake_case without a prefix; labels have few values and never a name or an id.
+    Metric names are those of `pitboard.telemetry.metrics`, snake_case without a prefix; labels have few values and never a name or an id.
     """
 
     def count(self, metric: str, value: float = 1, **labels: str) -> None:

@@ -1,0 +1,148 @@
+"""Log lines: JSON for machines, short lines for a terminal, both without secrets."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any, TextIO
+
+from pitboard.drivers.ports import request_id
+from pitboard.telemetry.redact import Redactor
+
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_COLOURS = {"WARNING": "\033[33m", "ERROR": "\033[31m", "CRITICAL": "\033[31m"}
+_PLAIN = "\033[0m"
+_FILE_BYTES = 5_000_000
+_FILES_KEPT = 3
+
+SECRETS = Redactor()
+"""The secrets of this process. Every formatter uses it unless it is given another."""
+
+
+def hide(*secrets: str) -> None:
+    """Registers values that must never be written: secrets as they are and as they are sent (masked)."""
+    SECRETS.hide(*secrets)
+
+
+def configure_logging(
+    level: str = "INFO", stream: TextIO | None = None, secrets: Iterable[str] = ()
+) -> None:
+    """Sends every logger's lines to `stream` (standard error), replacing what was set up before.
+
+    A terminal gets short lines, anything else one JSON object a line. Raises ValueError for an unknown
+    level.
+    """
+    hide(*secrets)
+    stream = stream or sys.stderr
+    handler = _StreamHandler(stream)
+    handler.setFormatter(ConsoleFormatter() if stream.isatty() else JsonFormatter())
+    root = logging.getLogger()
+    root.setLevel(level)
+    for old in list(root.handlers):
+        root.removeHandler(old)
+    root.addHandler(handler)
+
+
+def log_file_handler(path: Path) -> logging.Handler:
+    """A handler that keeps JSON lines in `path` (mode 0600), four files of 5 MB at most."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = _FileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8", delay=True)
+    handler.setFormatter(JsonFormatter())
+    return handler
+
+
+class _QuietErrors(logging.Handler):
+    """logging's own report of a failed write prints message and arguments as they are; this one does not."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        if sys.stderr is not None:
+            sys.stderr.write(f"A log line of {record.name} could not be written.\n")
+
+
+class _StreamHandler(_QuietErrors, logging.StreamHandler[TextIO]):
+    pass
+
+
+class _FileHandler(_QuietErrors, RotatingFileHandler):
+    def _open(self) -> TextIOWrapper:
+        return open(  # noqa: PTH123 - Path.open takes no opener
+            self.baseFilename, self.mode, encoding=self.encoding, opener=_only_ours
+        )
+
+
+def _only_ours(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object: time (UTC), level, logger, message, request_id, then the extra fields, exception."""
+
+    def __init__(self, secrets: Redactor = SECRETS) -> None:
+        super().__init__()
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = self._secrets.value(_extra(record)) | {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": _message(record, self._secrets),
+        }
+        if request := request_id.get():
+            line["request_id"] = self._secrets.text(request)
+        if trouble := _trouble(self, record):
+            line["exception"] = self._secrets.text(trouble)
+        return json.dumps(line, default=str)  # ASCII: a Windows console need not know every letter
+
+
+class ConsoleFormatter(logging.Formatter):
+    """One short line for a person: time, level, message, extra fields."""
+
+    def __init__(self, secrets: Redactor = SECRETS) -> None:
+        super().__init__()
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        level = f"{record.levelname:<7}"
+        if colour := _COLOURS.get(record.levelname):
+            level = f"{colour}{level}{_PLAIN}"
+        parts = [clock, level, _message(record, self._secrets)]
+        parts += [f"{key}={value}" for key, value in self._secrets.value(_extra(record)).items()]
+        if request := request_id.get():
+            parts.append(f"request={self._secrets.text(request)}")
+        text = " ".join(parts)
+        trouble = _trouble(self, record)
+        return f"{text}\n{self._secrets.text(trouble)}" if trouble else text
+
+
+def _message(record: logging.LogRecord, secrets: Redactor) -> str:
+    """The message with its arguments filled in. Arguments that are containers lose their secrets by key
+    first, for once they are text their keys may be gone. Never raises."""
+    args: Any = record.args
+    if isinstance(args, Mapping):
+        args = secrets.value(args)
+    elif args:
+        args = tuple(secrets.value(a) if isinstance(a, Mapping | list | tuple) else a for a in args)
+    try:
+        text = str(record.msg) % args if args else str(record.msg)
+    except (TypeError, ValueError, KeyError):
+        text = f"{record.msg} {args}"
+    return secrets.text(text)
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    return {key: value for key, value in vars(record).items() if key not in _OWN}
+
+
+def _trouble(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    """The traceback and stack as text. `record.exc_text` is another formatter's work: it is not used."""
+    parts = [formatter.formatException(record.exc_info)] if record.exc_info else []
+    if record.stack_info:
+        parts.append(formatter.formatStack(record.stack_info))
+    return "\n".join(parts)

@@ -1,0 +1,58 @@
+"""Every metric once: name, kind, help, labels. Both homes and docs/RUNBOOK.md are made from this list."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a metric is. Distributions are in seconds."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    SECONDS = "distribution"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. `prometheus` and `cloudwatch` are its names over there."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    unit: str = "Count"
+
+    @property
+    def prometheus(self) -> str:
+        """`pitboard_requests_total`, `pitboard_budget_left`."""
+        return f"pitboard_{self.name}{'_total' if self.kind is Kind.COUNTER else ''}"
+
+    @property
+    def cloudwatch(self) -> str:
+        """`Requests`, `BudgetLeft`, in the namespace iRacing/Lambda."""
+        return "".join(word.capitalize() for word in self.name.split("_"))
+
+
+METRICS = (
+    Metric("requests", Kind.COUNTER, "HTTP requests answered.", ("route", "status")),
+    Metric("request_seconds", Kind.SECONDS, "Time from request to answer.", ("route",), "Seconds"),
+    Metric(
+        "lookups",
+        Kind.COUNTER,
+        "Names asked for, by what was given: fresh, stale, partial, pending, not_found, invalid_name, unavailable.",
+        ("result",),
+    ),
+    Metric(
+        "upstream_calls",
+        Kind.COUNTER,
+        "Calls to iRacing by endpoint, and how they ended: ok, or the error's code.",
+        ("endpoint", "outcome"),
+    ),
+    Metric("upstream_seconds", Kind.SECONDS, "Time of one call to iRacing.", ("endpoint",), "Seconds"),
+    Metric("budget_left", Kind.GAUGE, "Calls to iRacing that the budget would allow at once."),
+    Metric("logins", Kind.COUNTER, "Token renewals by grant and outcome.", ("grant", "outcome")),
+    Metric("token_age_seconds", Kind.GAUGE, "Seconds since the access token was issued.", (), "Seconds"),
+    Metric("queue_length", Kind.GAUGE, "Names waiting for a renewal in the background."),
+)
+
+BY_NAME = {metric.name: metric for metric in METRICS}

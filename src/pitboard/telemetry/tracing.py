@@ -1,0 +1,113 @@
+"""Traces through the OpenTelemetry API, if somebody asked for them and it is installed.
+
+`OTEL_TRACES_EXPORTER=otlp` (OpenTelemetry's own variable) turns them on; where they go is told by
+`OTEL_EXPORTER_OTLP_ENDPOINT` and its relatives. Off, nothing of OpenTelemetry is imported.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from pitboard.telemetry.logs import SECRETS
+from pitboard.telemetry.redact import mask_secret
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.trace import Tracer
+
+_PERSONAL = frozenset({"user", "username", "email", "name", "display_name", "cust_id"})
+_XRAY = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24});Parent=([0-9a-f]{16})(?:;Sampled=([01]))?")
+_log = logging.getLogger(__name__)
+
+
+class Spans:
+    """Spans that go nowhere."""
+
+    def span(self, _name: str, _attributes: Mapping[str, str | int]) -> AbstractContextManager[None]:
+        """A span around a block."""
+        return nullcontext()
+
+    def flush(self) -> None:
+        """Sends what is waiting."""
+
+
+class OpenTelemetrySpans(Spans):
+    """Spans through OpenTelemetry. A person's name or id is masked, and of an error only the kind is told."""
+
+    def __init__(self, tracer: "Tracer", processor: "SpanProcessor") -> None:
+        self._tracer = tracer
+        self._processor = processor
+
+    def span(self, name: str, attributes: Mapping[str, str | int]) -> AbstractContextManager[None]:
+        return self._span(name, {key: _attribute(key, value) for key, value in attributes.items()})
+
+    def flush(self) -> None:
+        self._processor.force_flush()
+
+    @contextmanager
+    def _span(self, name: str, attributes: Mapping[str, str | int]) -> Iterator[None]:
+        from opentelemetry.trace import Status, StatusCode
+
+        with self._tracer.start_as_current_span(
+            name, _parent(), attributes=attributes, record_exception=False, set_status_on_exception=False
+        ) as span:
+            try:
+                yield
+            except BaseException as error:
+                span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+                raise
+
+
+def spans(service: str, *, at_once: bool = False) -> Spans:
+    """The spans that the environment asks for; `service` is this program's name in the trace.
+
+    `at_once` sends each span as it ends. A Lambda needs it: it is frozen before a batch would go.
+    """
+    exporter = os.environ.get("OTEL_TRACES_EXPORTER", "none").strip().lower()
+    if exporter in ("", "none"):
+        return Spans()
+    if exporter != "otlp":
+        _log.warning("OTEL_TRACES_EXPORTER is %r; only otlp and none are known here. Tracing is off.", exporter)
+        return Spans()
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+    except ImportError:
+        _log.warning("Tracing is off: install it with `pip install 'pitboard[tracing]'`.")
+        return Spans()
+    processor = (SimpleSpanProcessor if at_once else BatchSpanProcessor)(OTLPSpanExporter())
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    provider.add_span_processor(processor)
+    return OpenTelemetrySpans(provider.get_tracer("pitboard"), processor)
+
+
+def _attribute(key: str, value: str | int) -> str | int:
+    if key in _PERSONAL:
+        return mask_secret(str(value))
+    return SECRETS.text(value) if isinstance(value, str) else value
+
+
+def _parent() -> "Context | None":
+    """The invocation's X-Ray segment as parent, unless a span of ours is open.
+
+    Lambda gives it in `_X_AMZN_TRACE_ID` ("X-Ray tracing header" in AWS' developer guide).
+    """
+    from opentelemetry import trace
+
+    found = _XRAY.search(os.environ.get("_X_AMZN_TRACE_ID", ""))
+    if found is None or trace.get_current_span().get_span_context().is_valid:
+        return None
+    time, unique, parent, sampled = found.groups()
+    segment = trace.SpanContext(
+        trace_id=int(time + unique, 16),
+        span_id=int(parent, 16),
+        is_remote=True,
+        trace_flags=trace.TraceFlags(int(sampled or 0)),
+    )
+    return trace.set_span_in_context(trace.NonRecordingSpan(segment))
