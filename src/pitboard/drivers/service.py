@@ -169,8 +169,8 @@ class DriverService:
             if key not in found:
                 missed[key] = (flight.result() if flight.done() else None) or PENDING
         page = compose(asked.texts, found, missed, self._tools.clock())
-        for state in page.states:
-            self._tools.telemetry.count("names", state=state)
+        for state in set(page.states):
+            self._tools.telemetry.count("names", page.states.count(state), state=state)
         return page
 
 

@@ -1,0 +1,101 @@
+"""The ASGI application round the routes: envelope of headers, errors, compression, guard of the Host."""
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pitboard.drivers.ports import Telemetry, request_id
+from pitboard.http.problems import HANDLERS, Problem
+
+LONGEST_TARGET = 10_240
+"""Most bytes of path and query. Fifty long names fit; API Gateway takes no more either."""
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "Content-Type, If-None-Match",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def make_app(
+    routes: Sequence[BaseRoute],
+    telemetry: Telemetry,
+    host_allowed: Callable[[str], bool] = lambda _: True,
+) -> ASGIApp:
+    """The application. `host_allowed` says whether a Host header's name may be served."""
+    inner = Starlette(
+        routes=list(routes),
+        exception_handlers=HANDLERS,
+        middleware=[Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)],
+    )
+    inner.router.redirect_slashes = False
+    return Envelope(inner, telemetry, host_allowed)
+
+
+class Envelope:
+    """Gives every answer, errors too, its CORS, security and request id headers, and counts it."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, host_allowed: Callable[[str], bool]) -> None:
+        self._app = app
+        self._telemetry = telemetry
+        self._host_allowed = host_allowed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        identity = uuid.uuid4().hex
+        token = request_id.set(identity)
+        status = 500
+
+        async def with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["Access-Control-Allow-Origin"] = "*"
+                headers["Access-Control-Expose-Headers"] = "ETag, Retry-After, X-Request-Id"
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["X-Request-Id"] = identity
+            await send(message)
+
+        try:
+            await (self._refusal(scope) or self._app)(scope, receive, with_headers)
+        finally:
+            request_id.reset(token)
+            route = _route(scope)
+            self._telemetry.count("requests", route=route, status=str(status))
+            self._telemetry.observe("request_seconds", time.perf_counter() - began, route=route)
+
+    def _refusal(self, scope: Scope) -> ASGIApp | None:
+        """The answer to what does not reach a route: preflights, foreign hosts, oversized addresses."""
+        host = Headers(scope=scope).get("host", "")
+        if not self._host_allowed(host):
+            return Problem(421, "wrong_host", "This server does not answer for that host name.").response()
+        if len(scope["path"]) + len(scope["query_string"]) > LONGEST_TARGET:
+            return Problem(414, "address_too_long", f"At most {LONGEST_TARGET} bytes of address.").response()
+        if scope["method"] == "OPTIONS":
+            return _preflight
+        return None
+
+
+async def _preflight(_: Scope, __: Receive, send: Send) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in _PREFLIGHT.items()]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern, for metrics: few values, no names and no ids."""
+    path: str = scope["path"]
+    if path.startswith("/drivers/"):
+        return "/drivers/{cust_id}/history"
+    return path if scope.get("endpoint") else "other"

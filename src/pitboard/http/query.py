@@ -1,0 +1,80 @@
+"""What a request asks for: names, a wait, a category."""
+
+import math
+from urllib.parse import unquote_to_bytes
+
+from starlette.requests import Request
+
+from pitboard.drivers import names
+from pitboard.drivers.names import InvalidNameError
+from pitboard.drivers.service import MOST_NAMES
+from pitboard.http.problems import Problem
+
+LONGEST_WAIT = 10.0
+DEFAULT_WAIT = 8.0
+
+
+def asked_names(query: bytes) -> list[str]:
+    """The names of a raw query string, as they were asked and in that order.
+
+    `names=A,B` is split at the commas before it is decoded, so that a percent-encoded comma belongs to a
+    name; `name=A` may be repeated. Raises `Problem` 400 for no name, too many, bytes that are no UTF-8,
+    or when not one of them can be a name. (One bad name among good ones is answered in its place.)
+    """
+    asked: list[str] = []
+    for part in query.split(b"&"):
+        field, _, value = part.partition(b"=")
+        if field == b"names":
+            asked += [_decoded(item) for item in value.split(b",") if item]
+        elif field == b"name" and value:
+            asked.append(_decoded(value))
+    if not asked:
+        raise Problem(400, "no_names", "Ask for drivers as ?names=NAME,NAME (percent-encoded).")
+    if len(asked) > MOST_NAMES:
+        raise Problem(
+            400, "too_many_names", f"At most {MOST_NAMES} names a request; this one has {len(asked)}."
+        )
+    if trouble := _trouble(asked):
+        raise Problem(400, "invalid_name", trouble)
+    return asked
+
+
+def asked_wait(request: Request) -> float:
+    """`wait` in seconds, 0 to `LONGEST_WAIT`. Raises `Problem` 400."""
+    text = request.query_params.get("wait")
+    if text is None:
+        return DEFAULT_WAIT
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= LONGEST_WAIT:
+        raise Problem(400, "invalid_wait", f"wait is a number of seconds from 0 to {LONGEST_WAIT:g}.")
+    return seconds
+
+
+def one_of(request: Request, field: str, allowed: list[str], default: str) -> str:
+    """A query field that has a closed list of values. Raises `Problem` 400."""
+    value = request.query_params.get(field, default)
+    if value not in allowed:
+        raise Problem(400, f"invalid_{field}", f"{field} is one of: {', '.join(allowed)}.")
+    return value
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return unquote_to_bytes(value.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:
+        raise Problem(400, "invalid_name", "A name is not percent-encoded UTF-8.") from None
+
+
+def _trouble(asked: list[str]) -> str | None:
+    """Why none of these can be a name; None if one can."""
+    for text in asked:
+        try:
+            names.parse(text)
+        except InvalidNameError as error:
+            reason = str(error)
+        else:
+            return None
+    return reason
