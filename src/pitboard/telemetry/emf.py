@@ -1,4 +1,4 @@
-"""Telemetry of the AWS home: lines in CloudWatch's embedded metric format, which become metrics by themselves.
+"""Telemetry of the AWS home: lines in CloudWatch's embedded metric format, which turn into metrics.
 
 The format is AWS' "CloudWatch Logs: embedded metric format specification": a JSON line with an `_aws`
 member; at most 100 values in an array. Labels are plain members of the line: they can be searched with
@@ -61,7 +61,9 @@ class EmfTelemetry(Telemetry):
     def _put(self, metric: str, value: float, labels: dict[str, str], kind: Kind) -> None:
         known = BY_NAME.get(metric)
         if known is None or known.kind is not kind or set(labels) != set(known.labels):
-            _log.warning("Metric %s was not recorded: it is not in the list as a %s with these labels.", metric, kind)
+            _log.warning(
+                "Metric %s was not recorded: it is not in the list as a %s with these labels.", metric, kind
+            )
             return
         with self._lock:
             values = self._values[tuple(sorted(labels.items()))].setdefault(metric, [])
@@ -83,7 +85,9 @@ class EmfTelemetry(Telemetry):
                 {
                     "Namespace": NAMESPACE,
                     "Dimensions": [["Environment"]],
-                    "Metrics": [{"Name": BY_NAME[name].cloudwatch, "Unit": BY_NAME[name].unit} for name in metrics],
+                    "Metrics": [
+                        {"Name": BY_NAME[name].cloudwatch, "Unit": BY_NAME[name].unit} for name in metrics
+                    ],
                 }
             ],
         }

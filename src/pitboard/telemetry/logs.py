@@ -29,9 +29,7 @@ def hide(*secrets: str) -> None:
     SECRETS.hide(*secrets)
 
 
-def configure_logging(
-    level: str = "INFO", stream: TextIO | None = None, secrets: Iterable[str] = ()
-) -> None:
+def configure_logging(level: str = "INFO", stream: TextIO | None = None, secrets: Iterable[str] = ()) -> None:
     """Sends every logger's lines to `stream` (standard error), replacing what was set up before.
 
     A terminal gets short lines, anything else one JSON object a line. Raises ValueError for an unknown
@@ -70,13 +68,8 @@ class _StreamHandler(_QuietErrors, logging.StreamHandler[TextIO]):
 
 class _FileHandler(_QuietErrors, RotatingFileHandler):
     def _open(self) -> TextIOWrapper:
-        return open(  # noqa: PTH123 - Path.open takes no opener
-            self.baseFilename, self.mode, encoding=self.encoding, opener=_only_ours
-        )
-
-
-def _only_ours(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding=self.encoding)
 
 
 class JsonFormatter(logging.Formatter):

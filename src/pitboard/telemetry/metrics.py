@@ -37,10 +37,10 @@ METRICS = (
     Metric("requests", Kind.COUNTER, "HTTP requests answered.", ("route", "status")),
     Metric("request_seconds", Kind.SECONDS, "Time from request to answer.", ("route",), "Seconds"),
     Metric(
-        "lookups",
+        "names",
         Kind.COUNTER,
-        "Names asked for, by what was given: fresh, stale, partial, pending, not_found, invalid_name, unavailable.",
-        ("result",),
+        "Names asked for, by what was given: fresh, stale, partial, or the error's code.",
+        ("state",),
     ),
     Metric(
         "upstream_calls",

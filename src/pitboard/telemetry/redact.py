@@ -43,7 +43,7 @@ _IN_TEXT = re.compile(
     rf"""
     (?P<key>{_KEY}(?:\\*["'])?\s*(?:=>|[:=]|%3[AD])\s*)
     (?:
-        [bru]?(?P<quote>\\*["']).*?(?:(?<!\\)(?P=quote)|$)      # quoted: up to the same quote, or all that is left
+        [bru]?(?P<quote>\\*["']).*?(?:(?<!\\)(?P=quote)|$)      # up to the same quote, or the end
       | {_HARMLESS}(?:bearer|basic)\s+[^\s&"'<>]+
       | {_HARMLESS}[^\s&"'<>{{\[(][^\s&"'<>]*
     )
@@ -96,7 +96,7 @@ class Redactor:
         return _LOOKS.sub(REDACTED, text)
 
     def value(self, value: Any, depth: int = 0) -> Any:
-        """The value made fit for JSON, without secrets: numbers stay, containers are copied, the rest is text."""
+        """The value for JSON, without secrets: numbers stay, containers are copied, the rest is text."""
         if value is None or isinstance(value, bool | float):
             return value
         if isinstance(value, int):
@@ -144,20 +144,20 @@ def _spelling(run: str) -> str:
         return re.escape(run)  # no encoder touches these
     if run.startswith("\\"):
         # One quantifier for the whole run: one for each backslash would make the search exponential.
-        return rf"(?:\\{{{len(run)},{4 * len(run)}}}|(?:%(?:25){{0,2}}5[Cc]){{{len(run)}}})"
+        return rf"(?:\\{{{len(run)},{16 * len(run)}}}|(?:%(?:25){{0,2}}5[Cc]){{{len(run)}}})"
     data = run.encode("utf-8", "surrogatepass")
     units = run.encode("utf-16-be", "surrogatepass")
     ways = [
         re.escape(run),
         "".join(f"%(?:25){{0,2}}(?i:{byte:02x})" for byte in data),
-        "".join(rf"\\{{1,4}}x(?i:{byte:02x})" for byte in data),
-        "".join(rf"\\{{1,4}}u(?i:{units[i : i + 2].hex()})" for i in range(0, len(units), 2)),
-        rf"\\{{1,4}}U(?i:{ord(run):08x})",
-        rf"\\{{1,4}}x(?i:{ord(run):02x})",
+        "".join(rf"\\{{1,15}}x(?i:{byte:02x})" for byte in data),
+        "".join(rf"\\{{1,15}}u(?i:{units[i : i + 2].hex()})" for i in range(0, len(units), 2)),
+        rf"\\{{1,15}}U(?i:{ord(run):08x})",
+        rf"\\{{1,15}}x(?i:{ord(run):02x})",
     ]
     named = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", '"': '"', "'": "'", "/": "/"}
     if run in named:
-        ways.append(rf"\\{{1,4}}{named[run]}")
+        ways.append(rf"\\{{1,15}}{named[run]}")
     if run == " ":
         ways.append(r"\+")
     if html.escape(run) != run:

@@ -71,7 +71,9 @@ def spans(service: str, *, at_once: bool = False) -> Spans:
     if exporter in ("", "none"):
         return Spans()
     if exporter != "otlp":
-        _log.warning("OTEL_TRACES_EXPORTER is %r; only otlp and none are known here. Tracing is off.", exporter)
+        _log.warning(
+            "OTEL_TRACES_EXPORTER is %r; only otlp and none are known here. Tracing is off.", exporter
+        )
         return Spans()
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
