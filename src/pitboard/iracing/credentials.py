@@ -1,0 +1,33 @@
+"""What a host needs to have from iRacing: an OAuth client and the account it is registered for."""
+
+import hashlib
+from dataclasses import dataclass, field, fields
+
+from pitboard.drivers.ports import CredentialsError
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An OAuth client and a username with password. Secrets do not show in `repr`."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that are the same for the same credentials.
+
+        They are kept to recognise credentials that iRacing has refused. The client secret is random and
+        goes in, so the digits help nobody to guess the password.
+        """
+        parts = (self.client_id, self.client_secret, self.username, self.password)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    def check(self) -> None:
+        """Raises `CredentialsError` naming each part that is missing."""
+        missing = [f"PITBOARD_{f.name.upper()}" for f in fields(self) if not getattr(self, f.name)]
+        if missing:
+            raise CredentialsError(
+                f"iRacing credentials are missing: set {', '.join(missing)} or run `pitboard login`."
+            )

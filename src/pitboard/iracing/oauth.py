@@ -1,0 +1,186 @@
+"""iRacing's token endpoint: the two grants we use, and its errors.
+
+Source of every fact in here: iRacing's OAuth book (token endpoint, errors). Fields that clients have
+seen absent are optional.
+"""
+
+import json
+import math
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from pitboard.drivers.ports import (
+    CredentialsError,
+    MaintenanceError,
+    RateLimitedError,
+    UnreachableError,
+)
+from pitboard.iracing.credentials import Credentials
+from pitboard.iracing.masking import mask
+from pitboard.iracing.transport import Answer, Transport
+
+SCOPE = "iracing.auth"
+
+LONGEST_PAUSE = 24 * 3600.0
+"""Longest Retry-After that is believed, in seconds."""
+
+_DEFAULT_LIFETIME = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a grant gave. Lifetimes are seconds from now; `refresh_token` may be absent."""
+
+    access_token: str = field(repr=False)
+    lifetime: float
+    refresh_token: str | None = field(repr=False)
+    refresh_lifetime: float | None
+
+
+class DeniedError(CredentialsError):
+    """The token endpoint refused the grant. `error` is the OAuth error code, or `missing_scope`."""
+
+    def __init__(self, message: str, *, error: str) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class OAuth:
+    """The token endpoint at `url`."""
+
+    def __init__(self, url: str, transport: Transport) -> None:
+        self._url = url
+        self._transport = transport
+
+    def login(self, credentials: Credentials, deadline: float) -> Grant:
+        """The password grant (`password_limited`). iRacing allows about twelve of them an hour.
+
+        Raises `DeniedError`, `RateLimitedError` (400 `unauthorized_client` with Retry-After, or 429),
+        `MaintenanceError`, `UnreachableError` (of which `NoAnswerError` when nothing came back).
+        """
+        form = _client(credentials) | {
+            "grant_type": "password_limited",
+            "username": credentials.username,
+            "password": mask(credentials.password, credentials.username),
+            "scope": SCOPE,
+        }
+        return _grant(self._transport.post_form(self._url, form, deadline), refreshed=False)
+
+    def refresh(self, credentials: Credentials, refresh_token: str, deadline: float) -> Grant:
+        """The refresh grant. `refresh_token` can be used once, whatever becomes of the answer.
+
+        Raises as `login` does; `DeniedError.error` `invalid_grant` means the token is spent or revoked.
+        """
+        form = _client(credentials) | {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return _grant(self._transport.post_form(self._url, form, deadline), refreshed=True)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The Retry-After header in seconds from now, from 0 to a day; None if it is absent or unreadable."""
+    text = headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(text) if text[:1].isdigit() else parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_PAUSE) if math.isfinite(seconds) else None
+
+
+def is_maintenance(document: object) -> bool:
+    """Whether a JSON body is iRacing's maintenance answer, in its present or its older shape."""
+    if not isinstance(document, dict):
+        return False
+    return "site maintenance" in (str(document.get(key, "")).lower() for key in ("error", "errorCode"))
+
+
+def _client(credentials: Credentials) -> dict[str, str]:
+    secret = mask(credentials.client_secret, credentials.client_id)
+    return {"client_id": credentials.client_id, "client_secret": secret}
+
+
+def _grant(answer: Answer, *, refreshed: bool) -> Grant:
+    document = _json_object(answer.body)
+    if answer.status != 200:
+        _refuse(answer, document)
+    token, scope = document.get("access_token"), document.get("scope")
+    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+        raise UnreachableError("iRacing's token answer could not be read.")
+    # The scope of a refreshed token is the one first granted, so an answer without it says nothing new.
+    if not (isinstance(scope, str) and SCOPE in scope.split()) and not (refreshed and scope is None):
+        raise DeniedError(
+            f"iRacing granted a token without the scope {SCOPE}; check that the account is active and that "
+            "the client (PITBOARD_CLIENT_ID) may use it, then run `pitboard login`.",
+            error="missing_scope",
+        )
+    refresh = document.get("refresh_token")
+    return Grant(
+        token,
+        _seconds(document.get("expires_in")) or _DEFAULT_LIFETIME,
+        refresh if isinstance(refresh, str) and refresh else None,
+        _seconds(document.get("refresh_token_expires_in")),
+    )
+
+
+def _refuse(answer: Answer, document: Mapping[str, Any]) -> None:
+    error, pause = document.get("error"), retry_after(answer.headers)
+    reference = _reference(answer.headers)
+    if answer.status == 429 or (error == "unauthorized_client" and pause is not None):
+        raise RateLimitedError(
+            f"iRacing limits how often this client may get a token; do not log in meanwhile.{reference}",
+            retry_after=60.0 if pause is None else pause,
+        )
+    if is_maintenance(document):
+        raise MaintenanceError("iRacing is in maintenance.", retry_after=pause)
+    if isinstance(error, str) and error in _DENIALS and answer.status < 500:
+        raise DeniedError(f"{_DENIALS[error]}{reference}", error=error)
+    if answer.status >= 500:
+        raise UnreachableError(
+            f"iRacing's login service has a problem (status {answer.status}).{reference}", retry_after=pause
+        )
+    raise UnreachableError(f"iRacing's token answer could not be read (status {answer.status}).{reference}")
+
+
+_CLIENT = "check PITBOARD_CLIENT_ID and PITBOARD_CLIENT_SECRET, then run `pitboard login`."
+_DENIALS = {
+    "invalid_grant": (
+        "iRacing refused the login: check PITBOARD_USERNAME and PITBOARD_PASSWORD and that the "
+        "subscription is active, then run `pitboard login`."
+    ),
+    "access_denied": (
+        "iRacing denied the login: check that the account is active and registered for this client, "
+        "then run `pitboard login`."
+    ),
+    "invalid_client": f"iRacing does not accept the OAuth client: {_CLIENT}",
+    "unauthorized_client": f"iRacing does not know the OAuth client or what it asks for: {_CLIENT}",
+    "unsupported_grant_type": (
+        "iRacing does not allow the OAuth client this kind of login; it must be registered for "
+        "password_limited (PITBOARD_CLIENT_ID)."
+    ),
+    "invalid_scope": f"iRacing does not allow the OAuth client the scope {SCOPE} (PITBOARD_CLIENT_ID).",
+    "insufficient_scope": f"The scope {SCOPE} is not enough for iRacing; check the client's registration.",
+    "invalid_token": "iRacing does not accept the token; run `pitboard login`.",
+    "invalid_request": f"iRacing could not read the login: {_CLIENT}",
+}
+
+
+def _reference(headers: Mapping[str, str]) -> str:
+    """iRacing asks to quote its request id in reports."""
+    request_id = headers.get("x-request-id", "")
+    return f" (iRacing's request id: {request_id})" if re.fullmatch(r"[\w-]{1,64}", request_id) else ""
+
+
+def _json_object(body: bytes) -> Mapping[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9:
+        return float(value)
+    return None

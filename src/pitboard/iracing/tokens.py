@@ -1,0 +1,294 @@
+"""The keeper of the access token: one renewal at a time, nothing lost, no login too many.
+
+Several threads, processes and Lambdas may keep the same token. What they share is one versioned
+document; whoever changes it by compare-and-set has re-read it by that, so a lease in it is exclusive.
+"""
+
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pitboard.drivers.ports import (
+    CredentialsError,
+    Documents,
+    StoreError,
+    Telemetry,
+    UnreachableError,
+    UpstreamError,
+)
+from pitboard.iracing.credentials import Credentials
+from pitboard.iracing.oauth import DeniedError, Grant, OAuth
+from pitboard.iracing.token_state import LOGINS_AN_HOUR, TokenState
+from pitboard.iracing.transport import CONNECT_SECONDS, READ_SECONDS
+
+GRANT_SECONDS = CONNECT_SECONDS + READ_SECONDS
+"""How long one grant may take, whatever the caller's deadline: cut short, it could lose a refresh token."""
+
+REPLACED_AT_MOST_EVERY = 60.0
+"""A token younger than this that is refused is not replaced: the next one would fare no better."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStatus:
+    """What may be told to anybody: no token. `expires_in`, `age` in seconds, 0 without a valid token.
+
+    `why` says in a sentence what holds grants or logins back ("" if nothing does), `blocked_until` until
+    when (Unix seconds, 0: until somebody acts).
+    """
+
+    valid: bool
+    expires_in: float
+    age: float
+    renewable: bool
+    logins_left: int
+    why: str
+    blocked_until: float
+
+
+class TokenKeeper:
+    """Hands out a valid access token of one account. Safe for threads and for several processes.
+
+    `documents` holds the account's document under `key` (default: TOKEN: and the username).
+    """
+
+    def __init__(
+        self,
+        documents: Documents,
+        oauth: OAuth,
+        credentials: Credentials,
+        *,
+        clock: Callable[[], float] = time.time,
+        telemetry: Telemetry | None = None,
+        key: str = "",
+    ) -> None:
+        self._documents = documents
+        self._oauth = oauth
+        self._credentials = credentials
+        self._clock = clock
+        self._telemetry = telemetry or Telemetry()
+        self._key = key or f"TOKEN:{credentials.username.strip().lower()}"
+        self._lock = threading.Lock()
+        self._held = TokenState()
+        self._jitter = 0.0
+
+    def access_token(self, deadline: float, *, may_login: bool = True) -> str:
+        """A valid access token, renewed before its end. Without `may_login` no password login is made.
+
+        Waits for a renewal by somebody else until the deadline (monotonic seconds); a renewal of its own
+        may go on for up to 28 s after it. Raises `CredentialsError`, `RateLimitedError`,
+        `MaintenanceError` or `UnreachableError`, and `StoreError` when the documents cannot be used.
+        """
+        held, now = self._held, self._clock()
+        if not held.due(now, self._jitter):
+            return held.access_token
+        if not held.valid(now):
+            return self._renewed(deadline, may_login=may_login)
+        try:  # It is good for a minute yet: renew it if nobody does, and let no failure matter.
+            return self._renewed(time.monotonic(), may_login=may_login)
+        except (UpstreamError, StoreError):
+            return held.access_token
+
+    def replace(self, rejected: str, deadline: float, *, may_login: bool = True) -> str:
+        """Another token than `rejected`, which the Data API answered with 401. Raises as `access_token`."""
+        held = self._held
+        if held.access_token != rejected and held.valid(self._clock()):
+            return held.access_token
+        return self._renewed(deadline, rejected=rejected, may_login=may_login)
+
+    def prove(self, deadline: float) -> None:
+        """Makes one password login whatever is held, and keeps its tokens. Raises as `access_token`.
+
+        Also for credentials that were refused before, but within the hour's logins and never while
+        iRacing has said to wait.
+        """
+        self._credentials.check()
+        with self._alone(deadline):
+            self._lead(deadline, proving=True)
+
+    def status(self) -> TokenStatus:
+        """How things stand, from the document; asks iRacing nothing."""
+        state, now = self._read()[0], self._clock()
+        refusal = state.refusal(self._credentials.fingerprint(), now) or state.login_refusal(now)
+        pause = refusal.retry_after if refusal else None
+        valid = state.valid(now)
+        return TokenStatus(
+            valid=valid,
+            expires_in=state.access_until - now if valid else 0.0,
+            age=max(0.0, now - state.access_from) if valid else 0.0,
+            renewable=state.refreshable(now),
+            logins_left=max(0, LOGINS_AN_HOUR - len(state.recent_logins(now))),
+            why=str(refusal) if refusal else "",
+            blocked_until=now + pause if pause else 0.0,
+        )
+
+    # --- one at a time: first among the threads of this process, then among processes
+
+    @contextmanager
+    def _alone(self, deadline: float) -> Iterator[None]:
+        if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise _busy()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _renewed(self, deadline: float, *, rejected: str = "", may_login: bool) -> str:
+        with self._alone(deadline):
+            held = self._held
+            if held.access_token != rejected and not held.due(self._clock(), self._jitter):
+                return held.access_token
+            self._held = held.without(rejected)
+            return self._lead(deadline, rejected=rejected, may_login=may_login)
+
+    def _lead(
+        self, deadline: float, *, rejected: str = "", may_login: bool = True, proving: bool = False
+    ) -> str:
+        """Takes the lease and renews, or waits for what the holder of the lease brings.
+
+        While the token at hand is still valid, it is given rather than an error or a wait.
+        """
+        owner, pause = secrets.token_hex(8), 0.02
+        while True:
+            state, version = self._read()
+            now = self._clock()
+            usable = state.valid(now) and state.access_token != rejected and not proving
+            leased = state.leased_by_another(owner, now)
+            if usable and (leased or not state.due(now, self._jitter)):
+                return self._hold(state)
+            try:
+                if not leased:
+                    self._check(state, now, rejected, may_login=may_login, proving=proving)
+                    if self._put(state.without(rejected).leased(owner, now), version):
+                        return self._renew(owner, may_login=may_login, proving=proving)
+            except UpstreamError:
+                if usable:
+                    return self._hold(state)
+                raise
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise _busy()
+            time.sleep(min(left, pause * random.uniform(0.7, 1.3)))  # noqa: S311 - spreads, hides nothing
+            pause = min(pause * 1.6, 0.5)
+
+    def _check(self, state: TokenState, now: float, rejected: str, *, may_login: bool, proving: bool) -> None:
+        """Raises why no grant may be asked for now."""
+        self._credentials.check()
+        if refusal := state.refusal(self._credentials.fingerprint(), now, proving=proving):
+            raise refusal
+        age = now - state.access_from
+        if rejected and state.access_token == rejected and 0 <= age < REPLACED_AT_MOST_EVERY:
+            raise CredentialsError(
+                "iRacing refuses the access token that it has just issued; check that the account is "
+                "active, then run `pitboard login`.",
+                retry_after=REPLACED_AT_MOST_EVERY - age,
+            )
+        if proving or not state.refreshable(now):
+            _check_login(state, now, may_login=may_login)
+
+    # --- under the lease
+
+    def _renew(self, owner: str, *, may_login: bool, proving: bool) -> str:
+        try:
+            state, now = self._read()[0], self._clock()
+            if state.refreshable(now) and not proving:
+                newer = self._refresh(state, owner)
+                if newer:
+                    return self._hold(newer)
+                state = self._read()[0]
+            _check_login(state, self._clock(), may_login=may_login)
+            return self._hold(self._login(owner))
+        finally:
+            self._update(lambda s: s.released(owner))
+
+    def _refresh(self, state: TokenState, owner: str) -> TokenState | None:
+        """The refresh grant; None when the refresh token is spent and there is no newer one."""
+        try:
+            grant = self._ask(
+                "refresh", lambda end: self._oauth.refresh(self._credentials, state.refresh_token, end)
+            )
+        except DeniedError as error:
+            if error.error != "invalid_grant":
+                self._failed(error, TokenState.refresh_failed)
+                raise
+            # Perhaps a worker whose lease ran out was slow rather than dead, and has rotated the token.
+            newest = self._read()[0]
+            if newest.refresh_token != state.refresh_token and newest.valid(self._clock()):
+                return newest
+            self._update(lambda s: s.without_refresh(state.refresh_token))
+            return None
+        except UpstreamError as error:
+            self._failed(error, TokenState.refresh_failed)
+            raise
+        return self._keep(grant, owner, refreshed=True)
+
+    def _login(self, owner: str) -> TokenState:
+        self._update(lambda s: s.login_booked(self._clock()))  # before the request: it counts even if we die
+        try:
+            grant = self._ask("password", lambda end: self._oauth.login(self._credentials, end))
+        except UpstreamError as error:
+            self._failed(error, TokenState.login_failed)
+            raise
+        return self._keep(grant, owner, refreshed=False)
+
+    def _ask(self, kind: str, grant: Callable[[float], Grant]) -> Grant:
+        outcome = "ok"
+        try:
+            with self._telemetry.span("oauth_authentication", grant=kind):
+                return grant(time.monotonic() + GRANT_SECONDS)
+        except UpstreamError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._telemetry.count("oauth_grants", grant=kind, outcome=outcome)
+
+    def _keep(self, grant: Grant, owner: str, *, refreshed: bool) -> TokenState:
+        """Writes the new tokens. Only then may the access token be used: the old refresh token is spent."""
+        now = self._clock()
+        return self._update(lambda s: s.granted(grant, now, refreshed=refreshed).released(owner))
+
+    def _failed(
+        self, error: UpstreamError, change: Callable[[TokenState, UpstreamError, str, float], TokenState]
+    ) -> None:
+        fingerprint, now = self._credentials.fingerprint(), self._clock()
+        self._update(lambda s: change(s, error, fingerprint, now))
+
+    # --- the document
+
+    def _hold(self, state: TokenState) -> str:
+        self._jitter = random.uniform(0.0, 10.0)  # noqa: S311 - spreads renewals, hides nothing
+        self._held = state
+        return state.access_token
+
+    def _read(self) -> tuple[TokenState, int | None]:
+        document = self._documents.get(self._key)
+        return (TokenState.parse(document.value), document.version) if document else (TokenState(), None)
+
+    def _put(self, state: TokenState, version: int | None) -> bool:
+        return self._documents.put(self._key, state.document(), expected=version)
+
+    def _update(self, change: Callable[[TokenState], TokenState]) -> TokenState:
+        """Applies a change to the newest document, again and again until nobody was faster."""
+        while True:
+            state, version = self._read()
+            changed = change(state)
+            if changed == state or self._put(changed, version):
+                return changed
+            time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads, hides nothing
+
+
+def _check_login(state: TokenState, now: float, *, may_login: bool) -> None:
+    """Raises why no password login may be made now."""
+    if not may_login:
+        raise CredentialsError(
+            "No valid token is held, and this request may not log in; run `pitboard login`."
+        )
+    if refusal := state.login_refusal(now):
+        raise refusal
+
+
+def _busy() -> UpstreamError:
+    return UnreachableError("The access token is being renewed; ask again shortly.", retry_after=1)

@@ -1,0 +1,171 @@
+"""HTTP to iRacing: pooled connections, deadlines, size caps. Knows nothing of OAuth or the Data API."""
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from pitboard import __version__
+from pitboard.drivers.ports import UnreachableError
+
+CONNECTIONS = 48
+"""Connections kept open for each host: 32 parallel calls and some air."""
+
+CONNECT_SECONDS = 4.0
+READ_SECONDS = 10.0
+"""Longest waits for a connection and for each part of an answer; the deadline may cut them shorter."""
+
+LARGEST_BODY = 16 * 1024 * 1024
+"""Most bytes of an answer that is read into memory, after decompression."""
+
+_CHUNK = 64 * 1024
+
+
+class NoAnswerError(UnreachableError):
+    """No answer came. `sent` is False only when the request certainly never reached the other side."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. `headers` is case-insensitive."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """Pooled connections. Safe for threads.
+
+    Redirects are not followed, certificates are verified, nothing is retried. Errors never hold a URL:
+    iRacing's asset links are secrets while they live. `request_id` gives the id of the request at hand,
+    sent along as `X-Request-Id` when it is not empty.
+    """
+
+    def __init__(self, *, request_id: Callable[[], str] = str) -> None:
+        self._request_id = request_id
+        self._plain = urllib3.PoolManager(maxsize=CONNECTIONS)
+        self._tls: urllib3.PoolManager | None = None
+        self._tls_lock = threading.Lock()
+
+    def get(self, url: str, deadline: float, *, bearer: str = "") -> Answer:
+        """GETs a whole answer before the deadline. Raises `NoAnswerError`; a status is not an error."""
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        with self._open("GET", url, deadline, headers) as response:
+            return _whole(response, deadline)
+
+    def post_form(self, url: str, form: Mapping[str, str], deadline: float) -> Answer:
+        """POSTs a percent-encoded form on a connection of its own.
+
+        A kept connection that the other side closes at that moment would leave it open whether the form
+        arrived, and for a single-use refresh token that matters.
+        """
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Connection": "close"}
+        body = urlencode(form).encode("ascii")
+        with self._open("POST", url, deadline, headers, body) as response:
+            return _whole(response, deadline)
+
+    @contextmanager
+    def stream(self, url: str, deadline: float) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """GETs an answer of any size: its status and its bytes, decompressed, in parts as they come."""
+        with self._open("GET", url, deadline, {}) as response:
+            yield response.status, _chunks(response, deadline)
+
+    @contextmanager
+    def _open(
+        self, method: str, url: str, deadline: float, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise NoAnswerError("There was no time left to ask iRacing.", sent=False)
+        try:
+            response = self._pools(url).urlopen(
+                method,
+                url,
+                body=body,
+                headers={**self._common_headers(), **headers},
+                timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=min(READ_SECONDS, left)),
+                redirect=False,
+                retries=False,
+                preload_content=False,
+            )
+        except (HTTPError, OSError) as error:
+            raise _no_answer(error, urlsplit(url).hostname or "iRacing") from None
+        try:
+            yield response
+        finally:
+            # One that was read to its end is back in the pool by now; unread bytes must not follow it there.
+            if not response.closed:
+                response.close()
+            response.release_conn()
+
+    def _common_headers(self) -> dict[str, str]:
+        headers = {"User-Agent": f"Pitboard/{__version__}", "Accept-Encoding": "gzip"}
+        request_id = self._request_id()
+        return {**headers, "X-Request-Id": request_id} if request_id else headers
+
+    def _pools(self, url: str) -> urllib3.PoolManager:
+        if not url.startswith("https:"):
+            return self._plain
+        with self._tls_lock:
+            if self._tls is None:
+                # One context for all connections: urllib3 would read the certificate store anew for each.
+                context = ssl.create_default_context()
+                self._tls = urllib3.PoolManager(maxsize=CONNECTIONS, ssl_context=context)
+            return self._tls
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    return (urlsplit(url).hostname or "") in ("127.0.0.1", "localhost", "::1")
+
+
+def _whole(response: urllib3.BaseHTTPResponse, deadline: float) -> Answer:
+    body = bytearray()
+    for chunk in _chunks(response, deadline):
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise UnreachableError(f"iRacing's answer is larger than {LARGEST_BODY // 2**20} MB.")
+    return Answer(response.status, response.headers, bytes(body))
+
+
+def _chunks(response: urllib3.BaseHTTPResponse, deadline: float) -> Iterator[bytes]:
+    while True:
+        try:
+            chunk = response.read1(_CHUNK)
+        except (HTTPError, OSError) as error:
+            raise _no_answer(error, "iRacing") from None
+        if not chunk:
+            return
+        yield chunk
+        if time.monotonic() > deadline:
+            raise NoAnswerError("iRacing's answer did not arrive in time.", sent=True)
+
+
+def _no_answer(error: Exception, host: str) -> NoAnswerError:
+    if isinstance(error, NewConnectionError | ConnectTimeoutError):
+        return NoAnswerError(f"{host} cannot be reached; check the network connection.", sent=False)
+    if isinstance(error, SSLError):
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            sentence = "could not be verified; check this machine's clock and its CA certificates"
+            return NoAnswerError(f"The certificate of {host} {sentence}.", sent=False)
+        return NoAnswerError(f"The secure connection to {host} failed.", sent=True)
+    if isinstance(error, ReadTimeoutError | TimeoutError):
+        return NoAnswerError(f"{host} did not answer in time.", sent=True)
+    return NoAnswerError(f"The connection to {host} broke off.", sent=True)
