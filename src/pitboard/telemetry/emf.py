@@ -1,8 +1,8 @@
 """Telemetry of the AWS home: lines in CloudWatch's embedded metric format, which turn into metrics.
 
 The format is AWS' "CloudWatch Logs: embedded metric format specification": a JSON line with an `_aws`
-member; at most 100 values in an array. Labels are plain members of the line: they can be searched with
-Logs Insights and cost nothing, where each further dimension would be a custom metric to pay for.
+member; at most 100 values in an array. Every metric has the dimension Environment, some have one more
+(`Metric.split`). All labels are members of the line and can be searched with Logs Insights.
 """
 
 import json
@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
 from pitboard.drivers.ports import Telemetry, request_id
-from pitboard.telemetry.metrics import BY_NAME, Kind
+from pitboard.telemetry.metrics import BY_NAME, Kind, Metric
 from pitboard.telemetry.tracing import Spans
 
 NAMESPACE = "iRacing/Lambda"
@@ -81,14 +81,14 @@ class EmfTelemetry(Telemetry):
             line[BY_NAME[name].cloudwatch] = head if len(head) > 1 else head[0]
         line["_aws"] = {
             "Timestamp": int(time.time() * 1000),
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [["Environment"]],
-                    "Metrics": [
-                        {"Name": BY_NAME[name].cloudwatch, "Unit": BY_NAME[name].unit} for name in metrics
-                    ],
-                }
-            ],
+            "CloudWatchMetrics": [_directive(BY_NAME[name]) for name in metrics],
         }
         return line
+
+
+def _directive(metric: Metric) -> dict[str, Any]:
+    return {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["Environment"], ["Environment", metric.split]] if metric.split else [["Environment"]],
+        "Metrics": [{"Name": metric.cloudwatch, "Unit": metric.unit}],
+    }

@@ -14,13 +14,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `prometheus` and `cloudwatch` are its names over there."""
+    """One metric. `prometheus` and `cloudwatch` are its names over there.
+
+    `split` is the label that is a dimension in CloudWatch, too: each of its values is a metric to pay for.
+    """
 
     name: str
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
     unit: str = "Count"
+    split: str = ""
 
     @property
     def prometheus(self) -> str:
@@ -41,16 +45,24 @@ METRICS = (
         Kind.COUNTER,
         "Names asked for, by what was given: fresh, stale, partial, or the error's code.",
         ("state",),
+        split="state",
     ),
     Metric(
         "upstream_calls",
         Kind.COUNTER,
         "Calls to iRacing by endpoint, and how they ended: ok, or the error's code.",
         ("endpoint", "outcome"),
+        split="outcome",
     ),
     Metric("upstream_seconds", Kind.SECONDS, "Time of one call to iRacing.", ("endpoint",), "Seconds"),
     Metric("budget_left", Kind.GAUGE, "Calls to iRacing that the budget would allow at once."),
-    Metric("logins", Kind.COUNTER, "Token renewals by grant and outcome.", ("grant", "outcome")),
+    Metric(
+        "oauth_grants",
+        Kind.COUNTER,
+        "Tokens asked for at iRacing's OAuth service: password logins (password_limited) and refreshes.",
+        ("grant", "outcome"),
+        split="grant",
+    ),
     Metric("token_age_seconds", Kind.GAUGE, "Seconds since the access token was issued.", (), "Seconds"),
     Metric("queue_length", Kind.GAUGE, "Names waiting for a renewal in the background."),
 )

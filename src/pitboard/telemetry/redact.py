@@ -8,6 +8,7 @@ AWS key ids and the user part of a URL.
 
 import base64
 import html
+import math
 import re
 from collections.abc import Mapping, Set
 from typing import Any
@@ -97,7 +98,7 @@ class Redactor:
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """The value for JSON, without secrets: numbers stay, containers are copied, the rest is text."""
-        if value is None or isinstance(value, bool | float):
+        if value is None or isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value)):
             return value
         if isinstance(value, int):
             return value if self.text(digits := str(value)) == digits else REDACTED
