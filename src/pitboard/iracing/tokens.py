@@ -208,7 +208,7 @@ class TokenKeeper:
         """The refresh grant; None when the refresh token is spent and there is no newer one."""
         try:
             grant = self._ask(
-                "refresh", lambda end: self._oauth.refresh(self._credentials, state.refresh_token, end)
+                "refresh_token", lambda end: self._oauth.refresh(self._credentials, state.refresh_token, end)
             )
         except DeniedError as error:
             if error.error != "invalid_grant":
@@ -228,7 +228,7 @@ class TokenKeeper:
     def _login(self, owner: str) -> TokenState:
         self._update(lambda s: s.login_booked(self._clock()))  # before the request: it counts even if we die
         try:
-            grant = self._ask("password", lambda end: self._oauth.login(self._credentials, end))
+            grant = self._ask("password_limited", lambda end: self._oauth.login(self._credentials, end))
         except UpstreamError as error:
             self._failed(error, TokenState.login_failed)
             raise
@@ -261,6 +261,7 @@ class TokenKeeper:
     def _hold(self, state: TokenState) -> str:
         self._jitter = random.uniform(0.0, 10.0)  # noqa: S311 - spreads renewals, hides nothing
         self._held = state
+        self._telemetry.gauge("token_age_seconds", max(0.0, self._clock() - state.access_from))
         return state.access_token
 
     def _read(self) -> tuple[TokenState, int | None]:

@@ -1,0 +1,141 @@
+"""The call budget as arithmetic: a token bucket in a JSON document, no clock and no I/O of its own.
+
+iRacing allows a number of calls a minute (240 at the time of writing) and tells it in headers. The bucket
+holds a quarter of that and fills by half of it a minute, so no 60 seconds ever grant more than three
+quarters: other programs on the same account, and calls that others made, have the rest.
+
+All times are Unix seconds, all waits seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from pitboard.drivers.ports import MaintenanceError, Priority, RateLimitedError, UpstreamError
+
+LIMIT = 240
+"""Calls a minute that iRacing allows, until its headers say otherwise. Source: recorded answers."""
+
+LEAST_LIMIT, MOST_LIMIT = 4, 100_000
+"""What a limit is believed to be. With fewer than four the bucket could not hold a whole call."""
+
+WINDOW = 60.0
+MAINTENANCE_PAUSE = 120.0
+PROBE_PAUSE = 15.0
+"""iRacing gives no Retry-After in maintenance. So nothing is asked for two minutes, and then one call
+alone is let through, and another every 15 seconds, until an answer shows that it is over."""
+
+_LONGEST_PAUSE = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The bucket: `level` tokens at time `at`. The level is below 0 when others used up the window.
+
+    Until `paused_until` nothing is granted; `paused_code` says why (`UpstreamError.code`, "" if nothing).
+    `probing`: after a pause for maintenance, one call is out to see whether it is over.
+    """
+
+    limit: int = LIMIT
+    level: float = LIMIT / 4
+    at: float = 0.0
+    paused_until: float = 0.0
+    paused_code: str = ""
+    probing: bool = False
+
+    @classmethod
+    def parse(cls, value: Mapping[str, Any]) -> "Budget":
+        """Reads a document; fields that are missing or have the wrong type are at their default."""
+        known: dict[str, Any] = {}
+        for field in fields(cls):
+            got, default = value.get(field.name), field.default
+            if isinstance(got, str if isinstance(default, str) else int | float):
+                known[field.name] = got
+        budget = cls(**known)
+        return replace(budget, limit=min(max(int(budget.limit), LEAST_LIMIT), MOST_LIMIT))
+
+    def document(self) -> dict[str, Any]:
+        """The JSON object to keep."""
+        return asdict(self)
+
+    @property
+    def capacity(self) -> float:
+        """Most tokens the bucket holds."""
+        return self.limit / 4
+
+    @property
+    def rate(self) -> float:
+        """Tokens that flow in, a second."""
+        return self.limit / 2 / WINDOW
+
+    def filled(self, now: float) -> "Budget":
+        """The bucket at `now`.
+
+        A clock a little behind (another machine's) adds nothing and takes nothing back; one that was set
+        back by more than a window starts afresh from `now`, and adds nothing either.
+        """
+        if now <= self.at:
+            return replace(self, at=now) if now < self.at - WINDOW else self
+        return replace(self, level=min(self.capacity, self.level + (now - self.at) * self.rate), at=now)
+
+    def take(self, now: float, priority: Priority, most: int = 1) -> "Taken":
+        """Takes up to `most` tokens, for background work only while half of them are left."""
+        budget = self.filled(now)
+        pause = budget.pause_left(now)
+        if pause:
+            return Taken(budget, 0, pause)
+        needed = 1.0 if priority is Priority.READER else max(1.0, budget.capacity / 2)
+        if budget.level < needed:
+            return Taken(budget, 0, (needed - budget.level) / budget.rate)
+        if budget.paused_code == MaintenanceError.code:
+            probe = replace(budget, level=budget.level - 1, paused_until=now + PROBE_PAUSE, probing=True)
+            return Taken(probe, 1, 0.0)
+        taken = min(most, int(budget.level))
+        return Taken(replace(budget, level=budget.level - taken, paused_code=""), taken, 0.0)
+
+    def pause_left(self, now: float) -> float:
+        """Seconds until the pause is over; 0 without one, or when the clock was set back since."""
+        left = self.paused_until - now
+        return left if self.paused_code and 0 < left <= _LONGEST_PAUSE else 0.0
+
+    def refusal(self, now: float, wait: float) -> UpstreamError:
+        """The error for a call that would have to wait too long."""
+        if self.pause_left(now) and self.paused_code == MaintenanceError.code:
+            return MaintenanceError("iRacing is in maintenance.", retry_after=wait)
+        if self.pause_left(now):
+            return RateLimitedError("iRacing's rate limit was reached; calls are paused.", retry_after=wait)
+        return RateLimitedError("The call budget is used up for the moment.", retry_after=wait)
+
+    def reconciled(self, now: float, limit: int, remaining: int, reset: float) -> "Budget":
+        """After an answer said `remaining` of `limit` calls for the next `reset` seconds.
+
+        Only ever lowers the level: what is in the bucket and what flows in until the reset must leave a
+        quarter of the limit over. When nobody else calls, that is already so.
+        """
+        limit = min(max(limit, LEAST_LIMIT), MOST_LIMIT)
+        budget = replace(self.filled(now), limit=limit)
+        seconds = min(max(reset, 0.0), WINDOW)
+        spare = max(remaining, 0) - limit / 4 - seconds * budget.rate
+        level = min(budget.level, budget.capacity, max(spare, -WINDOW * budget.rate))
+        return replace(budget, level=level)
+
+    def paused(self, now: float, seconds: float, code: str) -> "Budget":
+        """With nothing granted for `seconds`. A pause that lasts longer already stays."""
+        until = now + min(max(seconds, 0.0), _LONGEST_PAUSE)
+        if self.pause_left(now) and self.paused_until >= until:
+            return self
+        return replace(self.filled(now), paused_until=until, paused_code=code, probing=False)
+
+    def resumed(self) -> "Budget":
+        """After an answer that was none of maintenance. It ends the pause only if a probe was out: before
+        that it is the late answer to a call from before."""
+        return replace(self, paused_until=0.0, paused_code="", probing=False) if self.probing else self
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The bucket after `take`, how many tokens were granted, and if none, after how long there may be one."""
+
+    budget: Budget
+    granted: int
+    wait: float

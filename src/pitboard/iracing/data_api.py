@@ -1,0 +1,378 @@
+"""iRacing's Data API: calls, the links they answer with, and their errors.
+
+Source of the facts in here: iRacing's Data API documentation, its developers' posts and recorded answers.
+"""
+
+import codecs
+import csv
+import itertools
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+from pitboard.drivers.ports import (
+    CredentialsError,
+    Errand,
+    MaintenanceError,
+    RateLimitedError,
+    RefusedError,
+    Telemetry,
+    UnreachableError,
+    UpstreamError,
+)
+from pitboard.iracing.meter import Meter
+from pitboard.iracing.oauth import is_maintenance
+from pitboard.iracing.transport import Answer, NoAnswerError, Transport, is_loopback
+
+MOST_MEMBERS = 50
+"""Most ids of one member/get. iRacing documents no limit; so many are known to work."""
+
+ATTEMPTS = 3
+"""How often a call, or the fetching of a link, is tried in all."""
+
+LINK_LIFE = 45.0
+"""Seconds for which a link is tried. iRacing signs some for 60 s only."""
+
+_Params = Mapping[str, str | int | bool]
+_T = TypeVar("_T")
+
+
+class AccessTokens(Protocol):
+    """Where the access token comes from: a `TokenKeeper`, or in AWS another function."""
+
+    def access_token(self, deadline: float) -> str:
+        """A valid access token. Raises an `UpstreamError`."""
+
+    def replace(self, rejected: str, deadline: float) -> str:
+        """Another one than `rejected`, which was answered with 401. Raises an `UpstreamError`."""
+
+
+class DataApi:
+    """`ports.Upstream` over HTTP. Safe for threads.
+
+    The access token is sent to the origin of `data_url` and nowhere else; links are followed without it,
+    to https (or, when `data_url` is on this machine, to this machine).
+    """
+
+    def __init__(
+        self,
+        data_url: str,
+        transport: Transport,
+        tokens: AccessTokens,
+        meter: Meter,
+        *,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self._data_url = data_url.rstrip("/")
+        self._transport = transport
+        self._tokens = tokens
+        self._meter = meter
+        self._telemetry = telemetry or Telemetry()
+
+    # --- ports.Upstream
+
+    def search(self, name: str, errand: Errand) -> Sequence[tuple[int, str]]:
+        """lookup/drivers; see `ports.Upstream`."""
+        with self._telemetry.span("lookup"):
+            rows = self.get("/data/lookup/drivers", {"search_term": name}, errand)
+        return [(_int(row, "cust_id"), _text(row, "display_name")) for row in _list(rows)]
+
+    def members(self, cust_ids: Sequence[int], errand: Errand) -> Mapping[int, Mapping[str, Any]]:
+        """member/get with licences; see `ports.Upstream`. Raises `ValueError` for more than 50 ids."""
+        if not 0 < len(cust_ids) <= MOST_MEMBERS:
+            raise ValueError(f"member/get is asked for 1 to {MOST_MEMBERS} ids, not {len(cust_ids)}")
+        params = {"cust_ids": ",".join(map(str, cust_ids)), "include_licenses": True}
+        with self._telemetry.span("member_get", ids=len(cust_ids)):
+            answer = self.get("/data/member/get", params, errand)
+        members = {_int(member, "cust_id"): _dict(member) for member in _list(_dict(answer).get("members"))}
+        asked = frozenset(cust_ids)
+        return {cust_id: member for cust_id, member in members.items() if cust_id in asked}
+
+    def profile(self, cust_id: int, errand: Errand) -> Mapping[str, Any]:
+        """member/profile; see `ports.Upstream`."""
+        with self._telemetry.span("profile"):
+            profile = self._about("/data/member/profile", cust_id, {}, errand)
+        _same(_int(_dict(profile.get("member_info")), "cust_id"), cust_id)
+        return profile
+
+    def chart(self, cust_id: int, category_id: int, chart_type: int, errand: Errand) -> Mapping[str, Any]:
+        """member/chart_data; see `ports.Upstream`."""
+        params = {"category_id": category_id, "chart_type": chart_type}
+        chart = self._about("/data/member/chart_data", cust_id, params, errand)
+        _same(_int(chart, "category_id"), category_id)
+        _same(_int(chart, "chart_type"), chart_type)
+        _list(chart.get("data"))
+        return chart
+
+    def career(self, cust_id: int, errand: Errand) -> Mapping[str, Any]:
+        """stats/member_career; see `ports.Upstream`."""
+        career = self._about("/data/stats/member_career", cust_id, {}, errand)
+        _list(career.get("stats"))
+        return career
+
+    def _about(self, path: str, cust_id: int, params: _Params, errand: Errand) -> Mapping[str, Any]:
+        answer = _dict(self.get(path, {"cust_id": cust_id, **params}, errand))
+        _same(_int(answer, "cust_id"), cust_id)
+        return answer
+
+    # --- any endpoint
+
+    def get(self, path: str, params: _Params, errand: Errand) -> Any:
+        """What an endpoint has to say, as JSON: `path` begins with /data/, `params` are its query.
+
+        Follows a link or `data_url`; an answer in chunks becomes one list. Costs one call of the budget, a
+        repetition after a failure one more. Raises an `UpstreamError`, or `StoreError` from the budget.
+        """
+        return self._fetched(path, params, errand, self._payload)
+
+    def csv(self, path: str, errand: Errand) -> Iterator[dict[str, str]]:
+        """The rows of a CSV endpoint by column name, as they arrive, so that any size fits into memory.
+
+        Rows of the wrong length are left out. Costs one call. Raises as `get`, also between rows: once the
+        first is out, nothing is repeated.
+        """
+
+        def follow(body: Any, errand: Errand) -> Iterator[dict[str, str]]:
+            def begin() -> Iterator[dict[str, str]]:
+                rows = self._rows(_text(body, "link"), errand)
+                return itertools.chain(list(itertools.islice(rows, 1)), rows)
+
+            return self._repeated(errand.deadline, begin)
+
+        return self._fetched(path, {}, errand, follow)
+
+    # --- a call: budget, token, answer
+
+    def _fetched(self, path: str, params: _Params, errand: Errand, follow: Callable[[Any, Errand], _T]) -> _T:
+        """Calls, then follows what the answer points to; calls anew, once, when that has died."""
+        try:
+            return follow(self._called(path, params, errand), errand)
+        except _DeadLinkError:
+            return follow(self._called(path, params, errand), errand)
+
+    def _called(self, path: str, params: _Params, errand: Errand) -> Any:
+        if not re.fullmatch(r"/data/[a-z0-9_/]+", path):
+            raise ValueError(f"{path!r} is no path of the Data API")
+        url = f"{self._data_url}{path}" + (f"?{_query(params)}" if params else "")
+        endpoint = path.removeprefix("/data/")
+        token = self._tokens.access_token(errand.deadline)
+        try:
+            return self._repeated(errand.deadline, lambda: self._call(url, endpoint, token, errand))
+        except _UnauthorizedError:
+            token = self._tokens.replace(token, errand.deadline)
+            return self._repeated(errand.deadline, lambda: self._call(url, endpoint, token, errand))
+
+    def _call(self, url: str, endpoint: str, token: str, errand: Errand) -> Any:
+        self._meter.spend(errand)
+        outcome, begun = "ok", time.monotonic()
+        try:
+            return self._read(self._transport.get(url, errand.deadline, bearer=token))
+        except UpstreamError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._telemetry.count("upstream_calls", endpoint=endpoint, outcome=outcome)
+            self._telemetry.observe("upstream_seconds", time.monotonic() - begun, endpoint=endpoint)
+
+    def _read(self, answer: Answer) -> Any:
+        """The JSON of a good answer. Every other kind raises what it means."""
+        body = _json(answer.body)
+        if answer.status == 503 or is_maintenance(body):
+            pause = self._meter.maintenance(answer.headers, declared=is_maintenance(body))
+            raise MaintenanceError("iRacing is in maintenance.", retry_after=pause)
+        if answer.status == 429 or answer.body[:64].strip().lower().startswith(b"rate limit exceeded"):
+            pause = self._meter.rate_limited(answer.headers)
+            raise RateLimitedError("iRacing's rate limit was reached.", retry_after=pause)
+        self._meter.heard(answer.headers)
+        if answer.status != 200:
+            raise _refusal(answer.status, body)
+        if body is _UNREADABLE:
+            raise _PassingError(_CANNOT_READ)
+        return body
+
+    # --- what an answer points to
+
+    def _payload(self, body: Any, errand: Errand) -> Any:
+        """The data of an answer: its own, or that of its link, `data_url` or chunks."""
+        if isinstance(body, dict):
+            if "link" in body:
+                body = self._asset(_text(body, "link"), errand)
+            elif "data_url" in body:
+                body = self._asset(_text(body, "data_url"), errand)
+        holder = body
+        if isinstance(body, dict) and "chunk_info" not in body and isinstance(body.get("data"), dict):
+            holder = body["data"]
+        if isinstance(holder, dict) and "chunk_info" in holder:
+            return self._chunks(holder["chunk_info"], errand)
+        return body
+
+    def _chunks(self, info: Any, errand: Errand) -> list[Any]:
+        if info is None:
+            return []
+        base, names = _text(info, "base_download_url"), _list(_dict(info).get("chunk_file_names"))
+        if not all(isinstance(name, str) for name in names):
+            raise UnreachableError(_CANNOT_READ)
+        if not names:
+            return []
+        with ThreadPoolExecutor(min(8, len(names)), "chunks") as pool:
+            chunks = pool.map(lambda name: _list(self._asset(base + name, errand)), names)
+            return [row for chunk in chunks for row in chunk]
+
+    def _asset(self, link: str, errand: Errand) -> Any:
+        """The JSON behind a link. It is fetched without the token and costs nothing of the budget."""
+        self._check(link)
+
+        def fetch() -> Any:
+            answer = self._transport.get(link, errand.deadline)
+            _check_asset(answer.status)
+            body = _json(answer.body)
+            if body is _UNREADABLE:
+                raise _PassingError(_CANNOT_READ)
+            return body
+
+        return self._repeated(min(errand.deadline, time.monotonic() + LINK_LIFE), fetch)
+
+    def _rows(self, link: str, errand: Errand) -> Iterator[dict[str, str]]:
+        self._check(link)
+        with self._transport.stream(link, errand.deadline) as (status, parts):
+            _check_asset(status)
+            rows = csv.reader(_lines(parts))
+            try:
+                header = next(rows, [])
+                if len(header) < 2:
+                    raise _PassingError(_CANNOT_READ)
+                for row in rows:
+                    if len(row) == len(header):
+                        yield dict(zip(header, row, strict=True))
+            except csv.Error:
+                raise UnreachableError(_CANNOT_READ) from None
+
+    def _check(self, link: str) -> None:
+        """Refuses to follow a link to where an answer of iRacing's has no reason to point."""
+        parts = urlsplit(link)
+        safe = parts.scheme == "https" or (is_loopback(link) and is_loopback(self._data_url))
+        if not safe or not parts.hostname or parts.username is not None or parts.password is not None:
+            raise UnreachableError("iRacing's answer points to an address that is not followed.")
+
+    def _repeated(self, deadline: float, work: Callable[[], _T]) -> _T:
+        """Does a GET, and again after a failure that may pass, while the deadline allows it."""
+        attempt = 1
+        while True:
+            try:
+                return work()
+            except (NoAnswerError, _PassingError):
+                pause = 0.15 * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - spreads, hides nothing
+                if attempt == ATTEMPTS or time.monotonic() + pause >= deadline:
+                    raise
+                time.sleep(pause)
+                attempt += 1
+
+
+# --- kinds of failure
+
+
+class _PassingError(UnreachableError):
+    """A failure that the next attempt may not meet."""
+
+
+class _DeadLinkError(UnreachableError):
+    """The link is not (or no longer) good."""
+
+
+class _UnauthorizedError(CredentialsError):
+    """401: the access token is not accepted."""
+
+
+_CANNOT_READ = "iRacing's answer could not be read."
+
+
+def _refusal(status: int, body: Any) -> UpstreamError:
+    said = f"(status {status})"
+    if status == 401:
+        return _UnauthorizedError(
+            f"iRacing does not accept the access token {said}; check that the account is active, then run "
+            "`pitboard login`."
+        )
+    if status == 403 and isinstance(body, dict) and body.get("error") == "insufficient_scope":
+        return CredentialsError(
+            f"The access token may not read the Data API {said}; check the registration of "
+            "PITBOARD_CLIENT_ID, then run `pitboard login`."
+        )
+    if 400 <= status < 500:
+        return RefusedError(f"iRacing refused the question {said}.")
+    if status >= 500:
+        return _PassingError(f"iRacing has a problem {said}.")
+    return UnreachableError(f"iRacing answered in a way that is not understood {said}.")
+
+
+def _check_asset(status: int) -> None:
+    if status in (400, 403, 404, 410):
+        raise _DeadLinkError(f"The link that iRacing gave is not good (status {status}).")
+    if status != 200:
+        raise _PassingError(f"iRacing's file store has a problem (status {status}).")
+
+
+# --- reading what cannot be trusted to have the right shape
+
+_UNREADABLE = object()
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return _UNREADABLE
+
+
+def _lines(parts: Iterator[bytes]) -> Iterator[str]:
+    """Text lines with their ends, from UTF-8 with or without a byte-order mark."""
+    decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
+    rest = ""
+    for part in parts:
+        *lines, rest = (rest + decode(part)).split("\n")
+        yield from (f"{line}\n" for line in lines)
+    if rest:
+        yield rest
+
+
+def _query(params: _Params) -> str:
+    """A query string. Booleans are `true` and `false`, lists of ids keep their commas."""
+    plain = {k: str(v).lower() if isinstance(v, bool) else v for k, v in params.items()}
+    return urlencode(plain, safe=",")
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise UnreachableError(_CANNOT_READ)
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise UnreachableError(_CANNOT_READ)
+    return value
+
+
+def _text(holder: Any, key: str) -> str:
+    value = _dict(holder).get(key)
+    if not isinstance(value, str):
+        raise UnreachableError(_CANNOT_READ)
+    return value
+
+
+def _int(holder: Any, key: str) -> int:
+    value = _dict(holder).get(key)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UnreachableError(_CANNOT_READ)
+    return value
+
+
+def _same(answered: int, asked: int) -> None:
+    """An answer about somebody else must never pass for the one that was asked for."""
+    if answered != asked:
+        raise UnreachableError("iRacing's answer is about something else than was asked.")

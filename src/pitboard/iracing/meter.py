@@ -1,0 +1,176 @@
+"""The call budget, shared by every thread, process and Lambda through one document."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+
+from pitboard.drivers.budget import MAINTENANCE_PAUSE, WINDOW, Budget
+from pitboard.drivers.ports import (
+    Documents,
+    Errand,
+    MaintenanceError,
+    Priority,
+    RateLimitedError,
+    Telemetry,
+    UnreachableError,
+)
+from pitboard.iracing.oauth import retry_after
+
+KEY = "BUDGET"
+
+BLOCK_LIFE = 2.0
+"""Seconds after which what is left of a block lapses; by so much it may carry calls into the next minute."""
+
+
+class Meter:
+    """Grants calls to the Data API. Safe for threads.
+
+    `block` is how many calls are taken from the document at once, for stores that write slowly.
+    """
+
+    def __init__(
+        self,
+        documents: Documents,
+        *,
+        clock: Callable[[], float] = time.time,
+        block: int = 1,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self._documents = documents
+        self._clock = clock
+        self._block = block
+        self._telemetry = telemetry or Telemetry()
+        self._lock = threading.Lock()
+        self._spare = 0
+        self._spare_until = 0.0
+        self._last = Budget()
+
+    def spend(self, errand: Errand) -> None:
+        """Takes one call, waiting for it if there will be one before the errand's deadline.
+
+        Raises at once `RateLimitedError` if there will be none by then, `MaintenanceError` while iRacing
+        is in maintenance, and `StoreError`.
+        """
+        while wait := self._try(errand.priority):
+            budget, now = self._last, self._clock()
+            left = errand.deadline - time.monotonic()
+            refusal = budget.refusal(now, wait)
+            if wait > left or isinstance(refusal, MaintenanceError):
+                raise refusal
+            time.sleep(min(left, wait * random.uniform(1.0, 1.2)))  # noqa: S311 - spreads, hides nothing
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """Takes in an answer that was neither maintenance nor a refusal for the rate limit.
+
+        While nobody else uses the account its `X-RateLimit-*` headers say nothing new, and the document is
+        neither read nor written.
+        """
+        told = _rate_limit(headers)
+
+        def change(budget: Budget, now: float) -> Budget:
+            budget = budget.resumed().filled(now)
+            return budget.reconciled(now, *told) if told else budget
+
+        now = self._clock()
+        if not _alike(self._last.filled(now), change(self._last, now)):
+            self._update(change)
+
+    def rate_limited(self, headers: Mapping[str, str]) -> float:
+        """Pauses all calls after iRacing's rate limit was met; gives the pause in seconds."""
+        told = _rate_limit(headers)
+        pause = retry_after(headers)
+        if pause is None:
+            pause = (told[2] if told else WINDOW / 4) + 0.5
+        self._pause(max(pause, 1.0), RateLimitedError.code)
+        return max(pause, 1.0)
+
+    def maintenance(self, headers: Mapping[str, str], *, declared: bool = True) -> float:
+        """Pauses all calls for maintenance; gives the pause in seconds. A 503 that does not declare itself as
+        maintenance pauses them for a quarter of the time."""
+        usual = MAINTENANCE_PAUSE if declared else MAINTENANCE_PAUSE / 4
+        pause = retry_after(headers) or usual * random.uniform(0.9, 1.3)  # noqa: S311 - spreads
+        self._pause(pause, MaintenanceError.code)
+        return pause
+
+    def status(self) -> Budget:
+        """The budget as it is now."""
+        return self._read()[0].filled(self._clock())
+
+    # --- taking
+
+    def _try(self, priority: Priority) -> float:
+        """Takes one call: 0, or the seconds until there may be one."""
+        reader = priority is Priority.READER
+        with self._lock:
+            if reader and self._spare and self._clock() < self._spare_until:
+                self._spare -= 1
+                return 0.0
+            for attempt in range(_ATTEMPTS):
+                budget, version = self._read()
+                now = self._clock()
+                taken = budget.take(now, priority, self._block if reader else 1)
+                self._last = taken.budget
+                if not taken.granted:
+                    return taken.wait
+                if self._documents.put(KEY, taken.budget.document(), expected=version):
+                    if reader:
+                        self._spare, self._spare_until = taken.granted - 1, now + BLOCK_LIFE
+                    self._telemetry.gauge("budget_left", taken.budget.level)
+                    return 0.0
+                _pause_after_conflict(attempt)
+        raise UnreachableError("The call budget is contended; ask again shortly.", retry_after=1)
+
+    def _pause(self, seconds: float, code: str) -> None:
+        self._update(lambda b, now: b.paused(now, seconds, code))
+        with self._lock:
+            self._spare = 0
+
+    def _update(self, change: Callable[[Budget, float], Budget]) -> None:
+        """Applies a change to the newest document, unless it makes no difference worth a write."""
+        for attempt in range(_ATTEMPTS):
+            budget, version = self._read()
+            now = self._clock()
+            after = self._last = change(budget, now)
+            if _alike(budget.filled(now), after) or self._documents.put(
+                KEY, after.document(), expected=version
+            ):
+                return
+            _pause_after_conflict(attempt)
+
+    def _read(self) -> tuple[Budget, int | None]:
+        document = self._documents.get(KEY)
+        return (Budget.parse(document.value), document.version) if document else (Budget(), None)
+
+
+_ATTEMPTS = 40
+
+
+def _pause_after_conflict(attempt: int) -> None:
+    time.sleep(random.uniform(0.0, min(0.001 * 2**attempt, 0.05)))  # noqa: S311 - spreads, hides nothing
+
+
+def _alike(one: Budget, other: Budget) -> bool:
+    same = (one.limit, one.paused_until, one.paused_code) == (
+        other.limit,
+        other.paused_until,
+        other.paused_code,
+    )
+    return same and abs(one.level - other.level) < 1.0
+
+
+def _rate_limit(headers: Mapping[str, str]) -> tuple[int, int, float] | None:
+    """Limit, calls left and seconds until the reset, or None without readable headers.
+
+    The reset is a time by iRacing's clock, so it is compared with the answer's Date where there is one.
+    """
+    try:
+        limit = int(headers["X-RateLimit-Limit"])
+        remaining = int(headers["X-RateLimit-Remaining"])
+        reset = float(headers["X-RateLimit-Reset"])
+        sent = headers.get("Date", "")
+        now = parsedate_to_datetime(sent).timestamp() if sent else time.time()
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+    return limit, remaining, min(max(reset - now, 0.0), WINDOW)
