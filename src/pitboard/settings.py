@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -31,7 +32,14 @@ SETTINGS = (
 )
 
 
-class SettingError(ValueError):
+class UsageError(Exception):
+    """Something that the user has to change first. The message is one sentence that says what.
+
+    The command line prints it and exits with 2.
+    """
+
+
+class SettingError(UsageError):
     """A setting has a value that cannot be used; the message names the variable."""
 
 
@@ -48,7 +56,8 @@ class Settings:
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Reads the environment. Raises `SettingError` for a port that is no port or a URL that is none."""
-        values = {s.env: (environment or os.environ).get(s.env) or s.default for s in SETTINGS if not s.secret}
+        environment = os.environ if environment is None else environment
+        values = {s.env: environment.get(s.env) or s.default for s in SETTINGS if not s.secret}
         return cls(
             host=values["PITBOARD_HOST"],
             port=_port(values["PITBOARD_PORT"]),
@@ -70,6 +79,8 @@ def _port(text: str) -> int:
 
 
 def _url(name: str, text: str) -> str:
-    if text.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+    parts = urlsplit(text)
+    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and local)):
         return text
     raise SettingError(f"{name} is {text!r}; it must start with https:// (http:// only for this machine).")

@@ -97,7 +97,9 @@ class Store(Protocol):
     keys in capitals, which no name key can be ("HISTORY:123:5:irating").
     """
 
-    documents: Documents
+    @property
+    def documents(self) -> Documents:
+        """The documents that every process of this home shares (the budget)."""
 
     def records(self, keys: Sequence[str]) -> dict[str, Record]:
         """The records there are, by key, in one batch. Keys are distinct. Missing ones are left out;

@@ -14,7 +14,7 @@ from pitboard.drivers.ports import StoreError, UpstreamError
 log = logging.getLogger(__name__)
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - the name RFC 9457 gives it
     """A request that cannot be served. `code` is for programs, `detail` for people."""
 
     def __init__(

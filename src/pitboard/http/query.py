@@ -18,8 +18,7 @@ def asked_names(query: bytes) -> list[str]:
     """The names of a raw query string, as they were asked and in that order.
 
     `names=A,B` is split at the commas before it is decoded, so that a percent-encoded comma belongs to a
-    name; `name=A` may be repeated. Raises `Problem` 400 for no name, too many, bytes that are no UTF-8,
-    or when not one of them can be a name. (One bad name among good ones is answered in its place.)
+    name; `name=A` may be repeated. Raises `Problem` 400 for bytes that are no UTF-8, and as `checked`.
     """
     asked: list[str] = []
     for part in query.split(b"&"):
@@ -28,6 +27,14 @@ def asked_names(query: bytes) -> list[str]:
             asked += [_decoded(item) for item in value.split(b",") if item]
         elif field == b"name" and value:
             asked.append(_decoded(value))
+    return checked(asked)
+
+
+def checked(asked: list[str]) -> list[str]:
+    """The same names, if they make a request: some, not too many, and at least one that can be a name.
+
+    Raises `Problem` 400 otherwise. One bad name among good ones passes; it is answered in its place.
+    """
     if not asked:
         raise Problem(400, "no_names", "Ask for drivers as ?names=NAME,NAME (percent-encoded).")
     if len(asked) > MOST_NAMES:

@@ -1,0 +1,101 @@
+"""Where the local home keeps its iRacing credentials: environment, the system's keyring, or a file."""
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+import platformdirs
+
+from pitboard.drivers.ports import CredentialsError
+from pitboard.iracing.credentials import Credentials
+
+SERVICE = "pitboard"
+ENTRY = "iracing"
+
+
+def default_file() -> Path:
+    """The file that is used where there is no keyring."""
+    return Path(platformdirs.user_config_dir("pitboard", appauthor=False)) / "credentials.json"
+
+
+def find(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Credentials:
+    """The credentials: each part from the environment, else as `save` kept it.
+
+    Raises `CredentialsError` that names what is missing, or a file that others can read.
+    """
+    environment = os.environ if environment is None else environment
+    parts = {
+        field.name: environment.get(f"PITBOARD_{field.name.upper()}", "") for field in fields(Credentials)
+    }
+    if not all(parts.values()):
+        kept = _from_keyring() or _from_file(file or default_file())
+        parts = {name: value or str(kept.get(name, "")) for name, value in parts.items()}
+    credentials = Credentials(**parts)
+    credentials.check()
+    return credentials
+
+
+def save(credentials: Credentials, file: Path | None = None) -> str:
+    """Keeps the credentials in the keyring, else in a file of mode 0600; says where."""
+    text = json.dumps({field.name: getattr(credentials, field.name) for field in fields(Credentials)})
+    if _to_keyring(text):
+        return "the system's keyring"
+    file = file or default_file()
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = file.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(text)
+    temporary.replace(file)
+    return str(file)
+
+
+def _from_keyring() -> dict[str, str]:
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        text = keyring.get_password(SERVICE, ENTRY)
+    except KeyringError:
+        return {}
+    return _parsed(text, "the keyring's entry") if text else {}
+
+
+def _to_keyring(text: str) -> bool:
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        keyring.set_password(SERVICE, ENTRY, text)
+    except KeyringError:
+        return False
+    return keyring.get_password(SERVICE, ENTRY) == text
+
+
+def _from_file(file: Path) -> dict[str, str]:
+    try:
+        mode = file.stat().st_mode
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise CredentialsError(f"{file} cannot be read: {error.strerror}.") from error
+    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise CredentialsError(
+            f"Other users can read {file}; run `chmod 600 {file}`, or `pitboard login` anew."
+        )
+    return _parsed(text, str(file))
+
+
+def _parsed(text: str, where: str) -> dict[str, str]:
+    try:
+        kept = json.loads(text)
+    except ValueError:
+        kept = None
+    if not isinstance(kept, dict):
+        raise CredentialsError(f"{where} is damaged; run `pitboard login` anew.")
+    return kept

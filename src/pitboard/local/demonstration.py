@@ -1,0 +1,103 @@
+"""`pitboard demo`: the whole of it on this machine, with invented drivers and no credentials."""
+
+import json
+import tempfile
+import threading
+import time
+import webbrowser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import urllib3
+from rich.console import Console
+
+from pitboard.local.credentials import find
+from pitboard.local.demo import forum_routes
+from pitboard.local.home import LocalHome
+from pitboard.local.server import listen, make_local_app, running
+from pitboard.local.table import driver_table
+from pitboard.settings import Settings
+from pitboard.simulator import Simulator
+from pitboard.telemetry import PrometheusTelemetry
+
+AUTHORS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """What runs while the demo runs."""
+
+    url: str
+    simulator: Simulator
+    authors: Sequence[str]
+
+
+@contextmanager
+def demonstration(host: str, port: int) -> Iterator[Demonstration]:
+    """Simulator and server on this machine, with an empty database that is gone afterwards.
+
+    Raises `PortTakenError`. Port 0 takes any free one.
+    """
+    with listen(host, port) as socket, Simulator() as simulator, tempfile.TemporaryDirectory() as folder:
+        environment = simulator.environment()
+        settings = replace(Settings.read(environment), host=host, db=Path(folder) / "pitboard.sqlite3")
+        authors = [driver.display_name for driver in simulator.population.sample(AUTHORS, seed=7)]
+        telemetry = PrometheusTelemetry()
+        with LocalHome(settings, find(environment), telemetry) as home:
+            app = make_local_app(home, telemetry, forum_routes(authors))
+            with running(app, [socket]):
+                shown = f"[{host}]" if ":" in host else host
+                yield Demonstration(f"http://{shown}:{socket.getsockname()[1]}", simulator, authors)
+
+
+def demo(host: str, port: int, *, browser: bool, once: bool, console: Console) -> None:
+    """Shows a table of drivers with timings, then serves the forum page until it is interrupted."""
+    with console.status("Inventing drivers and starting the server ..."):
+        context = demonstration(host, port)
+        running_demo = context.__enter__()
+    try:
+        _table(running_demo, console)
+        if not once:
+            _serve(running_demo, browser, console)
+    finally:
+        with console.status("Stopping ..."):
+            context.__exit__(None, None, None)
+
+
+def _table(shown: Demonstration, console: Console) -> None:
+    with console.status("Looking up the twenty authors of a forum page ..."):
+        answer, unknown = _timed(shown)
+        calls = len(shown.simulator.calls)
+        known = min(_timed(shown)[1] for _ in range(5))
+    console.print(driver_table(answer, "The authors of a forum page (all invented)"))
+    console.print(
+        f"\n{len(answer)} drivers nobody had asked for: [bold]{unknown:.2f} s[/], {calls} calls to iRacing"
+        f" (simulated: 120 ms each).\nThe same page again: [bold]{known * 1000:.1f} ms[/], no calls.\n",
+        highlight=False,
+    )
+
+
+def _timed(shown: Demonstration) -> tuple[dict[str, Any], float]:
+    url = f"{shown.url}/drivers?names={','.join(quote(name, safe='') for name in shown.authors)}"
+    began = time.perf_counter()
+    answer = _pool.request("GET", url)
+    return json.loads(answer.data), time.perf_counter() - began
+
+
+_pool = urllib3.PoolManager()
+
+
+def _serve(shown: Demonstration, browser: bool, console: Console) -> None:
+    console.print(f"A forum page with the addon at work:  [bold link]{shown.url}/demo[/]", highlight=False)
+    console.print(f"A page to look drivers up:            [bold]{shown.url}/[/]", highlight=False)
+    console.print("Press Ctrl+C to stop.", style="dim")
+    if browser:
+        webbrowser.open(f"{shown.url}/demo")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        console.print()

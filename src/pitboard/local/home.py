@@ -1,0 +1,104 @@
+"""The composition root of the local home: every part once, put together in plain sight."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pitboard.drivers.history import HistoryService
+from pitboard.drivers.plan import Tools
+from pitboard.drivers.ports import StoreError, Telemetry, request_id
+from pitboard.drivers.service import DriverService
+from pitboard.iracing.credentials import Credentials
+from pitboard.iracing.data_api import DataApi
+from pitboard.iracing.meter import Meter
+from pitboard.iracing.oauth import OAuth
+from pitboard.iracing.tokens import TokenKeeper
+from pitboard.iracing.transport import Transport
+from pitboard.local.refresher import BackgroundRefresher
+from pitboard.settings import Settings
+from pitboard.stores.sqlite import SqliteStore
+
+CALLERS = 32
+"""Upstream calls side by side: a page of twenty searches goes out at once."""
+
+PLANNERS = 8
+
+
+class LocalHome:
+    """Everything that `pitboard serve`, `drivers` and `login` work with.
+
+    Raises `StoreError` if the database cannot be used. `close` ends the threads and the connections.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        credentials: Credentials,
+        telemetry: Telemetry | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        telemetry = telemetry or Telemetry()
+        self.settings = settings
+        self._clock = clock
+        self.store = SqliteStore(settings.db, clock)
+        transport = Transport(request_id=request_id.get)
+        oauth = OAuth(settings.oauth_url, transport)
+        self.tokens = TokenKeeper(self.store.documents, oauth, credentials, clock=clock, telemetry=telemetry)
+        self.meter = Meter(self.store.documents, clock=clock, telemetry=telemetry)
+        self.upstream = DataApi(settings.data_url, transport, self.tokens, self.meter, telemetry)
+        self._callers = ThreadPoolExecutor(CALLERS, "pitboard-call")
+        self._planners = ThreadPoolExecutor(PLANNERS, "pitboard-plan")
+        tools = Tools(self.store, self.upstream, self._callers, clock, telemetry=telemetry)
+        self.refresher = BackgroundRefresher(telemetry)
+        self.service = DriverService(tools, self._planners, self.refresher)
+        self.histories = HistoryService(tools)
+        self.refresher.start(self.service.renew, lambda: self.store.purge(clock()))
+
+    def close(self) -> None:
+        """Lets running calls end (they have deadlines), then closes the store."""
+        self.refresher.close()
+        self._planners.shutdown(cancel_futures=True)
+        self._callers.shutdown(cancel_futures=True)
+        self.store.close()
+
+    def __enter__(self) -> "LocalHome":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- what the routes ask
+
+    def check(self) -> int:
+        """`http.routes.Auth`: seconds the token has left; a refresh is made if due, a login never."""
+        self.tokens.access_token(time.monotonic() + 8, may_login=False)
+        return int(self.tokens.status().expires_in)
+
+    def health(self) -> tuple[bool, Mapping[str, Any]]:
+        """`http.routes.Health`: the store, the token and the budget. Asks iRacing nothing."""
+        checks: dict[str, Any] = {"store": self._store_check()}
+        token = self.tokens.status()
+        checks["token"] = {
+            "ok": not token.why,
+            "detail": token.blocked_why
+            or ("A valid token is held." if token.valid else "No token is held yet."),
+            "logins_left": token.logins_left,
+        }
+        budget, now = self.meter.status(), self._clock()
+        paused = budget.pause_left(now)
+        checks["upstream"] = {
+            "ok": not paused,
+            "detail": f"No calls for {paused:.0f} s: {budget.paused_code}."
+            if paused
+            else "Calls may be made.",
+            "budget_left": int(budget.level),
+        }
+        return all(check["ok"] for check in checks.values()), checks
+
+    def _store_check(self) -> dict[str, Any]:
+        try:
+            self.store.ping()
+        except StoreError as error:
+            return {"ok": False, "detail": str(error)}
+        return {"ok": True, "detail": "The database answers."}

@@ -1,0 +1,146 @@
+"""The local server: the contract's routes, the look-up page, metrics, and uvicorn under them."""
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+
+import uvicorn
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from pitboard import __version__
+from pitboard.http.app import make_app
+from pitboard.http.openapi import document
+from pitboard.http.problems import Problem
+from pitboard.http.query import checked
+from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes
+from pitboard.local import site
+from pitboard.local.home import LocalHome
+from pitboard.settings import UsageError
+from pitboard.telemetry import PrometheusTelemetry
+
+STATIC = files("pitboard.local") / "static"
+USERSCRIPT = files("pitboard.local") / "pitboard.user.js"
+
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+
+
+class PortTakenError(UsageError):
+    """The port is in use; the message says so and what to do."""
+
+
+def make_local_app(
+    home: LocalHome, telemetry: PrometheusTelemetry, more: Sequence[BaseRoute] = ()
+) -> ASGIApp:
+    """Every local route of the contract; `more` are the demo's own."""
+
+    async def look_up(request: Request) -> Response:
+        query = ", ".join(request.query_params.getlist("names"))
+        asked = [name.strip() for name in query.split(",") if name.strip()]
+        answer, problem = None, ""
+        if asked:
+            try:
+                answer = (await run_in_threadpool(home.service.page, checked(asked), 8.0)).body
+            except Problem as error:
+                problem = error.detail
+        return HTMLResponse(
+            site.page(query, answer, problem),
+            headers={"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"},
+        )
+
+    async def metrics(_: Request) -> Response:
+        return Response(telemetry.exposition(), media_type=telemetry.content_type)
+
+    async def openapi(_: Request) -> Response:
+        return JSONResponse(document())
+
+    async def userscript(_: Request) -> Response:
+        return FileResponse(
+            str(USERSCRIPT), media_type="text/javascript", headers={"Cache-Control": "no-cache"}
+        )
+
+    routes: list[BaseRoute] = [
+        *driver_routes(home.service, home.histories),
+        *custid_routes(home.service),
+        *auth_routes(home),
+        *health_routes(home.health, __version__),
+        Route("/", look_up, methods=["GET"]),
+        Route("/metrics", metrics, methods=["GET"]),
+        Route("/openapi.json", openapi, methods=["GET"]),
+        Route("/pitboard.user.js", userscript, methods=["GET"]),
+        Mount("/static", StaticFiles(directory=str(STATIC))),
+        *more,
+    ]
+    return make_app(routes, telemetry, host_guard(home.settings.host))
+
+
+def host_guard(listening: str) -> Callable[[str], bool]:
+    """Says which Host headers are served: addresses, this machine's names, and the one listened on.
+
+    A page elsewhere can point its own domain name at 127.0.0.1 and then read what a local server answers
+    (DNS rebinding); its requests carry that domain name. An address cannot be rebound.
+    """
+    ours = {"localhost", listening.lower(), socket.gethostname().lower()}
+
+    def allowed(header: str) -> bool:
+        host = header.lower().rsplit("]", 1)[0].lstrip("[") if header.startswith("[") else header.lower()
+        if not header.startswith("["):
+            host = host.rsplit(":", 1)[0]
+        if host in ours:
+            return True
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return True
+
+    return allowed
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any free one. Raises `PortTakenError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        opened.bind((host, port))
+        opened.listen(1024)
+    except OSError as error:
+        opened.close()
+        raise PortTakenError(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port or PITBOARD_PORT,"
+            " or end the program that has it."
+        ) from error
+    return opened
+
+
+def server(app: ASGIApp) -> uvicorn.Server:
+    """uvicorn as we run it; `server.run(sockets=[listen(...)])` blocks until it is told to stop."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3
+        )
+    )
+
+
+@contextmanager
+def running(app: ASGIApp, sockets: list[socket.socket]) -> Iterator[uvicorn.Server]:
+    """Serves from a thread while the block runs. The sockets listen already, so nothing has to be awaited."""
+    serving = server(app)
+    thread = threading.Thread(target=serving.run, args=(sockets,), name="pitboard-server")
+    thread.start()
+    try:
+        yield serving
+    finally:
+        serving.should_exit = True
+        thread.join()

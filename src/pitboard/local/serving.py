@@ -1,0 +1,32 @@
+"""`pitboard serve`: the local home until it is interrupted."""
+
+import logging
+from dataclasses import fields
+
+from rich.console import Console
+
+from pitboard.iracing.credentials import Credentials
+from pitboard.local.credentials import find
+from pitboard.local.home import LocalHome
+from pitboard.local.server import listen, make_local_app, server
+from pitboard.settings import Settings
+from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, log_file_handler, spans
+
+
+def serve(settings: Settings, console: Console) -> None:
+    """Serves until Ctrl+C or SIGTERM. Logs to standard error and to `pitboard.log` beside the database.
+
+    Raises `CredentialsError` (missing ones), `PortTakenError`, `StoreError`; nothing has been asked of
+    iRacing by then. Wrong credentials come out at the first request, and stop there.
+    """
+    credentials = find()
+    configure_logging("INFO")
+    hide(*(getattr(credentials, field.name) for field in fields(Credentials)))
+    telemetry = PrometheusTelemetry(spans("pitboard"))
+    with listen(settings.host, settings.port) as socket, LocalHome(settings, credentials, telemetry) as home:
+        logging.getLogger().addHandler(log_file_handler(settings.db.with_name("pitboard.log")))
+        address, port = socket.getsockname()[:2]
+        console.print(
+            f"Pitboard answers at [bold]http://{address}:{port}/[/]. Press Ctrl+C to stop.", highlight=False
+        )
+        server(make_local_app(home, telemetry)).run(sockets=[socket])

@@ -1,0 +1,81 @@
+"""What counts as a name, and when two names are the same person."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pitboard.drivers import names
+from pitboard.drivers.names import InvalidNameError
+from pitboard.drivers.plan import exact_match
+
+READABLE = st.text(
+    st.characters(blacklist_categories=("Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp")),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(READABLE)
+def test_parsing_what_was_parsed_changes_nothing(text):
+    once = names.parse(text)
+    assert names.parse(once.shown) == once
+
+
+@given(READABLE)
+def test_spelling_of_accents_and_case_do_not_matter(text):
+    key = names.parse(text).key
+    assert names.parse(unicodedata.normalize("NFD", text)).key == key
+    assert names.parse(names.parse(text).key).key == key
+
+
+@given(st.lists(READABLE, min_size=1, max_size=3))
+def test_white_space_of_any_kind_and_length_is_one_space(words):
+    assert names.same(" ".join(words), "  " + " \u00a0 ".join(words) + " ")
+
+
+@given(READABLE, st.integers(2, 999))
+def test_a_numeric_suffix_makes_another_driver(text, number):
+    assert not names.same(text, f"{text}{number}")
+
+
+@given(READABLE)
+def test_a_key_is_never_one_of_the_cores_own_keys_in_capitals(text):
+    assert names.parse(text).key != "BUDGET"
+    assert not names.parse(text).key.startswith("HISTORY:")
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "empty"),
+        ("   ", "empty"),
+        ("x" * 101, "longer"),
+        ("a\x00b", "control"),
+        ("a\x1b[31mb", "control"),
+        ("a\u202eb", "invisible"),
+        ("a\ud800b", "control"),
+        ("a\u200bb", "invisible"),
+    ],
+)
+def test_what_is_no_name_is_refused_with_a_reason(text, word):
+    with pytest.raises(InvalidNameError, match=word):
+        names.parse(text)
+
+
+def test_a_comma_may_be_part_of_a_name():
+    assert names.parse("Ann Tester, Jr.").shown == "Ann Tester, Jr."
+
+
+def test_only_an_exact_match_is_a_match():
+    rows = [(1, "Ann Tester10"), (2, "Ann Tester"), (3, "Joann Tester")]
+    assert exact_match(names.parse("ann  tester"), rows) == 2
+    assert exact_match(names.parse("Ann Test"), rows) is None
+    assert exact_match(names.parse("Ann Tester1"), rows) is None
+
+
+def test_two_drivers_that_differ_in_case_only_are_told_apart_by_spelling_or_not_at_all():
+    rows = [(1, "Ann McTester"), (2, "Ann Mctester")]
+    assert exact_match(names.parse("Ann McTester"), rows) == 1
+    assert exact_match(names.parse("ann mctester"), rows) is None

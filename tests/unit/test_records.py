@@ -1,0 +1,128 @@
+"""Driver records: the shape that clients read, and the two clocks."""
+
+import json
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pitboard.drivers import freshness, page, records
+from pitboard.drivers.freshness import Lifetime
+from pitboard.drivers.page import NOT_FOUND, PENDING
+from pitboard.drivers.ports import Record
+
+LICENCE = {"category": "oval", "group_id": 1, "safety_rating": 2.5}
+MEMBER = {"cust_id": 7, "display_name": "Ann Tester", "flair_id": 1, "helmet": {}, "licenses": [LICENCE]}
+PROFILE = {
+    "member_info": {
+        "cust_id": 7,
+        "country": "Norway",
+        "country_code": "NO",
+        "licenses": [{**LICENCE, "irating": 1350}],
+    },
+    "follow_counts": {"followers": 3, "follows": 1},
+    "recent_events": [{"event_type": "RACE"}],
+    "activity": None,
+    "recent_awards": [{"award_id": 1}],
+    "image_url": "https://assets.example/x?X-Amz-Signature=secret",
+    "license_history": [],
+}
+
+
+def record(**changes):
+    fields = {
+        "key": "ann tester",
+        "cust_id": 7,
+        "body": records.body(MEMBER, PROFILE),
+        "as_of": 1_000_000.0,
+        "fresh_until": 1_003_600.0,
+        "stale_until": 2_000_000.0,
+        "profile_until": 1_020_000.0,
+    }
+    return Record(**fields | changes)
+
+
+def test_a_partial_body_has_licences_and_lacks_what_the_profile_would_bring():
+    body = json.loads(records.body(MEMBER))
+    assert body["member_info"]["licenses"] == [LICENCE]
+    assert not {"follow_counts", "recent_events", "activity"} & body.keys()
+    assert "country" not in body["member_info"]
+
+
+def test_an_unrated_driver_has_no_irating_although_the_profile_shows_1350():
+    body = json.loads(records.body(MEMBER, PROFILE))
+    assert "irating" not in body["member_info"]["licenses"][0]
+    assert (
+        "irating"
+        not in json.loads(records.with_profile(records.body(MEMBER), PROFILE))["member_info"]["licenses"][0]
+    )
+
+
+def test_awards_images_and_licence_history_are_left_out():
+    body = records.body(MEMBER, PROFILE)
+    assert b"Signature" not in body
+    assert not {"recent_awards", "image_url", "license_history"} & json.loads(body).keys()
+
+
+def test_renewed_licences_keep_the_profile_that_is_known():
+    newer = {**MEMBER, "licenses": [{**LICENCE, "irating": 1400}]}
+    body = json.loads(records.body(newer, older=records.body(MEMBER, PROFILE)))
+    assert body["member_info"]["licenses"][0]["irating"] == 1400
+    assert body["member_info"]["country"] == "Norway"
+    assert body["follow_counts"] == {"followers": 3, "follows": 1}
+
+
+def test_a_record_goes_out_with_its_state_and_age_spliced_in():
+    shown = json.loads(records.shown(record(), 1_000_090.0, "fresh"))
+    assert shown["_meta"] == {"state": "fresh", "as_of": "1970-01-12T13:46:40Z", "age": 90}
+    assert shown["cust_id"] == 7
+
+
+def test_state_follows_both_clocks():
+    assert records.state(record(), 1_000_001.0) == "fresh"
+    assert records.state(record(), 1_003_600.0) == "stale"
+    assert records.state(record(profile_until=1_000_000.5), 1_000_001.0) == "stale"
+    assert records.state(record(profile_until=0.0), 1_000_001.0) == "partial"
+
+
+def test_a_profile_that_could_not_be_had_leaves_the_record_partial_and_is_not_due_before_its_time():
+    kept = record(profile_until=-1_000_060.0)
+    assert kept.partial
+    assert not kept.due(1_000_059.0)
+    assert kept.due(1_000_060.0)
+
+
+@given(st.floats(1, 1e6), st.floats(0, 2e9), st.integers())
+def test_fresh_time_varies_by_no_more_than_the_jitter(seconds, as_of, seed):
+    until = Lifetime(seconds, seconds * 10).fresh_until(as_of, random.Random(seed))
+    assert (1 - freshness.JITTER) * seconds - 1e-3 <= until - as_of <= (1 + freshness.JITTER) * seconds + 1e-3
+
+
+def test_a_page_has_every_name_as_it_was_asked():
+    answer = page.compose(
+        [("Ann  TESTER", "ann tester"), ('Bo "B" Demo', 'bo "b" demo'), ("Cy", "cy")],
+        {"ann tester": record()},
+        {'bo "b" demo': NOT_FOUND, "cy": PENDING},
+        1_000_001.0,
+    )
+    body = json.loads(answer.body)
+    assert list(body) == ["Ann  TESTER", 'Bo "B" Demo', "Cy"]
+    assert body['Bo "B" Demo']["code"] == "not_found"
+    assert body["Cy"] == {"error": PENDING.error, "code": "pending", "retry_after": 2}
+    assert answer.states == ("fresh", "not_found", "pending")
+    assert answer.max_age == 0
+
+
+def test_the_etag_ignores_age_and_changes_with_content():
+    def etag(kept, now):
+        return page.compose([("A", kept.key)], {kept.key: kept}, {}, now).etag
+
+    assert etag(record(), 1_000_001.0) == etag(record(), 1_000_900.0)
+    assert etag(record(), 1_000_001.0) != etag(record(as_of=1_000_000.5), 1_000_001.0)
+    assert etag(record(), 1_000_001.0) != etag(record(), 1_003_700.0)
+
+
+def test_a_browser_keeps_a_page_no_longer_than_its_first_driver_is_fresh():
+    kept = record(fresh_until=1_000_100.0)
+    assert page.compose([("A", kept.key)], {kept.key: kept}, {}, 1_000_040.0).max_age == 60
+    assert page.compose([("A", "a")], {}, {"a": NOT_FOUND}, 0.0).max_age == page.MAX_AGE
