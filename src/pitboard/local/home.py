@@ -46,7 +46,7 @@ class LocalHome:
         oauth = OAuth(settings.oauth_url, transport)
         self.tokens = TokenKeeper(self.store.documents, oauth, credentials, clock=clock, telemetry=telemetry)
         self.meter = Meter(self.store.documents, clock=clock, telemetry=telemetry)
-        self.upstream = DataApi(settings.data_url, transport, self.tokens, self.meter, telemetry)
+        self.upstream = DataApi(settings.data_url, transport, self.tokens, self.meter, telemetry=telemetry)
         self._callers = ThreadPoolExecutor(CALLERS, "pitboard-call")
         self._planners = ThreadPoolExecutor(PLANNERS, "pitboard-plan")
         tools = Tools(self.store, self.upstream, self._callers, clock, telemetry=telemetry)
@@ -81,8 +81,7 @@ class LocalHome:
         token = self.tokens.status()
         checks["token"] = {
             "ok": not token.why,
-            "detail": token.blocked_why
-            or ("A valid token is held." if token.valid else "No token is held yet."),
+            "detail": token.why or ("A valid token is held." if token.valid else "No token is held yet."),
             "logins_left": token.logins_left,
         }
         budget, now = self.meter.status(), self._clock()

@@ -1,0 +1,54 @@
+"""Whole houses to test against: the simulator, a home on it, and the server in front."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pitboard.local.credentials import find
+from pitboard.local.demo import forum_routes
+from pitboard.local.home import LocalHome
+from pitboard.local.server import listen, make_local_app, running
+from pitboard.settings import Settings
+from pitboard.simulator import Simulator
+from pitboard.telemetry import PrometheusTelemetry
+
+
+@dataclass(frozen=True)
+class House:
+    """A running home. `secrets` are texts that no answer may hold."""
+
+    base_url: str
+    simulator: Any
+    secrets: tuple[str, ...]
+    home: Any = None
+
+    def drivers(self, count: int, seed: int = 1) -> list[Any]:
+        """Drivers that the simulator knows: `cust_id`, `display_name`."""
+        return list(self.simulator.population.sample(count, seed=seed))
+
+
+@contextmanager
+def local_home(simulator: Simulator, folder: Path) -> Iterator[LocalHome]:
+    """The local home on a simulator, with an own database in `folder`."""
+    environment = simulator.environment()
+    settings = replace(Settings.read(environment), db=folder / "pitboard.sqlite3")
+    with LocalHome(settings, find(environment), PrometheusTelemetry()) as home:
+        yield home
+
+
+@contextmanager
+def local_house(folder: Path, port: int = 0, **options: Any) -> Iterator[House]:
+    """Simulator, local home and server. `options` go to the simulator."""
+    with (
+        Simulator(**options) as simulator,
+        local_home(simulator, folder) as home,
+        listen("127.0.0.1", port) as door,
+    ):
+        authors = [driver.display_name for driver in simulator.population.sample(20, seed=7)]
+        app = make_local_app(home, PrometheusTelemetry(), forum_routes(authors))
+        with running(app, [door]):
+            environment = simulator.environment()
+            secrets = tuple(environment[f"PITBOARD_{part}"] for part in ("CLIENT_SECRET", "PASSWORD"))
+            yield House(f"http://127.0.0.1:{door.getsockname()[1]}", simulator, secrets, home)

@@ -1,0 +1,99 @@
+"""What is particular to the SQLite file. The store's behaviour itself is in the contract suite."""
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from pitboard.drivers.ports import IdEntry, Record, StoreError
+from pitboard.stores.sqlite import MIGRATIONS, SqliteStore
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "folder" / "pitboard.sqlite3"
+
+
+def test_the_file_is_readable_by_its_owner_alone(path):
+    SqliteStore(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_what_was_kept_is_there_after_a_restart(path):
+    store = SqliteStore(path, lambda: 1.0)
+    store.keep([Record("ann", 1, b"{}", 1.0, 2.0, 3.0)])
+    store.close()
+    again = SqliteStore(path, lambda: 1.0)
+    assert again.records(["ann"])["ann"].cust_id == 1
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda raw: b"This is a letter, not a database. " * 200, "cannot be read"),
+        (lambda raw: raw[:4096] + b"\xff" * (len(raw) - 4096), "damaged|cannot be read|malformed"),
+    ],
+)
+def test_a_damaged_file_is_refused_and_left_untouched(path, damage, sentence):
+    store = SqliteStore(path)
+    store.keep_ids([IdEntry(f"driver {n}", n, "iRacing", 9e9) for n in range(500)])
+    store.close()
+    path.write_bytes(damage(path.read_bytes()))
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=sentence):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_from_a_newer_version_is_refused_and_left_untouched(path):
+    SqliteStore(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="newer Pitboard"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_the_database_of_another_program_is_refused(path):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE recipes (title TEXT)")
+        db.commit()
+    with pytest.raises(StoreError, match="another program"):
+        SqliteStore(path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot be made"):
+        SqliteStore(tmp_path / "file" / "pitboard.sqlite3")
+
+
+COUNT = """
+import sys
+from pathlib import Path
+from pitboard.stores.sqlite import SqliteStore
+store = SqliteStore(Path(sys.argv[1]))
+for _ in range(100):
+    while True:
+        kept = store.documents.get("COUNT")
+        count = kept.value["count"] + 1 if kept else 1
+        if store.documents.put("COUNT", {"count": count}, expected=kept.version if kept else None):
+            break
+store.close()
+"""
+
+
+def test_several_processes_lose_no_update(path):
+    SqliteStore(path).close()
+    workers = [subprocess.Popen([sys.executable, "-c", COUNT, str(path)]) for _ in range(4)]
+    assert [worker.wait(60) for worker in workers] == [0] * 4
+    store = SqliteStore(path)
+    assert store.documents.get("COUNT").value == {"count": 400}
+    store.close()
