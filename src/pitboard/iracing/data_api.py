@@ -86,7 +86,7 @@ class DataApi:
         """member/get with licences; see `ports.Upstream`. Raises `ValueError` for more than 50 ids."""
         if not 0 < len(cust_ids) <= MOST_MEMBERS:
             raise ValueError(f"member/get is asked for 1 to {MOST_MEMBERS} ids, not {len(cust_ids)}")
-        params = {"cust_ids": ",".join(map(str, cust_ids)), "include_licenses": True}
+        params: _Params = {"cust_ids": ",".join(map(str, cust_ids)), "include_licenses": True}
         with self._telemetry.span("member_get", ids=len(cust_ids)):
             answer = self.get("/data/member/get", params, errand)
         members = {_int(member, "cust_id"): _dict(member) for member in _list(_dict(answer).get("members"))}
@@ -254,9 +254,12 @@ class DataApi:
 
     def _check(self, link: str) -> None:
         """Refuses to follow a link to where an answer of iRacing's has no reason to point."""
-        parts = urlsplit(link)
-        safe = parts.scheme == "https" or (is_loopback(link) and is_loopback(self._data_url))
-        if not safe or not parts.hostname or parts.username is not None or parts.password is not None:
+        try:
+            parts = urlsplit(link)
+        except ValueError:
+            raise UnreachableError(_CANNOT_READ) from None
+        here = parts.scheme == "http" and is_loopback(link) and is_loopback(self._data_url)
+        if not (here or parts.scheme == "https") or not parts.hostname or "@" in parts.netloc:
             raise UnreachableError("iRacing's answer points to an address that is not followed.")
 
     def _repeated(self, deadline: float, work: Callable[[], _T]) -> _T:

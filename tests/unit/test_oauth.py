@@ -1,0 +1,235 @@
+"""The two grants: what goes out, what comes back, and every row of the table of errors."""
+
+import socket
+import time
+from collections.abc import Iterator
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from pitboard.drivers.ports import (
+    CredentialsError,
+    MaintenanceError,
+    RateLimitedError,
+    UnreachableError,
+    UpstreamError,
+)
+from pitboard.iracing.credentials import Credentials
+from pitboard.iracing.masking import mask
+from pitboard.iracing.oauth import DeniedError, Grant, OAuth, is_maintenance, retry_after
+from pitboard.iracing.transport import NoAnswerError, Transport
+from scripted import Reply, Scripted, running
+
+CREDENTIALS = Credentials("Pit App", "client+hush/=", "Jo@Example.com", "pass&hush=")
+
+TOKENS = {
+    "access_token": "access-1",
+    "token_type": "Bearer",
+    "expires_in": 600,
+    "refresh_token": "refresh-1",
+    "refresh_token_expires_in": 604800,
+    "scope": "iracing.auth iracing.profile",
+}
+
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    with running() as server:
+        yield server
+
+
+def login(scripted: Scripted) -> Grant:
+    return OAuth(f"{scripted.url}/oauth2/token", Transport()).login(CREDENTIALS, time.monotonic() + 5)
+
+
+def refresh(scripted: Scripted) -> Grant:
+    oauth = OAuth(f"{scripted.url}/oauth2/token", Transport())
+    return oauth.refresh(CREDENTIALS, "refresh+0", time.monotonic() + 5)
+
+
+def answer(scripted: Scripted, **reply: Any) -> None:
+    scripted.on("/oauth2/token", Reply(**reply))
+
+
+class TestWhatGoesOut:
+    def test_a_login_sends_masked_secrets_as_a_form(self, scripted: Scripted) -> None:
+        answer(scripted, json=TOKENS)
+        login(scripted)
+        (got,) = scripted.got
+        assert got.method == "POST"
+        assert got.headers["content-type"] == "application/x-www-form-urlencoded"
+        assert got.form == {
+            "grant_type": "password_limited",
+            "client_id": "Pit App",
+            "client_secret": mask("client+hush/=", "pit app"),
+            "username": "Jo@Example.com",
+            "password": mask("pass&hush=", "jo@example.com"),
+            "scope": "iracing.auth",
+        }
+
+    def test_a_refresh_sends_neither_username_nor_password(self, scripted: Scripted) -> None:
+        answer(scripted, json=TOKENS)
+        refresh(scripted)
+        (got,) = scripted.got
+        assert set(got.form) == {"grant_type", "client_id", "client_secret", "refresh_token"}
+        assert (got.form["grant_type"], got.form["refresh_token"]) == ("refresh_token", "refresh+0")
+
+    def test_nothing_is_left_open_behind_a_grant(self, scripted: Scripted) -> None:
+        answer(scripted, json=TOKENS)
+        login(scripted)
+        assert scripted.got[0].headers["connection"] == "close"
+        assert scripted.got[0].headers["user-agent"].startswith("Pitboard/")
+
+    def test_a_redirect_is_not_followed_with_the_secrets(self, scripted: Scripted) -> None:
+        answer(scripted, status=307, headers={"Location": f"{scripted.url}/elsewhere"})
+        with pytest.raises(UnreachableError):
+            login(scripted)
+        assert scripted.paths == ["/oauth2/token"]
+
+
+class TestWhatComesBack:
+    def test_tokens_and_their_lifetimes(self, scripted: Scripted) -> None:
+        answer(scripted, json=TOKENS)
+        assert login(scripted) == Grant("access-1", 600, "refresh-1", 604800)
+
+    def test_a_grant_does_not_show_its_tokens(self) -> None:
+        assert "hush" not in repr(Grant("hush-a", 600, "hush-b", 1))
+
+    def test_no_refresh_token(self, scripted: Scripted) -> None:
+        gone = ("refresh_token", "refresh_token_expires_in")
+        answer(scripted, json={k: v for k, v in TOKENS.items() if k not in gone})
+        assert login(scripted) == Grant("access-1", 600, None, None)
+
+    @pytest.mark.parametrize("expires_in", [None, "soon", -5, True, 1e12])
+    def test_an_unreadable_lifetime_counts_as_ten_minutes(
+        self, scripted: Scripted, expires_in: object
+    ) -> None:
+        answer(scripted, json=TOKENS | {"expires_in": expires_in})
+        assert login(scripted).lifetime == 600
+
+    @pytest.mark.parametrize("scope", [None, "", "iracing.profile", "iracing.authority", 7])
+    def test_a_login_without_the_scope_is_an_error(self, scripted: Scripted, scope: object) -> None:
+        answer(scripted, json=TOKENS | {"scope": scope})
+        with pytest.raises(
+            DeniedError, match=r"without the scope iracing\.auth.*PITBOARD_CLIENT_ID"
+        ) as caught:
+            login(scripted)
+        assert caught.value.error == "missing_scope"
+
+    def test_a_refresh_may_leave_the_scope_out(self, scripted: Scripted) -> None:
+        answer(scripted, json=TOKENS | {"scope": None})
+        assert refresh(scripted).access_token == "access-1"
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"<html>", b"[]", b"{}", b'{"access_token": 5}', b'{"access_token": "a\\r\\nX: b"}']
+    )
+    def test_an_answer_without_a_token_cannot_be_read(self, scripted: Scripted, body: bytes) -> None:
+        answer(scripted, body=body)
+        with pytest.raises(UnreachableError, match="could not be read"):
+            login(scripted)
+
+
+def denial(error: str, status: int) -> dict[str, Any]:
+    return {"status": status, "status_reason": "x", "error": error, "error_description": "y"}
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("error", "status", "says"),
+        [
+            ("access_denied", 401, "account is active"),
+            ("insufficient_scope", 403, "scope"),
+            ("invalid_client", 403, "PITBOARD_CLIENT_SECRET"),
+            ("invalid_grant", 400, "PITBOARD_USERNAME and PITBOARD_PASSWORD"),
+            ("invalid_request", 400, "PITBOARD_CLIENT_ID"),
+            ("invalid_scope", 400, "scope"),
+            ("invalid_token", 401, "pitboard login"),
+            ("unauthorized_client", 400, "PITBOARD_CLIENT_ID"),
+            ("unsupported_grant_type", 400, "password_limited"),
+        ],
+    )
+    def test_denials(self, scripted: Scripted, error: str, status: int, says: str) -> None:
+        answer(scripted, status=status, json=denial(error, status))
+        with pytest.raises(DeniedError, match=says) as caught:
+            login(scripted)
+        assert isinstance(caught.value, CredentialsError)
+        assert caught.value.error == error
+        assert "hush" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("status", "reply", "kind"),
+        [
+            (500, {"json": denial("server_error", 500)}, UnreachableError),
+            (503, {"json": denial("temporarily_unavailable", 503)}, UnreachableError),
+            (503, {"json": {"error": "Site Maintenance", "note": "later"}}, MaintenanceError),
+            (503, {"json": {"httpCode": 503, "errorCode": "Site Maintenance"}}, MaintenanceError),
+            (504, {"body": b"<html>Gateway Timeout</html>"}, UnreachableError),
+            (502, {"body": b""}, UnreachableError),
+            (400, {"body": b"<html>"}, UnreachableError),
+            (429, {"body": b"Rate limit exceeded"}, RateLimitedError),
+        ],
+    )
+    def test_troubles_that_pass(
+        self, scripted: Scripted, status: int, reply: dict[str, Any], kind: type[UpstreamError]
+    ) -> None:
+        answer(scripted, status=status, **reply)
+        with pytest.raises(kind) as caught:
+            login(scripted)
+        assert not isinstance(caught.value, CredentialsError)
+
+    def test_the_rate_limit_is_a_400_with_retry_after(self, scripted: Scripted) -> None:
+        body = denial("unauthorized_client", 400)
+        answer(scripted, status=400, json=body, headers={"Retry-After": "1234"})
+        with pytest.raises(RateLimitedError, match="do not log in") as caught:
+            login(scripted)
+        assert caught.value.retry_after == 1234
+
+    def test_iracings_request_id_is_quoted(self, scripted: Scripted) -> None:
+        answer(scripted, status=403, json=denial("invalid_client", 403), headers={"x-request-id": "ab-12"})
+        with pytest.raises(DeniedError, match=r"\(iRacing's request id: ab-12\)"):
+            login(scripted)
+
+    def test_a_refused_connection_was_never_sent(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            port = unused.getsockname()[1]
+        oauth = OAuth(f"http://127.0.0.1:{port}/token", Transport())
+        with pytest.raises(NoAnswerError, match="cannot be reached") as caught:
+            oauth.login(CREDENTIALS, time.monotonic() + 5)
+        assert not caught.value.sent
+
+    def test_a_dropped_connection_may_have_been_heard(self, scripted: Scripted) -> None:
+        answer(scripted, drop=True)
+        with pytest.raises(NoAnswerError, match="broke off") as caught:
+            login(scripted)
+        assert caught.value.sent
+
+    def test_a_silent_service_may_have_heard(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            oauth = OAuth(f"http://127.0.0.1:{silent.getsockname()[1]}/token", Transport())
+            with pytest.raises(NoAnswerError, match="did not answer in time") as caught:
+                oauth.login(CREDENTIALS, time.monotonic() + 0.1)
+        assert caught.value.sent
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("120", 120), (" 0 ", 0), ("1e9", 86400), ("", None), ("soon", None), ("-5", None), ("nan", None)],
+)
+def test_retry_after_in_seconds(text: str, seconds: float | None) -> None:
+    assert retry_after({"Retry-After": text}) == seconds
+
+
+def test_retry_after_as_a_date() -> None:
+    soon = retry_after({"Retry-After": formatdate(time.time() + 90, usegmt=True)})
+    assert soon is not None
+    assert 85 <= soon <= 90
+    assert retry_after({"Retry-After": formatdate(time.time() - 90, usegmt=True)}) == 0
+    assert retry_after({}) is None
+
+
+def test_maintenance_in_both_shapes() -> None:
+    assert is_maintenance({"error": "Site Maintenance", "note": "later"})
+    assert is_maintenance({"httpCode": 503, "errorCode": "Site Maintenance", "errorDesc": "x"})
+    assert not is_maintenance({"error": "Forbidden"})
+    assert not is_maintenance([])
