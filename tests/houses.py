@@ -1,6 +1,7 @@
 """Whole houses to test against: the simulator, a home on it, and the server in front."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,11 +31,13 @@ class House:
 
 
 @contextmanager
-def local_home(simulator: Simulator, folder: Path) -> Iterator[LocalHome]:
-    """The local home on a simulator, with an own database in `folder`."""
-    environment = simulator.environment()
+def local_home(
+    simulator: Simulator, folder: Path, clock: Callable[[], float] = time.time, **changes: str
+) -> Iterator[LocalHome]:
+    """The local home on a simulator, with an own database in `folder`. `changes` go to its environment."""
+    environment = simulator.environment() | changes
     settings = replace(Settings.read(environment), db=folder / "pitboard.sqlite3")
-    with LocalHome(settings, find(environment), PrometheusTelemetry()) as home:
+    with LocalHome(settings, find(environment), PrometheusTelemetry(), clock) as home:
         yield home
 
 

@@ -97,6 +97,16 @@ def login() -> None:
     run(output)
 
 
+@app.command(epilog="Example: pitboard bench")
+def bench() -> None:
+    """Measure the speed of this machine's Pitboard against its floors. Exit code 1 if a target is missed."""
+    from pitboard.ops.bench import bench as run
+
+    _log_to_stderr("ERROR")
+    if not run(output):
+        raise typer.Exit(1)
+
+
 addon = typer.Typer(help="The browser addon.", no_args_is_help=True)
 app.add_typer(addon, name="addon")
 

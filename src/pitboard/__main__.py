@@ -1,0 +1,5 @@
+"""`python -m pitboard` is `pitboard`."""
+
+from pitboard.cli import main
+
+main()

@@ -1,0 +1,259 @@
+"""The service on a real store, the real client and the simulator: the plan, the clocks, what goes wrong."""
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from houses import local_home
+from pitboard.drivers import freshness
+from pitboard.drivers.ports import RefusedError
+from pitboard.simulator import Simulator
+
+
+class Clock:
+    """The wall clock, moved on by hand."""
+
+    ahead = 0.0
+
+    def __call__(self):
+        return time.time() + self.ahead
+
+
+@pytest.fixture
+def simulator():
+    with Simulator(latency=0.002, link_latency=0.001) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def home(simulator, tmp_path, clock):
+    with local_home(simulator, tmp_path, clock) as home:
+        yield home
+
+
+def ask(home, names, seconds=8.0):
+    return json.loads(home.service.page(names, seconds).body)
+
+
+def names_of(simulator, count, seed=1):
+    return [driver.display_name for driver in simulator.population.sample(count, seed=seed)]
+
+
+def states(answer):
+    return [value["_meta"]["state"] if "_meta" in value else value["code"] for value in answer.values()]
+
+
+def upstream(simulator):
+    """Data API calls by endpoint."""
+    counts = {}
+    for call in simulator.calls:
+        if call.service == "data":
+            counts[call.path] = counts.get(call.path, 0) + 1
+    return counts
+
+
+def wait_until(condition, seconds=10.0):
+    """Waits for something that another thread brings about."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.01)
+
+
+# --- the plan
+
+
+def test_twenty_unknown_names_cost_one_search_each_one_call_for_all_licences_and_one_profile_each(
+    home, simulator
+):
+    answer = ask(home, names_of(simulator, 20))
+    assert states(answer) == ["fresh"] * 20
+    assert upstream(simulator) == {
+        "/data/lookup/drivers": 20,
+        "/data/member/get": 1,
+        "/data/member/profile": 20,
+    }
+
+
+def test_licences_are_there_before_the_profiles_and_marked_partial(home, simulator):
+    simulator.faults.latency_of("member/profile", 3.0)
+    answer = ask(home, names_of(simulator, 3), 1.0)
+    assert states(answer) == ["partial"] * 3
+    assert all("recent_events" not in value for value in answer.values())
+
+
+def test_at_the_deadline_what_is_missing_is_pending_and_comes_with_the_next_ask(home, simulator):
+    names = names_of(simulator, 2)
+    simulator.faults.latency_of("lookup/drivers", 0.5)
+    answer = ask(home, names, 0.05)
+    assert states(answer) == ["pending"] * 2
+    assert all(value["retry_after"] > 0 for value in answer.values())
+    assert states(ask(home, names)) == ["fresh"] * 2
+    assert upstream(simulator)["/data/lookup/drivers"] == 2
+
+
+def test_many_askers_of_one_name_make_one_search(home, simulator):
+    (name,) = names_of(simulator, 1)
+    with ThreadPoolExecutor(16) as crowd:
+        answers = list(crowd.map(lambda _: ask(home, [name]), range(16)))
+    assert all(states(answer) == ["fresh"] for answer in answers)
+    assert set(upstream(simulator).values()) == {1}
+
+
+def test_two_homes_on_one_database_make_one_search(home, simulator, tmp_path):
+    names = names_of(simulator, 4)
+    with local_home(simulator, tmp_path) as other:
+        both = [threading.Thread(target=ask, args=(one, names)) for one in (home, other)]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+        assert states(ask(other, names)) == ["fresh"] * 4
+    assert upstream(simulator)["/data/lookup/drivers"] == 4
+
+
+# --- the right person
+
+
+def test_a_part_of_a_name_is_nobody_and_that_is_remembered_for_hours(home, simulator, clock):
+    (name,) = names_of(simulator, 1)
+    assert states(ask(home, [name[:-1]])) == ["not_found"]
+    assert states(ask(home, [name[:-1]])) == ["not_found"]
+    assert upstream(simulator) == {"/data/lookup/drivers": 1}
+    clock.ahead = freshness.NOT_FOUND_KEPT + 1
+    ask(home, [name[:-1]])
+    assert upstream(simulator) == {"/data/lookup/drivers": 2}
+
+
+def test_a_name_that_changed_hands_is_the_new_driver_at_the_next_renewal(home, simulator, clock):
+    first, second = simulator.population.sample(2, seed=5)
+    ask(home, [first.display_name])
+    simulator.faults.rename(first.cust_id, "Somebody Elsewhere")
+    simulator.faults.rename(second.cust_id, first.display_name)
+    clock.ahead = 2 * freshness.LICENCES.fresh
+    home.service.renew([first.display_name])
+    answer = ask(home, [first.display_name])[first.display_name]
+    assert answer["cust_id"] == second.cust_id
+
+
+def test_a_driver_who_left_is_not_found_at_the_next_renewal(home, simulator, clock):
+    (driver,) = simulator.population.sample(1, seed=5)
+    ask(home, [driver.display_name])
+    simulator.faults.rename(driver.cust_id, "Somebody Elsewhere")
+    clock.ahead = 2 * freshness.LICENCES.fresh
+    home.service.renew([driver.display_name])
+    assert states(ask(home, [driver.display_name])) == ["not_found"]
+
+
+# --- the two clocks
+
+
+def test_a_stale_driver_is_served_at_once_and_renewed_behind(home, simulator, clock):
+    names = names_of(simulator, 3)
+    ask(home, names)
+    clock.ahead = 2 * freshness.LICENCES.fresh
+    assert states(ask(home, names, 0)) == ["stale"] * 3
+    wait_until(lambda: states(ask(home, names, 0)) == ["fresh"] * 3)
+    assert upstream(simulator)["/data/lookup/drivers"] == 3
+    assert upstream(simulator)["/data/member/profile"] == 3
+
+
+def test_the_licences_of_a_thousand_drivers_are_renewed_with_twenty_calls(home, simulator, clock):
+    keep_a_thousand(home, simulator)
+    clock.ahead = 2 * freshness.LICENCES.fresh
+    simulator.calls.clear()
+    home.service.renew(names_of(simulator, 1000))
+    assert upstream(simulator) == {"/data/member/get": 20}
+
+
+def keep_a_thousand(home, simulator):
+    """Puts complete records of a thousand drivers into the store, as earlier days would have."""
+    from pitboard.drivers import names, records
+    from pitboard.drivers.ports import Record
+
+    now = time.time()
+    home.store.keep(
+        Record(
+            names.parse(driver.display_name).key,
+            driver.cust_id,
+            records.body({"cust_id": driver.cust_id, "display_name": driver.display_name}, {}),
+            now,
+            now + freshness.LICENCES.fresh,
+            now + freshness.LICENCES.stale,
+            now + freshness.PROFILE.fresh,
+        )
+        for driver in simulator.population.sample(1000, seed=1)
+    )
+
+
+# --- the upstream fails
+
+
+def test_in_maintenance_known_drivers_are_served_stale_the_rest_is_unavailable_and_nobody_hammers(
+    home, simulator, clock
+):
+    known, unknown = names_of(simulator, 3), names_of(simulator, 3, seed=99)
+    ask(home, known)
+    clock.ahead = 2 * freshness.LICENCES.fresh
+    simulator.faults.maintenance = True
+    simulator.calls.clear()
+    for _ in range(5):
+        answer = ask(home, known + unknown)
+        assert states(answer) == ["stale"] * 3 + ["unavailable"] * 3
+    assert len(simulator.calls) <= 8
+    assert "maintenance" in answer[unknown[0]]["error"]
+
+
+def test_a_fault_of_the_upstream_is_remembered_for_a_minute_only(home, simulator, clock):
+    (name,) = names_of(simulator, 1)
+    simulator.faults.fail_next("lookup/drivers", 504, 50)
+    assert states(ask(home, [name])) == ["unavailable"]
+    simulator.faults.clear()
+    simulator.calls.clear()
+    assert states(ask(home, [name])) == ["unavailable"]
+    assert not simulator.calls
+    clock.ahead = freshness.FAILURE_KEPT + 1
+    assert states(ask(home, [name])) == ["fresh"]
+
+
+def test_one_driver_whose_profile_fails_does_not_fail_the_others(home, simulator):
+    names = names_of(simulator, 3)
+    simulator.faults.fail_next("member/profile", 500, 9)
+    answer = ask(home, names)
+    assert set(states(answer)) <= {"fresh", "partial"}
+    assert all(value["member_info"]["licenses"] for value in answer.values())
+
+
+def test_wrong_credentials_are_tried_once_and_said(simulator, tmp_path):
+    wrong = {"PITBOARD_PASSWORD": "not the password"}
+    with local_home(simulator, tmp_path, **wrong) as home:
+        for _ in range(3):
+            answer = ask(home, names_of(simulator, 2))
+            assert states(answer) == ["unavailable"] * 2
+        assert "PITBOARD_PASSWORD" in answer[names_of(simulator, 2)[0]]["error"]
+    assert sum(call.service == "oauth" for call in simulator.calls) == 1
+
+
+# --- history
+
+
+def test_a_chart_is_asked_for_once_and_kept(home, simulator):
+    (driver,) = simulator.population.sample(1, seed=1)
+    first = json.loads(home.histories.history(driver.cust_id, "sports_car", "irating", 8.0))
+    simulator.calls.clear()
+    again = json.loads(home.histories.history(driver.cust_id, "sports_car", "irating", 8.0))
+    assert first["points"] == again["points"]
+    assert not simulator.calls
+
+
+def test_a_chart_of_nobody_is_refused(home):
+    with pytest.raises(RefusedError):
+        home.histories.history(1, "sports_car", "irating", 8.0)
