@@ -1,0 +1,111 @@
+/**
+ * Builds the three outputs from one source: dist/chromium and dist/firefox (folder and zip) and the userscript.
+ *
+ *   node scripts/build.mjs [--out FILE]    --out: where the userscript goes (default ../src/pitboard/local)
+ */
+
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, transform } from "esbuild";
+import { zip } from "./zip.mjs";
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+
+/** Locale folders and their messages: `{en: {key: {message}}}`. */
+export async function locales() {
+  const names = (await readdir(join(root, "_locales"))).sort();
+  const read = async (name) => [name, JSON.parse(await readFile(join(root, "_locales", name, "messages.json"), "utf8"))];
+  return Object.fromEntries(await Promise.all(names.map(read)));
+}
+
+/** Gives scripts the words of all languages (keys once) and minified style sheets. */
+export const plugin = {
+  name: "pitboard",
+  setup(on) {
+    on.onResolve({ filter: /^virtual:messages$/ }, () => ({ path: "messages", namespace: "virtual" }));
+    on.onLoad({ filter: /.*/, namespace: "virtual" }, async () => {
+      const all = await locales();
+      const keys = Object.keys(all.en).filter((key) => key !== "name" && key !== "description").sort();
+      const words = (messages) => keys.map((key) => messages[key].message).join("\n");
+      const languages = Object.fromEntries(Object.entries(all).map(([name, messages]) => [name, words(messages)]));
+      return { contents: JSON.stringify({ keys, languages }), loader: "json" };
+    });
+    on.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true, target: "chrome120" });
+      return { contents: code.trim(), loader: "text" };
+    });
+  },
+};
+
+/** One bundled script, as text. */
+async function script(entry, banner = "") {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: "iife",
+    target: ["chrome120", "firefox128"],
+    charset: "utf8",
+    minify: true,
+    legalComments: "none",
+    define: { __VERSION__: JSON.stringify(version) },
+    plugins: [plugin],
+    ...(banner ? { banner: { js: banner } } : {}),
+  });
+  return Buffer.from(outputFiles[0].contents);
+}
+
+/** The manifest for one browser: the other's keys are taken out. */
+function manifestFor(browser, manifest) {
+  const { browser_specific_settings, minimum_chrome_version, background, ...common } = manifest;
+  return browser === "firefox"
+    ? { ...common, version, background: { scripts: background.scripts }, browser_specific_settings }
+    : { ...common, version, background: { service_worker: background.service_worker }, minimum_chrome_version };
+}
+
+async function packageFor(browser, scripts) {
+  const manifest = JSON.parse(await readFile(join(root, "manifest.json"), "utf8"));
+  const files = new Map(scripts);
+  files.set("manifest.json", Buffer.from(`${JSON.stringify(manifestFor(browser, manifest), null, 2)}\n`));
+  files.set("options.html", await readFile(join(root, "src/options/options.html")));
+  for (const size of await readdir(join(root, "icons"))) {
+    if (size.endsWith(".png")) files.set(`icons/${size}`, await readFile(join(root, "icons", size)));
+  }
+  // the scripts carry their own words; the browser needs the extension's name and description only
+  for (const [language, { name, description }] of Object.entries(await locales())) {
+    files.set(`_locales/${language}/messages.json`, Buffer.from(`${JSON.stringify({ name, description }, null, 2)}\n`));
+  }
+  const folder = join(root, "dist", browser);
+  await rm(folder, { recursive: true, force: true });
+  for (const [path, data] of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), data);
+  }
+  await writeFile(join(root, "dist", `pitboard-${browser}-${version}.zip`), zip(files));
+}
+
+export async function userscript() {
+  const { en } = await locales();
+  const banner = (await readFile(join(root, "scripts/userscript.txt"), "utf8"))
+    .replace("{version}", version)
+    .replace("{description}", en.description.message);
+  return script("src/platform/userscript.ts", banner.trim());
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const out = process.argv.indexOf("--out");
+  const target = out > 0 ? resolve(process.argv[out + 1]) : resolve(root, "../src/pitboard/local/pitboard.user.js");
+  const scripts = new Map([
+    ["content.js", await script("src/platform/webext.ts")],
+    ["background.js", await script("src/background/main.ts")],
+    ["options.js", await script("src/options/main.ts")],
+  ]);
+  await packageFor("chromium", scripts);
+  await packageFor("firefox", scripts);
+  const user = await userscript();
+  await writeFile(target, user);
+  for (const [name, data] of [...scripts, ["pitboard.user.js", user]]) console.log(name.padEnd(18), (data.length / 1000).toFixed(1), "kB");
+}

@@ -1,0 +1,200 @@
+/** The page part: finds places, puts hosts there, asks for their drivers, draws what comes back. */
+
+import { useLanguage } from "./core/i18n.ts";
+import type { Driver } from "./core/model.ts";
+import { nameKey } from "./core/names.ts";
+import type { Note } from "./core/notes.ts";
+import type { Options } from "./core/options.ts";
+import { Roster } from "./core/roster.ts";
+import type { Platform } from "./platform/platform.ts";
+import { expectsAuthors, ownName, type Place, SURFACES, scope } from "./site/surfaces.ts";
+import { detectTheme, type Theme } from "./site/theme.ts";
+import { Watcher } from "./site/watch.ts";
+import { Card } from "./ui/card.ts";
+import { createHost, drawHost, HOST_TAG } from "./ui/host.ts";
+import type { View } from "./ui/parts.ts";
+
+/** How often a host that somebody else removes is put back. */
+const REMOUNTS = 5;
+
+interface Seat {
+  place: Place;
+  host: HTMLElement;
+  mounts: number;
+}
+
+export class App {
+  private readonly roster: Roster;
+  private readonly seats = new Map<Element, Seat>();
+  private readonly byHost = new WeakMap<Element, Seat>();
+  private readonly byName = new Map<string, Set<Seat>>();
+  private readonly near: IntersectionObserver;
+  private readonly watcher: Watcher;
+  private readonly card: Card;
+  private theme: Theme | null = null;
+  private me = "";
+  private mine: Driver | null = null;
+
+  constructor(
+    private readonly platform: Platform,
+    private options: Options,
+    private notes: Record<string, Note>,
+  ) {
+    useLanguage(options.language);
+    this.roster = new Roster((names, again) => platform.drivers(names, again), (name) => this.answered(name));
+    this.near = new IntersectionObserver((seen) => this.seen(seen), { rootMargin: "600px 0px" });
+    this.watcher = new Watcher((roots) => this.search(roots), (host) => this.removed(host));
+    this.card = new Card(platform, {
+      view: () => this.view(),
+      theme: () => this.theme ?? "light",
+      note: (name) => this.notes[nameKey(name)],
+      again: (name) => this.roster.again(name),
+      answer: (name) => this.roster.answer(name),
+    });
+  }
+
+  start(): void {
+    this.platform.onOptions((options) => this.restart(options));
+    this.platform.onNotes((notes) => {
+      this.notes = notes;
+      for (const seat of this.seats.values()) this.draw(seat);
+    });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.rethink());
+    this.watcher.start(() => this.rethink());
+    const report = () => setTimeout(() => this.reportMissing(), 3000);
+    if (document.readyState === "complete") report();
+    else addEventListener("load", report, { once: true });
+  }
+
+  private view(): View {
+    return { options: this.options, me: this.mine, now: Date.now };
+  }
+
+  private restart(options: Options): void {
+    const forgetNames = options.backend !== this.options.backend;
+    this.options = options;
+    this.theme = null;
+    this.me = "";
+    useLanguage(options.language);
+    this.card.close();
+    for (const seat of [...this.seats.values()]) this.leave(seat);
+    if (forgetNames) this.roster.clear();
+    this.search([document.documentElement]);
+  }
+
+  private rethink(): void {
+    this.theme = null;
+    for (const seat of this.seats.values()) this.draw(seat);
+  }
+
+  /** One line for whoever wonders why nothing shows, e.g. after the forum has changed its markup. */
+  private reportMissing(): void {
+    if (this.seats.size || !expectsAuthors(location.pathname)) return;
+    console.info("Pitboard: found no authors on this page.");
+  }
+
+  private search(roots: Iterable<Element>): void {
+    for (const [container, seat] of this.seats) if (!container.isConnected) this.leave(seat);
+    const path = location.pathname;
+    for (const surface of SURFACES) {
+      if (!this.options.surfaces[surface.id] || !surface.on(path)) continue;
+      for (const root of roots) {
+        for (const place of surface.find(root)) this.take(place);
+      }
+    }
+  }
+
+  private take(place: Place): void {
+    const known = this.seats.get(place.container);
+    if (known?.place.name === place.name && known.host.isConnected) return;
+    if (known) this.leave(known);
+    if (place.form === "badge" && place.container.nextElementSibling?.localName === HOST_TAG) {
+      // the link was replaced: its badge is still there, but belongs to the link that is gone
+      place.container.nextElementSibling.remove();
+    }
+    if (this.isHidden(place)) return;
+    const seat: Seat = { place, host: createHost(place.form, place.name, this.options), mounts: known?.place.name === place.name ? known.mounts + 1 : 0 };
+    if (seat.mounts > REMOUNTS) return;
+    this.seats.set(place.container, seat);
+    this.byHost.set(seat.host, seat);
+    const same = this.byName.get(place.name) ?? new Set();
+    this.byName.set(place.name, same.add(seat));
+    place.mount(seat.host);
+    this.roster.add(place.name);
+    this.near.observe(seat.host);
+    if (this.roster.answer(place.name)) this.draw(seat);
+  }
+
+  private leave(seat: Seat): void {
+    this.near.unobserve(seat.host);
+    seat.host.remove();
+    this.seats.delete(seat.place.container);
+    const same = this.byName.get(seat.place.name);
+    same?.delete(seat);
+    if (same?.size === 0) this.byName.delete(seat.place.name);
+  }
+
+  private isHidden(place: Place): boolean {
+    const key = nameKey(place.name);
+    if (this.options.hiddenDrivers.some((name) => nameKey(name) === key)) return true;
+    return this.options.hideOwn && place.form === "line" && key === nameKey(this.ownName());
+  }
+
+  private ownName(): string {
+    this.me ||= this.options.me || ownName();
+    return this.me;
+  }
+
+  private removed(host: Element): void {
+    const seat = this.byHost.get(host);
+    if (seat && this.seats.get(seat.place.container) === seat && seat.place.container.isConnected) {
+      this.search([scope(seat.place.container)]);
+    }
+  }
+
+  private seen(entries: IntersectionObserverEntry[]): void {
+    for (const entry of entries) {
+      const seat = this.byHost.get(entry.target);
+      if (!entry.isIntersecting || !seat) continue;
+      this.near.unobserve(entry.target);
+      this.roster.want(seat.place.name);
+      this.draw(seat);
+    }
+    const me = this.options.compare ? this.ownName() : "";
+    if (me && !this.mine) this.roster.want(me);
+  }
+
+  private answered(name: string): void {
+    const answer = this.roster.answer(name);
+    if (this.me === name && answer && "driver" in answer && !this.mine) {
+      this.mine = answer.driver;
+      for (const seat of this.seats.values()) if (this.roster.answer(seat.place.name)) this.draw(seat);
+    }
+    for (const seat of this.byName.get(name) ?? []) this.draw(seat);
+    this.card.update(name);
+  }
+
+  private draw(seat: Seat): void {
+    const { name } = seat.place;
+    this.theme ??= detectTheme(this.options.theme, seat.host.parentElement);
+    drawHost(seat.host, {
+      answer: this.roster.answer(name),
+      view: this.view(),
+      note: this.notes[nameKey(name)],
+      theme: this.theme,
+      own: this.me === name,
+      actions: {
+        open: () => this.card.toggle(name, seat.host),
+        hover: (over) => this.card.hover(name, seat.host, over),
+        retry: () => void this.roster.again(name),
+      },
+    });
+  }
+}
+
+/** Starts the page part once options and notes are there. */
+export async function run(platform: Platform): Promise<void> {
+  const [options, notes] = await Promise.all([platform.options(), platform.notes()]);
+  new App(platform, options, notes).start();
+}
+

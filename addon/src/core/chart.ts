@@ -1,0 +1,78 @@
+/** The geometry of the history chart: points to pixels, round values for the axis. */
+
+import type { History, LicenceClass } from "./model.ts";
+
+export interface Chart {
+  /** One path for each stretch in the same licence class. */
+  strokes: { path: string; class: LicenceClass | null; x: number; y: number }[];
+  area: string;
+  levels: { value: number; y: number }[];
+  dots: { x: number; y: number; value: number; when: number; class: LicenceClass | null }[];
+}
+
+const MAX_POINTS = 240;
+
+/** Round values that cover low to high in two to five steps. */
+export function levels(low: number, high: number): number[] {
+  const span = Math.max(high - low, Math.abs(high) * 0.02, 0.2);
+  const rough = span / 3;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = ([1, 2, 5, 10].find((m) => m * unit >= rough) ?? 10) * unit;
+  const first = Math.floor(low / step) * step;
+  const result: number[] = [];
+  for (let value = first; result.length < 8; value += step) {
+    result.push(Number(value.toFixed(6)));
+    if (value >= high) break;
+  }
+  return result;
+}
+
+/** At most `max` points: the first and the last of each stretch stay, so that the ends are true. */
+function thin<T>(points: readonly T[], max: number): T[] {
+  if (points.length <= max) return [...points];
+  const step = (points.length - 1) / (max - 1);
+  return Array.from({ length: max }, (_, i) => points[Math.round(i * step)] as T);
+}
+
+/** null when there are no two points to draw a line between. */
+export function chart(points: History["points"], width: number, height: number): Chart | null {
+  const shown = thin(points, MAX_POINTS);
+  const first = shown[0];
+  const last = shown.at(-1);
+  if (!first || !last || shown.length < 2) return null;
+  const values = shown.map((point) => point.value);
+  const marks = levels(Math.min(...values), Math.max(...values));
+  const bottom = marks[0] ?? 0;
+  const top = marks.at(-1) ?? 1;
+  const span = last.when - first.when || 1;
+  const x = (when: number) => Math.round(((when - first.when) / span) * width * 10) / 10;
+  const y = (value: number) => Math.round((1 - (value - bottom) / (top - bottom || 1)) * height * 10) / 10;
+  const dots = shown.map((point) => ({ ...point, x: x(point.when), y: y(point.value) }));
+
+  const strokes: Chart["strokes"] = [];
+  for (const [i, dot] of dots.entries()) {
+    const stroke = strokes.at(-1);
+    if (stroke && stroke.class === dot.class) {
+      stroke.path += `L${dot.x} ${dot.y}`;
+      continue;
+    }
+    const before = dots[i - 1];
+    const start = before && before.class === null ? `M${before.x} ${before.y}L` : "M";
+    strokes.push({ path: `${start}${dot.x} ${dot.y}`, class: dot.class, x: dot.x, y: dot.y });
+  }
+  const outline = dots.map((dot) => `L${dot.x} ${dot.y}`).join("");
+  return {
+    strokes,
+    area: `M${dots[0]?.x} ${height}${outline}L${dots.at(-1)?.x} ${height}Z`,
+    levels: marks.map((value) => ({ value, y: y(value) })),
+    dots,
+  };
+}
+
+/** What the rating did over the last `count` results; null when there are fewer than two. */
+export function change(points: History["points"], count: number): { by: number; over: number } | null {
+  const recent = points.slice(-count - 1);
+  const first = recent[0];
+  const last = recent.at(-1);
+  return first && last && recent.length > 1 ? { by: last.value - first.value, over: recent.length - 1 } : null;
+}

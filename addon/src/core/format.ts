@@ -1,0 +1,26 @@
+/** How numbers are written. */
+
+import type { Licence, Race } from "./model.ts";
+
+/** Shown where there is nothing to show. */
+export const NONE = "–";
+
+/** iRacing shows two digits of the safety rating, cut and not rounded: 3.999 is no promotion. */
+export const safetyText = (value: number | null): string =>
+  value === null ? NONE : (Math.floor(value * 100 + 1e-6) / 100).toFixed(2);
+
+export const iratingText = (value: number | null): string => (value === null ? NONE : String(Math.round(value)));
+
+/** A short iRating for badges: 950, 1.6k, 12.3k. */
+export const iratingShort = (value: number | null): string =>
+  value === null ? NONE : value < 1000 ? String(Math.round(value)) : `${(Math.floor(value / 100) / 10).toFixed(1)}k`;
+
+export const signed = (value: number): string => (value > 0 ? `+${value}` : value < 0 ? `−${-value}` : "±0");
+
+export const positions = (race: Race): string =>
+  race.from === null && race.to === null ? "" : `${race.from ?? NONE} → ${race.to ?? NONE}`;
+
+/** Difference of iRatings in the same category; null where one has none. */
+export function difference(mine: Licence | undefined, theirs: Licence): number | null {
+  return mine?.irating && theirs.irating ? Math.round(theirs.irating) - Math.round(mine.irating) : null;
+}

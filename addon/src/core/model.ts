@@ -1,0 +1,223 @@
+/**
+ * What the addon knows of a driver, and how a backend's answer becomes that.
+ *
+ * The backend is outside our control (the user may choose any), so nothing here trusts a type: a field that is not
+ * what it should be is dropped, text is clipped and cleaned, and only a driver without id or name is refused.
+ * The field names are those of iRacing's Data API (`member/profile`), as the backend passes them on.
+ */
+
+export const CATEGORIES = ["sports_car", "formula_car", "oval", "dirt_oval", "dirt_road", "road"] as const;
+export type Category = (typeof CATEGORIES)[number];
+
+/** Licence classes from the lowest to the highest: Rookie, D, C, B, A, Pro, World Championship. */
+export const CLASSES = ["R", "D", "C", "B", "A", "P", "W"] as const;
+export type LicenceClass = (typeof CLASSES)[number];
+
+export interface Licence {
+  category: Category;
+  class: LicenceClass;
+  /** Safety rating within the class, 0 to 4.99; null when it is not known. */
+  safety: number | null;
+  /** null: the driver has no iRating in this category. */
+  irating: number | null;
+  /** Corners per incident. */
+  cpi: number | null;
+}
+
+export interface Race {
+  type: string;
+  subsession: number | null;
+  /** Milliseconds since 1970, UTC. */
+  start: number | null;
+  car: string;
+  carId: number | null;
+  track: string;
+  /** Positions count from 1; null: did not start or finish, or is not known. */
+  from: number | null;
+  to: number | null;
+}
+
+export interface Driver {
+  custId: number;
+  name: string;
+  country: { code: string; name: string } | null;
+  /** "YYYY-MM-DD" */
+  memberSince: string | null;
+  lastLogin: number | null;
+  licences: Licence[];
+  followers: number | null;
+  follows: number | null;
+  /** null: the backend has not sent the profile yet. */
+  races: Race[] | null;
+  activity: { last30: number; before30: number } | null;
+  /** `partial`: licences only so far. `stale`: older than the backend likes. `kept`: our own copy, backend away. */
+  state: "fresh" | "stale" | "partial" | "kept";
+  /** When the data was right, milliseconds since 1970. */
+  asOf: number | null;
+}
+
+export type Problem = "not_found" | "pending" | "invalid_name" | "unavailable";
+
+/** An answer for one name. `retryAfter` in seconds. */
+export type Answer = { driver: Driver } | { problem: Problem; retryAfter: number | null };
+
+type Fields = Record<string, unknown>;
+
+const fields = (value: unknown): Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+const number = (value: unknown): number | null =>
+  typeof value === "number" && Number.isFinite(value) ? value : null;
+const count = (value: unknown): number | null => {
+  const n = number(value);
+  return n !== null && n >= 0 ? Math.trunc(n) : null;
+};
+const positive = (value: unknown): number | null => {
+  const n = number(value);
+  return n !== null && n > 0 ? n : null;
+};
+
+/** One line of plain text: no control characters, no direction overrides, at most `max` characters. */
+export function text(value: unknown, max = 80): string {
+  if (typeof value !== "string") return "";
+  const clean = value
+    .slice(0, max * 4)
+    .replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]/gu, " ")
+    .replace(/\s+/g, " ")
+    .trim();
+  return clean.length > max ? `${clean.slice(0, max - 1)}…` : clean;
+}
+
+/** A time stamp as iRacing writes them (up to nine fraction digits) in milliseconds, or null. */
+export function instant(value: unknown): number | null {
+  if (typeof value !== "string" || !/^\d{4}-\d\d-\d\d/.test(value)) return null;
+  const time = Date.parse(value.replace(/(\.\d{3})\d+/, "$1"));
+  return Number.isNaN(time) ? null : time;
+}
+
+function licenceClass(raw: Fields): LicenceClass | null {
+  const group = number(raw.group_id) ?? Math.ceil((number(raw.license_level) ?? 0) / 4);
+  return CLASSES[group - 1] ?? null;
+}
+
+function licence(value: unknown): Licence | null {
+  const raw = fields(value);
+  const category = CATEGORIES.find((c) => c === raw.category);
+  const letter = licenceClass(raw);
+  if (!category || !letter) return null;
+  const safety = number(raw.safety_rating);
+  return {
+    category,
+    class: letter,
+    safety: safety !== null && safety >= 0 && safety < 10 ? safety : null,
+    irating: positive(raw.irating),
+    cpi: positive(raw.cpi),
+  };
+}
+
+function race(value: unknown): Race | null {
+  const raw = fields(value);
+  const track = fields(raw.track);
+  const config = text(track.config_name, 60);
+  // recent_events counts positions from 0 and uses -1 for "none", unlike the rest of the Data API
+  const place = (n: unknown) => {
+    const p = count(n);
+    return p === null ? null : p + 1;
+  };
+  const result: Race = {
+    type: text(raw.event_type, 20).toUpperCase(),
+    subsession: positive(raw.subsession_id),
+    start: instant(raw.start_time),
+    car: text(raw.car_name),
+    carId: positive(raw.car_id),
+    track: text(track.track_name) + (config ? ` – ${config}` : ""),
+    from: place(raw.starting_position),
+    to: place(raw.finish_position),
+  };
+  return result.car || result.track || result.start ? result : null;
+}
+
+function country(info: Fields): Driver["country"] {
+  const name = text(info.country) || text(info.flair_name);
+  const code = text(info.country_code, 3).toUpperCase();
+  return name || code ? { code: /^[A-Z]{2,3}$/.test(code) ? code : "", name: name || code } : null;
+}
+
+const present = <T>(value: T | null): value is T => value !== null;
+
+/** A driver from the backend's answer; null when it holds no driver. */
+export function parseDriver(value: unknown, now: number): Driver | null {
+  const raw = fields(value);
+  const info = fields(raw.member_info);
+  const meta = fields(raw._meta);
+  const follow = fields(raw.follow_counts);
+  const activity = fields(raw.activity);
+  const custId = positive(info.cust_id) ?? positive(raw.cust_id);
+  const name = text(info.display_name);
+  if (!custId || !name) return null;
+  const partial = meta.state === "partial";
+  const age = number(meta.age);
+  const last30 = count(activity.recent_30days_count);
+  return {
+    custId,
+    name,
+    country: country(info),
+    memberSince: instant(info.member_since) === null ? null : String(info.member_since).slice(0, 10),
+    lastLogin: instant(info.last_login),
+    licences: list(info.licenses).slice(0, 12).map(licence).filter(present),
+    followers: count(follow.followers),
+    follows: count(follow.follows),
+    races: Array.isArray(raw.recent_events) ? raw.recent_events.slice(0, 20).map(race).filter(present) : null,
+    activity: last30 === null ? null : { last30, before30: count(activity.prev_30days_count) ?? 0 },
+    state: partial ? "partial" : meta.state === "stale" ? "stale" : "fresh",
+    asOf: instant(meta.as_of) ?? (age !== null && age >= 0 ? now - age * 1000 : null),
+  };
+}
+
+const PROBLEMS: readonly Problem[] = ["not_found", "pending", "invalid_name", "unavailable"];
+
+/** What the backend said of one name. Older backends give `{error}` without a code. */
+export function parseAnswer(value: unknown, now: number): Answer {
+  const driver = parseDriver(value, now);
+  if (driver) return { driver };
+  const raw = fields(value);
+  const problem =
+    PROBLEMS.find((p) => p === raw.code) ?? (/not.?found/i.test(text(raw.error)) ? "not_found" : "unavailable");
+  return { problem, retryAfter: positive(raw.retry_after) };
+}
+
+export interface History {
+  points: { when: number; value: number; class: LicenceClass | null }[];
+  career: { starts: number; wins: number; top5: number; poles: number } | null;
+}
+
+/** The answer of `/drivers/{cust_id}/history`; unusable points are left out, the rest sorted by time. */
+export function parseHistory(value: unknown): History {
+  const raw = fields(value);
+  const points = list(raw.points)
+    .slice(-5000)
+    .map((item) => {
+      const point = fields(item);
+      const when = instant(point.when);
+      const level = number(point.value);
+      return when === null || level === null
+        ? null
+        : { when, value: level, class: CLASSES.find((c) => c === point.class) ?? null };
+    })
+    .filter(present)
+    .sort((a, b) => a.when - b.when);
+  const career = fields(raw.career);
+  const starts = count(career.starts);
+  return {
+    points,
+    career:
+      starts === null
+        ? null
+        : {
+            starts,
+            wins: count(career.wins) ?? 0,
+            top5: count(career.top5) ?? 0,
+            poles: count(career.poles) ?? 0,
+          },
+  };
+}

@@ -1,0 +1,51 @@
+/** Which licences are shown, and in what order. */
+
+import { carCategory } from "./cars.ts";
+import { CLASSES, type Category, type Driver, type Licence } from "./model.ts";
+import type { Options } from "./options.ts";
+
+const classRank = (licence: Licence): number => CLASSES.indexOf(licence.class);
+
+/** What is compared under each order; higher comes first. The mix is the one that forum readers know. */
+const WEIGHT = {
+  custom: () => 0,
+  irating: (licence: Licence) => licence.irating ?? 0,
+  cpi: (licence: Licence) => licence.cpi ?? 0,
+  mix: (licence: Licence) => (licence.irating ?? 0) + 20 * (licence.cpi ?? 0),
+};
+
+/**
+ * The category in which the driver is at home: that of most of the recent races, else of the highest licence
+ * class, else of the highest iRating. null without licences.
+ */
+export function mainCategory(driver: Driver): Category | null {
+  const raced = new Map<Category, number>();
+  for (const race of driver.races ?? []) {
+    const category = carCategory(race.carId);
+    if (category && race.type !== "PRACTICE") raced.set(category, (raced.get(category) ?? 0) + 1);
+  }
+  const best = [...driver.licences].sort(
+    (a, b) =>
+      (raced.get(b.category) ?? 0) - (raced.get(a.category) ?? 0) ||
+      classRank(b) - classRank(a) ||
+      (b.irating ?? 0) - (a.irating ?? 0),
+  )[0];
+  return best?.category ?? null;
+}
+
+/** The licences to show, first to last. */
+export function licencesInOrder(
+  driver: Driver,
+  options: Pick<Options, "order" | "categories" | "hiddenCategories" | "mainFirst">,
+): Licence[] {
+  const main = options.mainFirst ? mainCategory(driver) : null;
+  const weight = WEIGHT[options.order];
+  return driver.licences
+    .filter((licence) => !options.hiddenCategories.includes(licence.category))
+    .sort(
+      (a, b) =>
+        Number(b.category === main) - Number(a.category === main) ||
+        weight(b) - weight(a) ||
+        options.categories.indexOf(a.category) - options.categories.indexOf(b.category),
+    );
+}

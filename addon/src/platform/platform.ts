@@ -1,0 +1,17 @@
+/** What the page part of the addon needs from where it runs: an extension or a userscript manager. */
+
+import type { Answer, History } from "../core/model.ts";
+import type { Options } from "../core/options.ts";
+import type { Note } from "../core/notes.ts";
+
+export interface Platform {
+  drivers(names: string[], again: boolean): Promise<Record<string, Answer>>;
+  history(custId: number, category: string, kind: string): Promise<History>;
+  options(): Promise<Options>;
+  onOptions(changed: (options: Options) => void): void;
+  notes(): Promise<Record<string, Note>>;
+  saveNote(name: string, note: Note): Promise<void>;
+  onNotes(changed: (notes: Record<string, Note>) => void): void;
+  hideDriver(name: string): Promise<void>;
+  openOptions(): void;
+}

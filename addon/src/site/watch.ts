@@ -1,0 +1,52 @@
+/**
+ * Watches the page for posts that come, change or go: AJAX replies, edits, React pages. Works while the page is still
+ * being parsed, so that our places are there before anything is painted.
+ */
+
+import { HOST_TAG } from "../ui/host.ts";
+import { scope } from "./surfaces.ts";
+
+const isOurs = (node: Node): boolean => (node as Element).localName?.startsWith("pitboard-") ?? false;
+
+export class Watcher {
+  private readonly observer: MutationObserver;
+
+  /**
+   * @param search is called with the elements to search again
+   * @param removed is called with a host of ours that somebody took out
+   */
+  constructor(
+    private readonly search: (roots: Set<Element>) => void,
+    private readonly removed: (host: Element) => void,
+  ) {
+    this.observer = new MutationObserver((records) => this.changed(records));
+  }
+
+  /** @param themeChanged is called when the page changes its colours */
+  start(themeChanged: () => void): void {
+    this.observer.observe(document, { childList: true, subtree: true, characterData: true });
+    new MutationObserver(themeChanged).observe(document.documentElement, {
+      attributeFilter: ["class", "style", "data-iracing-forums-user-color-scheme"],
+    });
+    if (document.documentElement) this.search(new Set([document.documentElement]));
+  }
+
+  private changed(records: MutationRecord[]): void {
+    const roots = new Set<Element>();
+    for (const { type, target, addedNodes, removedNodes } of records) {
+      if (type === "characterData") {
+        const link = target.parentElement?.closest("a");
+        if (link) roots.add(scope(link));
+        continue;
+      }
+      for (const node of addedNodes) {
+        if (node.nodeType === 1 && !isOurs(node) && node.isConnected) roots.add(scope(node as Element));
+        else if (node.nodeType === 3 && (target as Element).localName === "a") roots.add(scope(target as Element));
+      }
+      for (const node of removedNodes) {
+        if ((node as Element).localName === HOST_TAG && !node.isConnected) this.removed(node as Element);
+      }
+    }
+    if (roots.size) this.search(roots);
+  }
+}

@@ -1,0 +1,110 @@
+/** What stands beside an author: a compact line, the full form or the portrait form, or a small badge. */
+
+import { iratingShort } from "../core/format.ts";
+import { t } from "../core/i18n.ts";
+import type { Answer, Driver } from "../core/model.ts";
+import type { Note } from "../core/notes.ts";
+import type { Options } from "../core/options.ts";
+import { licencesInOrder } from "../core/order.ts";
+import { h } from "./h.ts";
+import { icon } from "./icons.ts";
+import { cars, country, licences, links, memberYears, races, type View } from "./parts.ts";
+
+export interface LineActions {
+  open(): void;
+  retry(): void;
+}
+
+/** Pixels to keep free before anything is known, so that nothing on the page moves later. */
+export function reservedHeight(form: "line" | "badge", options: Options): number {
+  if (form === "badge" || options.layout === "compact") return 26;
+  const rows = 2 + (options.races ? options.raceCount : options.cars ? 1 : 0);
+  return options.layout === "full" ? 4 + 24 * rows : 8 + 26 * (6 + rows);
+}
+
+function opener(actions: LineActions): HTMLElement {
+  return h(
+    "button",
+    { class: "open", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", "aria-label": t("details"), title: t("details"), onclick: () => actions.open() },
+    icon("more"),
+  );
+}
+
+function noteMarks(note: Note | undefined): Node[] {
+  if (!note) return [];
+  const marks: Node[] = note.tags.map((tag) => h("span", { class: "tag" }, tag));
+  if (note.text) marks.push(h("span", { class: "fact note", title: note.text }, icon("note")));
+  return marks;
+}
+
+function compact(driver: Driver, view: View, note: Note | undefined): Node[] {
+  const { options } = view;
+  return [
+    licences(driver, view),
+    ...[options.country && country(driver), options.member && memberYears(driver, view)].filter((n) => n instanceof Node),
+    ...noteMarks(note),
+  ];
+}
+
+function followers(driver: Driver): HTMLElement | null {
+  return driver.followers === null
+    ? null
+    : h("span", { class: "fact" }, t("followers_n", driver.followers, driver.follows ?? 0));
+}
+
+function extended(driver: Driver, view: View): Node[] {
+  const { options } = view;
+  const facts = [options.followers && followers(driver), links(driver, options)].filter((n) => n instanceof Node);
+  const carList = options.cars && !options.races ? cars(driver, options) : [];
+  return [
+    h("div", { class: "row" }, ...facts),
+    ...(options.races ? [races(driver, options)] : []),
+    ...(carList.length ? [h("div", { class: "row quiet" }, carList.join(", "))] : []),
+  ];
+}
+
+const WORDS = { not_found: "no_driver", invalid_name: "no_driver", pending: "loading", unavailable: "unavailable" } as const;
+
+function message(answer: Answer | null, actions: LineActions): HTMLElement {
+  if (!answer || "driver" in answer) return h("span", { class: "bar", role: "status", "aria-label": t("loading") });
+  if (answer.problem === "pending") return h("span", { class: "bar", role: "status", "aria-label": t("loading") });
+  return h(
+    "span",
+    { class: "quiet", role: "status" },
+    t(WORDS[answer.problem]),
+    answer.problem === "unavailable" && " · ",
+    answer.problem === "unavailable" &&
+      h("button", { class: "retry", type: "button", onclick: () => actions.retry() }, t("retry")),
+  );
+}
+
+/** The line for an answer (null: none yet). */
+export function line(answer: Answer | null, view: View, note: Note | undefined, actions: LineActions): HTMLElement {
+  const { layout } = view.options;
+  if (!answer || !("driver" in answer)) return h("div", { class: `line ${layout}` }, h("div", { class: "row first" }, message(answer, actions)));
+  const { driver } = answer;
+  const first = h("div", { class: `row first${driver.state === "kept" ? " kept" : ""}` }, h("div", { class: "items" }, ...compact(driver, view, note)), opener(actions));
+  return h("div", { class: `line ${layout}` }, first, ...(layout === "compact" ? [] : extended(driver, view)));
+}
+
+/** The badge: class letter and iRating of the first licence. Empty when there is nothing to say. */
+export function badge(answer: Answer | null, view: View, note: Note | undefined, actions: LineActions): HTMLElement {
+  const driver = answer && "driver" in answer ? answer.driver : null;
+  const licence = driver ? licencesInOrder(driver, view.options)[0] : undefined;
+  if (!driver || !licence) return h("span", { class: "badge empty" });
+  const rating = view.options.hideRatings ? "" : iratingShort(licence.irating);
+  return h(
+    "button",
+    {
+      class: `badge chip c-${licence.class}`,
+      type: "button",
+      "aria-haspopup": "dialog",
+      "aria-expanded": "false",
+      "aria-label": `${driver.name}: ${licence.class} ${rating}. ${t("details")}`,
+      title: note?.text || null,
+      onclick: () => actions.open(),
+    },
+    h("b", { class: "class" }, licence.class),
+    rating && h("span", { class: "ir" }, rating),
+  );
+}

@@ -1,0 +1,126 @@
+/** The parts that stats are made of: licences, facts, races, links. Each takes a driver and gives nodes. */
+
+import { carCategory } from "../core/cars.ts";
+import { difference, iratingText, NONE, positions, safetyText, signed } from "../core/format.ts";
+import { formatDate, type MessageKey, t } from "../core/i18n.ts";
+import { fillTemplate, subsessionUrl } from "../core/links.ts";
+import type { Category, Driver, Licence, LicenceClass, Race } from "../core/model.ts";
+import { type Options, RACE_TYPES } from "../core/options.ts";
+import { licencesInOrder } from "../core/order.ts";
+import { membership } from "../core/time.ts";
+import { h } from "./h.ts";
+import { icon } from "./icons.ts";
+
+export interface View {
+  options: Options;
+  /** The reader's own data, when it is known. */
+  me: Driver | null;
+  now: () => number;
+}
+
+export const categoryName = (category: Category): string => t(`category_${category}` as MessageKey);
+export const className = (letter: LicenceClass): string => t(`class_${letter}` as MessageKey);
+
+function licenceTitle(licence: Licence): string {
+  const parts = [
+    `${categoryName(licence.category)}: ${className(licence.class)} ${safetyText(licence.safety)}`,
+    licence.irating === null ? t("unrated") : `${t("irating")} ${iratingText(licence.irating)}`,
+  ];
+  if (licence.cpi !== null) parts.push(`${t("cpi")} ${licence.cpi.toFixed(1)}`);
+  return parts.join(" · ");
+}
+
+/** One licence: icon, class letter, safety rating, iRating, and what it is above or below the reader's own. */
+export function licenceChip(licence: Licence, view: View): HTMLElement {
+  const { options, me } = view;
+  const mine = me?.licences.find((other) => other.category === licence.category);
+  const delta = options.compare && !options.hideRatings ? difference(mine, licence) : null;
+  return h(
+    "span",
+    { class: `chip c-${licence.class}`, title: licenceTitle(licence), role: "listitem" },
+    icon(licence.category),
+    h("b", { class: "class" }, licence.class),
+    h("span", { class: "sr" }, safetyText(licence.safety)),
+    !options.hideRatings && h("span", { class: "ir" }, iratingText(licence.irating)),
+    options.cpi && licence.cpi !== null && h("span", { class: "cpi" }, licence.cpi.toFixed(0)),
+    delta !== null && h("span", { class: `delta ${delta < 0 ? "less" : "more"}`, title: t("compared") }, signed(delta)),
+  );
+}
+
+export function licences(driver: Driver, view: View): HTMLElement {
+  const chips = licencesInOrder(driver, view.options).map((licence) => licenceChip(licence, view));
+  return h("span", { class: "licences", role: "list", "aria-label": t("licences") }, ...chips);
+}
+
+/** The country's code; its full name is the tooltip. Flag emoji do not exist on Windows. */
+export function country(driver: Driver): HTMLElement | null {
+  if (!driver.country) return null;
+  const { code, name } = driver.country;
+  return h("abbr", { class: "country", title: name }, code || name);
+}
+
+export function memberYears(driver: Driver, view: View): HTMLElement | null {
+  if (!driver.memberSince) return null;
+  const { years } = membership(driver.memberSince, new Date(view.now()));
+  return h("span", { class: "fact", title: `${t("member_since")} ${driver.memberSince}` }, t("years_short", years));
+}
+
+const day: Intl.DateTimeFormatOptions = { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" };
+
+export function memberFact(driver: Driver, view: View): string {
+  if (!driver.memberSince) return "";
+  const { years, days } = membership(driver.memberSince, new Date(view.now()));
+  const since = formatDate(new Date(`${driver.memberSince}T00:00:00Z`), day);
+  const next = days === 0 ? t("anniversary_today") : t("anniversary_in", days);
+  return `${since} · ${t("years_short", years)} · ${next}`;
+}
+
+const raceKind = (race: Race): (typeof RACE_TYPES)[number] =>
+  RACE_TYPES.find((type) => type === race.type) ?? "OTHER";
+
+/** The races of the types that the reader wants. */
+export const racesToShow = (driver: Driver, options: Options): Race[] =>
+  (driver.races ?? []).filter((race) => options.raceTypes.includes(raceKind(race))).slice(0, options.raceCount);
+
+/** When: the reader's own clock; the tooltip has it in UTC. */
+export function raceTime(start: number): HTMLElement {
+  const local: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+  const utc = `${new Date(start).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+  return h("time", { datetime: new Date(start).toISOString(), title: utc }, formatDate(start, local));
+}
+
+/** The races as a list: when, where from and to, car, track. */
+export function races(driver: Driver, options: Options): HTMLElement {
+  const rows = racesToShow(driver, options).map((race) => {
+    const category = carCategory(race.carId);
+    const when = race.start === null ? h("span", {}, NONE) : raceTime(race.start);
+    return h(
+      "li",
+      {},
+      h("span", { class: "car-icon", title: category ? categoryName(category) : t("category_unknown") }, icon(category ?? "any")),
+      race.subsession === null
+        ? when
+        : h("a", { href: subsessionUrl(race.subsession), target: "_blank", rel: "noopener noreferrer" }, when),
+      h("span", { class: "pos", title: t("start_finish") }, positions(race)),
+      h("span", { class: "what" }, [race.car, race.track].filter(Boolean).join(" · ")),
+      race.type !== "RACE" && h("span", { class: "kind" }, t(`type_${raceKind(race)}`)),
+    );
+  });
+  return rows.length
+    ? h("ul", { class: "races", "aria-label": t("recent_races") }, ...rows)
+    : h("p", { class: "quiet" }, driver.races === null ? t("profile_pending") : t("no_races"));
+}
+
+/** The cars of the recent races, each once. */
+export function cars(driver: Driver, options: Options): string[] {
+  return [...new Set(racesToShow(driver, options).map((race) => race.car))].filter(Boolean);
+}
+
+export function links(driver: Driver, options: Options): HTMLElement | null {
+  const items = options.links
+    .filter((link) => link.on)
+    .map((link) => ({ label: link.label, url: fillTemplate(link.url, driver, options.backend) }))
+    .filter((link) => link.url)
+    .map((link) => h("a", { href: link.url, target: "_blank", rel: "noopener noreferrer" }, link.label));
+  return items.length ? h("nav", { class: "links", "aria-label": t("links") }, ...items) : null;
+}

@@ -1,0 +1,45 @@
+/** The built extension in Debian's Chromium, on pages that are served as the forum's. */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { chromium } from "playwright-core";
+
+const extension = resolve(import.meta.dirname, "../../dist/chromium");
+
+/**
+ * @param backend address that the extension is told to use
+ * @returns `page(path, html)` opens a page at https://forums.iracing.com{path}
+ */
+export async function startChromium(backend, { options = {}, width = 1000, height = 900 } = {}) {
+  const folder = await mkdtemp(join(tmpdir(), "pitboard-"));
+  const context = await chromium.launchPersistentContext(folder, {
+    executablePath: "/usr/bin/chromium",
+    headless: true,
+    viewport: { width, height },
+    timezoneId: "Europe/Amsterdam",
+    ignoreDefaultArgs: ["--disable-extensions"],
+    args: [`--disable-extensions-except=${extension}`, `--load-extension=${extension}`, "--no-sandbox"],
+  });
+  const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
+  const setOptions = (changed) => worker.evaluate((value) => chrome.storage.sync.set({ options: value }), changed);
+  await setOptions({ backend, ...options });
+  let served = "";
+  await context.route("https://forums.iracing.com/**", (route) => route.fulfill({ contentType: "text/html", body: served }));
+  return {
+    context,
+    worker,
+    setOptions,
+    id: new URL(worker.url()).host,
+    async page(path, html) {
+      served = html;
+      const page = await context.newPage();
+      await page.goto(`https://forums.iracing.com${path}`);
+      return page;
+    },
+    async close() {
+      await context.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,108 @@
+/** Invented drivers, in the shape in which the backend answers. */
+
+const LETTERS = ["Rookie", "Class D", "Class C", "Class B", "Class A", "Pro", "Pro/WC"];
+const CATEGORIES = [
+  [1, "oval"],
+  [5, "sports_car"],
+  [6, "formula_car"],
+  [3, "dirt_oval"],
+  [4, "dirt_road"],
+];
+const CARS = [
+  [169, "Porsche 911 GT3 R (992)"],
+  [67, "Global Mazda MX-5 Cup"],
+  [128, "Dallara P217"],
+  [106, "Dallara F3"],
+  [43, "McLaren MP4-12C GT3"],
+  [103, "NASCAR Cup Series Chevrolet Camaro ZL1"],
+];
+const TRACKS = [["Okayama International Circuit", "Full Course"], ["Summit Point Raceway"], ["Oulton Park Circuit", "International"], ["Lime Rock Park"]];
+const COUNTRIES = [["Netherlands", "NL"], ["Portugal", "PT"], ["Japan", "JP"], ["", "SCT"], ["United States", "US"], ["New Zealand", "NZ"]];
+
+export const NAMES = [
+  "Ann Tester", "Bo Demo", "Caspar van Voorbeeld", "Dörte Prüfling", "Eloi d'Exemple", "Finn Falsk", "Gia Finta",
+  "Hugo Inventado2", "Ines Fingida", "Jun Kakuu", "Kaj Opdigt", "Lena Musterfrau", "Milo Fictum", "Nora Påhitt",
+  "Otto Probst", "Pia Vzorová", "Quinn Madeup", "Rui Suposto", "Sana Kuviteltu", "Theo Invente",
+];
+
+/** The n-th driver; the same n gives the same driver. `now` is in milliseconds. */
+export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
+  const [country, code] = COUNTRIES[n % COUNTRIES.length];
+  const iso = (hours) => new Date(now - hours * 3_600_000).toISOString().slice(0, 19) + "Z";
+  return {
+    cust_id: 900000 + n,
+    disabled: false,
+    member_info: {
+      cust_id: 900000 + n,
+      display_name: name,
+      country,
+      country_code: code,
+      flair_id: 237,
+      flair_name: country || "Scotland",
+      flair_shortname: "XXX",
+      member_since: `20${String(8 + (n % 16)).padStart(2, "0")}-0${1 + (n % 9)}-1${n % 9}`,
+      last_login: iso(5),
+      licenses: CATEGORIES.map(([category_id, category], i) => {
+        const group = i === 1 ? ((n * 3) % 7) + 1 : ((n * 5 + i * 2) % 5) + 1;
+        const licence = {
+          category_id,
+          category,
+          category_name: category,
+          license_level: group * 4 - (n % 4),
+          safety_rating: ((n * 37 + i * 91) % 400) / 100 + 0.99,
+          cpi: 12.5 + ((n * 13 + i * 7) % 90),
+          irating: 800 + ((n * 613 + i * 431) % 5200),
+          group_id: group,
+          group_name: LETTERS[group - 1],
+          color: "0153db",
+        };
+        // as in member/get: a driver without iRating in a category has no such field
+        if ((n + i) % 6 === 5) delete licence.irating;
+        return licence;
+      }),
+    },
+    follow_counts: { followers: (n * 17) % 140, follows: (n * 5) % 40 },
+    activity: n % 7 === 6 ? null : { recent_30days_count: 4 + n, prev_30days_count: 9, consecutive_weeks: 3, most_consecutive_weeks: 33 },
+    recent_events:
+      n % 9 === 8
+        ? []
+        : Array.from({ length: 5 }, (_, i) => {
+            const [car_id, car_name] = CARS[(n + (i > 2 ? 1 : 0)) % CARS.length];
+            const [track_name, config_name] = TRACKS[(n + i) % TRACKS.length];
+            return {
+              event_type: i === 3 ? "HOSTED" : i === 4 ? "PRACTICE" : "RACE",
+              subsession_id: 80000000 + n * 10 + i,
+              start_time: iso(9 + i * 26 + n),
+              event_id: 1,
+              event_name: "Invented Cup",
+              starting_position: i === 4 ? -1 : (n + i * 3) % 20,
+              finish_position: i === 4 ? -1 : (n * 2 + i) % 20,
+              car_id,
+              car_name,
+              logo_url: null,
+              track: { track_id: 1, track_name, ...(config_name ? { config_name } : {}) },
+            };
+          }),
+    _meta: { state: "fresh", as_of: new Date(now - 240_000).toISOString(), age: 240 },
+  };
+}
+
+/** A made-up history with ups and downs; the same id gives the same line. */
+export function history(custId, kind, now = Date.now()) {
+  const points = [];
+  let value = kind === "irating" ? 1350 : 2.5;
+  let level = 0;
+  for (let i = 0; i < 160; i++) {
+    const swing = Math.sin(i * 12.9898 + custId) * 43758.5453;
+    const random = swing - Math.floor(swing);
+    if (kind === "irating") value += Math.round((random - 0.44) * 90);
+    else value += (random - 0.4) * 0.28;
+    if (kind !== "irating" && value > 4 && level < 4) {
+      level++;
+      value -= 1;
+    }
+    const when = new Date(now - (160 - i) * 5 * 86_400_000).toISOString().slice(0, 10);
+    points.push(kind === "irating" ? { when, value } : { when, value: Math.min(4.99, Math.round(value * 100) / 100), class: "RDCBA"[level] });
+  }
+  return points;
+}
