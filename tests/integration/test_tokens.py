@@ -1,0 +1,642 @@
+"""The token keeper over real sockets and a real file: what it asks iRacing for, and what it does not."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pitboard.drivers.ports import (
+    CredentialsError,
+    Document,
+    MaintenanceError,
+    RateLimitedError,
+    StoreError,
+    UnreachableError,
+    UpstreamError,
+)
+from pitboard.iracing.credentials import Credentials
+from pitboard.iracing.oauth import OAuth
+from pitboard.iracing.token_state import LEASE, LOGINS_AN_HOUR, TokenState
+from pitboard.iracing.tokens import TokenKeeper
+from pitboard.iracing.transport import Transport
+from pitboard.stores.sqlite import SqliteStore
+from scripted import Reply, Scripted, running
+
+KEY = "TOKEN:jo@example.com"
+RIGHT = Credentials("app", "hush-client", "Jo@example.com", "hush-pass")
+OTHER = Credentials("app", "hush-client", "Jo@example.com", "hush-other-pass")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Bench:
+    """A scripted token endpoint, a store, and keepers on them."""
+
+    def __init__(self, server: Scripted, store: SqliteStore) -> None:
+        self.server = server
+        self.documents = store.documents
+        self.clock = Clock()
+
+    def keeper(self, credentials: Credentials = RIGHT, documents: Any = None) -> TokenKeeper:
+        oauth = OAuth(f"{self.server.url}/token", Transport())
+        return TokenKeeper(documents or self.documents, oauth, credentials, clock=self.clock)
+
+    def answers(self, *replies: Reply) -> None:
+        self.server.on("/token", *replies)
+
+    @property
+    def grants(self) -> list[str]:
+        """What was asked for: `login`, or the refresh token that was shown."""
+        return [got.form.get("refresh_token", "login") for got in self.server.got]
+
+    @property
+    def state(self) -> TokenState:
+        document = self.documents.get(KEY)
+        return TokenState.parse(document.value) if document else TokenState()
+
+    def write(self, **fields: Any) -> None:
+        document = self.documents.get(KEY)
+        value = {**(document.value if document else {}), **fields}
+        assert self.documents.put(KEY, value, expected=document.version if document else None)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    store = SqliteStore(tmp_path / "tokens.sqlite3")
+    with running() as server:
+        yield Bench(server, store)
+    store.close()
+
+
+def tokens(number: int, **more: Any) -> Reply:
+    body = {
+        "access_token": f"access-{number}",
+        "token_type": "Bearer",
+        "expires_in": 600,
+        "refresh_token": f"refresh-{number}",
+        "refresh_token_expires_in": 604800,
+        "scope": "iracing.auth",
+    }
+    return Reply(json={k: v for k, v in {**body, **more}.items() if v is not None})
+
+
+def denied(error: str, status: int = 400, **headers: str) -> Reply:
+    return Reply(status, json={"error": error}, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+def soon(seconds: float = 10.0) -> float:
+    return time.monotonic() + seconds
+
+
+class TestKeeping:
+    def test_the_first_ask_logs_in_and_the_next_ones_ask_nothing(self, bench: Bench) -> None:
+        bench.answers(tokens(1))
+        keeper = bench.keeper()
+        assert [keeper.access_token(soon()) for _ in range(3)] == ["access-1"] * 3
+        assert bench.grants == ["login"]
+
+    def test_a_restart_finds_the_token_in_the_store(self, bench: Bench) -> None:
+        bench.answers(tokens(1))
+        bench.keeper().access_token(soon())
+        assert bench.keeper().access_token(soon()) == "access-1"
+        assert bench.grants == ["login"]
+
+    def test_a_restart_with_an_old_token_refreshes_it(self, bench: Bench) -> None:
+        bench.answers(tokens(1), tokens(2))
+        bench.keeper().access_token(soon())
+        bench.clock.now += 3600
+        assert bench.keeper().access_token(soon()) == "access-2"
+        assert bench.grants == ["login", "refresh-1"]
+
+    @pytest.mark.parametrize(("age", "asks"), [(525, 0), (541, 1)])
+    def test_a_token_is_renewed_a_minute_before_its_end(self, bench: Bench, age: float, asks: int) -> None:
+        bench.answers(tokens(1), tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += age
+        keeper.access_token(soon())
+        assert bench.grants[1:] == ["refresh-1"] * asks
+
+    def test_a_short_lived_token_is_used_for_half_of_its_life(self, bench: Bench) -> None:
+        bench.answers(tokens(1, expires_in=40), tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 15
+        assert keeper.access_token(soon()) == "access-1"
+
+    def test_each_refresh_token_is_shown_once(self, bench: Bench) -> None:
+        bench.answers(*[tokens(n) for n in range(1, 6)])
+        keeper = bench.keeper()
+        for _ in range(5):
+            keeper.access_token(soon())
+            bench.clock.now += 600
+        assert bench.grants == ["login", "refresh-1", "refresh-2", "refresh-3", "refresh-4"]
+
+    def test_without_a_refresh_token_it_logs_in_again(self, bench: Bench) -> None:
+        bench.answers(tokens(1, refresh_token=None), tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 600
+        assert keeper.access_token(soon()) == "access-2"
+        assert bench.grants == ["login", "login"]
+
+    def test_an_expired_refresh_token_is_not_tried(self, bench: Bench) -> None:
+        bench.answers(tokens(1, refresh_token_expires_in=3600), tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 3601
+        keeper.access_token(soon())
+        assert bench.grants == ["login", "login"]
+
+    def test_a_document_that_makes_no_sense_counts_as_none(self, bench: Bench) -> None:
+        bench.documents.put(KEY, {"access_token": 7, "logins": "many", "lease_until": []}, expected=None)
+        bench.answers(tokens(1))
+        assert bench.keeper().access_token(soon()) == "access-1"
+
+
+class TestDurability:
+    def test_a_token_that_could_not_be_kept_is_not_handed_out(self, bench: Bench) -> None:
+        class FullDisk:
+            get = bench.documents.get
+
+            def put(self, key: str, value: Mapping[str, Any], *, expected: int | None) -> bool:
+                if value["access_token"] == "access-2":
+                    raise StoreError("The disk is full.")
+                return bench.documents.put(key, value, expected=expected)
+
+        bench.answers(tokens(1), tokens(2))
+        keeper = bench.keeper(documents=FullDisk())
+        keeper.access_token(soon())
+        bench.clock.now += 600
+        with pytest.raises(StoreError):
+            keeper.access_token(soon())
+
+    def test_the_document_holds_the_new_refresh_token_when_the_access_token_is_handed_out(
+        self, bench: Bench
+    ) -> None:
+        bench.answers(tokens(1))
+        bench.keeper().access_token(soon())
+        assert (bench.state.access_token, bench.state.refresh_token) == ("access-1", "refresh-1")
+        assert bench.state.lease_owner == ""
+
+    def test_a_login_is_in_the_book_before_it_goes_out(self, bench: Bench) -> None:
+        gate = threading.Event()
+        bench.answers(Reply(hold=gate, drop=True))
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(bench.keeper().access_token, soon())
+            assert bench.server.arrived.wait(10)
+            assert bench.state.logins == (bench.clock.now,)
+            gate.set()
+            assert isinstance(asking.exception(), UnreachableError)
+        assert len(bench.state.logins) == 1
+
+    def test_writes_of_others_to_the_document_are_not_lost(self, bench: Bench) -> None:
+        """A document in DynamoDB may be changed by another Lambda between our reading and writing."""
+
+        class Interfering:
+            get = bench.documents.get
+
+            def put(self, key: str, value: Mapping[str, Any], *, expected: int | None) -> bool:
+                document: Document | None = bench.documents.get(key)
+                if document and value.get("access_token") and not document.value.get("doubts"):
+                    bench.documents.put(key, {**document.value, "doubts": 1}, expected=document.version)
+                return bench.documents.put(key, value, expected=expected)
+
+        bench.answers(tokens(1))
+        assert bench.keeper(documents=Interfering()).access_token(soon()) == "access-1"
+        assert bench.state.access_token == "access-1"
+
+
+class TestSpentRefreshTokens:
+    def test_are_discarded_and_replaced_by_one_login(self, bench: Bench) -> None:
+        bench.answers(tokens(1), denied("invalid_grant"), tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 600
+        assert keeper.access_token(soon()) == "access-2"
+        assert bench.grants == ["login", "refresh-1", "login"]
+
+    def test_are_no_loss_when_somebody_else_has_rotated_them(self, bench: Bench) -> None:
+        gate = threading.Event()
+        bench.answers(tokens(1), Reply(400, json={"error": "invalid_grant"}, hold=gate))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 600
+        bench.server.arrived.clear()
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(keeper.access_token, soon())
+            assert bench.server.arrived.wait(10)
+            bench.write(
+                access_token="access-9", access_until=bench.clock.now + 600, refresh_token="refresh-9"
+            )
+            gate.set()
+            assert asking.result() == "access-9"
+        assert bench.grants == ["login", "refresh-1"]
+        assert bench.state.refresh_token == "refresh-9"
+
+
+class TestRefreshesWithoutAnAnswer:
+    def test_are_tried_once_more_with_the_same_token(self, bench: Bench) -> None:
+        bench.answers(tokens(1), Reply(drop=True), tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 600
+        with pytest.raises(UnreachableError):
+            keeper.access_token(soon())
+        with pytest.raises(UnreachableError):  # not at once
+            keeper.access_token(soon())
+        bench.clock.now += 3
+        assert keeper.access_token(soon()) == "access-2"
+        assert bench.grants == ["login", "refresh-1", "refresh-1"]
+
+    def test_end_in_a_login_when_the_second_has_none_either(self, bench: Bench) -> None:
+        bench.answers(tokens(1), Reply(drop=True), Reply(drop=True), tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 600
+        for _ in range(2):
+            with pytest.raises(UnreachableError):
+                keeper.access_token(soon())
+            bench.clock.now += 10
+        assert keeper.access_token(soon()) == "access-2"
+        assert bench.grants == ["login", "refresh-1", "refresh-1", "login"]
+
+    def test_do_not_matter_while_the_token_is_good(self, bench: Bench) -> None:
+        bench.answers(tokens(1), Reply(504, body=b"<html>"))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 560
+        assert [keeper.access_token(soon()) for _ in range(5)] == ["access-1"] * 5
+        assert bench.keeper().access_token(soon()) == "access-1"
+        assert bench.grants == ["login", "refresh-1"]
+
+    def test_an_unreachable_service_never_costs_the_refresh_token(self, bench: Bench) -> None:
+        bench.answers(tokens(1), *[Reply(504, body=b"<html>")] * 6, tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        for _ in range(6):
+            bench.clock.now += 600
+            with pytest.raises(UnreachableError):
+                keeper.access_token(soon())
+        bench.clock.now += 600
+        assert keeper.access_token(soon()) == "access-2"
+        assert bench.grants == ["login", *["refresh-1"] * 7]
+
+
+class TestTheBookOfLogins:
+    def exhaust(self, bench: Bench) -> TokenKeeper:
+        bench.answers(*[tokens(n, refresh_token=None) for n in range(1, 10)])
+        keeper = bench.keeper()
+        for _ in range(LOGINS_AN_HOUR):
+            keeper.access_token(soon())
+            bench.clock.now += 601
+        return keeper
+
+    def test_allows_four_an_hour(self, bench: Bench) -> None:
+        keeper = self.exhaust(bench)
+        with pytest.raises(RateLimitedError, match="4 password logins") as caught:
+            keeper.access_token(soon())
+        assert caught.value.retry_after == pytest.approx(3600 - 4 * 601)
+        assert len(bench.grants) == LOGINS_AN_HOUR
+
+    def test_outlives_a_restart_and_holds_for_proving_too(self, bench: Bench) -> None:
+        self.exhaust(bench)
+        with pytest.raises(RateLimitedError):
+            bench.keeper().access_token(soon())
+        with pytest.raises(RateLimitedError):
+            bench.keeper().prove(soon())
+        assert len(bench.grants) == LOGINS_AN_HOUR
+
+    def test_opens_again_when_the_first_is_an_hour_old(self, bench: Bench) -> None:
+        keeper = self.exhaust(bench)
+        bench.clock.now += 3600 - 4 * 601
+        assert keeper.access_token(soon()) == "access-5"
+
+    def test_is_not_shut_for_years_by_a_clock_that_was_wrong(self, bench: Bench) -> None:
+        self.exhaust(bench)
+        bench.clock.now -= 1e7
+        bench.write(access_token="")
+        assert bench.keeper().access_token(soon()) == "access-5"
+
+    def test_does_not_count_a_login_that_never_left(self, bench: Bench) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            url = f"http://127.0.0.1:{unused.getsockname()[1]}/token"
+        keeper = TokenKeeper(bench.documents, OAuth(url, Transport()), RIGHT, clock=bench.clock)
+        for _ in range(6):
+            with pytest.raises(UnreachableError):
+                keeper.access_token(soon())
+            bench.clock.now += 200
+        assert bench.state.logins == ()
+
+    def test_counts_a_login_without_an_answer_and_waits_before_the_next(self, bench: Bench) -> None:
+        bench.answers(Reply(drop=True))
+        keeper = bench.keeper()
+        for _ in range(20):
+            with pytest.raises(UnreachableError):
+                keeper.access_token(soon())
+            bench.clock.now += 2
+        assert bench.grants == ["login"]
+        assert keeper.status().logins_left == 3
+
+
+class TestWrongCredentials:
+    @pytest.mark.parametrize(
+        ("error", "status"),
+        [
+            ("invalid_grant", 400),
+            ("invalid_client", 403),
+            ("access_denied", 401),
+            ("unauthorized_client", 400),
+        ],
+    )
+    def test_are_never_tried_twice(self, bench: Bench, error: str, status: int) -> None:
+        bench.answers(denied(error, status))
+        for keeper in (bench.keeper(), bench.keeper()):
+            for _ in range(3):
+                with pytest.raises(CredentialsError, match="pitboard login"):
+                    keeper.access_token(soon())
+                bench.clock.now += 5000
+        assert bench.grants == ["login"]
+
+    def test_a_missing_scope_is_not_tried_twice(self, bench: Bench) -> None:
+        bench.answers(tokens(1, scope=None))
+        for _ in range(3):
+            with pytest.raises(CredentialsError, match=r"scope iracing\.auth"):
+                bench.keeper().access_token(soon())
+        assert bench.grants == ["login"]
+
+    def test_changed_ones_are_tried(self, bench: Bench) -> None:
+        bench.answers(denied("invalid_grant"), tokens(1))
+        with pytest.raises(CredentialsError):
+            bench.keeper().access_token(soon())
+        assert bench.keeper(OTHER).access_token(soon()) == "access-1"
+
+    def test_wrong_ones_of_somebody_else_do_not_block_the_right_ones(self, bench: Bench) -> None:
+        bench.answers(tokens(1), denied("invalid_grant"), tokens(2))
+        server = bench.keeper()
+        server.access_token(soon())
+        with pytest.raises(CredentialsError):
+            bench.keeper(OTHER).prove(soon())
+        bench.clock.now += 600
+        assert server.access_token(soon()) == "access-2"
+        assert bench.grants == ["login", "login", "refresh-1"]
+
+    def test_an_unknown_client_at_a_refresh_is_not_tried_twice_either(self, bench: Bench) -> None:
+        bench.answers(tokens(1), denied("invalid_client", 403))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 600
+        for _ in range(3):
+            with pytest.raises(CredentialsError, match="PITBOARD_CLIENT_ID"):
+                keeper.access_token(soon())
+        assert bench.grants == ["login", "refresh-1"]
+
+    def test_missing_ones_are_named_and_nothing_is_asked(self, bench: Bench) -> None:
+        nothing = Credentials("", "", "", "")
+        for ask in (bench.keeper(nothing).access_token, bench.keeper(nothing).prove):
+            with pytest.raises(CredentialsError, match=r"PITBOARD_CLIENT_ID.*pitboard login"):
+                ask(soon())
+        assert bench.grants == []
+
+
+class TestProving:
+    def test_logs_in_whatever_is_held(self, bench: Bench) -> None:
+        bench.answers(tokens(1), tokens(2))
+        bench.keeper().access_token(soon())
+        keeper = bench.keeper()
+        keeper.prove(soon())
+        assert bench.grants == ["login", "login"]
+        assert keeper.access_token(soon()) == "access-2"
+
+    def test_gives_refused_credentials_another_chance(self, bench: Bench) -> None:
+        bench.answers(denied("invalid_grant"), tokens(1))
+        keeper = bench.keeper()
+        with pytest.raises(CredentialsError):
+            keeper.access_token(soon())
+        keeper.prove(soon())
+        assert bench.keeper().access_token(soon()) == "access-1"
+        assert bench.grants == ["login", "login"]
+
+    def test_does_not_wait_out_a_pause_after_a_failure(self, bench: Bench) -> None:
+        bench.answers(Reply(504), tokens(1))
+        keeper = bench.keeper()
+        with pytest.raises(UnreachableError):
+            keeper.access_token(soon())
+        keeper.prove(soon())
+        assert keeper.access_token(soon()) == "access-1"
+
+
+class TestIracingsRateLimit:
+    @pytest.mark.parametrize(
+        "reply",
+        [denied("unauthorized_client", Retry_After="900"), Reply(429, headers={"Retry-After": "900"})],
+    )
+    def test_of_logins_is_waited_out_by_everybody(self, bench: Bench, reply: Reply) -> None:
+        bench.answers(reply, tokens(1))
+        with pytest.raises(RateLimitedError):
+            bench.keeper().access_token(soon())
+        for keeper in (bench.keeper(), bench.keeper(OTHER)):
+            for ask in (keeper.access_token, keeper.prove):
+                with pytest.raises(RateLimitedError) as caught:
+                    ask(soon())
+                assert caught.value.retry_after == pytest.approx(900)
+        bench.clock.now += 901
+        assert bench.keeper().access_token(soon()) == "access-1"
+        assert bench.grants == ["login", "login"]
+
+    def test_of_logins_does_not_stop_refreshes(self, bench: Bench) -> None:
+        bench.answers(tokens(1), denied("unauthorized_client", Retry_After="3000"), tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        with pytest.raises(RateLimitedError):
+            keeper.prove(soon())
+        bench.clock.now += 600
+        assert keeper.access_token(soon()) == "access-2"
+
+    def test_of_refreshes_stops_everything(self, bench: Bench) -> None:
+        bench.answers(tokens(1), denied("unauthorized_client", Retry_After="60"), tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 600
+        for ask in (keeper.access_token, keeper.access_token, keeper.prove):
+            with pytest.raises(RateLimitedError):
+                ask(soon())
+        bench.clock.now += 61
+        assert keeper.access_token(soon()) == "access-2"
+        assert bench.grants == ["login", "refresh-1", "refresh-1"]
+
+    def test_maintenance_is_waited_out(self, bench: Bench) -> None:
+        bench.answers(Reply(503, json={"error": "Site Maintenance"}), tokens(1))
+        keeper = bench.keeper()
+        for _ in range(5):
+            with pytest.raises(MaintenanceError):
+                keeper.access_token(soon())
+            bench.clock.now += 20
+        bench.clock.now += 60
+        assert keeper.access_token(soon()) == "access-1"
+        assert bench.grants == ["login", "login"]
+
+
+class TestAnonymousCallers:
+    def test_never_spend_a_login(self, bench: Bench) -> None:
+        bench.answers(tokens(1))
+        with pytest.raises(CredentialsError, match="may not log in"):
+            bench.keeper().access_token(soon(), may_login=False)
+        assert bench.grants == []
+
+    def test_may_have_a_token_refreshed(self, bench: Bench) -> None:
+        bench.answers(tokens(1), tokens(2))
+        bench.keeper().access_token(soon())
+        bench.clock.now += 600
+        assert bench.keeper().access_token(soon(), may_login=False) == "access-2"
+
+    def test_never_spend_a_login_after_a_spent_refresh_token(self, bench: Bench) -> None:
+        bench.answers(tokens(1), denied("invalid_grant"))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 600
+        with pytest.raises(CredentialsError, match="may not log in"):
+            keeper.access_token(soon(), may_login=False)
+        assert bench.grants == ["login", "refresh-1"]
+        assert bench.state.lease_owner == ""
+
+
+class TestReplacing:
+    def test_renews_a_token_that_was_refused(self, bench: Bench) -> None:
+        bench.answers(tokens(1), tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 300
+        assert keeper.replace("access-1", soon()) == "access-2"
+        assert bench.grants == ["login", "refresh-1"]
+
+    def test_gives_the_newer_one_to_whoever_comes_later(self, bench: Bench) -> None:
+        bench.answers(tokens(1), tokens(2))
+        keepers = [bench.keeper(), bench.keeper()]
+        for keeper in keepers:
+            keeper.access_token(soon())
+        bench.clock.now += 300
+        assert [k.replace("access-1", soon()) for k in (*keepers, *keepers)] == ["access-2"] * 4
+        assert bench.grants == ["login", "refresh-1"]
+
+    def test_does_not_renew_a_token_that_was_just_issued(self, bench: Bench) -> None:
+        bench.answers(tokens(1), tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        for _ in range(5):
+            with pytest.raises(CredentialsError, match="just issued"):
+                keeper.replace("access-1", soon())
+        assert bench.grants == ["login"]
+
+    def test_forgets_a_refused_token_even_if_there_is_no_other(self, bench: Bench) -> None:
+        bench.answers(tokens(1), Reply(504))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 300
+        with pytest.raises(UnreachableError):
+            keeper.replace("access-1", soon())
+        for other in (keeper, bench.keeper()):
+            with pytest.raises(UnreachableError):
+                other.access_token(soon())
+        assert bench.grants == ["login", "refresh-1"]
+
+
+class TestTheLease:
+    def test_of_a_dead_process_runs_out(self, bench: Bench) -> None:
+        bench.answers(tokens(1))
+        bench.write(lease_owner="dead", lease_until=bench.clock.now + LEASE)
+        with pytest.raises(UnreachableError, match="is being renewed"):
+            bench.keeper().access_token(soon(0.1))
+        bench.clock.now += LEASE
+        assert bench.keeper().access_token(soon()) == "access-1"
+
+    def test_of_a_clock_that_was_ahead_does_not_count(self, bench: Bench) -> None:
+        bench.answers(tokens(1))
+        bench.write(lease_owner="ahead", lease_until=bench.clock.now + 1e6)
+        assert bench.keeper().access_token(soon()) == "access-1"
+
+    def test_losers_get_what_the_winner_brings(self, bench: Bench) -> None:
+        gate = threading.Event()
+        bench.answers(Reply(json=tokens(1).json, hold=gate))
+        with ThreadPoolExecutor(2) as pool:
+            winner = pool.submit(bench.keeper().access_token, soon())
+            assert bench.server.arrived.wait(10)
+            loser = pool.submit(bench.keeper().access_token, soon())
+            gate.set()
+            assert (winner.result(), loser.result()) == ("access-1", "access-1")
+        assert bench.grants == ["login"]
+
+    def test_nobody_waits_for_it_while_the_token_is_good(self, bench: Bench) -> None:
+        gate = threading.Event()
+        bench.answers(tokens(1), Reply(json=tokens(2).json, hold=gate))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 560
+        bench.server.arrived.clear()
+        with ThreadPoolExecutor(1) as pool:
+            winner = pool.submit(keeper.access_token, soon())
+            assert bench.server.arrived.wait(10)
+            assert keeper.access_token(soon()) == "access-1"
+            assert bench.keeper().access_token(soon()) == "access-1"
+            gate.set()
+            assert winner.result() == "access-2"
+
+    @pytest.mark.parametrize("reply", [Reply(504), denied("invalid_grant"), Reply(drop=True)])
+    def test_is_given_up_after_a_failure(self, bench: Bench, reply: Reply) -> None:
+        bench.answers(reply)
+        with pytest.raises(UpstreamError):
+            bench.keeper().access_token(soon())
+        assert bench.state.lease_owner == ""
+
+
+class TestStatus:
+    def test_tells_how_things_stand_without_a_token(self, bench: Bench) -> None:
+        bench.answers(tokens(1))
+        keeper = bench.keeper()
+        assert (keeper.status().valid, keeper.status().logins_left) == (False, 4)
+        keeper.access_token(soon())
+        bench.clock.now += 100
+        status = keeper.status()
+        assert (status.valid, status.expires_in, status.age) == (True, 500, 100)
+        assert (status.logins_left, status.why, status.blocked_until) == (3, "", 0)
+        assert "access-1" not in repr(status)
+        assert "access-1" not in repr(keeper) + repr(bench.state)
+
+    def test_says_until_when_and_why_logins_are_held_back(self, bench: Bench) -> None:
+        bench.answers(denied("unauthorized_client", Retry_After="900"))
+        with pytest.raises(RateLimitedError):
+            bench.keeper().access_token(soon())
+        status = bench.keeper().status()
+        assert status.blocked_until == pytest.approx(bench.clock.now + 900)
+        assert "limits how often" in status.why
+
+    def test_says_that_credentials_were_refused(self, bench: Bench) -> None:
+        bench.answers(denied("invalid_grant"))
+        with pytest.raises(CredentialsError):
+            bench.keeper().access_token(soon())
+        assert "PITBOARD_PASSWORD" in bench.keeper().status().why
+        assert bench.keeper(OTHER).status().why == ""
+
+
+@pytest.mark.parametrize(
+    "kind", [Reply(504), denied("invalid_client", 403), denied("invalid_grant"), tokens(1)]
+)
+def test_errors_hold_no_secret(bench: Bench, kind: Reply) -> None:
+    bench.answers(kind)
+    raised: list[Callable[[float], object]] = [bench.keeper().access_token, bench.keeper().prove]
+    for ask in raised:
+        try:
+            ask(soon())
+        except UpstreamError as error:
+            assert "hush" not in repr(error) + str(error.__cause__) + str(error.__context__)  # noqa: PT017
