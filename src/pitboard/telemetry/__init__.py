@@ -5,7 +5,7 @@ Light to import: what a home does not use (Prometheus, OpenTelemetry) is importe
 
 from pitboard.drivers.ports import request_id
 from pitboard.telemetry.emf import EmfTelemetry
-from pitboard.telemetry.logs import configure_logging, hide, log_file_handler
+from pitboard.telemetry.logs import configure_logging, hide, log_file, log_file_handler
 from pitboard.telemetry.prometheus import PrometheusTelemetry
 from pitboard.telemetry.redact import mask_secret
 from pitboard.telemetry.tracing import spans
@@ -15,6 +15,7 @@ __all__ = [
     "PrometheusTelemetry",
     "configure_logging",
     "hide",
+    "log_file",
     "log_file_handler",
     "mask_secret",
     "request_id",

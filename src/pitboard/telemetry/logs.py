@@ -46,6 +46,11 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None, secrets
     root.addHandler(handler)
 
 
+def log_file(db: Path) -> Path:
+    """Where `pitboard serve` keeps its log lines: beside the database. Older lines are in .1, .2 and .3."""
+    return db.with_name("pitboard.log")
+
+
 def log_file_handler(path: Path) -> logging.Handler:
     """A handler that keeps JSON lines in `path` (mode 0600), four files of 5 MB at most."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,32 @@
+"""How long the API took in the last hour, by API Gateway's own metric."""
+
+from pitboard.ops.doctor.aws import Aws
+from pitboard.ops.doctor.check import Check, Finding, Section, ok, skipped, warning
+
+SLOW_MS = 3000.0
+"""An average over five minutes. A page of unknown drivers takes about a second, known ones far less."""
+
+
+def aws(context: Aws) -> Finding:
+    names = context.names
+    dimensions = {"ApiName": names.api, "Stage": names.environment}
+    values = context.metric("AWS/ApiGateway", "Latency", dimensions, "Average")
+    if not values:
+        return skipped("The API was not asked in the last hour.")
+    if max(values) > SLOW_MS:
+        return warning(f"The API took {max(values) / 1000:.1f} s on average in the worst five minutes.")
+    return ok(f"The API took {max(values):.0f} ms on average in the worst five minutes of the hour.")
+
+
+CHECK = Check(
+    id="api-latency",
+    title="The API answers fast",
+    section=Section.PERFORMANCE,
+    guide="High API Gateway Latency",
+    symptoms=("Slow API responses", "High response times in CloudWatch"),
+    remedy=(
+        "See whether iRacing is slow (metric UpstreamSeconds), the budget is spent (BudgetLeft), or starts"
+        " are cold (`pitboard doctor --env prod --only cold-start`)."
+    ),
+    aws=aws,
+)

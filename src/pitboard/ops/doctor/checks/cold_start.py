@@ -1,0 +1,39 @@
+"""How long new instances of the functions take, from the REPORT lines that Lambda writes."""
+
+import re
+
+from pitboard.ops.doctor.aws import Aws
+from pitboard.ops.doctor.check import Check, Finding, Section, ok, skipped, warning
+
+SLOW_MS = 1500.0
+_INIT = re.compile(r"(?:Init|Restore) Duration: ([\d.]+) ms")
+
+
+def aws(context: Aws) -> Finding:
+    if not context.functions():
+        return skipped("No function is deployed yet.")
+    slowest, count = ("", 0.0), 0
+    for name in context.functions():
+        for line in context.log_lines(name, '"REPORT RequestId"'):
+            if found := _INIT.search(line):
+                count += 1
+                slowest = max(slowest, (name, float(found.group(1))), key=lambda item: item[1])
+    if not count:
+        return skipped("There was no cold start in the last hour.")
+    name, milliseconds = slowest
+    if milliseconds > SLOW_MS:
+        return warning(
+            f"{count} cold starts in the last hour; the slowest, of {name}, took {milliseconds:.0f} ms."
+        )
+    return ok(f"{count} cold starts in the last hour; the slowest took {milliseconds:.0f} ms.")
+
+
+CHECK = Check(
+    id="cold-start",
+    title="New instances start fast",
+    section=Section.PERFORMANCE,
+    guide="High Cold Start Latency",
+    symptoms=("The first page after a while takes long",),
+    remedy="Turn on SnapStart or provisioned concurrency in infra's configuration and deploy.",
+    aws=aws,
+)

@@ -1,0 +1,37 @@
+"""Every answer must let any page read it, the gateway's own errors too: else the addon sees no 429."""
+
+from pitboard.ops.doctor.aws import Aws
+from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+
+HEADER = "Access-Control-Allow-Origin"
+
+
+def aws(context: Aws) -> Finding:
+    api = context.api_id()
+    if not api:
+        return skipped("The API is not deployed yet.")
+    client = context.client("apigateway")
+    for kind in ("DEFAULT_4XX", "DEFAULT_5XX"):
+        answer = context.found(client.get_gateway_response, restApiId=api, responseType=kind)
+        parameters = (answer or {}).get("responseParameters", {})
+        if parameters.get(f"gatewayresponse.header.{HEADER}") != "'*'":
+            return problem(f"The gateway's own answers ({kind}) have no {HEADER}.")
+    answered = context.get("/health")
+    if answered is None:
+        return skipped("The gateway's own answers are right; the API itself could not be asked.")
+    if answered.headers.get(HEADER) != "*":
+        return problem(f"GET /health was answered ({answered.status}) without {HEADER}: *.")
+    if answered.headers.get("Access-Control-Allow-Credentials"):
+        return problem("The API allows credentials; with `*` browsers refuse that.")
+    return ok("Every answer can be read from any page.")
+
+
+CHECK = Check(
+    id="cors",
+    title="Pages may read the answers",
+    section=Section.DEPLOYMENT,
+    guide="CORS Configuration Problems",
+    symptoms=("No 'Access-Control-Allow-Origin' header is present",),
+    remedy="Run `pitboard deploy`: the header is part of the stack, for the gateway's own errors too.",
+    aws=aws,
+)

@@ -1,0 +1,52 @@
+"""ir-custid and ir-drivers ask ir-auth for the token; the API asks all three."""
+
+import json
+from fnmatch import fnmatchcase
+
+from pitboard.ops.doctor.aws import Aws, as_list
+from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+
+
+def aws(context: Aws) -> Finding:
+    functions, names = context.functions(), context.names
+    if names.auth not in functions:
+        return skipped(f"{names.auth} is not deployed yet.")
+    for caller in (names.custid, names.drivers):
+        if caller in functions and not may_invoke(context, caller, functions[names.auth]["FunctionArn"]):
+            return problem(f"The role of {caller} does not allow lambda:InvokeFunction on {names.auth}.")
+    for name in functions:
+        if not _open_to_the_api(context, name):
+            return problem(f"{name} has no policy that lets API Gateway invoke it.")
+    return ok("Each function may be invoked by those who need it.")
+
+
+def may_invoke(context: Aws, caller: str, arn: str) -> bool:
+    """Whether the caller's role allows it on the function or on its alias."""
+    for statement in context.role_statements(caller):
+        actions = as_list(statement.get("Action", []))
+        if statement["Effect"] == "Allow" and any(fnmatchcase("lambda:InvokeFunction", a) for a in actions):
+            resources = [str(resource) for resource in as_list(statement.get("Resource", []))]
+            if any(r.startswith(arn) or fnmatchcase(arn, r) for r in resources):
+                return True
+    return False
+
+
+def _open_to_the_api(context: Aws, name: str) -> bool:
+    """Whether there is a policy for API Gateway, on the alias that the API calls or on the function."""
+    get_policy = context.client("lambda").get_policy
+    for place in ({}, {"Qualifier": "live"}):
+        answer = context.found(get_policy, FunctionName=name, **place)
+        if answer and "apigateway.amazonaws.com" in json.dumps(answer["Policy"]):
+            return True
+    return False
+
+
+CHECK = Check(
+    id="invoke-permission",
+    title="The functions may call each other",
+    section=Section.RUNTIME,
+    guide="Lambda Invocation Permissions",
+    symptoms=("User is not authorized to perform: lambda:InvokeFunction", "Every new name is `unavailable`"),
+    remedy="Run `pitboard deploy`; look with `aws lambda get-policy --function-name ir-auth-prod`.",
+    aws=aws,
+)

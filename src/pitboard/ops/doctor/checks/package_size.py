@@ -1,0 +1,42 @@
+"""Lambda's limit for a function with its layers, unpacked."""
+
+from pathlib import Path
+
+from pitboard.ops.doctor.aws import Aws
+from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
+
+LIMIT = 262_144_000
+"""Bytes, unpacked. Source: AWS Lambda quotas, and the error message itself."""
+
+UNPACKED = 4
+"""Python code and its compiled files unpack to about four times the size of the zip."""
+
+ASSETS = Path("cdk.out")
+
+
+def aws(context: Aws) -> Finding:
+    if built := [folder for folder in ASSETS.glob("asset.*") if folder.is_dir()]:
+        largest = max(sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) for folder in built)
+        if largest > LIMIT:
+            return problem(f"A package that is built has {largest:,} bytes unpacked; Lambda takes {LIMIT:,}.")
+    sizes = {
+        name: settings["CodeSize"] + sum(layer.get("CodeSize", 0) for layer in settings.get("Layers", ()))
+        for name, settings in context.functions().items()
+    }
+    if not sizes:
+        return skipped("No function is deployed yet.")
+    name, size = max(sizes.items(), key=lambda item: item[1])
+    if size * UNPACKED > LIMIT:
+        return warning(f"{name} with its layers has {size / 1e6:.0f} MB zipped, and may not fit unpacked.")
+    return ok(f"The largest function with its layers has {size / 1e6:.1f} MB zipped.")
+
+
+CHECK = Check(
+    id="package-size",
+    title="The functions' packages fit",
+    section=Section.DEPLOYMENT,
+    guide="Lambda Package Too Large",
+    symptoms=("Unzipped size must be smaller than 262144000 bytes",),
+    remedy="See what is large with `du -sh cdk.out/asset.*/* | sort -h`; boto3 need not be in the package.",
+    aws=aws,
+)

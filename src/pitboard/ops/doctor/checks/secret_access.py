@@ -1,0 +1,45 @@
+"""ir-auth, and only ir-auth, may read the credentials."""
+
+from fnmatch import fnmatchcase
+
+from pitboard.ops.doctor.aws import Aws, as_list
+from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+
+ACTION = "secretsmanager:GetSecretValue"
+
+
+def aws(context: Aws) -> Finding:
+    names, functions = context.names, context.functions()
+    if names.auth not in functions:
+        return skipped(f"{names.auth} is not deployed yet.")
+    client = context.client("secretsmanager")
+    secret = context.found(client.describe_secret, SecretId=names.secret)
+    arn = secret["ARN"] if secret else f"arn:aws:secretsmanager:*:*:secret:{names.secret}-*"
+    readers = [name for name in functions if may_read(context, name, arn)]
+    if names.auth not in readers:
+        return problem(f"The role of {names.auth} does not allow {ACTION} on {names.secret}.")
+    if others := [name for name in readers if name != names.auth]:
+        return problem(f"{', '.join(others)} may read {names.secret}, which is {names.auth}'s alone.")
+    return ok(f"{names.auth} alone may read {names.secret}.")
+
+
+def may_read(context: Aws, function: str, arn: str) -> bool:
+    """Whether the function's role allows reading the secret."""
+    for statement in context.role_statements(function):
+        actions = as_list(statement.get("Action", []))
+        if statement["Effect"] == "Allow" and any(fnmatchcase(ACTION, action) for action in actions):
+            resources = [str(resource) for resource in as_list(statement.get("Resource", []))]
+            if any(fnmatchcase(arn, resource) or fnmatchcase(resource, arn) for resource in resources):
+                return True
+    return False
+
+
+CHECK = Check(
+    id="secret-access",
+    title="ir-auth alone may read the credentials",
+    section=Section.SECURITY,
+    guide="Secrets Manager Access Denied",
+    symptoms=("User is not authorized to perform: secretsmanager:GetSecretValue",),
+    remedy="Run `pitboard deploy`: the policy SecretsManagerPolicy is part of the stack.",
+    aws=aws,
+)

@@ -1,0 +1,44 @@
+"""Whether traces go where they are meant to."""
+
+import os
+from importlib.util import find_spec
+
+from pitboard.ops.doctor.aws import Aws
+from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+from pitboard.ops.doctor.local import Local
+
+
+def local(context: Local) -> Finding:
+    environment = os.environ if context.environment is None else context.environment
+    exporter = environment.get("OTEL_TRACES_EXPORTER", "none")
+    if exporter in ("", "none"):
+        return skipped("Traces are off (OTEL_TRACES_EXPORTER is not set).")
+    if exporter != "otlp":
+        return problem(f"OTEL_TRACES_EXPORTER is {exporter!r}; only otlp and none are known.")
+    if not find_spec("opentelemetry") or not find_spec("opentelemetry.sdk"):
+        return problem(
+            "Traces are on, but OpenTelemetry is not installed.", "pip install 'pitboard[tracing]'"
+        )
+    return ok("Traces are on.")
+
+
+def aws(context: Aws) -> Finding:
+    functions = context.functions()
+    if not functions:
+        return skipped("No function is deployed yet.")
+    off = [n for n, f in functions.items() if f.get("TracingConfig", {}).get("Mode") != "Active"]
+    if off:
+        return problem(f"X-Ray tracing is not active for {', '.join(off)}.")
+    return ok("X-Ray tracing is active for every function.")
+
+
+CHECK = Check(
+    id="tracing",
+    title="Traces arrive",
+    section=Section.MONITORING,
+    guide="X-Ray Tracing",
+    symptoms=("The service map is empty", "A slow request cannot be explained"),
+    remedy="Set OTEL_TRACES_EXPORTER=otlp and OTEL_EXPORTER_OTLP_ENDPOINT; in AWS run `pitboard deploy`.",
+    local=local,
+    aws=aws,
+)

@@ -1,0 +1,151 @@
+"""What the local checks look at: settings, credentials, database, token, and one answer of iRacing's."""
+
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pitboard import telemetry
+from pitboard.drivers.ports import CredentialsError, Record, StoreError, UpstreamError
+from pitboard.iracing.credentials import Credentials
+from pitboard.iracing.masking import mask
+from pitboard.iracing.meter import Meter
+from pitboard.iracing.oauth import OAuth
+from pitboard.iracing.tokens import TokenKeeper
+from pitboard.iracing.transport import Answer, Transport
+from pitboard.local import credentials as kept
+from pitboard.settings import Settings
+from pitboard.stores.sqlite import SqliteStore
+
+PROBE_SECONDS = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One answer of the Data API to a request without a token (it costs no call), or why none came.
+
+    `skew` is how many seconds this machine's clock is ahead of the `Date` header.
+    """
+
+    answer: Answer | None
+    trouble: str = ""
+    sent_at: float = 0.0
+    came_at: float = 0.0
+
+
+class Local:
+    """The local home as the doctor sees it. Opens what is there and makes nothing new."""
+
+    home = "local"
+
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Mapping[str, str] | None = None,
+        credentials_file: Path | None = None,
+    ) -> None:
+        self.settings = settings
+        self.environment = environment
+        self.credentials_file = credentials_file
+        self.transport = Transport()
+        self._lock = Lock()
+
+    @cached_property
+    def _credentials(self) -> Credentials | CredentialsError:
+        try:
+            found = kept.find(self.environment, self.credentials_file)
+        except CredentialsError as error:
+            return error
+        telemetry.hide(
+            found.client_secret,
+            found.password,
+            mask(found.client_secret, found.client_id),
+            mask(found.password, found.username),
+        )
+        return found
+
+    @property
+    def credentials(self) -> Credentials:
+        """The credentials as `pitboard serve` would find them. Raises `CredentialsError`."""
+        with self._lock:
+            found = self._credentials
+        if isinstance(found, CredentialsError):
+            raise found
+        return found
+
+    @cached_property
+    def _store(self) -> SqliteStore | StoreError | None:
+        if not self.settings.db.exists():
+            return None
+        try:
+            return SqliteStore(self.settings.db)
+        except StoreError as error:
+            return error
+
+    @property
+    def store(self) -> SqliteStore | None:
+        """The database, None while there is none. Raises `StoreError` if it cannot be used."""
+        with self._lock:
+            found = self._store
+        if isinstance(found, StoreError):
+            raise found
+        return found
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """What the database answers, read-only; nothing while there is none. Raises `StoreError`."""
+        if self.store is None:
+            return []
+        try:
+            with closing(sqlite3.connect(f"{self.settings.db.absolute().as_uri()}?mode=ro", uri=True)) as db:
+                return db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"The database cannot be read: {error}.") from error
+
+    def newest_record(self) -> Record | None:
+        """The driver whose record was made last, None while none is known."""
+        statement = (
+            "SELECT key, cust_id, body, as_of, fresh_until, stale_until, profile_until FROM records"
+            " WHERE key NOT LIKE 'HISTORY:%' ORDER BY as_of DESC LIMIT 1"
+        )
+        return next((Record(*row) for row in self.rows(statement)), None)
+
+    def tokens(self) -> TokenKeeper | None:
+        """The keeper of the token, None without credentials or database: there is no token then."""
+        with suppress(CredentialsError, StoreError):
+            if store := self.store:
+                oauth = OAuth(self.settings.oauth_url, self.transport)
+                return TokenKeeper(store.documents, oauth, self.credentials)
+        return None
+
+    def meter(self) -> Meter | None:
+        """The meter of calls, None without a usable database."""
+        with suppress(StoreError):
+            if store := self.store:
+                return Meter(store.documents)
+        return None
+
+    @cached_property
+    def _probe(self) -> Probe:
+        sent_at = time.time()
+        try:
+            answer = self.transport.get(
+                f"{self.settings.data_url}/data/doc", time.monotonic() + PROBE_SECONDS
+            )
+        except UpstreamError as error:
+            return Probe(None, str(error))
+        return Probe(answer, sent_at=sent_at, came_at=time.time())
+
+    def probe(self) -> Probe:
+        """Asks the Data API once for all checks that want to know."""
+        with self._lock:
+            return self._probe
+
+    def close(self) -> None:
+        """Closes the database."""
+        if isinstance(store := self.__dict__.get("_store"), SqliteStore):
+            store.close()

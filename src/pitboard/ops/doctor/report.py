@@ -1,0 +1,88 @@
+"""The findings for a person and for a machine."""
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from pitboard.ops.doctor.check import BAD, Status
+from pitboard.ops.doctor.run import Context, Result, bad, mend
+from pitboard.telemetry.logs import SECRETS
+
+_MARKS = {
+    Status.OK: ("✓", "green"),
+    Status.SKIPPED: ("·", "dim"),
+    Status.WARNING: ("!", "yellow"),
+    Status.PROBLEM: ("✗", "bold red"),
+    Status.HUNG: ("?", "bold red"),
+    Status.FAILED: ("?", "bold red"),
+}
+
+
+def as_json(context: Context, results: Sequence[Result]) -> str:
+    """One JSON object: `home`, `ok`, and for each check what it found and what to do."""
+    found = [
+        {
+            "id": result.check.id,
+            "title": result.check.title,
+            "section": str(result.check.section),
+            "guide": result.check.guide,
+            "status": str(result.finding.status),
+            "summary": SECRETS.text(result.finding.summary),
+            "remedy": SECRETS.text(remedy(result)),
+            "fixable": mend(context, result) is not None,
+            "seconds": round(result.seconds, 3),
+        }
+        for result in results
+    ]
+    return json.dumps({"home": context.home, "ok": not failed(results), "checks": found}, indent=2)
+
+
+def show(console: Console, context: Context, results: Sequence[Result]) -> None:
+    """Prints the findings by section, then what could be mended."""
+    for section, group in groupby(results, key=lambda result: result.check.section):
+        console.print(Text(str(section), style="bold"))
+        for result in group:
+            console.print(Padding(_line(result), (0, 0, 0, 2)))
+    console.print(Text(_summary(context, results)))
+
+
+def remedy(result: Result) -> str:
+    """What to do about it: nothing if nothing is wrong."""
+    return (result.finding.remedy or result.check.remedy) if bad([result]) else ""
+
+
+def failed(results: Sequence[Result]) -> bool:
+    """Whether something does not work."""
+    return any(result.finding.status in BAD for result in results)
+
+
+def _line(result: Result) -> RenderableType:
+    mark, style = _MARKS[result.finding.status]
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=1)
+    grid.add_column()
+    head = Text(f"{result.check.title} ", style=style if bad([result]) else "")
+    head.append(result.check.id, style="dim")
+    grid.add_row(Text(mark, style=style), head)
+    parts = [Text(SECRETS.text(result.finding.summary), style="dim" if not bad([result]) else "")]
+    if advice := remedy(result):
+        parts.append(Text(f"→ {SECRETS.text(advice)}", style="cyan"))
+    grid.add_row("", Group(*parts))
+    return grid
+
+
+def _summary(context: Context, results: Sequence[Result]) -> str:
+    problems = sum(result.finding.status in BAD for result in results)
+    warnings = sum(result.finding.status is Status.WARNING for result in results)
+    mendable = sum(mend(context, result) is not None for result in results)
+    text = f"{len(results)} checks: {_number(problems, 'problem')}, {_number(warnings, 'warning')}."
+    return f"{text} `pitboard doctor --fix` can mend {mendable}." if mendable else text
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
