@@ -1,0 +1,144 @@
+"""What DynamoDB may do beside working: leave things undone, throttle, lose an answer. On a real moto server.
+
+The client is wrapped rather than patched: `Reluctant` passes everything on, after being difficult.
+"""
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pitboard.drivers.ports import Record, StoreError
+from pitboard.stores import dynamodb
+from pitboard.stores.dynamodb import DynamoDocuments, DynamoStore
+from store_houses import create_table, dynamo_client, moto_endpoint
+
+
+@pytest.fixture(scope="module")
+def client():
+    with moto_endpoint() as endpoint:
+        yield dynamo_client(endpoint)
+
+
+@pytest.fixture
+def table(client):
+    return create_table(client, "drivers", "name")
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    monkeypatch.setattr(dynamodb, "FIRST_PAUSE", 0.0001)
+
+
+class Reluctant:
+    """A client that leaves all but the first item of a batch undone, and throttles the first requests."""
+
+    def __init__(self, client, refusals=0, *, code="ProvisionedThroughputExceededException"):
+        self._client = client
+        self.refusals = refusals
+        self.code = code
+        self.requests = 0
+
+    def __getattr__(self, operation):
+        def call(**request):
+            self.requests += 1
+            if self.refusals:
+                self.refusals -= 1
+                raise ClientError({"Error": {"Code": self.code, "Message": "a secret detail"}}, operation)
+            return getattr(self, f"_{operation}", getattr(self._client, operation))(**request)
+
+        return call
+
+    def _batch_get_item(self, RequestItems):  # noqa: N803 - boto's
+        ((table, wanted),) = RequestItems.items()
+        first = {**wanted, "Keys": wanted["Keys"][:1]}
+        rest = {**wanted, "Keys": wanted["Keys"][1:]}
+        answer = self._client.batch_get_item(RequestItems={table: first})
+        return {**answer, "UnprocessedKeys": {table: rest} if rest["Keys"] else {}}
+
+    def _batch_write_item(self, RequestItems):  # noqa: N803 - boto's
+        ((table, requests),) = RequestItems.items()
+        self._client.batch_write_item(RequestItems={table: requests[:1]})
+        return {"UnprocessedItems": {table: requests[1:]} if requests[1:] else {}}
+
+
+def records(count):
+    return [Record(f"driver {n}", n + 1, b"{}", 1.0, 2.0, 4e9) for n in range(count)]
+
+
+def test_what_a_batch_left_undone_is_asked_for_again(client, table):
+    store = DynamoStore(Reluctant(client), table, table)
+    some = records(6)
+    store.keep(some)
+    assert store.records([r.key for r in some]) == {r.key: r for r in some}
+
+
+def test_a_batch_that_is_never_finished_is_an_error_and_not_a_shorter_answer(client, table):
+    store = DynamoStore(Reluctant(client), table, table)
+    with pytest.raises(StoreError, match="is throttled"):
+        store.records([r.key for r in records(dynamodb.ATTEMPTS + 1)])
+    with pytest.raises(StoreError, match="is throttled"):
+        store.keep(records(dynamodb.ATTEMPTS + 1))
+
+
+@pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "ThrottlingException"])
+def test_throttling_is_waited_out(client, table, code):
+    reluctant = Reluctant(client, 3, code=code)
+    assert DynamoStore(reluctant, table, table).claim(["a"], "me", 4e9) == {"a"}
+    assert reluctant.requests == 4
+
+
+def test_throttling_without_end_is_an_error_with_a_sentence(client, table):
+    with pytest.raises(StoreError, match=f"The table {table} is throttled"):
+        DynamoStore(Reluctant(client, 99), table, table).ping()
+
+
+def test_other_errors_are_not_repeated_and_tell_no_details(client, table):
+    reluctant = Reluctant(client, 1, code="AccessDeniedException")
+    with pytest.raises(StoreError, match="may not use the table") as caught:
+        DynamoStore(reluctant, table, table).ping()
+    assert reluctant.requests == 1
+    assert "secret" not in str(caught.value)
+
+
+def test_pauses_are_random_up_to_a_bound_that_doubles(monkeypatch):
+    monkeypatch.setattr(dynamodb, "FIRST_PAUSE", 0.05)
+    for _ in range(200):
+        pauses = list(dynamodb._pauses())
+        assert len(pauses) == dynamodb.ATTEMPTS
+        assert all(0 <= pause <= min(2.0, 0.05 * 2**n) for n, pause in enumerate(pauses))
+
+
+class LosesAnAnswer:
+    """A client whose first put arrives but is repeated, as botocore does when the answer was lost."""
+
+    def __init__(self, client):
+        self._client = client
+        self._lost = False
+
+    def put_item(self, **request):
+        if not self._lost:
+            self._lost = True
+            self._client.put_item(**request)
+        return self._client.put_item(**request)
+
+    def __getattr__(self, operation):
+        return getattr(self._client, operation)
+
+
+def test_a_write_whose_answer_was_lost_counts_as_done(client):
+    """Else a refresh token that was just written would be taken for somebody else's."""
+    table = create_table(client, "auth", "username")
+    documents = DynamoDocuments(LosesAnAnswer(client), table, "username")
+    assert documents.put("TOKEN:a", {"n": 1}, expected=None)
+    assert documents.get("TOKEN:a").version == 1
+    documents = DynamoDocuments(LosesAnAnswer(client), table, "username")
+    assert documents.put("TOKEN:a", {"n": 2}, expected=1)
+    assert not documents.put("TOKEN:a", {"n": 3}, expected=1)
+    assert documents.get("TOKEN:a").value == {"n": 2}
+
+
+def test_ttl_is_whole_seconds_and_never_before_the_end(client, table):
+    store = DynamoStore(client, table, table)
+    store.keep([Record("ann tester", 1, b"{}", 1.0, 2.0, 4_000_000_000.25)])
+    store.claim(["ann tester"], "me", 4_000_000_001.5)
+    ttl = {item["name"]["S"]: item["ttl"]["N"] for item in client.scan(TableName=table)["Items"]}
+    assert ttl == {"ann tester": "4000000001", "LEASE:ann tester": "4000000002"}

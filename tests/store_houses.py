@@ -1,0 +1,129 @@
+"""The stores under contract: SQLite in a file, DynamoDB as moto and as dynalite play it, both on loopback."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from pitboard.drivers.ports import Documents, Store
+from pitboard.stores.dynamodb import CLIENT_CONFIG, DynamoDocuments, DynamoStore
+from pitboard.stores.sqlite import SqliteStore
+
+HERE = Path(__file__).parent / "contract"
+TABLES = count()
+
+DYNALITE = """
+const server = require('dynalite')({ createTableMs: 0, deleteTableMs: 0 });
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+process.stdin.on('end', () => process.exit(0)).resume();
+"""
+"""It ends when its standard input does, so that no crash of a test run leaves it behind."""
+
+
+@dataclass
+class Clock:
+    """A clock that a test turns. It never runs by itself."""
+
+    now: float = 1_800_000_000.25
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class StoreHouse:
+    """Where stores of one kind come from. Every `open` is as another process sees the same data."""
+
+    opener: Callable[[Clock], Store]
+    token_documents: Callable[[], Documents]
+    clock: Clock = field(default_factory=Clock)
+    opened: list[Store] = field(default_factory=list)
+
+    def open(self) -> Store:
+        self.opened.append(self.opener(self.clock))
+        return self.opened[-1]
+
+    def close(self) -> None:
+        for store in self.opened:
+            store.close()
+
+
+def sqlite_house(folder: Path) -> StoreHouse:
+    path = folder / "contract.sqlite3"
+    house = StoreHouse(lambda clock: SqliteStore(path, clock), lambda: house.open().documents)
+    return house
+
+
+def dynamo_house(client: Any) -> StoreHouse:
+    """Three new tables; their names follow the contract's and are not used twice."""
+    names = [create_table(client, *table) for table in (("drivers", "name"), ("custid", "name"))]
+    auth = create_table(client, "auth", "username")
+    return StoreHouse(
+        lambda clock: DynamoStore(client, *names, clock),
+        lambda: DynamoDocuments(client, auth, "username"),
+    )
+
+
+def create_table(client: Any, kind: str, key: str) -> str:
+    name = f"ir_{kind}_{os.getpid()}_{next(TABLES)}"
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 0.05})
+    return name
+
+
+def dynamo_client(endpoint: str) -> Any:
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="invented",
+        aws_secret_access_key="invented",
+        config=CLIENT_CONFIG,
+    )
+
+
+@contextmanager
+def moto_endpoint() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@contextmanager
+def dynalite_endpoint() -> Iterator[str]:
+    """Skips (in CI: fails) if Node or the package is missing."""
+    missing = ""
+    if not shutil.which("node"):
+        missing = "node is missing: install Node.js 20 or newer"
+    elif not (HERE / "node_modules" / "dynalite").is_dir():
+        missing = "dynalite is missing: run `npm ci` in tests/contract"
+    if missing:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+    process = subprocess.Popen(
+        ["node", "-e", DYNALITE], cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.stdin.close()
+        process.wait(10)
+        process.stdout.close()
