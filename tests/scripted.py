@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         try:
-            self.send_response(reply.status)
+            self.send_response_only(reply.status)
             for name, value in ({"Content-Length": str(len(reply.payload))} | reply.headers).items():
                 self.send_header(name, value)
             self.end_headers()

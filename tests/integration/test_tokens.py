@@ -350,6 +350,17 @@ class TestTheBookOfLogins:
         assert keeper.status().logins_left == 3
 
 
+    def test_is_not_used_up_in_the_first_minutes_of_an_outage(self, bench: Bench) -> None:
+        bench.answers(Reply(503, json={"error": "temporarily_unavailable"}))
+        keeper = bench.keeper()
+        for _ in range(30):
+            with pytest.raises(UnreachableError):
+                keeper.access_token(soon())
+            bench.clock.now += 60
+        assert len(bench.grants) == 3
+        assert keeper.status().logins_left == 1
+
+
 class TestWrongCredentials:
     @pytest.mark.parametrize(
         ("error", "status"),

@@ -38,8 +38,9 @@ REFRESH_LIFETIME = 7 * 24 * HOUR
 MAINTENANCE_PAUSE = 120.0
 LOGIN_PAUSE = 60.0
 LONGEST_COOLING = 120.0
-"""Pauses in seconds after a failure that iRacing gave no time for: when it is in maintenance, least after
-a login, and most after any (2, 4, 8 and so on)."""
+"""Pauses in seconds after a failure that iRacing gave no time for. Usually 2, 4, 8 and so on up to
+`LONGEST_COOLING`; after a login `LOGIN_PAUSE`, and from the second on so long that the hour's logins
+are not used up before an outage is over."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -198,13 +199,13 @@ class TokenState:
             return replace(self, blocked_until=until, blocked_why=str(error))
         if isinstance(error, NoAnswerError) and not error.sent:
             return replace(self._cooled(error, now), logins=self.logins[:-1])  # it counts for nobody
-        return self._cooled(error, now, least=LOGIN_PAUSE)
+        return self._cooled(error, now, least=LOGIN_PAUSE if not self.failures else HOUR / LOGINS_AN_HOUR)
 
     def _cooled(self, error: UpstreamError, now: float, least: float = 0.0) -> "TokenState":
         pause = error.retry_after
         if pause is None:
-            pause = MAINTENANCE_PAUSE if isinstance(error, MaintenanceError) else 2.0 ** (self.failures + 1)
-            pause = max(least, min(pause, LONGEST_COOLING))
+            doubling = min(2.0 ** (self.failures + 1), LONGEST_COOLING)
+            pause = max(least, MAINTENANCE_PAUSE if isinstance(error, MaintenanceError) else doubling)
         return replace(
             self,
             failures=min(self.failures + 1, 10),

@@ -1,0 +1,542 @@
+"""The Data API client over real sockets: shapes, errors, links, repetitions and what they cost."""
+
+import gzip
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pitboard.drivers.ports import (
+    CredentialsError,
+    Errand,
+    MaintenanceError,
+    Priority,
+    RateLimitedError,
+    RefusedError,
+    Telemetry,
+    UnreachableError,
+    UpstreamError,
+)
+from pitboard.iracing.data_api import DataApi
+from pitboard.iracing.meter import Meter
+from pitboard.iracing.transport import NoAnswerError, Transport
+from pitboard.stores.sqlite import SqliteStore
+from scripted import Reply, Scripted, running
+
+PROFILE = {"cust_id": 7, "success": True, "member_info": {"cust_id": 7, "display_name": "Alex Sample"}}
+
+
+class Tokens:
+    """An `AccessTokens` that counts."""
+
+    def __init__(self) -> None:
+        self.number = 1
+        self.rejected: list[str] = []
+
+    def access_token(self, deadline: float) -> str:
+        return f"hush-{self.number}"
+
+    def replace(self, rejected: str, deadline: float) -> str:
+        self.rejected.append(rejected)
+        self.number += 1
+        return f"hush-{self.number}"
+
+
+class Counts(Telemetry):
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+
+    def count(self, metric: str, value: float = 1, **labels: str) -> None:
+        if metric == "upstream_calls":
+            self.calls.append((labels["endpoint"], labels["outcome"]))
+
+
+class Bench:
+    def __init__(self, server: Scripted, store: SqliteStore) -> None:
+        self.server = server
+        self.tokens = Tokens()
+        self.telemetry = Counts()
+        self.now = 1_800_000_000.0
+        self.meter = Meter(store.documents, clock=lambda: self.now)
+        self.api = DataApi(server.url, Transport(), self.tokens, self.meter, telemetry=self.telemetry)
+
+    def link(self, to: str = "/asset") -> Reply:
+        return Reply(
+            json={"link": f"{self.server.url}{to}?signature=hush", "expires": "2026-01-01T00:00:00Z"}
+        )
+
+    def linked(self, path: str, *replies: Reply) -> None:
+        """Has `path` answer with a link, and what it leads to with `replies`."""
+        self.server.on(path, self.link())
+        self.server.on("/asset", *replies)
+
+    @property
+    def spent(self) -> float:
+        return round(60 - self.meter.status().level)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    store = SqliteStore(tmp_path / "budget.sqlite3")
+    with running() as server:
+        yield Bench(server, store)
+    store.close()
+
+
+def errand(seconds: float = 10.0, priority: Priority = Priority.READER) -> Errand:
+    return Errand(time.monotonic() + seconds, priority)
+
+
+class TestWhoSeesTheToken:
+    def test_the_data_api_and_not_the_file_store(self, bench: Bench) -> None:
+        bench.linked("/data/member/profile", Reply(json=PROFILE))
+        assert bench.api.profile(7, errand()) == PROFILE
+        call, asset = bench.server.got
+        assert call.headers["authorization"] == "Bearer hush-1"
+        assert call.query == {"cust_id": "7"}
+        assert "authorization" not in asset.headers
+        assert asset.headers["user-agent"].startswith("Pitboard/")
+
+    @pytest.mark.parametrize("path", ["/data/member/profile", "/asset"])
+    def test_nobody_that_a_redirect_leads_to(self, bench: Bench, path: str) -> None:
+        bench.linked("/data/member/profile", Reply(json=PROFILE))
+        bench.server.on(path, Reply(302, headers={"Location": f"{bench.server.url}/elsewhere"}))
+        with pytest.raises(UnreachableError):
+            bench.api.profile(7, errand(1))
+        assert "/elsewhere" not in bench.server.paths
+
+    @pytest.mark.parametrize(
+        "path", ["@evil.example/data/x", ".evil.example/data/x", "/data/../x", "/other", ""]
+    )
+    def test_no_other_host_by_way_of_the_path(self, bench: Bench, path: str) -> None:
+        with pytest.raises(ValueError, match="no path of the Data API"):
+            bench.api.get(path, {}, errand())
+        assert bench.server.got == []
+
+    @pytest.mark.parametrize(
+        "link",
+        [
+            "http://files.example/x",
+            "ftp://127.0.0.1/x",
+            "file:///etc/passwd",
+            "//127.0.0.1/x",
+            "https:///x",
+            "https://user@files.example/x",
+            "http://[::1",
+            "",
+        ],
+    )
+    def test_links_to_strange_places_are_not_followed(self, bench: Bench, link: str) -> None:
+        bench.server.on("/data/member/profile", Reply(json={"link": link}))
+        with pytest.raises(UnreachableError) as caught:
+            bench.api.profile(7, errand())
+        assert len(bench.server.got) == 1
+        assert not link or link not in str(caught.value)
+
+    def test_a_real_iracing_cannot_point_to_this_machine_by_http(self, bench: Bench) -> None:
+        api = DataApi("https://data.invalid", Transport(), bench.tokens, bench.meter)
+        with pytest.raises(UnreachableError, match="not followed"):
+            api._check("http://127.0.0.1/x")
+        api._check("https://files.example/x")
+
+    def test_a_request_id_goes_along(self, bench: Bench) -> None:
+        transport = Transport(request_id=lambda: "request-9")
+        bench.server.on("/data/constants/categories", Reply(json=[]))
+        DataApi(bench.server.url, transport, bench.tokens, bench.meter).get(
+            "/data/constants/categories", {}, errand()
+        )
+        assert bench.server.got[0].headers["x-request-id"] == "request-9"
+
+
+class TestShapes:
+    def test_a_direct_array(self, bench: Bench) -> None:
+        bench.server.on("/data/constants/categories", Reply(json=[{"value": 1}]))
+        assert bench.api.get("/data/constants/categories", {}, errand()) == [{"value": 1}]
+
+    def test_a_data_url(self, bench: Bench) -> None:
+        answer = {"type": "member_awards", "data": {"success": True}, "data_url": f"{bench.server.url}/asset"}
+        bench.server.on("/data/member/awards", Reply(json=answer))
+        bench.server.on("/asset", Reply(json=[1, 2]))
+        assert bench.api.get("/data/member/awards", {"cust_id": 7}, errand()) == [1, 2]
+
+    @pytest.mark.parametrize("direct", [True, False])
+    @pytest.mark.parametrize("nested", [True, False])
+    def test_chunks_become_one_list_in_order(self, bench: Bench, direct: bool, nested: bool) -> None:
+        info = {
+            "chunk_size": 2,
+            "num_chunks": 3,
+            "rows": 5,
+            "base_download_url": f"{bench.server.url}/chunks/",
+            "chunk_file_names": ["a", "b", "c"],
+        }
+        body = {"data": {"success": True, "chunk_info": info}} if nested else {"chunk_info": info}
+        for name, rows in {"a": [1, 2], "b": [3, 4], "c": [5]}.items():
+            bench.server.on(f"/chunks/{name}", Reply(json=rows))
+        if direct:
+            bench.server.on("/data/results/search_series", Reply(json=body))
+        else:
+            bench.linked("/data/results/search_series", Reply(json=body))
+        assert bench.api.get("/data/results/search_series", {}, errand()) == [1, 2, 3, 4, 5]
+        assert bench.spent == 1
+
+    @pytest.mark.parametrize("info", [None, {"base_download_url": "x", "chunk_file_names": []}])
+    def test_no_chunks_are_no_rows(self, bench: Bench, info: object) -> None:
+        bench.linked("/data/results/search_series", Reply(json={"chunk_info": info}))
+        assert bench.api.get("/data/results/search_series", {}, errand()) == []
+
+    def test_content_types_that_lie_and_compressed_answers(self, bench: Bench) -> None:
+        body = gzip.compress(b'{"cust_id": 7, "member_info": {"cust_id": 7}}')
+        headers = {"Content-Type": "text/csv", "Content-Encoding": "gzip"}
+        bench.linked("/data/member/profile", Reply(body=body, headers=headers))
+        assert bench.api.profile(7, errand())["cust_id"] == 7
+
+
+class TestTheUpstreamPort:
+    def test_search(self, bench: Bench) -> None:
+        rows = [{"cust_id": 1, "display_name": "Ana Núñez"}, {"cust_id": 2, "display_name": "Ana Núñez2"}]
+        bench.linked("/data/lookup/drivers", Reply(json=rows))
+        assert bench.api.search("Ana Núñez", errand()) == [(1, "Ana Núñez"), (2, "Ana Núñez2")]
+        assert bench.server.got[0].query == {"search_term": "Ana Núñez"}
+
+    def test_search_without_a_hit(self, bench: Bench) -> None:
+        bench.linked("/data/lookup/drivers", Reply(json=[]))
+        assert bench.api.search("Nobody", errand()) == []
+
+    def test_members_in_one_call_without_those_unknown_or_not_asked_for(self, bench: Bench) -> None:
+        members = [{"cust_id": 9, "licenses": []}, {"cust_id": 7, "licenses": []}, {"cust_id": 5}]
+        bench.linked("/data/member/get", Reply(json={"success": True, "members": members}))
+        found = bench.api.members([7, 8, 9], errand())
+        assert dict(found) == {7: members[1], 9: members[0]}
+        assert bench.server.got[0].query == {"cust_ids": "7,8,9", "include_licenses": "true"}
+        assert bench.spent == 1
+
+    @pytest.mark.parametrize("count", [0, 51])
+    def test_members_are_asked_for_fifty_at_a_time(self, bench: Bench, count: int) -> None:
+        with pytest.raises(ValueError, match="1 to 50"):
+            bench.api.members(range(count), errand())
+
+    def test_chart_and_career(self, bench: Bench) -> None:
+        chart = {
+            "cust_id": 7,
+            "category_id": 5,
+            "chart_type": 1,
+            "data": [{"when": "2025-01-01", "value": 1}],
+        }
+        bench.linked("/data/member/chart_data", Reply(json=chart))
+        assert bench.api.chart(7, 5, 1, errand()) == chart
+        assert bench.server.got[0].query == {"cust_id": "7", "category_id": "5", "chart_type": "1"}
+        bench.linked("/data/stats/member_career", Reply(json={"cust_id": 7, "stats": []}))
+        assert bench.api.career(7, errand()) == {"cust_id": 7, "stats": []}
+
+
+ASKS: dict[str, tuple[str, Callable[[DataApi], object]]] = {
+    "search": ("/data/lookup/drivers", lambda api: api.search("A", errand())),
+    "members": ("/data/member/get", lambda api: api.members([7], errand())),
+    "profile": ("/data/member/profile", lambda api: api.profile(7, errand())),
+    "chart": ("/data/member/chart_data", lambda api: api.chart(7, 5, 1, errand())),
+    "career": ("/data/stats/member_career", lambda api: api.career(7, errand())),
+}
+
+
+class TestWrongShapes:
+    @pytest.mark.parametrize("ask", ASKS)
+    @pytest.mark.parametrize(
+        "body",
+        [
+            None,
+            5,
+            "text",
+            {},
+            [[]],
+            [{"cust_id": "7"}],
+            [{"cust_id": True, "display_name": "A"}],
+            [{"cust_id": 7, "display_name": None}],
+            {"members": None},
+            {"members": [5]},
+            {"members": [{"cust_id": None}]},
+            {"cust_id": 7},
+            {"cust_id": 7, "member_info": [], "data": {}, "stats": {}},
+            {"chunk_info": 5},
+            {"chunk_info": {"base_download_url": 5}},
+            {"chunk_info": {"base_download_url": "x", "chunk_file_names": [None]}},
+            {"link": None},
+            {"data_url": 5},
+        ],
+    )
+    def test_are_an_error_and_no_crash(self, bench: Bench, ask: str, body: object) -> None:
+        path, call = ASKS[ask]
+        bench.linked(path, Reply(body=b"null") if body is None else Reply(json=body))
+        with pytest.raises(UnreachableError):
+            call(bench.api)
+
+    @pytest.mark.parametrize("ask", ["profile", "chart", "career"])
+    def test_somebody_elses_answer_is_not_taken(self, bench: Bench, ask: str) -> None:
+        path, call = ASKS[ask]
+        body = {"cust_id": 8, "member_info": {"cust_id": 8}, "data": [], "stats": []}
+        bench.linked(path, Reply(json=body | {"category_id": 5, "chart_type": 1}))
+        with pytest.raises(UnreachableError, match="something else"):
+            call(bench.api)
+
+    def test_deeply_nested_json_is_an_error(self, bench: Bench) -> None:
+        bench.linked("/data/member/profile", Reply(body=b"[" * 200_000))
+        with pytest.raises(UnreachableError):
+            bench.api.profile(7, errand())
+
+
+MAINTENANCE = {"error": "Site Maintenance", "note": "The site is currently undergoing maintenance."}
+OLD_MAINTENANCE = {"httpCode": 503, "errorCode": "Site Maintenance", "errorDesc": "later"}
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("reply", "kind", "calls"),
+        [
+            (Reply(400, json={"error": "Bad Request"}), RefusedError, 1),
+            (Reply(403, json={"error": "Forbidden"}), RefusedError, 1),
+            (Reply(403, json={"error": "insufficient_scope"}), CredentialsError, 1),
+            (Reply(404, json={"error": "Not Found"}), RefusedError, 1),
+            (Reply(401, json={"error": "Unauthorized"}), CredentialsError, 2),
+            (Reply(401, json={"error": "access_denied", "error_description": "x"}), CredentialsError, 2),
+            (Reply(429, body=b"Rate limit exceeded"), RateLimitedError, 1),
+            (Reply(200, body=b"Rate limit exceeded"), RateLimitedError, 1),
+            (Reply(503, json=MAINTENANCE), MaintenanceError, 1),
+            (Reply(503, json={"error": "Site Maintenance"}), MaintenanceError, 1),
+            (Reply(503, json=OLD_MAINTENANCE), MaintenanceError, 1),
+            (Reply(200, json=OLD_MAINTENANCE), MaintenanceError, 1),
+            (Reply(503, body=b"<html>"), MaintenanceError, 1),
+            (Reply(504, body=b"<html>Gateway Timeout</html>"), UnreachableError, 3),
+            (Reply(502, body=b"<html>"), UnreachableError, 3),
+            (Reply(500, json={"error": "Server Error"}), UnreachableError, 3),
+            (Reply(200, body=b"<html>"), UnreachableError, 3),
+            (Reply(200, body=b'{"link": "https'), UnreachableError, 3),
+            (Reply(200, body=b""), UnreachableError, 3),
+            (Reply(204), UnreachableError, 1),
+            (Reply(drop=True), NoAnswerError, 3),
+        ],
+    )
+    def test_each_has_its_kind_and_only_passing_ones_are_repeated(
+        self, bench: Bench, reply: Reply, kind: type[UpstreamError], calls: int
+    ) -> None:
+        bench.server.on("/data/member/profile", reply)
+        with pytest.raises(kind) as caught:
+            bench.api.profile(7, errand())
+        assert len(bench.server.got) == calls
+        assert bench.spent == calls
+        assert bench.telemetry.calls == [("member/profile", kind.code)] * calls
+        assert "hush" not in str(caught.value)
+
+    def test_a_refused_token_is_replaced_and_the_call_repeated_once(self, bench: Bench) -> None:
+        bench.server.on(
+            "/data/constants/categories", Reply(401, json={"error": "Unauthorized"}), Reply(json=[])
+        )
+        assert bench.api.get("/data/constants/categories", {}, errand()) == []
+        assert bench.tokens.rejected == ["hush-1"]
+        assert [got.headers["authorization"] for got in bench.server.got] == [
+            "Bearer hush-1",
+            "Bearer hush-2",
+        ]
+
+    def test_a_call_that_fails_once_is_answered(self, bench: Bench) -> None:
+        bench.server.on("/data/constants/categories", Reply(504, body=b"<html>"), Reply(json=[1]))
+        assert bench.api.get("/data/constants/categories", {}, errand()) == [1]
+        assert bench.spent == 2
+
+    def test_nothing_is_repeated_after_the_deadline(self, bench: Bench) -> None:
+        bench.server.on("/data/constants/categories", Reply(504, body=b"<html>"))
+        with pytest.raises(UnreachableError):
+            bench.api.get("/data/constants/categories", {}, errand(0.05))
+        assert len(bench.server.got) == 1
+
+    def test_a_silent_service_is_left_at_the_deadline(self, bench: Bench) -> None:
+        gate = threading.Event()
+        bench.server.on("/data/constants/categories", Reply(hold=gate, json=[]))
+        begun = time.monotonic()
+        with pytest.raises(NoAnswerError, match="in time"):
+            bench.api.get("/data/constants/categories", {}, errand(0.2))
+        assert time.monotonic() - begun < 1
+        gate.set()
+
+    def test_an_answer_that_drips_is_left_at_the_deadline(self, bench: Bench) -> None:
+        bench.server.on("/data/constants/categories", Reply(body=b" " * 1000 + b"[]", drip=0.02))
+        begun = time.monotonic()
+        with pytest.raises(NoAnswerError, match="in time"):
+            bench.api.get("/data/constants/categories", {}, errand(0.3))
+        assert time.monotonic() - begun < 1
+
+    def test_an_answer_that_is_too_large_is_not_read(self, bench: Bench) -> None:
+        body = gzip.compress(b" " * (17 * 1024 * 1024))
+        bench.linked("/data/member/profile", Reply(body=body, headers={"Content-Encoding": "gzip"}))
+        with pytest.raises(UnreachableError, match="larger than 16 MB"):
+            bench.api.profile(7, errand())
+
+
+class TestLinks:
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            Reply(500),
+            Reply(503),
+            Reply(drop=True),
+            Reply(body=b'{"cut'),
+            Reply(body=b'{"cut', headers={"Content-Length": "500", "Connection": "close"}),
+        ],
+    )
+    def test_are_fetched_again_without_a_new_call(self, bench: Bench, failure: Reply) -> None:
+        bench.linked("/data/member/profile", failure, Reply(json=PROFILE))
+        assert bench.api.profile(7, errand()) == PROFILE
+        assert bench.server.paths == ["/data/member/profile", "/asset", "/asset"]
+        assert bench.spent == 1
+
+    def test_that_have_died_are_asked_for_anew(self, bench: Bench) -> None:
+        bench.linked(
+            "/data/member/profile", Reply(403, body=b"<Error>AccessDenied</Error>"), Reply(json=PROFILE)
+        )
+        assert bench.api.profile(7, errand()) == PROFILE
+        assert bench.server.paths == ["/data/member/profile", "/asset"] * 2
+        assert bench.spent == 2
+
+    def test_that_die_again_are_an_error(self, bench: Bench) -> None:
+        bench.linked("/data/member/profile", Reply(403))
+        with pytest.raises(UnreachableError) as caught:
+            bench.api.profile(7, errand())
+        assert bench.server.paths == ["/data/member/profile", "/asset"] * 2
+        assert "hush" not in str(caught.value)
+
+    def test_are_never_kept(self, bench: Bench) -> None:
+        bench.linked("/data/member/profile", Reply(json=PROFILE))
+        for _ in range(2):
+            bench.api.profile(7, errand())
+        assert bench.server.paths.count("/data/member/profile") == 2
+
+
+class TestTheBudget:
+    def test_a_call_beyond_it_is_not_made(self, bench: Bench) -> None:
+        bench.server.on("/data/constants/categories", Reply(json=[]))
+        for _ in range(60):
+            bench.meter.spend(errand())
+        with pytest.raises(RateLimitedError, match="budget"):
+            bench.api.get("/data/constants/categories", {}, errand(0.1))
+        assert bench.server.got == []
+
+    def test_in_maintenance_nothing_more_is_asked(self, bench: Bench) -> None:
+        bench.server.on("/data/constants/categories", Reply(503, json=MAINTENANCE), Reply(json=[]))
+        for _ in range(10):
+            with pytest.raises(MaintenanceError) as caught:
+                bench.api.get("/data/constants/categories", {}, errand())
+            assert caught.value.retry_after
+            bench.now += 10
+        assert len(bench.server.got) == 1
+        bench.now += 60
+        assert bench.api.get("/data/constants/categories", {}, errand()) == []
+        assert bench.api.get("/data/constants/categories", {}, errand()) == []
+
+    def test_after_a_429_all_wait_for_the_reset(self, bench: Bench) -> None:
+        told = {
+            "X-RateLimit-Limit": "240",
+            "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Reset": "1800000030",
+            "Date": "Fri, 15 Jan 2027 08:00:00 GMT",
+        }
+        reply = Reply(429, body=b"Rate limit exceeded", headers=told)
+        bench.server.on("/data/constants/categories", reply, Reply(json=[]))
+        with pytest.raises(RateLimitedError) as caught:
+            bench.api.get("/data/constants/categories", {}, errand())
+        assert caught.value.retry_after == pytest.approx(30.5)
+        with pytest.raises(RateLimitedError, match="paused"):
+            bench.api.get("/data/constants/categories", {}, errand())
+        assert len(bench.server.got) == 1
+
+    def test_calls_of_others_on_the_account_are_left_room(self, bench: Bench) -> None:
+        told = {
+            "X-RateLimit-Limit": "240",
+            "X-RateLimit-Remaining": "70",
+            "X-RateLimit-Reset": "1800000000",
+            "Date": "Fri, 15 Jan 2027 08:00:00 GMT",
+        }
+        bench.server.on("/data/constants/categories", Reply(json=[], headers=told))
+        bench.api.get("/data/constants/categories", {}, errand())
+        assert bench.meter.status().level == 10
+
+
+HEADER = "DRIVER,CUSTID,LOCATION,IRATING\n"
+
+
+class TestCsv:
+    def rows(self, bench: Bench, *replies: Reply) -> list[dict[str, str]]:
+        bench.linked("/data/driver_stats_by_category/oval", *replies)
+        return list(bench.api.csv("/data/driver_stats_by_category/oval", errand()))
+
+    def test_rows_by_column_name_with_a_byte_order_mark(self, bench: Bench) -> None:
+        body = ("\ufeff" + HEADER + "Ana Núñez2,7,ES,1350\nBo,8,,-1").encode()
+        assert self.rows(bench, Reply(body=body, headers={"Content-Type": "application/octet-stream"})) == [
+            {"DRIVER": "Ana Núñez2", "CUSTID": "7", "LOCATION": "ES", "IRATING": "1350"},
+            {"DRIVER": "Bo", "CUSTID": "8", "LOCATION": "", "IRATING": "-1"},
+        ]
+
+    def test_quoted_names(self, bench: Bench) -> None:
+        body = (HEADER + '"Pat ""Quick"" O\'Neil, Jr",7,IE,1\r\n').encode()
+        assert self.rows(bench, Reply(body=body))[0]["DRIVER"] == 'Pat "Quick" O\'Neil, Jr'
+
+    def test_rows_of_the_wrong_length_are_left_out(self, bench: Bench) -> None:
+        body = (HEADER + "A,1,DE,5\nB,2,DE\nC,3,DE,5,6\n\nD,4,DE,5\n").encode()
+        assert [row["DRIVER"] for row in self.rows(bench, Reply(body=body))] == ["A", "D"]
+
+    def test_characters_that_are_cut_in_two_on_the_way(self, bench: Bench) -> None:
+        body = (HEADER + "Łukasz Żółć,1,PL,5\n").encode()
+        assert self.rows(bench, Reply(body=body, drip=0.0001))[0]["DRIVER"] == "Łukasz Żółć"
+
+    def test_a_file_larger_than_the_cap_for_json_streams_through(self, bench: Bench) -> None:
+        row = b"Driver With A Rather Long Name For The Purpose,123456,DE,1350\n"
+        body = gzip.compress(HEADER.encode() + row * 300_000, 1)
+        bench.linked(
+            "/data/driver_stats_by_category/oval", Reply(body=body, headers={"Content-Encoding": "gzip"})
+        )
+        rows = bench.api.csv("/data/driver_stats_by_category/oval", errand(60))
+        assert sum(1 for _ in rows) == 300_000
+
+    def test_a_failure_before_the_first_row_is_repeated(self, bench: Bench) -> None:
+        rows = self.rows(bench, Reply(500), Reply(403), Reply(body=(HEADER + "A,1,DE,5\n").encode()))
+        assert len(rows) == 1
+        assert bench.spent == 2
+
+    def test_a_file_that_ends_half_way_is_an_error(self, bench: Bench) -> None:
+        body = (HEADER + "A,1,DE,5\n" * 50_000).encode()
+        reply = Reply(body=body, headers={"Content-Length": str(len(body) + 9), "Connection": "close"})
+        with pytest.raises(UnreachableError):
+            self.rows(bench, reply)
+
+    @pytest.mark.parametrize("body", [b"", b"<html>", b"null"])
+    def test_something_that_is_no_csv_is_an_error(self, bench: Bench, body: bytes) -> None:
+        with pytest.raises(UnreachableError):
+            self.rows(bench, Reply(body=body))
+
+    def test_an_empty_table_has_no_rows(self, bench: Bench) -> None:
+        assert self.rows(bench, Reply(body=HEADER.encode())) == []
+
+    def test_a_reader_may_stop_early(self, bench: Bench) -> None:
+        bench.linked(
+            "/data/driver_stats_by_category/oval", Reply(body=(HEADER + "A,1,DE,5\n" * 50_000).encode())
+        )
+        rows = bench.api.csv("/data/driver_stats_by_category/oval", errand())
+        next(rows)
+        del rows
+        assert bench.server.paths[-1] == "/asset"
+
+
+def test_spans_are_named(bench: Bench) -> None:
+    names: list[str] = []
+
+    class Spans(Counts):
+        def span(self, name: str, **attributes: str | int) -> Any:
+            names.append(name)
+            return super().span(name)
+
+    api = DataApi(bench.server.url, Transport(), bench.tokens, bench.meter, telemetry=Spans())
+    for path, call in (ASKS["search"], ASKS["members"], ASKS["profile"]):
+        bench.server.on(path, Reply(404))
+        with pytest.raises(RefusedError):
+            call(api)
+    assert names == ["lookup", "member_get", "profile"]
