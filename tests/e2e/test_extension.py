@@ -71,7 +71,9 @@ def browser(chromium, extension, profile, port, scheme="light"):
 
 def point_at(context, url):
     """Sets the addon's backend, as its options page does."""
-    worker = context.service_workers[0] if context.service_workers else context.wait_for_event("serviceworker")
+    worker = (
+        context.service_workers[0] if context.service_workers else context.wait_for_event("serviceworker")
+    )
     worker.evaluate("backend => chrome.storage.sync.set({ options: { backend } })", url)
 
 

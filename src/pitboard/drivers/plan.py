@@ -75,38 +75,44 @@ class Tools:
 
 
 class Plan:
-    """One run for a set of names. `run` settles every key exactly once, whatever happens."""
+    """One run for a set of names. `run` settles every key exactly once, whatever happens.
+
+    Keys are settled after their leases are given up: whoever is told may begin a plan of his own at once.
+    """
 
     def __init__(self, tools: Tools, wanted: Mapping[str, Wanted], errand: Errand, settle: Settle) -> None:
         self._tools = tools
         self._wanted = dict(wanted)
         self._errand = errand
-        self._settle_caller = settle
-        self._open = set(wanted)
+        self._tell = settle
+        self._outcomes: dict[str, Missed | None] = {}
         self._owner = uuid.uuid4().hex
 
     def run(self) -> None:
         """Works until every name is settled or the errand's deadline has passed."""
-        store, keys = self._tools.store, list(self._wanted)
-        leftover = PENDING
+        keys = list(self._wanted)
         try:
             lease = self._tools.clock() + max(0.0, self._errand.deadline - time.monotonic()) + 5
-            mine = store.claim(keys, self._owner, lease)
+            mine = self._tools.store.claim(keys, self._owner, lease)
             try:
                 self._bring({key: self._wanted[key] for key in keys if key in mine})
             finally:
-                store.release(list(mine), self._owner)
+                self._tools.store.release(list(mine), self._owner)
+            self._tell_all(mine, PENDING)
             self._await_others({key for key in keys if key not in mine})
+            self._tell_all(self._wanted, PENDING)
         except Exception:
             log.exception("a plan failed")
-            leftover = UNAVAILABLE
-        for key in list(self._open):
-            self._settle(key, None if self._wanted[key].record else leftover)
+            self._tell_all(self._wanted, UNAVAILABLE)
 
     def _settle(self, key: str, outcome: Missed | None) -> None:
-        if key in self._open:
-            self._open.discard(key)
-            self._settle_caller(key, outcome)
+        self._outcomes.setdefault(key, outcome)
+
+    def _tell_all(self, keys: Iterable[str], otherwise: Missed) -> None:
+        """Tells the outcomes of these keys; of those without one that they are as before, or `otherwise`."""
+        for key in list(keys):
+            if wanted := self._wanted.pop(key, None):
+                self._tell(key, self._outcomes.get(key, None if wanted.record else otherwise))
 
     def _bring(self, wanted: Mapping[str, Wanted]) -> None:
         now = self._tools.clock()
@@ -133,7 +139,7 @@ class Plan:
                 self._settle(key, NOT_FOUND if entry.reason == NOT_FOUND.code else UNAVAILABLE)
             elif entry.cust_id is not None:
                 ids[key] = entry.cust_id
-        return ids | self._search({k: due[k] for k in unknown if k not in ids and k in self._open})
+        return ids | self._search({k: due[k] for k in unknown if k not in ids and k not in self._outcomes})
 
     def _search(self, unknown: Mapping[str, Wanted]) -> dict[str, int]:
         """Asks iRacing for each name, side by side; keeps what it said, a `no` too."""
