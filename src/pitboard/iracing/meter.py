@@ -168,7 +168,7 @@ def _rate_limit(headers: Mapping[str, str]) -> tuple[int, int, float] | None:
     try:
         limit = int(headers["X-RateLimit-Limit"])
         remaining = int(headers["X-RateLimit-Remaining"])
-        reset = float(headers["X-RateLimit-Reset"])
+        reset = int(float(headers["X-RateLimit-Reset"]))
         sent = headers.get("Date", "")
         now = parsedate_to_datetime(sent).timestamp() if sent else time.time()
     except (KeyError, ValueError, TypeError, OverflowError):

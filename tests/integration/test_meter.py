@@ -1,0 +1,188 @@
+"""The call budget in a real file, shared by threads and by meters that know nothing of each other."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pitboard.drivers.ports import Errand, MaintenanceError, Priority, RateLimitedError
+from pitboard.iracing.meter import KEY, Meter
+from pitboard.stores.sqlite import SqliteStore
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "budget.sqlite3")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def errand(seconds: float = 0.0, priority: Priority = Priority.READER) -> Errand:
+    return Errand(time.monotonic() + seconds, priority)
+
+
+def spend_all(meter: Meter, priority: Priority = Priority.READER) -> int:
+    count = 0
+    try:
+        while True:
+            meter.spend(errand(priority=priority))
+            count += 1
+    except RateLimitedError:
+        return count
+
+
+def headers(remaining: int, reset: float, limit: int = 240) -> Mapping[str, str]:
+    at = time.time()
+    return {
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": str(remaining),
+        "X-RateLimit-Reset": str(at + reset),
+    }
+
+
+@pytest.mark.parametrize("block", [1, 5])
+def test_many_threads_on_several_meters_never_spend_more_than_there_is(
+    store: SqliteStore, clock: Clock, block: int
+) -> None:
+    meters = [Meter(store.documents, clock=clock, block=block) for _ in range(4)]
+    start = threading.Barrier(16)
+
+    def spend(number: int) -> int:
+        start.wait()
+        return spend_all(meters[number % 4])
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(spend, range(16))) == 60
+
+
+def test_a_restart_finds_the_budget_as_it_was(store: SqliteStore, clock: Clock) -> None:
+    assert spend_all(Meter(store.documents, clock=clock)) == 60
+    assert spend_all(Meter(store.documents, clock=clock)) == 0
+
+
+def test_a_refusal_says_when_there_will_be_a_call(store: SqliteStore, clock: Clock) -> None:
+    meter = Meter(store.documents, clock=clock)
+    spend_all(meter)
+    with pytest.raises(RateLimitedError) as caught:
+        meter.spend(errand(0.4))
+    assert caught.value.retry_after == pytest.approx(0.5)
+
+
+def test_a_call_that_comes_before_the_deadline_is_waited_for(store: SqliteStore) -> None:
+    meter = Meter(store.documents)
+    spend_all(meter)
+    begun = time.monotonic()
+    meter.spend(errand(2))
+    assert 0.2 < time.monotonic() - begun < 1.5
+
+
+def test_background_work_leaves_calls_to_readers(store: SqliteStore, clock: Clock) -> None:
+    meter = Meter(store.documents, clock=clock, block=5)
+    assert spend_all(meter, Priority.BACKGROUND) == 31
+    assert spend_all(meter) == 29
+
+
+def test_a_block_costs_one_write_and_lapses(store: SqliteStore, clock: Clock) -> None:
+    meter = Meter(store.documents, clock=clock, block=5)
+    for _ in range(5):
+        meter.spend(errand())
+    document = store.documents.get(KEY)
+    assert document is not None
+    assert (document.version, document.value["level"]) == (1, 55)
+    meter.spend(errand())
+    clock.now += 2.5
+    meter.spend(errand())
+    document = store.documents.get(KEY)
+    assert document is not None
+    assert document.version == 3
+
+
+def test_what_is_left_of_a_block_is_not_used_in_maintenance(store: SqliteStore, clock: Clock) -> None:
+    meter = Meter(store.documents, clock=clock, block=5)
+    meter.spend(errand())
+    meter.maintenance({})
+    with pytest.raises(MaintenanceError):
+        meter.spend(errand(5))
+
+
+def test_headers_that_say_nothing_new_cost_neither_read_nor_write(store: SqliteStore, clock: Clock) -> None:
+    class Counting:
+        reads = writes = 0
+
+        def get(self, key: str) -> Any:
+            self.reads += 1
+            return store.documents.get(key)
+
+        def put(self, key: str, value: Mapping[str, Any], *, expected: int | None) -> bool:
+            self.writes += 1
+            return store.documents.put(key, value, expected=expected)
+
+    documents = Counting()
+    meter = Meter(documents, clock=clock)
+    meter.spend(errand())
+    meter.heard(headers(239, 60))
+    meter.heard({})
+    assert (documents.reads, documents.writes) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"X-RateLimit-Limit": "many", "X-RateLimit-Remaining": "1", "X-RateLimit-Reset": "1"},
+        {"X-RateLimit-Limit": "240", "X-RateLimit-Remaining": "", "X-RateLimit-Reset": "1"},
+        {"X-RateLimit-Limit": "240", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "nan"},
+        {"X-RateLimit-Limit": "240", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1", "Date": "x"},
+    ],
+)
+def test_headers_that_cannot_be_read_change_nothing(
+    store: SqliteStore, clock: Clock, told: Mapping[str, str]
+) -> None:
+    meter = Meter(store.documents, clock=clock)
+    meter.heard(told)
+    assert spend_all(meter) == 60
+    assert 1 <= meter.rate_limited(told) <= 61
+
+
+def test_a_lower_limit_is_taken_over_by_every_meter(store: SqliteStore, clock: Clock) -> None:
+    Meter(store.documents, clock=clock).heard(headers(99, 60, limit=100))
+    assert spend_all(Meter(store.documents, clock=clock)) in (24, 25)
+
+
+def test_maintenance_is_known_to_every_meter_and_one_call_finds_its_end(
+    store: SqliteStore, clock: Clock
+) -> None:
+    one, other = Meter(store.documents, clock=clock), Meter(store.documents, clock=clock)
+    pause = one.maintenance({})
+    with pytest.raises(MaintenanceError):
+        other.spend(errand(5))
+    clock.now += pause
+    other.spend(errand())
+    with pytest.raises(MaintenanceError):
+        one.spend(errand(5))
+    other.heard({})
+    one.spend(errand())
+    assert one.status().paused_code == ""
+
+
+def test_retry_after_decides_where_it_is_given(store: SqliteStore, clock: Clock) -> None:
+    meter = Meter(store.documents, clock=clock)
+    assert meter.rate_limited({"Retry-After": "7"}) == 7
+    assert meter.maintenance({"Retry-After": "600"}) == 600
