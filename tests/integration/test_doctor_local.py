@@ -1,0 +1,516 @@
+"""Each local check sees its trouble, made for real in the simulator, the database or the file system, and
+sees when there is none."""
+
+import json
+import os
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from doctoring import breaks, look, mend, sound
+from houses import local_home, local_house
+from pitboard.drivers.ports import UpstreamError
+from pitboard.local.credentials import save
+from pitboard.ops.doctor.check import Finding, Status
+from pitboard.ops.doctor.checks import addon_version
+from pitboard.ops.doctor.local import Local
+from pitboard.settings import Settings
+from pitboard.simulator import Simulator
+from pitboard.telemetry import log_file
+
+DAY = 86_400
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator(latency=0.002, link_latency=0.001) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def doctor(simulator: Simulator, tmp_path: Path) -> Iterator[Callable[..., Local]]:
+    """Makes contexts on the simulator and the database in `tmp_path`; variables given are set on top."""
+    made: list[Local] = []
+
+    def make(**changes: str) -> Local:
+        environment = {**simulator.environment(), "PITBOARD_PORT": str(free_port()), **changes}
+        settings = replace(Settings.read(environment), db=tmp_path / "pitboard.sqlite3")
+        made.append(Local(settings, environment, tmp_path / "credentials.json"))
+        return made[-1]
+
+    yield make
+    for context in made:
+        context.close()
+
+
+@pytest.fixture
+def used(simulator: Simulator, tmp_path: Path) -> Path:
+    """A database that has served: a token, twenty drivers. Gives its path."""
+    with local_home(simulator, tmp_path) as home:
+        names = [driver.display_name for driver in simulator.population.sample(5, seed=3)]
+        home.service.page(names, 8.0)
+    return tmp_path / "pitboard.sqlite3"
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as opened:
+        opened.bind(("127.0.0.1", 0))
+        return int(opened.getsockname()[1])
+
+
+def change(path: Path, statement: str, *values: object) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(statement, values)
+        db.commit()
+
+
+def change_document(path: Path, key: str, **fields: object) -> None:
+    """Changes fields of a kept document, as a broken program or a long time would."""
+    with closing(sqlite3.connect(path)) as db:
+        ((name, text),) = db.execute(
+            "SELECT key, value FROM documents WHERE key LIKE ?", (f"{key}%",)
+        ).fetchall()
+        value = json.dumps(json.loads(text) | fields)
+        db.execute("UPDATE documents SET value = ? WHERE key = ?", (value, name))
+        db.commit()
+
+
+def login(simulator: Simulator, folder: Path) -> str:
+    """Tries to get a token; gives the error's sentence, "" if it went well."""
+    try:
+        with local_home(simulator, folder) as home:
+            home.tokens.access_token(time.monotonic() + 5)
+    except UpstreamError as error:
+        return str(error)
+    return ""
+
+
+def assert_found(finding: Finding, status: Status, *words: str) -> None:
+    assert finding.status is status, finding
+    for word in words:
+        assert word in finding.summary
+
+
+# --- the clock
+
+
+@breaks("clock", "the simulator's clock is set two minutes ahead")
+def test_a_clock_that_is_behind(doctor, simulator):
+    simulator.faults.clock_skew = 120
+    assert_found(look(doctor(), "clock"), Status.PROBLEM, "120 s behind")
+
+
+@breaks("clock", "the simulator's clock is set half a minute back")
+def test_a_clock_that_is_a_little_ahead(doctor, simulator):
+    simulator.faults.clock_skew = -30
+    assert_found(look(doctor(), "clock"), Status.WARNING, "30 s ahead")
+
+
+@sound("clock")
+def test_a_clock_that_is_right(doctor):
+    assert_found(look(doctor(), "clock"), Status.OK)
+
+
+# --- upstream and maintenance
+
+
+@breaks("upstream", "nothing listens where the Data API should be")
+def test_the_data_api_cannot_be_reached(doctor):
+    assert_found(
+        look(doctor(PITBOARD_DATA_URL=f"http://127.0.0.1:{free_port()}"), "upstream"), Status.PROBLEM
+    )
+
+
+@breaks("upstream", "nothing listens where the token endpoint should be")
+def test_the_login_service_cannot_be_reached(doctor):
+    gone = doctor(PITBOARD_OAUTH_URL=f"http://127.0.0.1:{free_port()}/oauth2/token")
+    assert_found(look(gone, "upstream"), Status.PROBLEM, "cannot be reached")
+
+
+@breaks("upstream", "the simulator answers with a gateway's HTML error page")
+def test_a_gateway_in_front_of_iracing_fails(doctor, simulator):
+    simulator.faults.add("html", status=504, times=2)
+    assert_found(look(doctor(), "upstream"), Status.PROBLEM, "504")
+
+
+@sound("upstream")
+def test_iracing_answers(doctor):
+    assert_found(look(doctor(), "upstream"), Status.OK)
+
+
+@pytest.mark.parametrize("old", [False, True])
+@breaks("maintenance", "the simulator is put into maintenance")
+def test_iracing_is_in_maintenance(doctor, simulator, old):
+    simulator.faults.maintenance, simulator.faults.maintenance_old_shape = True, old
+    assert_found(look(doctor(), "maintenance"), Status.WARNING)
+
+
+@sound("maintenance")
+def test_iracing_is_not_in_maintenance(doctor):
+    assert_found(look(doctor(), "maintenance"), Status.OK)
+
+
+def test_looking_costs_no_call_and_no_login(doctor, simulator):
+    context = doctor()
+    for name in ("clock", "upstream", "maintenance", "oauth", "token-refresh"):
+        look(context, name)
+    assert simulator.calls.select(service="data", status=200) == []
+    assert [call for call in simulator.calls.select(service="oauth") if call.status == 200] == []
+
+
+# --- the port, /health, /metrics
+
+
+@breaks("port", "another program listens on the port")
+def test_another_program_has_the_port(doctor):
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        threading.Thread(target=_hang_up, args=(other,), daemon=True).start()
+        context = doctor(PITBOARD_PORT=str(other.getsockname()[1]))
+        assert_found(look(context, "port"), Status.PROBLEM, "Cannot listen")
+
+
+def _hang_up(listener: socket.socket) -> None:
+    while True:
+        try:
+            listener.accept()[0].close()
+        except OSError:
+            return
+
+
+@sound("port")
+def test_the_port_is_free(doctor):
+    assert_found(look(doctor(), "port"), Status.OK, "free")
+
+
+@sound("health")
+@sound("metrics")
+def test_a_running_server(doctor, tmp_path):
+    with local_house(tmp_path / "house", latency=0.0, link_latency=0.0) as house:
+        context = doctor(PITBOARD_PORT=house.base_url.rsplit(":", 1)[1])
+        assert_found(look(context, "port"), Status.OK, "runs")
+        assert_found(look(context, "metrics"), Status.OK)
+        assert_found(look(context, "health"), Status.OK)
+
+
+@breaks("health", "iRacing refuses the running server's credentials")
+def test_an_ill_server(doctor, tmp_path):
+    with local_house(tmp_path / "house", latency=0.0, link_latency=0.0) as house:
+        house.simulator.faults.client_disabled = True
+        with pytest.raises(UpstreamError):
+            house.home.tokens.access_token(time.monotonic() + 5)
+        context = doctor(PITBOARD_PORT=house.base_url.rsplit(":", 1)[1])
+        assert_found(look(context, "health"), Status.PROBLEM, "token")
+
+
+# --- database, disk, credentials
+
+
+@breaks("database", "a page in the middle of the file is overwritten")
+def test_a_damaged_database(doctor, used):
+    with used.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 8192)
+    finding = look(doctor(), "database")
+    assert_found(finding, Status.PROBLEM)
+    assert "mv" in finding.remedy
+
+
+@breaks("database", "the file is another program's database")
+def test_another_programs_database(doctor, tmp_path):
+    change(tmp_path / "pitboard.sqlite3", "CREATE TABLE theirs (x)")
+    assert_found(look(doctor(), "database"), Status.PROBLEM, "another program")
+    assert b"theirs" in (tmp_path / "pitboard.sqlite3").read_bytes()
+
+
+@breaks("database", "the schema's number is raised, as a newer version would")
+def test_a_newer_database(doctor, used):
+    change(used, "PRAGMA user_version = 99")
+    assert_found(look(doctor(), "database"), Status.PROBLEM, "newer")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no modes")
+@breaks("database", "the file is made readable by everybody")
+def test_an_exposed_database_is_made_private(doctor, used):
+    used.chmod(0o644)
+    context = doctor()
+    assert_found(look(context, "database"), Status.PROBLEM, "Other users")
+    mend(context, "database")
+    assert used.stat().st_mode & 0o077 == 0
+    assert_found(look(context, "database"), Status.OK)
+
+
+@sound("database")
+def test_a_sound_database(doctor, used):
+    assert_found(look(doctor(), "database"), Status.OK, "whole")
+
+
+def test_no_database_yet_and_none_is_made_by_looking(doctor, tmp_path):
+    assert_found(look(doctor(), "database"), Status.SKIPPED)
+    assert not (tmp_path / "pitboard.sqlite3").exists()
+
+
+@breaks("disk", "the file is made (sparsely) larger than what is free on the disk")
+def test_a_full_disk(doctor, tmp_path):
+    vfs = os.statvfs(tmp_path)
+    with (tmp_path / "pitboard.sqlite3").open("wb") as file:
+        file.truncate(vfs.f_frsize * vfs.f_blocks)
+    assert_found(look(doctor(), "disk"), Status.PROBLEM, "free")
+
+
+@sound("disk")
+def test_a_disk_with_room(doctor):
+    assert_found(look(doctor(), "disk"), Status.OK)
+
+
+def without_credentials(simulator: Simulator) -> dict[str, str]:
+    return {name: "" for name in simulator.environment() if not name.endswith("URL")}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no modes")
+@breaks("keyring", "the credentials file is made readable by everybody")
+def test_an_exposed_credentials_file_is_made_private(doctor, simulator, tmp_path):
+    file = tmp_path / "credentials.json"
+    save(doctor().credentials, file)
+    file.chmod(0o644)
+    nothing = without_credentials(simulator)
+    assert_found(look(doctor(**nothing), "keyring"), Status.PROBLEM, "Other users")
+    mend(doctor(**nothing), "keyring")
+    assert_found(look(doctor(**nothing), "keyring"), Status.OK, "private file")
+
+
+@breaks("keyring", "the credentials file is cut off in the middle")
+def test_a_damaged_credentials_file(doctor, simulator, tmp_path):
+    file = tmp_path / "credentials.json"
+    save(doctor().credentials, file)
+    file.write_text(file.read_text()[:20])
+    assert_found(look(doctor(**without_credentials(simulator)), "keyring"), Status.PROBLEM, "damaged")
+
+
+@sound("keyring")
+def test_credentials_in_the_environment(doctor):
+    assert_found(look(doctor(), "keyring"), Status.OK)
+
+
+# --- OAuth in each of its ways
+
+
+@breaks("oauth", "one of the four variables is unset")
+def test_a_missing_credential(doctor):
+    finding = look(doctor(PITBOARD_PASSWORD=""), "oauth")
+    assert_found(finding, Status.PROBLEM, "PITBOARD_PASSWORD")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("client_disabled", "PITBOARD_CLIENT_ID"),
+        ("account_inactive", "subscription"),
+        ("withhold_scope", "scope"),
+        ("oauth_maintenance", "login service"),
+    ],
+)
+@breaks("oauth", "the simulator disables the client, ends the subscription, withholds the scope, or is down")
+def test_iracing_does_not_give_a_token(doctor, simulator, tmp_path, fault, words):
+    setattr(simulator.faults, fault, True)
+    told = login(simulator, tmp_path)
+    assert told
+    assert_found(look(doctor(), "oauth"), Status.PROBLEM, told.split(" (")[0][:40])
+
+
+@breaks("oauth", "the simulator's twelve logins of the hour are used up")
+def test_too_many_logins(doctor, simulator, tmp_path):
+    simulator.set_logins_left(0)
+    login(simulator, tmp_path)
+    assert_found(look(doctor(), "oauth"), Status.PROBLEM, "limits how often")
+
+
+@breaks("oauth", "the password is wrong")
+def test_a_wrong_password(doctor, simulator, tmp_path):
+    with pytest.raises(UpstreamError), local_home(simulator, tmp_path, PITBOARD_PASSWORD="wrong") as home:
+        home.tokens.access_token(time.monotonic() + 5)
+    assert_found(look(doctor(PITBOARD_PASSWORD="wrong"), "oauth"), Status.PROBLEM, "PITBOARD_PASSWORD")
+
+
+@sound("oauth")
+def test_credentials_that_iracing_accepts(doctor, used):
+    assert_found(look(doctor(), "oauth"), Status.OK)
+
+
+# --- the token
+
+
+@breaks("token-refresh", "the access token's end is put into the past")
+def test_an_ended_token_is_renewed_without_a_login(doctor, simulator, used):
+    change_document(used, "TOKEN:", access_until=1.0)
+    context = doctor()
+    assert_found(look(context, "token-refresh"), Status.WARNING, "renewed")
+    simulator.calls.clear()
+    assert "Renewed" in mend(context, "token-refresh")
+    assert_found(look(context, "token-refresh"), Status.OK)
+    assert len(simulator.calls.select(service="oauth")) == 1
+
+
+@breaks("token-refresh", "access and refresh token are removed")
+def test_no_token_and_none_to_renew_it_with(doctor, used):
+    change_document(used, "TOKEN:", access_token="", refresh_token="")
+    assert_found(look(doctor(), "token-refresh"), Status.PROBLEM, "no refresh token")
+
+
+@breaks("token-refresh", "the hour's password logins are used up besides")
+def test_no_token_and_no_login_left(doctor, used):
+    change_document(used, "TOKEN:", access_token="", refresh_token="", logins=[time.time()] * 4)
+    assert_found(look(doctor(), "token-refresh"), Status.PROBLEM, "used up")
+
+
+@sound("token-refresh")
+def test_a_valid_token(doctor, used):
+    assert_found(look(doctor(), "token-refresh"), Status.OK, "valid for")
+
+
+# --- budget, client, names
+
+
+@breaks("budget", "the bucket is emptied")
+def test_the_budget_is_used_up(doctor, used):
+    change_document(used, "BUDGET", level=0.0, at=time.time() + 1)
+    assert_found(look(doctor(), "budget"), Status.WARNING, "used up")
+
+
+@breaks("budget", "iRacing's rate limit was met and calls are paused")
+def test_calls_are_paused(doctor, used):
+    change_document(used, "BUDGET", paused_until=time.time() + 40, paused_code="rate_limited")
+    assert_found(look(doctor(), "budget"), Status.WARNING, "paused", "rate_limited")
+
+
+@sound("budget")
+def test_calls_are_left(doctor, used):
+    assert_found(look(doctor(), "budget"), Status.OK)
+
+
+@breaks("inactivity", "the last token is made 100 days old")
+def test_a_client_that_nobody_has_used_for_long(doctor, used):
+    change_document(used, "TOKEN:", access_from=time.time() - 100 * DAY)
+    assert_found(look(doctor(), "inactivity"), Status.WARNING, "100 days")
+
+
+@breaks("inactivity", "the last token is made 200 days old")
+def test_a_client_that_is_disabled_by_now(doctor, used):
+    change_document(used, "TOKEN:", access_from=time.time() - 200 * DAY)
+    assert_found(look(doctor(), "inactivity"), Status.PROBLEM, "disabled")
+
+
+@sound("inactivity")
+def test_a_client_in_use(doctor, used):
+    assert_found(look(doctor(), "inactivity"), Status.OK)
+
+
+@breaks("name-lookup", "a known driver's customer id is changed in the database")
+def test_a_name_that_changed_hands_is_forgotten(doctor, used):
+    change(used, "UPDATE records SET cust_id = 1")
+    context = doctor()
+    assert_found(look(context, "name-lookup"), Status.PROBLEM, "not the one")
+    before = context.newest_record()
+    mend(context, "name-lookup")
+    after = context.newest_record()
+    assert before != after
+
+
+@breaks("name-lookup", "every session is revoked")
+def test_a_lookup_that_iracing_refuses(doctor, simulator, used):
+    simulator.revoke_sessions()
+    simulator.faults.client_disabled = True
+    assert_found(look(doctor(), "name-lookup"), Status.PROBLEM)
+
+
+@sound("name-lookup")
+def test_a_known_driver_is_found_again_at_one_call(doctor, simulator, used):
+    simulator.calls.clear()
+    assert_found(look(doctor(), "name-lookup"), Status.OK)
+    assert len(simulator.calls.select(service="data")) == 1
+
+
+# --- logs, time to live, traces, addon
+
+
+def log_lines(db: Path, *fields: dict[str, object]) -> Path:
+    file = log_file(db)
+    now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+    file.write_text("".join(json.dumps({"time": now, "level": "INFO", **f}) + "\n" for f in fields))
+    return file
+
+
+@breaks("secrets-in-logs", "the password and a bearer token are written into the log file")
+@pytest.mark.parametrize("line", ["as Bearer abcdefghijkl", "GET /x?token=abcdefghijkl", "the password {}"])
+def test_a_secret_in_the_log_is_struck_out(doctor, simulator, used, line):
+    secret = simulator.environment()["PITBOARD_PASSWORD"]
+    file = log_lines(used, {"message": "fine"}, {"message": line.format(secret)}, {"message": "fine, too"})
+    context = doctor()
+    assert context.credentials
+    finding = look(context, "secrets-in-logs")
+    assert_found(finding, Status.PROBLEM, "Line 2")
+    assert secret not in finding.summary
+    mend(context, "secrets-in-logs")
+    assert secret not in file.read_text()
+    assert "abcdefghijkl" not in file.read_text()
+    assert file.read_text().count("\n") == 3
+    assert_found(look(context, "secrets-in-logs"), Status.OK)
+
+
+@sound("secrets-in-logs")
+@sound("errors-in-logs")
+def test_a_clean_log(doctor, used):
+    log_lines(used, {"message": "fine, password=[redacted]"})
+    assert_found(look(doctor(), "secrets-in-logs"), Status.OK)
+    assert_found(look(doctor(), "errors-in-logs"), Status.OK)
+
+
+@breaks("errors-in-logs", "errors are written into the log file")
+def test_errors_in_the_log_are_counted(doctor, used):
+    trouble = {"level": "ERROR", "message": "x", "exception": "Traceback\nKeyError: 'a'"}
+    log_lines(used, trouble, trouble, {"message": "fine"})
+    assert_found(look(doctor(), "errors-in-logs"), Status.WARNING, "2 errors", "KeyError")
+
+
+@breaks("ttl", "records' ends are put two days back")
+def test_records_past_their_end_are_deleted(doctor, used):
+    change(used, "UPDATE records SET stale_until = ?", time.time() - 2 * DAY)
+    context = doctor()
+    assert_found(look(context, "ttl"), Status.WARNING, "ended")
+    mend(context, "ttl")
+    assert_found(look(context, "ttl"), Status.OK)
+
+
+@sound("ttl")
+def test_nothing_is_past_its_end(doctor, used):
+    assert_found(look(doctor(), "ttl"), Status.OK)
+
+
+@breaks("tracing", "an exporter is named that there is not")
+def test_traces_to_nowhere(doctor):
+    assert_found(look(doctor(OTEL_TRACES_EXPORTER="pigeon"), "tracing"), Status.PROBLEM, "pigeon")
+
+
+@sound("tracing")
+def test_traces_are_on(doctor):
+    pytest.importorskip("opentelemetry.sdk")
+    assert_found(look(doctor(OTEL_TRACES_EXPORTER="otlp"), "tracing"), Status.OK)
+
+
+@breaks("addon-version", "a userscript of another version")
+def test_an_old_userscript():
+    script = "// ==UserScript==\n// @name Pitboard\n// @version 0.0.1\n"
+    assert_found(addon_version.compare(script), Status.PROBLEM, "0.0.1")
+
+
+@sound("addon-version")
+def test_the_committed_userscript(doctor):
+    assert_found(look(doctor(), "addon-version"), Status.OK)
