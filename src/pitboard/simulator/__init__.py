@@ -1,6 +1,6 @@
 """A faithful stand-in for iRacing: its OAuth service, its Data API and its asset host, on 127.0.0.1.
 
-The demo's upstream and the tests' upstream are this one program; `python -m pitboard.simulator` runs it alone.
+The demo's upstream and the tests' upstream are this one program. Alone: `python -m pitboard.simulator`.
 """
 
 from pitboard.simulator.catalogue import CATEGORIES, Category

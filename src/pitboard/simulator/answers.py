@@ -24,6 +24,7 @@ EVENT_TYPES = [
 ]
 """constants/event_types."""
 
+_AWARDS = ((11, "Hundred Races"), (12, "Clean Race"), (13, "Hat Trick"), (14, "Night Owl"))
 _NO_HELMET = {
     "pattern": -1,
     "color1": "N/A",
@@ -49,7 +50,8 @@ def found_drivers(drivers: Iterable[Driver]) -> list[Json]:
 
 def members(population: Population, cust_ids: list[int], *, licences: bool) -> Json:
     """member/get: unknown ids are echoed in `cust_ids` and have no entry in `members`."""
-    known = [driver for driver in map(population.driver, dict.fromkeys(cust_ids)) if driver]
+    # iRacing promises no order, so this one is not the order that was asked for.
+    known = [driver for driver in map(population.driver, sorted(set(cust_ids), reverse=True)) if driver]
     entries = [_member(population, driver) for driver in known]
     if licences:
         for entry, driver in zip(entries, known, strict=True):
@@ -61,10 +63,10 @@ def profile(population: Population, driver: Driver, image_url: str) -> Json:
     """member/profile: here everybody has an iRating, 1350 if need be, and positions count from 0."""
     licences = [{"irating": NO_IRATING} | licence for licence in _licences(population, driver)]
     events = list(islice(_events(population, driver), 5))
-    draw = _draw(population, driver, "profile")
+    draw = population.draw(driver.cust_id, "profile")
     followers = int(draw.paretovariate(0.8)) + draw.randint(0, 40)
     return {
-        "recent_awards": [],
+        "recent_awards": _awards(population, driver),
         "activity": _activity(population, driver, events),
         "success": True,
         "image_url": image_url,
@@ -138,7 +140,7 @@ def summary(population: Population, driver: Driver) -> Json:
     return {
         "this_year": {
             "num_official_sessions": len(own),
-            "num_league_sessions": _draw(population, driver, "summary").randint(0, 20),
+            "num_league_sessions": population.draw(driver.cust_id, "summary").randint(0, 20),
             "num_official_wins": sum(race.finish == 1 for race in own),
             "num_league_wins": 0,
         },
@@ -209,6 +211,8 @@ CSV_HEADER = (
 def driver_stats(population: Population, category: Category, cust_ids: Iterable[int]) -> Iterator[bytes]:
     """driver_stats_by_category as UTF-8 CSV with a byte order mark, in parts of 500 rows."""
     yield b"\xef\xbb\xbf" + CSV_HEADER.encode() + b"\r\n"
+    # Real files have rows of the wrong length, and readers have to skip them.
+    yield b",0,,N/A,0,0\r\n"
     rest = iter(cust_ids)
     while part := list(islice(rest, 500)):
         yield "".join(_csv_row(population, category, cust_id) for cust_id in part).encode()
@@ -219,10 +223,6 @@ def iso(seconds: float, digits: int = 0) -> str:
     whole, fraction = divmod(seconds, 1)
     text = datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{int(fraction * 10**digits):0{digits}d}Z" if digits else f"{text}Z"
-
-
-def _draw(population: Population, driver: Driver, what: str) -> random.Random:
-    return random.Random(f"{population.seed}/{what}/{driver.cust_id}")
 
 
 def _helmet(driver: Driver) -> Json:
@@ -295,7 +295,7 @@ def _road(sports_car: Json) -> Json:
 def _activity(population: Population, driver: Driver, events: list[Json]) -> Json | None:
     if Trait.NULL_ACTIVITY in driver.traits:
         return None
-    draw = _draw(population, driver, "activity")
+    draw = population.draw(driver.cust_id, "activity")
     month_ago = iso(population.now - 30 * 86400)
     lately = sum(event["start_time"] >= month_ago for event in events)
     return {
@@ -306,19 +306,42 @@ def _activity(population: Population, driver: Driver, events: list[Json]) -> Jso
     }
 
 
+def _awards(population: Population, driver: Driver) -> list[Json]:
+    draw = population.draw(driver.cust_id, "awards")
+    day = datetime.fromtimestamp(driver.last_login, UTC).date().isoformat()
+    return [
+        {
+            "member_award_id": driver.cust_id * 100 + award_id,
+            "award_id": award_id,
+            "achievement": draw.random() < 0.5,
+            "award_count": draw.randint(1, 30),
+            "award_date": day,
+            "cust_id": driver.cust_id,
+            "description": f"Awarded for: {name}.",
+            "group_name": name,
+            "has_pdf": False,
+            "icon_url_large": f"/member_images/awards/{award_id}_128.jpg",
+            "icon_url_small": f"/member_images/awards/{award_id}_64.jpg",
+            "name": name,
+            "viewed": True,
+            "weight": award_id,
+        }
+        for award_id, name in draw.sample(_AWARDS, draw.randint(0, 3))
+    ]
+
+
 def _events(population: Population, driver: Driver) -> Iterator[Json]:
     """recent_events, newest first: the official races with what was driven around them."""
     if Trait.NO_RECENT_EVENTS in driver.traits:
         return
-    draw = _draw(population, driver, "events")
+    draw = population.draw(driver.cust_id, "events")
     for race in races(population, driver):
         if draw.random() < 0.15:
             yield _league_event(draw, race)
         yield _event(race, "RACE", race.start, race.subsession_id, race.grid - 1, race.finish - 1)
         if draw.random() < 0.4:
-            yield _event(
-                race, "PRACTICE", race.start - 1725, race.subsession_id - 50, -1, draw.randint(0, 14)
-            )
+            kind = "TIME_TRIAL" if draw.random() < 0.05 else "PRACTICE"
+            yield _event(race, kind, race.start - 1725, race.subsession_id - 50, -1, draw.randint(0, 14))
 
 
 def _event(race: Race, kind: str, start: float, subsession_id: int, grid: int, finish: int) -> Json:
@@ -331,7 +354,7 @@ def _event(race: Race, kind: str, start: float, subsession_id: int, grid: int, f
         "start_time": iso(start),
         "event_id": race.series.id,
         "event_name": race.series.name,
-        "simsession_type": 3 if kind == "PRACTICE" else 6,
+        "simsession_type": 6 if kind in ("RACE", "LEAGUE", "HOSTED") else 3,
         "starting_position": grid,
         "finish_position": finish,
         "best_lap_time": race.best_lap,
@@ -397,7 +420,7 @@ def _result(population: Population, race: Race) -> Json:
 
 
 def _career(population: Population, driver: Driver, category_id: int, label: str, standing: Standing) -> Json:
-    draw = _draw(population, driver, f"career/{category_id}")
+    draw = population.draw(driver.cust_id, f"career/{category_id}")
     starts, wins = standing.starts, standing.wins
     top5 = min(starts, wins + int(starts * draw.uniform(0.1, 0.4)))
     poles = min(starts, int(wins * draw.uniform(0.4, 1.2)))
@@ -436,7 +459,8 @@ def _csv_row(population: Population, category: Category, cust_id: int) -> str:
     grade = f"{CLASSES[s.group].letter} {s.sr / 100:.2f}"
     points, incidents = (40 + cust_id % 90, cust_id % 700 / 100) if s.starts else (0, 0)
     irating = -1 if s.irating is None else s.irating
-    return (
-        f"{name},{cust_id},{location},N/A,{s.starts},{s.wins},{place},{place},{points},{s.starts // 3},{laps},"
-        f"{laps // 12},{incidents:.2f},{grade},{irating},{s.tt_rating},{s.starts * 9},{s.starts * 60}\r\n"
+    columns = (
+        f"{name},{cust_id},{location},N/A,{s.starts},{s.wins},{place},{place},{points},{s.starts // 3}",
+        f"{laps},{laps // 12},{incidents:.2f},{grade},{irating},{s.tt_rating},{s.starts * 9},{s.starts * 60}",
     )
+    return ",".join(columns) + "\r\n"

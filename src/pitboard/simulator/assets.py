@@ -54,12 +54,12 @@ class Assets:
         call = Call(self._clock.now(), "assets", endpoint, request.method, {}, bearer)
         self._calls.add(call)
         response = self._answer(request, asset, bearer=bearer)
-        fault = self._faults.due(endpoint) or self._faults.due("link")
+        fault = self._faults.due(endpoint, "link")
         if fault and fault.kind is Kind.STATUS:
-            response = _xml(fault.status, "InternalError", "We encountered an internal error.")
+            response = _xml(fault.status or 500, "InternalError", "We encountered an internal error.")
         elif fault:
             response = spoil(response, fault)
-        call.status = response.status
+        call.status = response.seen
         return response
 
     def _answer(self, request: Request, asset: _Asset | None, *, bearer: bool) -> Response:

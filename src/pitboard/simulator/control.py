@@ -6,7 +6,7 @@ from typing import Any
 from pitboard.simulator.calls import Calls
 from pitboard.simulator.catalogue import CATEGORY_BY_KEY
 from pitboard.simulator.clock import Clock, Window
-from pitboard.simulator.faults import Faults, settings
+from pitboard.simulator.faults import Faults
 from pitboard.simulator.population import Population
 from pitboard.simulator.wire import Request, Response, json_response
 
@@ -17,7 +17,7 @@ class Control:
     """GET tells the settings and the calls so far; POST changes; DELETE puts all faults back.
 
     A POST body is a JSON object: any setting of `Faults` by name, and
-    `add`: a list of `{"kind", "endpoint", "times", "status", "retry_after"}`,
+    `add`: a list of `{"kind", "endpoint", "times", "status", "retry_after", "error"}`,
     `advance`: seconds to put the clock forward, `logins_left`: password logins left in this hour,
     `calls_left`: Data API calls left in this minute, `rename`: `{"cust_id", "name"}`,
     `race`: `{"cust_id", "category", "irating", "sr"}`, `clear_calls`: true.
@@ -53,10 +53,9 @@ class Control:
         return json_response({**self._faults.state(), **left, "calls": self._calls.by_endpoint()})
 
     def _change(self, wish: dict[str, Any]) -> None:
-        known = settings()
         for name, value in wish.items():
-            if name in known:
-                setattr(self._faults, name, value)
+            if name in self._faults.state():
+                self._faults.set(name, value)
             elif name in self._windows:
                 leave(self._windows[name], value, self._clock.now())
             else:

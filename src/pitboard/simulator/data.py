@@ -85,7 +85,7 @@ class DataService:
         call = Call(self._clock.now(), "data", endpoint, request.method, dict(request.query), bearer)
         self._calls.add(call)
         response = await self._answer(request, endpoint)
-        call.status = response.status
+        call.status = response.seen
         return response
 
     async def _answer(self, request: Request, endpoint: str) -> Response:
@@ -94,7 +94,7 @@ class DataService:
             return _maintenance(old_shape=self._faults.maintenance_old_shape)
         within = self.limit.take(self._clock.now(), 1 + self._faults.other_calls)
         if fault and fault.kind is Kind.STATUS:
-            response = error(fault.status)
+            response = error(fault.status or 500)
             if fault.retry_after is not None:
                 response.headers["Retry-After"] = str(fault.retry_after)
         elif not within:

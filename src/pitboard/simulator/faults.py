@@ -1,6 +1,6 @@
 """What can go wrong, settable while the simulator runs."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from threading import Lock
 from typing import Any
@@ -9,12 +9,15 @@ from pitboard.simulator.wire import Ending, Response
 
 
 class Kind(StrEnum):
-    """Faults that are put on single calls."""
+    """Faults that are put on single calls.
+
+    All but `STATUS` spoil the answer of a call that took effect: a refresh token, for one, is used up.
+    """
 
     STATUS = "status"
-    """The error `status` with the body that iRacing gives with it."""
+    """The error `status` (500) with the body that iRacing gives with it. The call has no effect."""
     HTML = "html"
-    """An HTML page with `status`, as the content delivery network gives."""
+    """An HTML page with `status` (504), as the content delivery network gives."""
     LIMITED_TEXT = "limited_text"
     """The text `Rate limit exceeded` on a 200."""
     BAD_JSON = "bad_json"
@@ -29,13 +32,32 @@ class Kind(StrEnum):
 
 @dataclass(slots=True)
 class Fault:
-    """One fault for the next `times` calls of `endpoint` (named as in `calls.Call`; `*`: any)."""
+    """One fault for the next `times` calls of `endpoint`: as in `calls.Call`, or `link` or `*` for any."""
 
     kind: Kind
     endpoint: str = "*"
     times: int = 1
-    status: int = 500
+    status: int | None = None
     retry_after: int | None = None
+    """Seconds for a Retry-After header."""
+    error: str = ""
+    """The token endpoint's error code; its own status goes with it."""
+
+
+OAUTH_STATUS = {
+    "access_denied": (401, "Unauthorized"),
+    "insufficient_scope": (403, "Forbidden"),
+    "invalid_client": (403, "Unauthorized"),
+    "invalid_grant": (400, "Bad Request"),
+    "invalid_request": (400, "Bad Request"),
+    "invalid_scope": (400, "Bad Request"),
+    "invalid_token": (401, "Unauthorized"),
+    "server_error": (500, "Internal Server Error"),
+    "temporarily_unavailable": (503, "Service Unavailable"),
+    "unauthorized_client": (400, "Bad Request"),
+    "unsupported_grant_type": (400, "Bad Request"),
+}
+"""OAuth error codes with the status and the reason that iRacing's OAuth book gives them."""
 
 
 @dataclass
@@ -46,8 +68,8 @@ class Faults:
     """Seconds that each OAuth and Data API call takes."""
     link_latency: float = 0.040
     """Seconds until a link begins to answer."""
-    link_rate: float | None = None
-    """Bytes a second of a slow link; None: as fast as it goes."""
+    link_rate: float = 0.0
+    """Bytes a second of a slow link; 0: as fast as it goes."""
     maintenance: bool = False
     """Whether the Data API is in maintenance."""
     maintenance_old_shape: bool = False
@@ -58,9 +80,9 @@ class Faults:
     """Seconds by which all times the services show are ahead of the client's clock."""
     other_calls: int = 0
     """Calls by others that eat from the rate limit with each of ours."""
-    access_lifetime: float = 600
+    access_lifetime: float = 600.0
     """Seconds for which new access tokens are valid."""
-    refresh_lifetime: float = 7 * 86400
+    refresh_lifetime: float = 7 * 86400.0
     """Seconds for which new refresh tokens are valid."""
     refresh_tokens: bool = True
     """Whether token answers hold a refresh token."""
@@ -70,8 +92,11 @@ class Faults:
     """Whether the OAuth client has been disabled."""
     withhold_scope: bool = False
     """Whether tokens are granted without the scope asked for."""
-    _queue: list[Fault] = field(default_factory=list, repr=False)
-    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self._queue: list[Fault] = []
+        self._lock = Lock()
+        self._at_first = self.state()
 
     def add(
         self,
@@ -79,28 +104,41 @@ class Faults:
         endpoint: str = "*",
         *,
         times: int = 1,
-        status: int = 500,
+        status: int | None = None,
         retry_after: int | None = None,
+        error: str = "",
     ) -> None:
-        """Puts a fault on the next calls of an endpoint. Raises ValueError for an unknown kind."""
+        """Puts a fault on the next calls (see `Fault`). Raises ValueError for an unknown kind or error."""
+        if error not in ("", *OAUTH_STATUS):
+            raise ValueError(f"{error!r} is no OAuth error")
         with self._lock:
-            self._queue.append(Fault(Kind(kind), endpoint, times, status, retry_after))
+            self._queue.append(Fault(Kind(kind), endpoint, times, status, retry_after, error))
+
+    def set(self, name: str, value: object) -> None:
+        """Sets a setting by name. Raises ValueError for one that is not known or a value of another type."""
+        if name not in self._at_first:
+            raise ValueError(f"{name} is not known")
+        kind = type(self._at_first[name])
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind:
+            raise ValueError(f"{name} must be a {kind.__name__}, not {value!r}")
+        setattr(self, name, value)
 
     def clear(self) -> None:
-        """Puts everything back, latencies too."""
-        fresh = Faults()
+        """Puts everything back to what it was when the simulator was made."""
         with self._lock:
             self._queue.clear()
-        for name in settings():
-            setattr(self, name, getattr(fresh, name))
+        for name, value in self._at_first.items():
+            setattr(self, name, value)
 
-    def due(self, endpoint: str) -> Fault | None:
-        """The fault for a call of this endpoint, if there is one; it is used up once."""
+    def due(self, *endpoints: str) -> Fault | None:
+        """The fault for a call that goes by any of these names, if there is one; it is used up once."""
         if not self._queue:
             return None
         with self._lock:
             for fault in self._queue:
-                if fault.endpoint in ("*", endpoint):
+                if fault.endpoint in ("*", *endpoints):
                     fault.times -= 1
                     if fault.times <= 0:
                         self._queue.remove(fault)
@@ -109,19 +147,13 @@ class Faults:
 
     def state(self) -> dict[str, Any]:
         """All settings by name."""
-        return {name: getattr(self, name) for name in settings()}
-
-
-def settings() -> dict[str, type]:
-    """The names of the settings in `Faults` with the types of their default values."""
-    fresh = Faults()
-    return {f.name: type(getattr(fresh, f.name)) for f in fields(Faults) if not f.name.startswith("_")}
+        return {setting.name: getattr(self, setting.name) for setting in fields(self)}
 
 
 def spoil(response: Response, fault: Fault) -> Response:
     """The answer with a fault that lets the call be made and then spoils what comes back."""
     if fault.kind is Kind.HTML:
-        return html(fault.status)
+        return html(fault.status or 504)
     if fault.kind is Kind.LIMITED_TEXT:
         return Response(200, b"Rate limit exceeded", {"Content-Type": "text/plain; charset=utf-8"})
     if fault.kind is Kind.BAD_JSON and isinstance(response.body, bytes):

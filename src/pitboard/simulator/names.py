@@ -5,7 +5,8 @@ A name is a first name, a surname and, for all but the first member of that name
 of the race track and endings from many languages, so that they are nobody's.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Collection, Iterator
 from math import ceil, gcd
 
 _FIRST = """
@@ -50,6 +51,8 @@ SURNAMES = _surnames()
 _FIRST_NUMBER = {name.casefold(): number for number, name in enumerate(FIRST)}
 _SURNAME_NUMBER = {name.casefold(): number for number, name in enumerate(SURNAMES)}
 _FOLDED_SURNAMES = list(_SURNAME_NUMBER)
+_ALL = range(len(SURNAMES))
+_SPACED = [number for number in _ALL if " " in SURNAMES[number]]
 
 PAIRS = len(FIRST) * len(SURNAMES)
 """How many names there are without a number."""
@@ -96,21 +99,22 @@ class Names:
             return []
         # Where could the text lie? All in the first name, all in the surname (with the number), or across
         # the space between them, which is then the first space of the text.
-        inside = [n for n, last in enumerate(_FOLDED_SURNAMES) if base in last]
         head, space, tail = base.partition(" ")
-        across = [n for n, last in enumerate(_FOLDED_SURNAMES) if space and last.startswith(tail)]
+        inside = [n for n in (_SPACED if space else _ALL) if base in _FOLDED_SURNAMES[n]]
+        across = _starting_with(tail) if space else ()
         found: list[tuple[str, int]] = []
         for first, folded_first in enumerate(_FIRST_NUMBER):
             if folded in folded_first:
-                lasts: Iterable[int] = range(len(SURNAMES))
+                lasts: Collection[int] = _ALL
             else:
                 lasts = {*inside, *across} if space and folded_first.endswith(head) else inside
-            found += self._matches(first, lasts, folded)
+            if lasts:
+                found += self._matches(first, lasts, folded)
             if len(found) >= most:
                 break
         return found[:most]
 
-    def _matches(self, first: int, lasts: Iterable[int], folded: str) -> list[tuple[str, int]]:
+    def _matches(self, first: int, lasts: Collection[int], folded: str) -> list[tuple[str, int]]:
         names = [
             (f"{FIRST[first]} {SURNAMES[last]}{suffix}", number)
             for last in lasts
@@ -126,6 +130,12 @@ class Names:
             if place >= length:
                 return
             yield _suffix(nth, place), start + place
+
+
+def _starting_with(text: str) -> range:
+    """The numbers of the surnames that start with a case-folded text."""
+    begin = bisect_left(_FOLDED_SURNAMES, text)
+    return range(begin, bisect_left(_FOLDED_SURNAMES, text + chr(0x10FFFF), begin))
 
 
 def _rounds(size: int) -> list[tuple[int, int]]:

@@ -11,29 +11,16 @@ import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from pitboard.simulator.calls import Call, Calls
 from pitboard.simulator.clock import Clock, Window
-from pitboard.simulator.faults import Faults, Kind, spoil
+from pitboard.simulator.faults import OAUTH_STATUS, Fault, Faults, Kind, spoil
 from pitboard.simulator.wire import Request, Response, json_response
 
 AUTH_SCOPE, PROFILE_SCOPE = "iracing.auth", "iracing.profile"
 LOGINS_AN_HOUR = 12
-
-_REASONS = {
-    "access_denied": (401, "Unauthorized"),
-    "insufficient_scope": (403, "Forbidden"),
-    "invalid_client": (403, "Unauthorized"),
-    "invalid_grant": (400, "Bad Request"),
-    "invalid_request": (400, "Bad Request"),
-    "invalid_scope": (400, "Bad Request"),
-    "invalid_token": (401, "Unauthorized"),
-    "server_error": (500, "Internal Server Error"),
-    "temporarily_unavailable": (503, "Service Unavailable"),
-    "unauthorized_client": (400, "Bad Request"),
-    "unsupported_grant_type": (400, "Bad Request"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +101,14 @@ class OAuthService:
             "RateLimit-Remaining": str(self.logins.remaining),
             "RateLimit-Reset": str(max(0, round(self.logins.resets - self._clock.now()))),
         }
-        call.status = response.status
+        call.status = response.seen
         return response
 
     def _answer(self, request: Request, form: dict[str, str]) -> Response:
         fault = self._faults.due("token")
         self.logins.look(self._clock.now())
         if fault and fault.kind is Kind.STATUS:
-            return _refusal(OAuthError(_error_of(fault.status), "injected", fault.retry_after), fault.status)
+            return _injected(fault)
         if request.path != "/oauth2/token":
             return json_response({"status": 404, "status_reason": "Not Found"}, 404)
         if request.method != "POST":
@@ -230,20 +217,17 @@ def _required(form: Mapping[str, str], name: str) -> str:
     return form[name]
 
 
-def _error_of(status: int) -> str:
-    return {
-        401: "access_denied",
-        403: "invalid_client",
-        400: "unauthorized_client",
-        503: "temporarily_unavailable",
-    }.get(status, "server_error" if status >= 500 else "invalid_request")
+def _injected(fault: Fault) -> Response:
+    error = fault.error or ("server_error" if (fault.status or 500) >= 500 else "unauthorized_client")
+    return _refusal(OAuthError(error, "set by the test", fault.retry_after), fault.status)
 
 
 def _refusal(error: OAuthError, status: int | None = None) -> Response:
-    usual, reason = _REASONS[error.error]
+    """The documented error body, with the error's usual status unless another is given."""
+    usual, reason = OAUTH_STATUS[error.error]
     document = {
         "status": status or usual,
-        "status_reason": reason,
+        "status_reason": HTTPStatus(status).phrase if status else reason,
         "error": error.error,
         "error_description": error.description,
         "error_uri": "https://oauth.iracing.com/oauth2/book/errors.html",

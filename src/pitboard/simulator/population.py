@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import islice
 from math import ceil, exp, log
 from statistics import NormalDist
+from zlib import crc32
 
 from pitboard.simulator.catalogue import (
     CATEGORIES,
@@ -122,7 +123,7 @@ class Population:
 
     def find(self, name: str) -> Driver | None:
         """The driver whose whole display name this is, in any case, or None."""
-        for number, renamed in self._renamed.items():
+        for number, renamed in list(self._renamed.items()):
             if renamed.casefold() == name.casefold():
                 return self._driver(number)
         number_of = self._names.number(name)
@@ -162,9 +163,13 @@ class Population:
         return self._with_outings(number, category, self._standing(number, category))
 
     def name_and_location(self, cust_id: int) -> tuple[str, str]:
-        """Display name and country code, for the long files. Raises KeyError for an unknown id."""
+        """Display name and country code, for the long files; the code is empty where the country is.
+
+        Raises KeyError for an unknown customer id.
+        """
         number = self._known(cust_id)
-        return self._name(number), HOMES[self._bits(number, 1) % len(HOMES)].code
+        bits = self._bits(number, 1)
+        return self._name(number), "" if _hides_country(bits) else HOMES[bits % len(HOMES)].code
 
     def born_standing(self, cust_id: int, category: Category) -> Standing:
         """Where a driver stood when the simulator started."""
@@ -230,6 +235,10 @@ class Population:
             raise KeyError(cust_id)
         return number
 
+    def draw(self, cust_id: int, what: str) -> random.Random:
+        """A source of chance that is the same whenever it is asked for."""
+        return random.Random(_mix(self._salt ^ cust_id << 32 ^ crc32(what.encode())))
+
     def _bits(self, number: int, salt: int) -> int:
         return _mix(self._salt + number * 64 + salt)
 
@@ -282,7 +291,7 @@ class Population:
             yield Trait.PRO_WC
         if not raced or (bits >> 40) % 16 == 0:
             yield Trait.NULL_ACTIVITY
-        if (bits >> 44) % 40 == 0:
+        if _hides_country(bits):
             yield Trait.EMPTY_COUNTRY
         if not raced or (bits >> 48) % 20 == 0:
             yield Trait.NO_RECENT_EVENTS
@@ -319,6 +328,10 @@ def _mix(value: int) -> int:
     value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & _MASK
     value = (value ^ value >> 27) * 0x94D049BB133111EB & _MASK
     return value ^ value >> 31
+
+
+def _hides_country(bits: int) -> bool:
+    return (bits >> 44) % 40 == 0
 
 
 def _group(bits: int, starts: int, irating: int) -> int:

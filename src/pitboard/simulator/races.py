@@ -1,6 +1,5 @@
 """What drivers have raced: the last races one by one, and the charts that lead up to them."""
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -71,32 +70,37 @@ def races(population: Population, driver: Driver) -> list[Race]:
 
 
 def irating_chart(population: Population, driver: Driver, category: Category) -> list[tuple[date, int]]:
-    """Day and iRating, oldest first: from 1350 over the past to the last races. The last one is today's."""
-    known = [race for race in races(population, driver) if race.category is category][::-1]
-    if not known:
+    """Day and iRating, oldest first, from 1350 to the present one. Empty for somebody without an iRating."""
+    born = population.born_standing(driver.cust_id, category)
+    driven = races(population, driver)
+    known = [race for race in driven if race.category is category][::-1]
+    if born.irating is None and not known:
         return []
-    draw = random.Random(f"{population.seed}/irating/{driver.cust_id}/{category.id}")
-    end = known[0].old_irating
-    wobble = [
-        (share, NO_IRATING + (end - NO_IRATING) * share + draw.gauss(0, 60) * (share < 1))
-        for share in _shares(population, driver, category)
+    draw = population.draw(driver.cust_id, f"irating/{category.id}")
+    end = known[0].old_irating if known else born.irating or NO_IRATING
+    bridge = [
+        max(50, round(NO_IRATING + (end - NO_IRATING) * share + draw.gauss(0, 60)))
+        for share in _shares(born.starts)
     ]
-    bridge = [(share, max(50, round(value))) for share, value in wobble]
-    return _dated(driver, known, bridge, NO_IRATING, [race.new_irating for race in known])
+    return _dated(driver, driven, known, [NO_IRATING, *bridge, end], [race.new_irating for race in known])
 
 
 def sr_chart(population: Population, driver: Driver, category: Category) -> list[tuple[date, int]]:
-    """Day and licence class times 1000 plus safety rating times 100, oldest first. Begins as a rookie."""
-    known = [race for race in races(population, driver) if race.category is category][::-1]
-    if not known:
+    """Day and licence class times 1000 plus safety rating times 100, oldest first, from rookie 2.50 to the
+    present one. Empty for somebody who never raced."""
+    born = population.born_standing(driver.cust_id, category)
+    driven = races(population, driver)
+    known = [race for race in driven if race.category is category][::-1]
+    if born.irating is None and not known:
         return []
-    draw = random.Random(f"{population.seed}/sr/{driver.cust_id}/{category.id}")
-    group = known[0].group
+    draw = population.draw(driver.cust_id, f"sr/{category.id}")
+    end = 1000 * born.group + (known[0].old_sr if known else born.sr)
     bridge = [
-        (share, 1000 * (1 + int(share * (group - 1))) + draw.randint(200, 499))
-        for share in _shares(population, driver, category)
+        1000 * (1 + int(share * (born.group - 1))) + draw.randint(200, 499) for share in _shares(born.starts)
     ]
-    return _dated(driver, known, bridge, 1250, [1000 * race.group + race.new_sr for race in known])
+    return _dated(
+        driver, driven, known, [1250, *bridge, end], [1000 * race.group + race.new_sr for race in known]
+    )
 
 
 def _newest_first(population: Population, driver: Driver) -> Iterator[tuple[str, Outing]]:
@@ -109,7 +113,7 @@ def _newest_first(population: Population, driver: Driver) -> Iterator[tuple[str,
 
 
 def _past(population: Population, driver: Driver) -> Iterator[Outing]:
-    draw = random.Random(f"{population.seed}/past/{driver.cust_id}")
+    draw = population.draw(driver.cust_id, "past")
     left = {category: population.born_standing(driver.cust_id, category).starts for category in CATEGORIES}
     count = min(REMEMBERED, sum(left.values()))
     joined = datetime.combine(driver.member_since, datetime.min.time(), UTC).timestamp()
@@ -133,7 +137,7 @@ def _race(
     irating: tuple[int, int],
     sr: tuple[int, int],
 ) -> Race:
-    draw = random.Random(f"{population.seed}/race/{driver.cust_id}/{label}")
+    draw = population.draw(driver.cust_id, f"race/{label}")
     series = draw.choice(SERIES[outing.category.id])
     field = draw.randint(series.field // 2, series.field)
     gained = outing.irating_change > 0
@@ -162,24 +166,29 @@ def _race(
     )
 
 
-def _shares(population: Population, driver: Driver, category: Category) -> list[float]:
+def _shares(starts: int) -> list[float]:
     """Where the chart's points before the known races lie, as shares of the time from joining to them."""
-    points = min(_BRIDGE, max(0, population.standing(driver.cust_id, category).starts - REMEMBERED))
+    points = min(_BRIDGE, max(0, starts - REMEMBERED))
     return [(point + 1) / (points + 1) for point in range(points)]
 
 
 def _dated(
-    driver: Driver, known: list[Race], bridge: list[tuple[float, int]], first: int, values: list[int]
+    driver: Driver, driven: list[Race], known: list[Race], before: list[int], values: list[int]
 ) -> list[tuple[date, int]]:
-    """Puts the points on days; of several on one day the last one counts."""
+    """Puts the points on days; of several on one day the last one counts.
+
+    `before` are the values from joining to the first of the `known` races (or, if there is none, to the
+    oldest race in another category), evenly spread; `values` are those after each known race.
+    """
     begin = driver.member_since + timedelta(days=1)
-    oldest = datetime.fromtimestamp(known[0].start, UTC).date()
-    length = (oldest - begin).days
-    points = {begin: first} if length > 0 else {}
-    for share, value in bridge:
-        day = begin + timedelta(days=int(length * share))
-        if begin < day < oldest:
-            points[day] = value
+    length = (_day((known[0] if known else driven[-1]).start) - begin).days - 1
+    points: dict[date, int] = {}
+    for number, value in enumerate(before):
+        points[begin + timedelta(days=max(0, length) * number // (len(before) - 1))] = value
     for race, value in zip(known, values, strict=True):
-        points[datetime.fromtimestamp(race.start, UTC).date()] = value
+        points[_day(race.start)] = value
     return list(points.items())
+
+
+def _day(start: float) -> date:
+    return datetime.fromtimestamp(start, UTC).date()

@@ -97,6 +97,8 @@ class Simulator:
         self._thread = threading.Thread(target=self._run, name="pitboard-simulator", daemon=True)
         self._thread.start()
         self._ready.wait()
+        if not self._thread.is_alive():
+            raise RuntimeError("the simulator could not start; its thread has said why")
         return self
 
     def stop(self) -> None:
@@ -117,9 +119,12 @@ class Simulator:
         self.stop()
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            self._loop = runner.get_loop()
-            runner.run(self._serve())
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                self._loop = runner.get_loop()
+                runner.run(self._serve())
+        finally:
+            self._ready.set()
 
     async def _serve(self) -> None:
         def call_latency() -> float:

@@ -8,6 +8,7 @@ import asyncio
 import json
 import socket
 import struct
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -47,13 +48,18 @@ class Ending(Enum):
 
 @dataclass(slots=True)
 class Response:
-    """An answer. A `body` of parts is sent chunked. `rate` slows it down to so many bytes a second."""
+    """An answer. A `body` of parts is sent chunked. A `rate` above 0 is its speed in bytes a second."""
 
     status: int = 200
     body: bytes | Iterable[bytes] = b""
     headers: dict[str, str] = field(default_factory=dict)
     ending: Ending = Ending.WHOLE
-    rate: float | None = None
+    rate: float = 0
+
+    @property
+    def seen(self) -> int:
+        """The status that the client gets to see, 0 if it sees none."""
+        return 0 if self.ending in (Ending.RESET, Ending.HANG) else self.status
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -144,7 +150,7 @@ async def _write(
     writer: asyncio.StreamWriter, response: Response, headers: dict[str, str], *, head_only: bool
 ) -> None:
     for part in _parts(response, headers, head_only=head_only):
-        if response.rate is None:
+        if not response.rate:
             writer.write(part)
             await writer.drain()
             await asyncio.sleep(0)  # Others want their turn during a long file.
@@ -181,5 +187,7 @@ def _parts(response: Response, headers: dict[str, str], *, head_only: bool) -> I
 def _reset(writer: asyncio.StreamWriter) -> None:
     """Ends the connection with a reset instead of a proper end."""
     connection = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+    )
     writer.transport.abort()
