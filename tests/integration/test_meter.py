@@ -81,7 +81,7 @@ def test_a_refusal_says_when_there_will_be_a_call(store: SqliteStore, clock: Clo
     meter = Meter(store.documents, clock=clock)
     spend_all(meter)
     with pytest.raises(RateLimitedError) as caught:
-        meter.spend(errand(0.4))
+        meter.spend(errand(0.6))
     assert caught.value.retry_after == pytest.approx(0.5)
 
 
@@ -91,6 +91,15 @@ def test_a_call_that_comes_before_the_deadline_is_waited_for(store: SqliteStore)
     begun = time.monotonic()
     meter.spend(errand(2))
     assert 0.2 < time.monotonic() - begun < 1.5
+
+
+def test_a_call_with_no_time_left_for_itself_is_not_waited_for(store: SqliteStore) -> None:
+    meter = Meter(store.documents)
+    spend_all(meter)
+    begun = time.monotonic()
+    with pytest.raises(RateLimitedError):
+        meter.spend(errand(0.55))
+    assert time.monotonic() - begun < 0.2
 
 
 def test_background_work_leaves_calls_to_readers(store: SqliteStore, clock: Clock) -> None:

@@ -15,6 +15,7 @@ from pitboard.drivers.ports import (
     RateLimitedError,
     Telemetry,
     UnreachableError,
+    UpstreamError,
 )
 from pitboard.iracing.oauth import retry_after
 
@@ -22,6 +23,10 @@ KEY = "BUDGET"
 
 BLOCK_LIFE = 2.0
 """Seconds after which what is left of a block lapses; by so much it may carry calls into the next minute."""
+
+
+LEAST_CALL = 0.2
+"""Seconds that must be left for the call itself after waiting for it."""
 
 
 class Meter:
@@ -53,10 +58,9 @@ class Meter:
         Raises at once `RateLimitedError` if there will be none by then, `MaintenanceError` while iRacing
         is in maintenance, and `StoreError`.
         """
-        while wait := self._try(errand.priority):
-            budget, now = self._last, self._clock()
-            left = errand.deadline - time.monotonic()
-            refusal = budget.refusal(now, wait)
+        while refusal := self._try(errand.priority):
+            wait = refusal.retry_after or 0.0
+            left = errand.deadline - LEAST_CALL - time.monotonic()
             if wait > left or isinstance(refusal, MaintenanceError):
                 raise refusal
             time.sleep(min(left, wait * random.uniform(1.0, 1.2)))  # noqa: S311 - spreads, hides nothing
@@ -100,25 +104,25 @@ class Meter:
 
     # --- taking
 
-    def _try(self, priority: Priority) -> float:
-        """Takes one call: 0, or the seconds until there may be one."""
+    def _try(self, priority: Priority) -> UpstreamError | None:
+        """Takes one call; or says why there is none, and after how long there may be one."""
         reader = priority is Priority.READER
         with self._lock:
             if reader and self._spare and self._clock() < self._spare_until:
                 self._spare -= 1
-                return 0.0
+                return None
             for attempt in range(_ATTEMPTS):
                 budget, version = self._read()
                 now = self._clock()
                 taken = budget.take(now, priority, self._block if reader else 1)
                 self._last = taken.budget
                 if not taken.granted:
-                    return taken.wait
+                    return taken.budget.refusal(now, taken.wait)
                 if self._documents.put(KEY, taken.budget.document(), expected=version):
                     if reader:
                         self._spare, self._spare_until = taken.granted - 1, now + BLOCK_LIFE
                     self._telemetry.gauge("budget_left", taken.budget.level)
-                    return 0.0
+                    return None
                 _pause_after_conflict(attempt)
         raise UnreachableError("The call budget is contended; ask again shortly.", retry_after=1)
 
