@@ -7,6 +7,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deflateRawSync } from "node:zlib";
 import { build, transform } from "esbuild";
 import { zip } from "./zip.mjs";
 
@@ -20,28 +21,35 @@ export async function locales() {
   return Object.fromEntries(await Promise.all(names.map(read)));
 }
 
-/** Gives scripts the words of all languages (keys once) and minified style sheets. */
-export const plugin = {
+/** Keys that a source file uses: `"key"` or a template `prefix_${…}`. */
+export function keysUsed(source, keys) {
+  const prefixes = [...source.matchAll(/`(\w+_)\$\{/g)].map((match) => match[1]);
+  return keys.filter((key) => source.includes(`"${key}"`) || prefixes.some((prefix) => key.startsWith(prefix)));
+}
+
+/** Gives scripts the words they use (keys once, English plain, the others packed) and minified style sheets. */
+const plugin = (used) => ({
   name: "pitboard",
   setup(on) {
     on.onResolve({ filter: /^virtual:messages$/ }, () => ({ path: "messages", namespace: "virtual" }));
     on.onLoad({ filter: /.*/, namespace: "virtual" }, async () => {
-      const all = await locales();
-      const keys = Object.keys(all.en).filter((key) => key !== "name" && key !== "description").sort();
+      const { en, ...others } = await locales();
+      const keys = Object.keys(en).filter((key) => used.has(key)).sort();
       const words = (messages) => keys.map((key) => messages[key].message).join("\n");
-      const languages = Object.fromEntries(Object.entries(all).map(([name, messages]) => [name, words(messages)]));
-      return { contents: JSON.stringify({ keys, languages }), loader: "json" };
+      const rest = Object.fromEntries(Object.entries(others).map(([name, messages]) => [name, words(messages)]));
+      const packed = deflateRawSync(JSON.stringify(rest), { level: 9 }).toString("base64");
+      return { contents: JSON.stringify({ keys, en: words(en), others: packed }), loader: "json" };
     });
     on.onLoad({ filter: /\.css$/ }, async ({ path }) => {
       const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true, target: "chrome120" });
       return { contents: code.trim(), loader: "text" };
     });
   },
-};
+});
 
-/** One bundled script, as text. */
+/** One bundled script, as text. The first pass finds out which words it needs. */
 async function script(entry, banner = "") {
-  const { outputFiles } = await build({
+  const settings = {
     absWorkingDir: root,
     entryPoints: [entry],
     bundle: true,
@@ -52,9 +60,14 @@ async function script(entry, banner = "") {
     minify: true,
     legalComments: "none",
     define: { __VERSION__: JSON.stringify(version) },
-    plugins: [plugin],
-    ...(banner ? { banner: { js: banner } } : {}),
-  });
+  };
+  const used = new Set();
+  const { metafile } = await build({ ...settings, metafile: true, plugins: [plugin(used)] });
+  const keys = Object.keys((await locales()).en);
+  for (const path of Object.keys(metafile.inputs)) {
+    if (path.endsWith(".ts")) for (const key of keysUsed(await readFile(join(root, path), "utf8"), keys)) used.add(key);
+  }
+  const { outputFiles } = await build({ ...settings, plugins: [plugin(used)], ...(banner ? { banner: { js: banner } } : {}) });
   return Buffer.from(outputFiles[0].contents);
 }
 

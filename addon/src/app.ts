@@ -40,12 +40,11 @@ export class App {
     private options: Options,
     private notes: Record<string, Note>,
   ) {
-    useLanguage(options.language);
     this.roster = new Roster((names, again) => platform.drivers(names, again), (name) => this.answered(name));
     this.near = new IntersectionObserver((seen) => this.seen(seen), { rootMargin: "600px 0px" });
     this.watcher = new Watcher((roots) => this.search(roots), (host) => this.removed(host));
     this.card = new Card(platform, {
-      view: () => this.view(),
+      view: (name) => this.view(name),
       theme: () => this.theme ?? "light",
       note: (name) => this.notes[nameKey(name)],
       again: (name) => this.roster.again(name),
@@ -54,7 +53,7 @@ export class App {
   }
 
   start(): void {
-    this.platform.onOptions((options) => this.restart(options));
+    this.platform.onOptions((options) => void this.restart(options));
     this.platform.onNotes((notes) => {
       this.notes = notes;
       for (const seat of this.seats.values()) this.draw(seat);
@@ -66,16 +65,17 @@ export class App {
     else addEventListener("load", report, { once: true });
   }
 
-  private view(): View {
-    return { options: this.options, me: this.mine, now: Date.now };
+  private view(name: string): View {
+    const self = nameKey(name) === nameKey(this.me);
+    return { options: this.options, me: self ? null : this.mine, now: Date.now };
   }
 
-  private restart(options: Options): void {
+  private async restart(options: Options): Promise<void> {
+    await useLanguage(options.language);
     const forgetNames = options.backend !== this.options.backend;
     this.options = options;
     this.theme = null;
     this.me = "";
-    useLanguage(options.language);
     this.card.close();
     for (const seat of [...this.seats.values()]) this.leave(seat);
     if (forgetNames) this.roster.clear();
@@ -179,10 +179,9 @@ export class App {
     this.theme ??= detectTheme(this.options.theme, seat.host.parentElement);
     drawHost(seat.host, {
       answer: this.roster.answer(name),
-      view: this.view(),
+      view: this.view(name),
       note: this.notes[nameKey(name)],
       theme: this.theme,
-      own: this.me === name,
       actions: {
         open: () => this.card.toggle(name, seat.host),
         hover: (over) => this.card.hover(name, seat.host, over),
@@ -195,6 +194,7 @@ export class App {
 /** Starts the page part once options and notes are there. */
 export async function run(platform: Platform): Promise<void> {
   const [options, notes] = await Promise.all([platform.options(), platform.notes()]);
+  await useLanguage(options.language);
   new App(platform, options, notes).start();
 }
 

@@ -3,28 +3,18 @@
  * pages only; the address is the reader's option, never the asker's.
  */
 
-import { Backend, type Reply } from "../core/backend.ts";
+import { Backend } from "../core/backend.ts";
 import { CATEGORIES } from "../core/model.ts";
 import { readOptions } from "../core/options.ts";
 import { extension, shelf } from "../platform/api.ts";
+import { fetchGet } from "../platform/get.ts";
 
 const { runtime, storage } = extension;
 const FORUM = "https://forums.iracing.com/";
-const PATIENCE = 15_000;
 const MAX_ASKED = 200;
 
-async function get(url: string): Promise<Reply> {
-  const response = await fetch(url, { credentials: "omit", redirect: "follow", signal: AbortSignal.timeout(PATIENCE) });
-  const retryAfter = Number(response.headers.get("Retry-After"));
-  return {
-    status: response.status,
-    body: await response.text(),
-    retryAfter: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : null,
-  };
-}
-
 const address = async () => readOptions((await storage.sync.get(["options"])).options).backend;
-const backend = new Backend(address, get, shelf(storage.session), shelf(storage.local));
+const backend = new Backend(address, fetchGet, shelf(storage.session), shelf(storage.local));
 
 type Question = Partial<Record<"type" | "names" | "again" | "custId" | "category" | "kind", unknown>>;
 
@@ -58,3 +48,5 @@ storage.onChanged.addListener((changes, area) => {
   const before = readOptions((changes.options as { oldValue?: unknown }).oldValue).backend;
   if (now !== before) void backend.forget();
 });
+
+extension.action.onClicked.addListener(() => void runtime.openOptionsPage());

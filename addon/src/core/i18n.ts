@@ -1,29 +1,39 @@
-/** The addon's words, from `_locales`. The build packs the six languages into the scripts (`virtual:messages`). */
+/** The addon's words, from `_locales`. The build puts into each script
+ * the words that it uses (`virtual:messages`). */
 
 import packed from "virtual:messages";
 import type english from "../../_locales/en/messages.json";
-import type { Options } from "./options.ts";
+import { LANGUAGES, type Options } from "./options.ts";
 
 export type MessageKey = keyof typeof english;
 
-let words: string[] = [];
-let language = "";
+let words: string[] = packed.en.split("\n");
+let language = "en";
 
-/** Chooses the language: the option, else the browser's, else English. */
-export function useLanguage(option: Options["language"], browser: readonly string[] = navigator.languages): void {
+/** The other languages' words: a deflated JSON object, unpacked only for readers who need one of them. */
+async function unpack(): Promise<Record<string, string>> {
+  const bytes = Uint8Array.from(atob(packed.others), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return (await new Response(stream).json()) as Record<string, string>;
+}
+
+/** Chooses the language: the option, else the first of the browser's that we have, else English. */
+export async function useLanguage(
+  option: Options["language"],
+  browser: readonly string[] = navigator.languages,
+): Promise<void> {
   const wanted = option === "auto" ? browser.map((tag) => tag.slice(0, 2)) : [option];
-  const chosen = wanted.find((tag) => tag in packed.languages) ?? "en";
+  const chosen = wanted.find((tag) => LANGUAGES.some((known) => known === tag)) ?? "en";
   if (chosen === language) return;
+  words = (chosen === "en" ? packed.en : ((await unpack())[chosen] ?? packed.en)).split("\n");
   language = chosen;
-  words = (packed.languages[chosen] ?? "").split("\n");
 }
 
 /** The language in use, as an HTML `lang`. */
-export const currentLanguage = (): string => language || "en";
+export const currentLanguage = (): string => language;
 
 /** A message with `$1`, `$2` … filled in. */
 export function t(key: MessageKey, ...values: (string | number)[]): string {
-  if (!words.length) useLanguage("en");
   const message = words[packed.keys.indexOf(key)] ?? key;
   return message.replace(/\$(\d)/g, (_, n: string) => String(values[Number(n) - 1] ?? ""));
 }

@@ -202,7 +202,7 @@ export function parseHistory(value: unknown): History {
       const level = number(point.value);
       return when === null || level === null
         ? null
-        : { when, value: level, class: CLASSES.find((c) => c === point.class) ?? null };
+        : { when, value: level, class: CLASSES.find((c) => c === String(point.class)[0]) ?? null };
     })
     .filter(present)
     .sort((a, b) => a.when - b.when);

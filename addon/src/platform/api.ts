@@ -30,6 +30,7 @@ export interface Extension {
     session: StorageArea;
     onChanged: Event<(changes: Record<string, { newValue?: unknown }>, area: string) => void>;
   };
+  action: { onClicked: Event<() => void> };
   permissions: {
     contains(wanted: { origins: string[] }): Promise<boolean>;
     request(wanted: { origins: string[] }): Promise<boolean>;

@@ -1,10 +1,16 @@
 /** The userscript: page part and backend client in one, over what the script manager offers. */
 
 import { run } from "../app.ts";
-import { Backend, type Get, type Reply, type Shelf } from "../core/backend.ts";
-import { t, useLanguage } from "../core/i18n.ts";
+import { Backend, type Reply, type Shelf } from "../core/backend.ts";
+import { diagnose } from "../core/diagnose.ts";
+import { t } from "../core/i18n.ts";
 import { readNotes, withNote } from "../core/notes.ts";
 import { DEFAULTS, type Options, readOptions } from "../core/options.ts";
+import { Form } from "../options/form.ts";
+import optionsCss from "../options/options.css";
+import { h } from "../ui/h.ts";
+import { dress } from "../ui/sheet.ts";
+import { fetchGet, PATIENCE, retrySeconds } from "./get.ts";
 import type { Platform } from "./platform.ts";
 
 interface GmResponse {
@@ -38,12 +44,6 @@ declare const pitboardDemo: { backend: string } | undefined;
 const gm: Gm = typeof GM === "undefined" ? {} : GM;
 const request = gm.xmlHttpRequest ?? (typeof GM_xmlhttpRequest === "undefined" ? undefined : GM_xmlhttpRequest);
 const demo = typeof pitboardDemo === "undefined" ? undefined : pitboardDemo;
-const PATIENCE = 15_000;
-
-const seconds = (value: string | null | undefined): number | null => {
-  const number = Number(value);
-  return Number.isFinite(number) && number > 0 ? number : null;
-};
 
 const gmGet = (url: string): Promise<Reply> =>
   new Promise((resolve, reject) => {
@@ -55,21 +55,12 @@ const gmGet = (url: string): Promise<Reply> =>
       anonymous: true,
       onload: ({ status, responseText, responseHeaders }) => {
         const retryAfter = /^retry-after:\s*(\d+)/im.exec(responseHeaders ?? "")?.[1];
-        resolve({ status, body: responseText, retryAfter: seconds(retryAfter) });
+        resolve({ status, body: responseText, retryAfter: retrySeconds(retryAfter) });
       },
       onerror: failed,
       ontimeout: failed,
     });
   });
-
-const pageGet: Get = async (url) => {
-  const response = await fetch(url, { credentials: "omit", signal: AbortSignal.timeout(PATIENCE) });
-  return {
-    status: response.status,
-    body: await response.text(),
-    retryAfter: seconds(response.headers.get("Retry-After")),
-  };
-};
 
 /** The page's own storage as a shelf; full or forbidden storage only costs us the keeping. */
 function pageShelf(area: Storage): Shelf {
@@ -120,7 +111,35 @@ async function saveOptions(changed: Options): Promise<void> {
 
 const notes = async () => readNotes(await settings.read("notes"));
 
-const backend = new Backend(async () => (await options()).backend, request ? gmGet : pageGet, pageShelf(sessionStorage), local);
+const get = request ? gmGet : fetchGet;
+const backend = new Backend(async () => (await options()).backend, get, pageShelf(sessionStorage), local);
+
+async function saveNotes(changed: ReturnType<typeof readNotes>): Promise<void> {
+  await settings.write("notes", changed);
+  for (const tell of noteListeners) tell(changed);
+}
+
+/** The options in a dialog over the page. */
+async function openDialog(): Promise<void> {
+  if (document.querySelector("pitboard-options")) return;
+  const host = document.createElement("pitboard-options");
+  const root = host.attachShadow({ mode: "open" });
+  dress(root, `${optionsCss} dialog{border:0;border-radius:12px;padding:0;inline-size:min(800px,96vw);max-block-size:92vh;background:#f4f6f8}@media (prefers-color-scheme: dark){dialog{background:#15171b}} dialog::backdrop{background:rgb(0 0 0/.45)} .shut{position:absolute;inset-block-start:14px;inset-inline-end:14px}`);
+  const main = h("div");
+  const shut = h("button", { type: "button", class: "shut", onclick: () => dialog.close() }, t("close"));
+  const dialog = h("dialog", { "aria-label": t("options_title") }, h("div", { class: "options" }, shut, main));
+  dialog.addEventListener("close", () => host.remove());
+  root.append(dialog);
+  document.body.append(host);
+  new Form(main, {
+    options: await options(),
+    save: (changed) => void saveOptions(changed),
+    notes,
+    saveNotes,
+    test: (address) => diagnose(address, get, true),
+  });
+  dialog.showModal();
+}
 
 const platform: Platform = {
   drivers: (names, again) => backend.drivers(names, again),
@@ -129,20 +148,12 @@ const platform: Platform = {
   notes,
   onOptions: (changed) => void optionListeners.push(changed),
   onNotes: (changed) => void noteListeners.push(changed),
-  saveNote: async (name, note) => {
-    const changed = withNote(await notes(), name, note);
-    await settings.write("notes", changed);
-    for (const tell of noteListeners) tell(changed);
-  },
+  saveNote: async (name, note) => saveNotes(withNote(await notes(), name, note)),
   hideDriver: async (name) => {
     const current = await options();
     await saveOptions({ ...current, hiddenDrivers: [...current.hiddenDrivers, name] });
   },
-  openOptions: () => {},
+  openOptions: () => void openDialog(),
 };
 
-void options().then(({ language }) => {
-  useLanguage(language);
-  gm.registerMenuCommand?.(t("options"), () => platform.openOptions());
-});
-void run(platform);
+void run(platform).then(() => gm.registerMenuCommand?.(t("options"), () => platform.openOptions()));

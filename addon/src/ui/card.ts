@@ -21,7 +21,7 @@ const GRACE = 250;
 const MARGIN = 8;
 
 interface Context {
-  view(): View;
+  view(name: string): View;
   theme(): Theme;
   note(name: string): Note | undefined;
   answer(name: string): Answer | null;
@@ -52,7 +52,7 @@ export class Card {
 
   /** The pointer rests on a host, or has left it. */
   hover(name: string, anchor: HTMLElement, over: boolean): void {
-    if (this.context.view().options.opener !== "hover") return;
+    if (this.context.view(this.name).options.opener !== "hover") return;
     clearTimeout(this.closing);
     const answer = this.context.answer(name);
     if (over && !this.anchor && answer && "driver" in answer) this.open(name, anchor, true);
@@ -82,7 +82,7 @@ export class Card {
     this.anchor = anchor;
     this.byHover = byHover;
     this.category = null;
-    this.kind = this.context.view().options.hideRatings ? "safety_rating" : "irating";
+    this.kind = this.context.view(this.name).options.hideRatings ? "safety_rating" : "irating";
     this.host = document.createElement("pitboard-card");
     const root = this.host.attachShadow({ mode: "open" });
     dress(root, statsCss + cardCss);
@@ -142,7 +142,7 @@ export class Card {
   }
 
   private content(driver: Driver): Node[] {
-    const view = this.context.view();
+    const view = this.context.view(this.name);
     const { options } = view;
     const parts = [
       this.head(driver),

@@ -16,7 +16,6 @@ export interface Drawing {
   view: View;
   note: Note | undefined;
   theme: Theme;
-  own: boolean;
   actions: LineActions & { hover(over: boolean): void };
 }
 

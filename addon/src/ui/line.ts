@@ -17,7 +17,8 @@ export interface LineActions {
 
 /** Pixels to keep free before anything is known, so that nothing on the page moves later. */
 export function reservedHeight(form: "line" | "badge", options: Options): number {
-  if (form === "badge" || options.layout === "compact") return 26;
+  if (form === "badge") return 18;
+  if (options.layout === "compact") return 30;
   const rows = 2 + (options.races ? options.raceCount : options.cars ? 1 : 0);
   return options.layout === "full" ? 4 + 24 * rows : 8 + 26 * (6 + rows);
 }

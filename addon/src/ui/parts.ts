@@ -13,7 +13,7 @@ import { icon } from "./icons.ts";
 
 export interface View {
   options: Options;
-  /** The reader's own data, when it is known. */
+  /** The reader's own data to compare with, when it is known and this is somebody else. */
   me: Driver | null;
   now: () => number;
 }
@@ -31,8 +31,9 @@ function licenceTitle(licence: Licence): string {
 }
 
 /** One licence: icon, class letter, safety rating, iRating, and what it is above or below the reader's own. */
-export function licenceChip(licence: Licence, view: View): HTMLElement {
-  const { options, me } = view;
+export function licenceChip(licence: Licence, view: View, compared = true): HTMLElement {
+  const { options } = view;
+  const me = compared ? view.me : null;
   const mine = me?.licences.find((other) => other.category === licence.category);
   const delta = options.compare && !options.hideRatings ? difference(mine, licence) : null;
   return h(
@@ -48,7 +49,8 @@ export function licenceChip(licence: Licence, view: View): HTMLElement {
 }
 
 export function licences(driver: Driver, view: View): HTMLElement {
-  const chips = licencesInOrder(driver, view.options).map((licence) => licenceChip(licence, view));
+  // one difference on the line is calm; the card has them all
+  const chips = licencesInOrder(driver, view.options).map((licence, i) => licenceChip(licence, view, i === 0));
   return h("span", { class: "licences", role: "list", "aria-label": t("licences") }, ...chips);
 }
 
