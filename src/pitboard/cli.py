@@ -83,7 +83,7 @@ def drivers(
     else:
         from pitboard.local.table import driver_table
 
-        output.print(driver_table(answer))
+        output.print(driver_table(answer, output.width))
     if any("error" in value for value in answer.values()):
         raise typer.Exit(1)
 

@@ -97,3 +97,14 @@ def test_several_processes_lose_no_update(path):
     store = SqliteStore(path)
     assert store.documents.get("COUNT").value == {"count": 400}
     store.close()
+
+
+def test_what_another_process_writes_is_seen_at_once(path):
+    ours, theirs = SqliteStore(path, lambda: 1.0), SqliteStore(path, lambda: 1.0)
+    for version in (b'{"v":1}', b'{"v":2}'):
+        theirs.keep([Record("ann", 1, version, 1.0, 2.0, 3.0)])
+        assert ours.records(["ann"])["ann"].body == version
+    theirs.forget(["ann"])
+    assert ours.records(["ann"]) == {}
+    ours.close()
+    theirs.close()

@@ -6,6 +6,7 @@ name is the key and the suffix belongs to it. Only an exact match (after `key`) 
 
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 LONGEST = 100
 """Most characters of a name. iRacing documents no limit; the longest names seen are about 40."""
@@ -27,6 +28,7 @@ class Name:
     key: str
 
 
+@lru_cache(maxsize=20_000)
 def parse(text: str) -> Name:
     """Makes a `Name` of what a forum page shows.
 

@@ -1,6 +1,7 @@
 """An answer to one page of names, as the bytes that go out."""
 
 import hashlib
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,23 +56,23 @@ def compose(
     """Puts the answer together. `asked` has (name as asked, key); each key is in `found` or `missed`."""
     parts: list[bytes] = []
     states: list[str] = []
-    versions: list[str] = []
+    times: list[float] = []
     expires = now + MAX_AGE
     for text, key in asked:
         if record := found.get(key):
             state = records.state(record, now)
             value = records.shown(record, now, state)
-            versions.append(f"{key} {state} {record.as_of} {record.profile_until}")
+            times += (record.as_of, record.profile_until)
             expires = min(expires, record.fresh_until if state == "fresh" else now)
         else:
             miss = missed[key]
             state = miss.code
             value = miss.encoded()
-            versions.append(f"{key} {state}")
             expires = expires if state in ("not_found", "invalid_name") else now
         parts.append(b"%b:%b" % (records.encode(text), value))
         states.append(state)
-    digest = hashlib.blake2b("\n".join(versions).encode("utf-8", "replace"), digest_size=9)
+    content = "\n".join((*(key for _, key in asked), *states)).encode("utf-8", "replace")
+    digest = hashlib.blake2b(content + struct.pack(f"{len(times)}d", *times), digest_size=9)
     return Page(
         body=b"{" + b",".join(parts) + b"}",
         etag=f'W/"{digest.hexdigest()}"',

@@ -8,6 +8,7 @@ shows the starting value 1350 as if it had been driven (both recorded).
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from pitboard.drivers.ports import Record
@@ -26,9 +27,12 @@ _FROM_PROFILE = ("country", "country_code")
 _PROFILE_PARTS = ("follow_counts", "recent_events", "activity")
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def encode(value: Any) -> bytes:
     """Compact JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _ENCODER.encode(value).encode("utf-8", "replace")
 
 
 def body(
@@ -80,7 +84,12 @@ def shown(record: Record, now: float, state: str) -> bytes:
 
 def iso(seconds: float) -> str:
     """Unix seconds as ISO 8601 in UTC, whole seconds."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _iso(int(seconds))
+
+
+@lru_cache(maxsize=20_000)
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _only(source: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _table(shown: Demonstration, console: Console) -> None:
         answer, unknown = _timed(shown)
         calls = shown.simulator.calls.count(service="data")
         known = min(_timed(shown)[1] for _ in range(5))
-    console.print(driver_table(answer, "The authors of a forum page (all invented)"))
+    console.print(driver_table(answer, console.width, "The authors of a forum page (all invented)"))
     console.print(
         f"\n{len(answer)} drivers nobody had asked for: [bold]{unknown:.2f} s[/], {calls} calls to iRacing"
         f" (simulated: 120 ms each).\nThe same page again: [bold]{known * 1000:.1f} ms[/], no calls.\n",
