@@ -3,7 +3,8 @@
 import argparse
 import shlex
 import sys
-import threading
+import time
+from contextlib import suppress
 
 from pitboard.simulator.control import PATH
 from pitboard.simulator.population import Population
@@ -23,17 +24,15 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"pitboard.simulator: {error}; choose another --port.", file=sys.stderr)
         return 2
-    with simulator:
+    with suppress(KeyboardInterrupt), simulator:
         for name, value in simulator.environment().items():
             print(f"export {name}={shlex.quote(value)}")
         print(
             f"# {options.drivers:,} drivers. Faults: curl {simulator.data_url}{PATH}. Ctrl-C ends it.",
             flush=True,
         )
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            return 0
+        while True:
+            time.sleep(3600)
     return 0
 
 

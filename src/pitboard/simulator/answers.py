@@ -62,7 +62,7 @@ def members(population: Population, cust_ids: list[int], *, licences: bool) -> J
 def profile(population: Population, driver: Driver, image_url: str) -> Json:
     """member/profile: here everybody has an iRating, 1350 if need be, and positions count from 0."""
     licences = [{"irating": NO_IRATING} | licence for licence in _licences(population, driver)]
-    events = list(islice(_events(population, driver), 5))
+    events = sorted(_events(population, driver), key=lambda event: str(event["start_time"]), reverse=True)[:5]
     draw = population.draw(driver.cust_id, "profile")
     followers = int(draw.paretovariate(0.8)) + draw.randint(0, 40)
     return {
@@ -331,11 +331,11 @@ def _awards(population: Population, driver: Driver) -> list[Json]:
 
 
 def _events(population: Population, driver: Driver) -> Iterator[Json]:
-    """recent_events, newest first: the official races with what was driven around them."""
+    """What recent_events come from: the last official races with what was driven around them."""
     if Trait.NO_RECENT_EVENTS in driver.traits:
         return
     draw = population.draw(driver.cust_id, "events")
-    for race in races(population, driver):
+    for race in races(population, driver)[:5]:
         if draw.random() < 0.15:
             yield _league_event(draw, race)
         yield _event(race, "RACE", race.start, race.subsession_id, race.grid - 1, race.finish - 1)
@@ -375,7 +375,7 @@ def _league_event(draw: random.Random, race: Race) -> Json:
         "logo_url": f"https://images.example.invalid/{league_id}/logo.png" if kind == "LEAGUE" else None,
     }
     event = _event(
-        race, kind, race.start + 7200, race.subsession_id + 800, draw.randint(-1, 24), draw.randint(0, 24)
+        race, kind, race.start - 7200, race.subsession_id - 800, draw.randint(-1, 24), draw.randint(0, 24)
     )
     return event | own
 

@@ -7,9 +7,9 @@ recorded answers. Tracks, cars and series are invented.
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Category:
-    """A kind of racing. `slot` is its place in a driver's list of licences."""
+    """A kind of racing, one of `CATEGORIES`. `slot` is its place in a driver's list of licences."""
 
     id: int
     key: str

@@ -80,6 +80,11 @@ class Names:
                 return f"{FIRST[first]} {SURNAMES[last]}{_suffix(nth, place)}"
         raise IndexError(number)
 
+    def shared(self, number: int) -> bool:
+        """Whether a member's first name and surname are somebody else's too."""
+        start = next(start for start, length in self._rounds if number < start + length)
+        return len(self._rounds) > 1 and number - start < self._rounds[1][1]
+
     def number(self, name: str) -> int | None:
         """The member number of a name in any case, None if nobody is called so."""
         folded = name.casefold()

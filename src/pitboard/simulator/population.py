@@ -45,6 +45,7 @@ class Trait(StrEnum):
     PRO = "pro"
     PRO_WC = "pro_wc"
     HOMONYM = "homonym"
+    """Others have the same name but for the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +298,7 @@ class Population:
             yield Trait.NO_RECENT_EVENTS
         if (bits >> 52) % 64 == 0:
             yield Trait.PROFILE_DISABLED
-        if self._names.name(number)[-1].isdigit():
+        if self._names.shared(number):
             yield Trait.HOMONYM
 
     def _standing(self, number: int, category: Category) -> Standing:
