@@ -1,6 +1,7 @@
 """A real HTTP server that answers as a test says: for answers that the simulator would never give."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ class Got:
     query: dict[str, str]
     form: dict[str, str]
     headers: dict[str, str]
+    port: int
+    """The client's port: the same for requests on the same connection."""
 
 
 class Scripted:
@@ -69,15 +72,19 @@ class Scripted:
 
 
 @contextmanager
-def running() -> Iterator[Scripted]:
-    """A server on a free port of loopback, until the block ends."""
+def running(tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
+    """A server on a free port of loopback, until the block ends; with `tls` it speaks https."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         request_queue_size = 128
 
     with Server(("127.0.0.1", 0), _Handler) as httpd:
-        scripted = Scripted(f"http://127.0.0.1:{httpd.server_port}", threading.Event())
+        if tls:
+            httpd.socket = tls.wrap_socket(httpd.socket, server_side=True, do_handshake_on_connect=False)
+        scripted = Scripted(
+            f"{'https' if tls else 'http'}://127.0.0.1:{httpd.server_port}", threading.Event()
+        )
         httpd.scripted = scripted  # type: ignore[attr-defined]
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -99,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         query, form = ({k: v[0] for k, v in parse_qs(text).items()} for text in (parts.query, sent))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = scripted.next(Got(self.command, parts.path, query, form, headers))
+        reply = scripted.next(Got(self.command, parts.path, query, form, headers, self.client_address[1]))
         if reply.hold:
             reply.hold.wait(30)
         if reply.drop:

@@ -87,10 +87,23 @@ def test_the_document_brings_the_budget_back() -> None:
     assert Budget.parse(budget.document()) == budget
 
 
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(Budget().document())),
+        st.one_of(st.none(), st.text(), st.integers(), st.floats(), st.booleans(), st.lists(st.text())),
+    )
+)
+def test_any_document_can_be_read(value: dict[str, object]) -> None:
+    budget = Budget.parse(value)
+    taken = budget.take(T0, READER)
+    assert taken.granted or 0 < taken.wait <= 3600
+    assert budget.reconciled(T0, LIMIT, 1, 1).limit == LIMIT
+
+
 @pytest.mark.parametrize(
     "value", [{}, {"limit": "many", "level": None}, {"limit": 0}, {"limit": -3, "at": []}]
 )
-def test_a_document_that_makes_no_sense_still_gives_a_budget(value: dict[str, object]) -> None:
+def test_a_document_that_makes_no_sense_still_gives_a_call(value: dict[str, object]) -> None:
     assert Budget.parse(value).take(T0, READER).granted == 1
 
 

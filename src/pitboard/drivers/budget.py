@@ -49,10 +49,13 @@ class Budget:
         known: dict[str, Any] = {}
         for field in fields(cls):
             got, default = value.get(field.name), field.default
-            if isinstance(got, str if isinstance(default, str) else int | float):
+            if isinstance(default, str) and isinstance(got, str):
                 known[field.name] = got
+            elif isinstance(default, int | float) and isinstance(got, int | float) and abs(got) < 1e15:
+                known[field.name] = type(default)(got)
         budget = cls(**known)
-        return replace(budget, limit=min(max(int(budget.limit), LEAST_LIMIT), MOST_LIMIT))
+        limit = min(max(budget.limit, LEAST_LIMIT), MOST_LIMIT)
+        return replace(budget, limit=limit, level=max(budget.level, -limit / 2))
 
     def document(self) -> dict[str, Any]:
         """The JSON object to keep."""
@@ -116,7 +119,7 @@ class Budget:
         budget = replace(self.filled(now), limit=limit)
         seconds = min(max(reset, 0.0), WINDOW)
         spare = max(remaining, 0) - limit / 4 - seconds * budget.rate
-        level = min(budget.level, budget.capacity, max(spare, -WINDOW * budget.rate))
+        level = min(budget.level, budget.capacity, max(spare, -limit / 2))
         return replace(budget, level=level)
 
     def paused(self, now: float, seconds: float, code: str) -> "Budget":

@@ -188,7 +188,8 @@ class DataApi:
         if answer.status == 429 or answer.body[:64].strip().lower().startswith(b"rate limit exceeded"):
             pause = self._meter.rate_limited(answer.headers)
             raise RateLimitedError("iRacing's rate limit was reached.", retry_after=pause)
-        self._meter.heard(answer.headers)
+        if answer.status < 500:
+            self._meter.heard(answer.headers)
         if answer.status != 200:
             raise _refusal(answer.status, body)
         if body is _UNREADABLE:

@@ -6,7 +6,7 @@ further ahead than it could have been written is not believed.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from pitboard.drivers.ports import (
     CredentialsError,
@@ -78,10 +78,10 @@ class TokenState:
         for field in fields(cls):
             got, default = value.get(field.name), field.default
             if field.name == "logins" and isinstance(got, list | tuple):
-                known["logins"] = tuple(float(t) for t in got if isinstance(t, int | float))
+                known["logins"] = tuple(float(at) for at in got if _is_number(at))
             elif isinstance(default, str) and isinstance(got, str):
                 known[field.name] = got
-            elif isinstance(default, int | float) and isinstance(got, int | float):
+            elif isinstance(default, int | float) and _is_number(got):
                 known[field.name] = type(default)(got)
         return cls(**known)
 
@@ -204,11 +204,11 @@ class TokenState:
     def _cooled(self, error: UpstreamError, now: float, least: float = 0.0) -> "TokenState":
         pause = error.retry_after
         if pause is None:
-            doubling = min(2.0 ** (self.failures + 1), LONGEST_COOLING)
+            doubling = min(2.0 ** min(self.failures + 1, 10), LONGEST_COOLING)
             pause = max(least, MAINTENANCE_PAUSE if isinstance(error, MaintenanceError) else doubling)
         return replace(
             self,
-            failures=min(self.failures + 1, 10),
+            failures=self.failures + 1,
             cool_until=now + pause,
             cool_code=error.code,
             cool_why=str(error),
@@ -222,3 +222,7 @@ def _ahead(until: float, now: float) -> float:
     """Seconds from now to `until`, 0 if that has passed or cannot be."""
     left = until - now
     return left if 0 < left <= LONGEST_PAUSE + 60.0 else 0.0
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and abs(value) < 1e15  # NaN is not

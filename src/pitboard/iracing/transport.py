@@ -120,6 +120,12 @@ class Transport:
         request_id = self._request_id()
         return {**headers, "X-Request-Id": request_id} if request_id else headers
 
+    def close(self) -> None:
+        """Closes the connections that are kept open."""
+        for pools in (self._plain, self._tls):
+            if pools:
+                pools.clear()
+
     def _pools(self, url: str) -> urllib3.PoolManager:
         if not url.startswith("https:"):
             return self._plain

@@ -1,0 +1,130 @@
+"""Connections to iRacing: which are kept, which are trusted, and when an answer is no longer waited for."""
+
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pitboard.drivers.ports import UnreachableError
+from pitboard.iracing.transport import NoAnswerError, Transport, is_loopback
+from scripted import Reply, Scripted, running
+
+
+@pytest.fixture
+def server() -> Iterator[Scripted]:
+    with running() as server:
+        server.on("/", Reply(body=b"ok"))
+        yield server
+
+
+def soon(seconds: float = 10.0) -> float:
+    return time.monotonic() + seconds
+
+
+class TestConnections:
+    def test_are_kept_for_the_next_call(self, server: Scripted) -> None:
+        transport = Transport()
+        for _ in range(3):
+            assert transport.get(f"{server.url}/", soon()).body == b"ok"
+        assert len({got.port for got in server.got}) == 1
+        transport.close()
+
+    def test_of_thirty_two_calls_side_by_side_are_all_kept(self, server: Scripted) -> None:
+        transport = Transport()
+        for _ in range(3):
+            with ThreadPoolExecutor(32) as pool:
+                assert all(pool.map(lambda _: transport.get(f"{server.url}/", soon()), range(32)))
+        assert len(server.got) == 96
+        assert len({got.port for got in server.got}) <= 32
+
+    def test_with_unread_bytes_are_not(self, server: Scripted) -> None:
+        server.on("/large", Reply(body=b"x" * 3_000_000))
+        transport = Transport()
+        with transport.stream(f"{server.url}/large", soon()) as (status, parts):
+            assert status == 200
+            assert next(parts)
+        assert transport.get(f"{server.url}/", soon()).body == b"ok"
+        assert len({got.port for got in server.got}) == 2
+
+    def test_of_a_post_are_its_own(self, server: Scripted) -> None:
+        transport = Transport()
+        transport.get(f"{server.url}/", soon())
+        for _ in range(2):
+            transport.post_form(f"{server.url}/", {"a": "ü/+= &"}, soon())
+        assert server.got[1].form == {"a": "ü/+= &"}
+        transport.get(f"{server.url}/", soon())
+        assert server.got[1].port != server.got[2].port
+
+
+def test_headers_are_found_in_any_case(server: Scripted) -> None:
+    server.on("/", Reply(headers={"x-RATELIMIT-limit": "240"}))
+    assert Transport().get(f"{server.url}/", soon()).headers["X-RateLimit-Limit"] == "240"
+
+
+def test_after_the_deadline_nothing_is_sent(server: Scripted) -> None:
+    with pytest.raises(NoAnswerError, match="no time left") as caught:
+        Transport().get(f"{server.url}/", soon(0))
+    assert not caught.value.sent
+    assert server.got == []
+
+
+@pytest.mark.parametrize("url", ["http://nowhere.invalid/", "http://127.0.0.1:1/", "gopher://127.0.0.1/"])
+def test_an_address_that_leads_nowhere_is_unreachable(url: str) -> None:
+    with pytest.raises(UnreachableError):
+        Transport().get(url, soon(2))
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:8080/x", True),
+        ("http://localhost/x", True),
+        ("https://[::1]/", True),
+        ("http://127.0.0.1.files.example/", False),
+        ("http://localhost.files.example/", False),
+        ("https://files.example/127.0.0.1", False),
+        ("127.0.0.1", False),
+    ],
+)
+def test_what_counts_as_this_machine(url: str, here: bool) -> None:
+    assert is_loopback(url) is here
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody has signed, with its key in the same file."""
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    made = [*kind, *subject, "-keyout", path, "-out", f"{path}.crt"]
+    subprocess.run(["openssl", "req", *made], check=True, capture_output=True)
+    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
+    return path
+
+
+class TestCertificates:
+    @pytest.fixture
+    def server(self, certificate: Path) -> Iterator[Scripted]:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+        with running(tls) as server:
+            server.on("/token", Reply(body=b"ok"))
+            yield server
+
+    def test_of_unknown_origin_are_refused_before_any_secret_is_sent(self, server: Scripted) -> None:
+        with pytest.raises(NoAnswerError, match=r"could not be verified.*clock") as caught:
+            Transport().post_form(f"{server.url}/token", {"client_secret": "hush"}, soon())
+        assert not caught.value.sent
+        assert server.got == []
+
+    def test_that_the_machine_trusts_are_accepted(
+        self, server: Scripted, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+        transport = Transport()
+        assert transport.post_form(f"{server.url}/token", {}, soon()).body == b"ok"
+        transport.close()
