@@ -28,7 +28,7 @@ WORLDS = both_worlds()
 
 def test_the_newest_race_of_a_category_led_to_the_present_ratings():
     for population, driver in WORLDS:
-        driven = races(population, driver)
+        driven = list(races(population, driver))
         assert driven
         for category in CATEGORIES:
             standing = population.standing(driver.cust_id, category)

@@ -119,7 +119,7 @@ def chart(population: Population, driver: Driver, category_id: int, chart_type: 
 def recent_races(population: Population, driver: Driver) -> Json:
     """stats/member_recent_races: official races only, positions count from 1."""
     return {
-        "races": [_result(population, race) for race in races(population, driver)[:10]],
+        "races": [_result(population, race) for race in islice(races(population, driver), 10)],
         "cust_id": driver.cust_id,
     }
 
@@ -335,7 +335,7 @@ def _events(population: Population, driver: Driver) -> Iterator[Json]:
     if Trait.NO_RECENT_EVENTS in driver.traits:
         return
     draw = population.draw(driver.cust_id, "events")
-    for race in races(population, driver)[:5]:
+    for race in islice(races(population, driver), 5):
         if draw.random() < 0.15:
             yield _league_event(draw, race)
         yield _event(race, "RACE", race.start, race.subsession_id, race.grid - 1, race.finish - 1)

@@ -44,35 +44,31 @@ class Race:
     new_sr: int
 
 
-def races(population: Population, driver: Driver) -> list[Race]:
+def races(population: Population, driver: Driver) -> Iterator[Race]:
     """A driver's last official races, newest first. The newest in a category led to the present ratings."""
     standings = {category: population.standing(driver.cust_id, category) for category in CATEGORIES}
     irating = {category: standing.irating or NO_IRATING for category, standing in standings.items()}
     sr = {category: standing.sr for category, standing in standings.items()}
-    driven = []
     for label, outing in _newest_first(population, driver):
         category = outing.category
-        old_irating = max(irating[category] - outing.irating_change, 50)
-        old_sr = min(max(sr[category] - outing.sr_change, 5), 499)
-        driven.append(
-            _race(
-                population,
-                driver,
-                label,
-                outing,
-                standings[category].group,
-                (old_irating, irating[category]),
-                (old_sr, sr[category]),
-            )
+        before = max(irating[category] - outing.irating_change, 50)
+        sr_before = min(max(sr[category] - outing.sr_change, 5), 499)
+        yield _race(
+            population,
+            driver,
+            label,
+            outing,
+            standings[category].group,
+            (before, irating[category]),
+            (sr_before, sr[category]),
         )
-        irating[category], sr[category] = old_irating, old_sr
-    return driven
+        irating[category], sr[category] = before, sr_before
 
 
 def irating_chart(population: Population, driver: Driver, category: Category) -> list[tuple[date, int]]:
     """Day and iRating, oldest first, from 1350 to the present one. Empty for somebody without an iRating."""
     born = population.born_standing(driver.cust_id, category)
-    driven = races(population, driver)
+    driven = list(races(population, driver))
     known = [race for race in driven if race.category is category][::-1]
     if born.irating is None and not known:
         return []
@@ -89,7 +85,7 @@ def sr_chart(population: Population, driver: Driver, category: Category) -> list
     """Day and licence class times 1000 plus safety rating times 100, oldest first, from rookie 2.50 to the
     present one. Empty for somebody who never raced."""
     born = population.born_standing(driver.cust_id, category)
-    driven = races(population, driver)
+    driven = list(races(population, driver))
     known = [race for race in driven if race.category is category][::-1]
     if born.irating is None and not known:
         return []

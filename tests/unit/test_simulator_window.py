@@ -1,0 +1,28 @@
+"""The simulator's rate limits: fixed windows that the first call opens."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pitboard.simulator.clock import Clock, Window
+
+pauses = st.lists(st.floats(0, 30), max_size=60)
+
+
+@given(st.integers(1, 9), pauses)
+def test_no_window_grants_more_than_its_limit_and_none_grants_less(limit, pauses):
+    window, now, granted = Window(limit, 10), 1000.0, {}
+    for pause in pauses:
+        now += pause
+        allowed = window.take(now)
+        granted.setdefault(window.resets, []).append(allowed)
+        assert now < window.resets <= now + 10
+        assert 0 <= window.remaining <= limit
+    for answers in granted.values():
+        assert answers == [True] * min(limit, len(answers)) + [False] * (len(answers) - limit)
+
+
+def test_the_clock_goes_with_real_time_until_it_is_put_forward():
+    clock = Clock()
+    before = clock.now()
+    clock.advance(3600)
+    assert 3600 <= clock.now() - before < 3660
