@@ -67,7 +67,7 @@ class Transport:
     def get(self, url: str, deadline: float, *, bearer: str = "") -> Answer:
         """GETs a whole answer before the deadline. Raises `NoAnswerError`; a status is not an error."""
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-        with self._open("GET", url, deadline, headers) as response:
+        with self._open("GET", url, deadline, headers, self._pools(url)) as response:
             return _whole(response, deadline)
 
     def post_form(self, url: str, form: Mapping[str, str], deadline: float) -> Answer:
@@ -78,24 +78,33 @@ class Transport:
         """
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Connection": "close"}
         body = urlencode(form).encode("ascii")
-        with self._open("POST", url, deadline, headers, body) as response:
+        with (
+            self._new_pools(url) as pools,
+            self._open("POST", url, deadline, headers, pools, body) as response,
+        ):
             return _whole(response, deadline)
 
     @contextmanager
     def stream(self, url: str, deadline: float) -> Iterator[tuple[int, Iterator[bytes]]]:
         """GETs an answer of any size: its status and its bytes, decompressed, in parts as they come."""
-        with self._open("GET", url, deadline, {}) as response:
+        with self._open("GET", url, deadline, {}, self._pools(url)) as response:
             yield response.status, _chunks(response, deadline)
 
     @contextmanager
     def _open(
-        self, method: str, url: str, deadline: float, headers: Mapping[str, str], body: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        deadline: float,
+        headers: Mapping[str, str],
+        pools: urllib3.PoolManager,
+        body: bytes | None = None,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
         left = deadline - time.monotonic()
         if left <= 0:
             raise NoAnswerError("There was no time left to ask iRacing.", sent=False)
         try:
-            response = self._pools(url).urlopen(
+            response = pools.urlopen(
                 method,
                 url,
                 body=body,
@@ -131,10 +140,14 @@ class Transport:
             return self._plain
         with self._tls_lock:
             if self._tls is None:
-                # One context for all connections: urllib3 would read the certificate store anew for each.
-                context = ssl.create_default_context()
-                self._tls = urllib3.PoolManager(maxsize=CONNECTIONS, ssl_context=context)
+                self._tls = self._new_pools(url)
             return self._tls
+
+    def _new_pools(self, url: str) -> urllib3.PoolManager:
+        if not url.startswith("https:"):
+            return urllib3.PoolManager(maxsize=CONNECTIONS)
+        # One context for all connections: urllib3 would read the certificate store anew for each.
+        return urllib3.PoolManager(maxsize=CONNECTIONS, ssl_context=ssl.create_default_context())
 
 
 def is_loopback(url: str) -> bool:
