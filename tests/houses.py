@@ -24,6 +24,7 @@ class House:
     simulator: Any
     secrets: tuple[str, ...]
     home: Any = None
+    telemetry: Any = None
 
     def drivers(self, count: int, seed: int = 1) -> list[Any]:
         """Drivers that the simulator knows: `cust_id`, `display_name`."""
@@ -50,8 +51,9 @@ def local_house(folder: Path, port: int = 0, **options: Any) -> Iterator[House]:
         listen("127.0.0.1", port) as door,
     ):
         authors = [driver.display_name for driver in simulator.population.sample(20, seed=7)]
-        app = make_local_app(home, PrometheusTelemetry(), forum_routes(authors))
+        telemetry = PrometheusTelemetry()
+        app = make_local_app(home, telemetry, forum_routes(authors))
         with running(app, [door]):
             environment = simulator.environment()
             secrets = tuple(environment[f"PITBOARD_{part}"] for part in ("CLIENT_SECRET", "PASSWORD"))
-            yield House(f"http://127.0.0.1:{door.getsockname()[1]}", simulator, secrets, home)
+            yield House(f"http://127.0.0.1:{door.getsockname()[1]}", simulator, secrets, home, telemetry)

@@ -100,7 +100,7 @@ def test_thirty_posts_by_twenty_authors_are_one_request_and_all_the_right_people
         for post in page.locator(".Item").all():
             licences = truth[post.locator(".Author a").inner_text()]["member_info"]["licenses"]
             for rating in {f"{licence['safety_rating']:.2f}" for licence in licences}:
-                expect(post.locator("pitboard-stats")).to_contain_text(rating)
+                expect(post.locator(".Item-Header pitboard-stats")).to_contain_text(rating)
         SHOTS.mkdir(parents=True, exist_ok=True)
         page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=SHOTS / f"forum-{scheme}.png")

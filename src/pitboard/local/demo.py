@@ -88,9 +88,13 @@ def _post(number: int, name: str, order: Sequence[str], rng: random.Random) -> s
 <span class="Author"><a href="{link}" class="Username js-userCard" data-userid="{user}">{shown}</a></span>
 <span class="AuthorInfo"><span class="MItem AuthorTitle">Member</span></span></div>
 <div class="Meta {kind}Meta"><span class="MItem DateCreated">
-<time>{1 + number // 6} days ago</time></span></div>
+<time>{_days(1 + number // 6)} ago</time></span></div>
 </div></div>
 <div class="Item-BodyWrap"><div class="Item-Body"><div class="Message userContent">{said}</div></div></div>"""
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def _mention(name: str, said: str) -> str:

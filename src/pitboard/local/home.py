@@ -1,5 +1,6 @@
 """The composition root of the local home: every part once, put together in plain sight."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,13 @@ from typing import Any
 
 from pitboard.drivers.history import HistoryService
 from pitboard.drivers.plan import Tools
-from pitboard.drivers.ports import StoreError, Telemetry, request_id
+from pitboard.drivers.ports import (
+    CredentialsError,
+    StoreError,
+    Telemetry,
+    UpstreamError,
+    request_id,
+)
 from pitboard.drivers.service import DriverService
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.data_api import DataApi
@@ -23,6 +30,8 @@ CALLERS = 32
 """Upstream calls side by side: a page of twenty searches goes out at once."""
 
 PLANNERS = 8
+
+log = logging.getLogger(__name__)
 
 
 class LocalHome:
@@ -67,6 +76,18 @@ class LocalHome:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def sign_in(self, seconds: float = 15.0) -> None:
+        """Makes sure that a token can be had, with a login if need be.
+
+        Raises `CredentialsError` when somebody has to act; that iRacing is away for now is only logged.
+        """
+        try:
+            self.tokens.access_token(time.monotonic() + seconds)
+        except CredentialsError:
+            raise
+        except UpstreamError as error:
+            log.warning("no token for now: %s", error)
 
     # --- what the routes ask
 

@@ -42,7 +42,12 @@ class PortTakenError(UsageError):
 def make_local_app(
     home: LocalHome, telemetry: PrometheusTelemetry, more: Sequence[BaseRoute] = ()
 ) -> ASGIApp:
-    """Every local route of the contract; `more` are the demo's own."""
+    """The local server's application; `more` are the demo's own routes."""
+    return make_app([*local_routes(home, telemetry), *more], telemetry, host_guard(home.settings.host))
+
+
+def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRoute]:
+    """Every local route of the contract."""
 
     async def look_up(request: Request) -> Response:
         query = ", ".join(request.query_params.getlist("names"))
@@ -69,7 +74,7 @@ def make_local_app(
             str(USERSCRIPT), media_type="text/javascript", headers={"Cache-Control": "no-cache"}
         )
 
-    routes: list[BaseRoute] = [
+    return [
         *driver_routes(home.service, home.histories),
         *custid_routes(home.service),
         *auth_routes(home),
@@ -79,9 +84,7 @@ def make_local_app(
         Route("/openapi.json", openapi, methods=["GET"]),
         Route("/pitboard.user.js", userscript, methods=["GET"]),
         Mount("/static", StaticFiles(directory=str(STATIC))),
-        *more,
     ]
-    return make_app(routes, telemetry, host_guard(home.settings.host))
 
 
 def host_guard(listening: str) -> Callable[[str], bool]:

@@ -16,8 +16,7 @@ from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, log
 def serve(settings: Settings, console: Console) -> None:
     """Serves until Ctrl+C or SIGTERM. Logs to standard error and to `pitboard.log` beside the database.
 
-    Raises `CredentialsError` (missing ones), `PortTakenError`, `StoreError`; nothing has been asked of
-    iRacing by then. Wrong credentials come out at the first request, and stop there.
+    Raises `CredentialsError` for missing or refused credentials, `PortTakenError`, `StoreError`.
     """
     credentials = find()
     configure_logging("INFO")
@@ -25,6 +24,8 @@ def serve(settings: Settings, console: Console) -> None:
     telemetry = PrometheusTelemetry(spans("pitboard"))
     with listen(settings.host, settings.port) as socket, LocalHome(settings, credentials, telemetry) as home:
         logging.getLogger().addHandler(log_file_handler(settings.db.with_name("pitboard.log")))
+        with console.status("Asking iRacing for a token ..."):
+            home.sign_in()
         address, port = socket.getsockname()[:2]
         console.print(
             f"Pitboard answers at [bold]http://{address}:{port}/[/]. Press Ctrl+C to stop.", highlight=False

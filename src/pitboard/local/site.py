@@ -78,8 +78,9 @@ def _licence(licence: Mapping[str, Any]) -> str:
     letter = CLASSES.get(licence.get("group_id", 0), "?")
     rating = licence.get("irating")
     shown = "not rated" if rating is None else f"{rating:,}"
+    style = f"class-{letter[:1]}" + (" unrated" if rating is None else "")
     return (
-        f'<li class="class-{escape(letter[:1])}"><span class="kind">{escape(_kind(licence))}</span>'
+        f'<li class="{escape(style)}"><span class="kind">{escape(_kind(licence))}</span>'
         f"<b>{escape(letter)} {licence.get('safety_rating', 0):.2f}</b><span>{shown}</span></li>"
     )
 

@@ -1,0 +1,180 @@
+"""The command line as a user meets it: real processes, the simulator behind them."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+import urllib3
+
+from pitboard.settings import SETTINGS
+from pitboard.simulator import Simulator
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    with Simulator(latency=0.005, link_latency=0.005) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def environment(simulator, tmp_path):
+    simulator.calls.clear()
+    return {
+        **os.environ,
+        **simulator.environment(),
+        "PITBOARD_DB": str(tmp_path / "p.sqlite3"),
+        "COLUMNS": "100",
+    }
+
+
+def pitboard(*arguments, env, **kwargs):
+    command = [sys.executable, "-m", "pitboard", *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, **kwargs)
+
+
+def sentence(done):
+    """What went to standard error, as one line."""
+    return " ".join(done.stderr.split())
+
+
+def without(environment, *names):
+    return {name: value for name, value in environment.items() if name not in names}
+
+
+def test_help_of_every_command_has_an_example():
+    listed = pitboard("--help", env=os.environ).stdout
+    commands = re.findall(r"^│ (\w+) ", listed, re.MULTILINE)
+    assert {"demo", "serve", "drivers", "login", "addon", "bench"} <= set(commands)
+    for command in ("demo", "serve", "drivers", "login", "bench"):
+        assert f"Example: pitboard {command}" in pitboard(command, "--help", env=os.environ).stdout
+
+
+def test_demo_once_prints_a_table_of_twenty_drivers_and_ends():
+    done = pitboard("demo", "--once", "--port", "0", env={**os.environ, "COLUMNS": "120"})
+    assert done.returncode == 0, done.stderr
+    assert "20 drivers nobody had asked for" in done.stdout
+    assert len(re.findall(r"^ .* (?:19|20)\d\d ", done.stdout, re.MULTILINE)) == 20
+
+
+def test_drivers_prints_a_table(environment, simulator):
+    (driver,) = simulator.population.sample(1, seed=3)
+    done = pitboard("drivers", driver.display_name, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert driver.display_name in done.stdout
+
+
+def test_drivers_as_json_and_exit_one_when_somebody_is_not_found(environment, simulator):
+    (driver,) = simulator.population.sample(1, seed=3)
+    done = pitboard("drivers", driver.display_name, "Nobody Here", "--json", env=environment)
+    assert done.returncode == 1
+    answer = json.loads(done.stdout)
+    assert answer[driver.display_name]["cust_id"] == driver.cust_id
+    assert answer["Nobody Here"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["drivers", "Ann Tester"]])
+def test_missing_credentials_are_named_and_nothing_is_asked(environment, simulator, command):
+    done = pitboard(*command, env=without(environment, "PITBOARD_PASSWORD", "PITBOARD_CLIENT_ID"))
+    assert done.returncode == 2
+    assert "PITBOARD_CLIENT_ID, PITBOARD_PASSWORD or run `pitboard login`" in sentence(done)
+    assert len(simulator.calls) == 0
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["drivers", "Ann Tester"]])
+def test_wrong_credentials_cost_one_login_however_often_they_are_tried(environment, simulator, command):
+    wrong = {**environment, "PITBOARD_PASSWORD": "not-the-password"}
+    for _ in range(3):
+        done = pitboard(*command, env=wrong)
+        assert done.returncode == 2
+        assert "PITBOARD_PASSWORD" in sentence(done)
+        assert "not-the-password" not in done.stdout + done.stderr
+    assert simulator.calls.count(service="oauth") == 1
+
+
+def test_a_taken_port_is_said(environment):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = pitboard("serve", "--port", port, env=environment)
+    assert done.returncode == 2
+    assert f"127.0.0.1:{port}" in sentence(done)
+    assert "PITBOARD_PORT" in sentence(done)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PITBOARD_DATA_URL", "http://example.org"),
+        ("PITBOARD_OAUTH_URL", "http://127.0.0.1.example.org/"),
+        ("PITBOARD_DATA_URL", "nonsense"),
+    ],
+)
+def test_an_address_that_would_send_secrets_in_the_clear_is_refused(environment, name, value):
+    done = pitboard("drivers", "Ann Tester", env={**environment, name: value})
+    assert done.returncode == 2
+    assert name in sentence(done)
+
+
+def test_a_database_that_cannot_be_used_is_named(environment, tmp_path):
+    (tmp_path / "p.sqlite3").write_text("not a database")
+    done = pitboard("drivers", "Ann Tester", env=environment)
+    assert done.returncode == 2
+    assert "p.sqlite3" in sentence(done)
+    assert (tmp_path / "p.sqlite3").read_text() == "not a database"
+
+
+def test_login_proves_the_credentials_once_and_keeps_them_in_a_private_file(environment, simulator, tmp_path):
+    asked = "".join(
+        environment[f"PITBOARD_{part}"] + "\n"
+        for part in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")
+    )
+    bare = without(
+        environment, *(s.env for s in SETTINGS if s.env.endswith(("_ID", "_SECRET", "NAME", "WORD")))
+    )
+    bare["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    done = pitboard("login", env=bare, input=asked)
+    assert done.returncode == 0, done.stderr
+    assert simulator.calls.count(service="oauth") == 1
+    kept = tmp_path / "config" / "pitboard" / "credentials.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert environment["PITBOARD_PASSWORD"] not in done.stdout + done.stderr
+    (driver,) = simulator.population.sample(1, seed=3)
+    assert pitboard("drivers", driver.display_name, env=bare).returncode == 0
+
+
+def test_credentials_that_others_can_read_are_refused(environment, tmp_path):
+    kept = tmp_path / "config" / "pitboard" / "credentials.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("{}")
+    kept.chmod(0o644)
+    bare = without(environment, "PITBOARD_PASSWORD") | {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    done = pitboard("drivers", "Ann Tester", env=bare)
+    assert done.returncode == 2
+    assert "chmod 600" in sentence(done)
+
+
+def test_serve_answers_until_it_is_told_to_stop_and_logs_no_secret(environment, simulator, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pitboard", "serve", "--port", "0"],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = ""
+    while not (found := re.search(r"http://127\.0\.0\.1:\d+", said)):
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    (driver,) = simulator.population.sample(1, seed=3)
+    answer = urllib3.request("GET", f"{found[0]}/drivers", fields={"name": driver.display_name})
+    assert answer.json()[driver.display_name]["cust_id"] == driver.cust_id
+    process.send_signal(signal.SIGTERM)
+    said += process.communicate(timeout=20)[1]
+    assert process.returncode in (0, -signal.SIGTERM)
+    written = said + (tmp_path / "pitboard.log").read_text()
+    for part in ("CLIENT_SECRET", "PASSWORD"):
+        assert environment[f"PITBOARD_{part}"] not in written

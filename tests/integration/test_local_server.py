@@ -1,0 +1,161 @@
+"""What the local server adds to the contract: its page, its metrics, its guard of the Host header."""
+
+import re
+import socket
+from urllib.parse import quote
+
+import pytest
+import urllib3
+from playwright.sync_api import sync_playwright
+from starlette.routing import Route
+
+from houses import local_house
+from pitboard.http.openapi import document
+from pitboard.local.server import PortTakenError, host_guard, listen, local_routes
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    with local_house(tmp_path_factory.mktemp("local"), latency=0.005, link_latency=0.002) as house:
+        yield house
+
+
+def get(house, target, method="GET", **headers):
+    return urllib3.request(method, house.base_url + target, headers=headers, redirect=False)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", ""])
+def test_a_foreign_host_name_is_refused_so_that_no_page_can_rebind_its_own(house, host):
+    answer = get(house, "/health", Host=host)
+    assert answer.status == 421
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:1", "localhost:8765", "[::1]:8765", "192.168.1.7:8765", "pits.example:80"]
+)
+def test_addresses_this_machine_and_the_name_listened_on_are_served(host):
+    assert host_guard("pits.example")(host)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status", "code"),
+    [
+        ("POST", "/drivers?names=Ann", 405, "wrong_method"),
+        ("GET", "/auth", 405, "wrong_method"),
+        ("DELETE", "/health", 405, "wrong_method"),
+        ("GET", "/driver", 404, "unknown_route"),
+        ("GET", "/drivers/", 404, "unknown_route"),
+        ("GET", "/drivers/abc/history", 404, "unknown_route"),
+        ("GET", "/static/../server.py", 404, "unknown_route"),
+        ("GET", "/drivers?names=" + "x" * 11_000, 414, "address_too_long"),
+        ("GET", "/drivers?names=" + "%20" * 15_000, 414, "address_too_long"),
+        ("GET", "/drivers?names=%ff%fe", 400, "invalid_name"),
+    ],
+)
+def test_what_is_not_in_the_contract_is_a_problem_and_asks_nothing(house, method, target, status, code):
+    before = len(house.simulator.calls)
+    answer = get(house, target, method)
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.json()["code"] == code
+    assert len(house.simulator.calls) == before
+
+
+def test_a_wrong_method_is_told_which_is_right(house):
+    assert "GET" in get(house, "/drivers", "PUT").headers["Allow"]
+
+
+def test_the_look_up_page_shows_drivers_and_escapes_what_was_typed(house):
+    (driver,) = house.drivers(1)
+    query = quote(f"{driver.display_name}, <script>alert(1)</script>")
+    answer = get(house, f"/?names={query}")
+    text = answer.data.decode()
+    assert answer.status == 200
+    assert f"customer {driver.cust_id}" in text
+    assert "<script" not in text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("", "Type one name"),
+        (",,", "Type one name"),
+        (",".join("abcdefghijklmnopqrstuvwxyz" * 2), "At most 50"),
+    ],
+)
+def test_the_look_up_page_says_what_to_type(house, query, says):
+    assert says in get(house, f"/?names={quote(query)}").data.decode()
+
+
+def test_metrics_count_requests_by_route_and_names_by_state_and_name_nobody(house):
+    (driver,) = house.drivers(1)
+    get(house, f"/drivers?names={quote(driver.display_name)}")
+    text = get(house, "/metrics").data.decode()
+    assert re.search(r'pitboard_requests_total\{route="/drivers",status="200"\} \d', text)
+    assert driver.display_name not in text
+    assert str(driver.cust_id) not in text
+
+
+def test_openapi_describes_every_route_of_the_contract_that_is_served(house):
+    assert get(house, "/openapi.json").json() == document()
+    routes = [route for route in local_routes(house.home, house.telemetry) if isinstance(route, Route)]
+    served = {(route.path.replace(":int", ""), *(route.methods - {"HEAD"})) for route in routes}
+    described = {(path, *(m.upper() for m in methods)) for path, methods in document()["paths"].items()}
+    own = {"/", "/metrics", "/openapi.json", "/pitboard.user.js"}
+    assert {route for route in served if route[0] not in own} == described
+
+
+def test_the_userscript_is_served_for_managers_to_install(house):
+    answer = get(house, "/pitboard.user.js")
+    assert answer.status == 200
+    assert answer.data.startswith(b"// ==UserScript==")
+
+
+def test_every_request_has_an_id_of_its_own(house):
+    ids = {get(house, "/health").headers["X-Request-Id"] for _ in range(3)}
+    assert len(ids) == 3
+
+
+def test_a_taken_port_is_said_with_what_to_do():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortTakenError, match=f"{port}.*PITBOARD_PORT"):
+            listen("127.0.0.1", port)
+
+
+PEER = """
+async ([base, name]) => {
+  const answer = await fetch(`${base}/drivers?names=${encodeURIComponent(name)}`);
+  const driver = (await answer.json())[name];
+  return {
+    licences: driver.member_info.licenses.map(l => `${l.group_name.replace("Class ", "")} ${l.safety_rating}`),
+    since: driver.member_info.member_since,
+    country: driver.member_info.country,
+    followers: driver.follow_counts.followers,
+    races: driver.recent_events.filter(e => e.event_type === "RACE")
+      .map(e => `${e.car_name} ${e.track.track_name} ${e.finish_position + 1} ${e.start_time.slice(0, 10)}`),
+  };
+}
+"""
+"""How the userscripts that people use today read a driver: one name a request, these fields, this way."""
+
+
+@pytest.mark.browser
+@pytest.mark.xdist_group("browser")
+def test_a_userscript_of_today_works_unchanged(house, chromium):
+    drivers = house.drivers(5, seed=11)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, headless=True)
+        page = browser.new_page()
+        page.goto(f"{house.base_url}/health")
+        read = [page.evaluate(PEER, [house.base_url, driver.display_name]) for driver in drivers]
+        browser.close()
+    for shown in read:
+        assert len(shown["licences"]) == 5
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", shown["since"])
+        assert isinstance(shown["followers"], int)
+        assert all("undefined" not in race for race in shown["races"])
+    assert any(shown["races"] for shown in read)
