@@ -10,6 +10,7 @@ from rich.console import Console
 
 from pitboard import __version__
 from pitboard.drivers.ports import StoreError, UpstreamError
+from pitboard.ops.doctor.commands import app_commands as doctor_commands
 from pitboard.settings import Settings, UsageError
 
 app = typer.Typer(
@@ -117,6 +118,9 @@ def addon_build() -> None:
     from pitboard.ops.addon import build
 
     build(output)
+
+
+doctor_commands(app)
 
 
 def _log_to_stderr(level: str) -> None:

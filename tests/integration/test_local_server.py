@@ -131,7 +131,8 @@ async ([base, name]) => {
   const answer = await fetch(`${base}/drivers?names=${encodeURIComponent(name)}`);
   const driver = (await answer.json())[name];
   return {
-    licences: driver.member_info.licenses.map(l => `${l.group_name.replace("Class ", "")} ${l.safety_rating}`),
+    licences: driver.member_info.licenses
+      .map(l => `${l.group_name.replace("Class ", "")} ${l.safety_rating}`),
     since: driver.member_info.member_since,
     country: driver.member_info.country,
     followers: driver.follow_counts.followers,

@@ -10,11 +10,11 @@ from pitboard.local.credentials import find
 from pitboard.local.home import LocalHome
 from pitboard.local.server import listen, make_local_app, server
 from pitboard.settings import Settings
-from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, log_file_handler, spans
+from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, log_file, log_file_handler, spans
 
 
 def serve(settings: Settings, console: Console) -> None:
-    """Serves until Ctrl+C or SIGTERM. Logs to standard error and to `pitboard.log` beside the database.
+    """Serves until Ctrl+C or SIGTERM. Logs to standard error and to a file beside the database.
 
     Raises `CredentialsError` for missing or refused credentials, `PortTakenError`, `StoreError`.
     """
@@ -23,7 +23,7 @@ def serve(settings: Settings, console: Console) -> None:
     hide(*(getattr(credentials, field.name) for field in fields(Credentials)))
     telemetry = PrometheusTelemetry(spans("pitboard"))
     with listen(settings.host, settings.port) as socket, LocalHome(settings, credentials, telemetry) as home:
-        logging.getLogger().addHandler(log_file_handler(settings.db.with_name("pitboard.log")))
+        logging.getLogger().addHandler(log_file_handler(log_file(settings.db)))
         with console.status("Asking iRacing for a token ..."):
             home.sign_in()
         address, port = socket.getsockname()[:2]
