@@ -349,7 +349,6 @@ class TestTheBookOfLogins:
         assert bench.grants == ["login"]
         assert keeper.status().logins_left == 3
 
-
     def test_is_not_used_up_in_the_first_minutes_of_an_outage(self, bench: Bench) -> None:
         bench.answers(Reply(503, json={"error": "temporarily_unavailable"}))
         keeper = bench.keeper()
@@ -402,6 +401,22 @@ class TestWrongCredentials:
         bench.clock.now += 600
         assert server.access_token(soon()) == "access-2"
         assert bench.grants == ["login", "login", "refresh-1"]
+
+    def test_a_wrong_password_does_not_end_a_session_that_is_still_good(self, bench: Bench) -> None:
+        """The host has changed the password at iRacing, and not here yet."""
+        bench.answers(tokens(1), denied("invalid_grant"), tokens(2), tokens(3), denied("invalid_grant"))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        with pytest.raises(CredentialsError):
+            keeper.prove(soon())
+        for number in (2, 3):
+            bench.clock.now += 600
+            assert keeper.access_token(soon()) == f"access-{number}"
+        bench.clock.now += 600
+        for _ in range(3):
+            with pytest.raises(CredentialsError, match="PITBOARD_PASSWORD"):
+                keeper.access_token(soon())
+        assert bench.grants == ["login", "login", "refresh-1", "refresh-2", "refresh-3"]
 
     def test_an_unknown_client_at_a_refresh_is_not_tried_twice_either(self, bench: Bench) -> None:
         bench.answers(tokens(1), denied("invalid_client", 403))

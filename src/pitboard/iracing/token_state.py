@@ -112,7 +112,7 @@ class TokenState:
         """When the password logins of the last hour were begun, oldest first."""
         return tuple(sorted(t for t in self.logins if now - HOUR < t <= now + HOUR))
 
-    def refusal(self, fingerprint: str, now: float, *, proving: bool = False) -> UpstreamError | None:
+    def refusal(self, now: float, *, proving: bool = False) -> UpstreamError | None:
         """Why no grant of any kind may be asked for now, or None.
 
         Whoever is `proving` credentials asked for it: only iRacing's own rate limit holds that back.
@@ -120,12 +120,15 @@ class TokenState:
         cooling = _ahead(self.cool_until, now)
         if cooling and (self.cool_code == RateLimitedError.code or not proving):
             return _ERRORS.get(self.cool_code, UnreachableError)(self.cool_why, retry_after=cooling)
-        if self.refused_fingerprint == fingerprint and not proving:
-            return CredentialsError(self.refused_why)
         return None
 
-    def login_refusal(self, now: float) -> UpstreamError | None:
-        """Why no password login may be made now, or None."""
+    def login_refusal(self, fingerprint: str, now: float, *, proving: bool = False) -> UpstreamError | None:
+        """Why no password login may be made now with these credentials, or None.
+
+        Credentials that were refused do not keep a refresh token from being used that they once got.
+        """
+        if self.refused_fingerprint == fingerprint and not proving:
+            return CredentialsError(self.refused_why)
         blocked = _ahead(self.blocked_until, now)
         if blocked:
             return RateLimitedError(self.blocked_why, retry_after=blocked)
@@ -152,7 +155,8 @@ class TokenState:
         return replace(self, logins=(*self.recent_logins(at), at))
 
     def granted(self, grant: Grant, now: float, *, refreshed: bool) -> "TokenState":
-        """With new tokens, and all that was held against the old ones or their credentials forgotten.
+        """With new tokens; what was held against the old ones is forgotten, and after a login what was held
+        against the credentials.
 
         A refresh that brings no new refresh token leaves the old one, as OAuth has it (RFC 6749, 6).
         """
@@ -168,7 +172,7 @@ class TokenState:
             doubts=0,
             failures=0,
             cool_until=0.0,
-            refused_fingerprint="",
+            refused_fingerprint=self.refused_fingerprint if refreshed else "",
         )
 
     def without(self, access_token: str) -> "TokenState":
@@ -184,9 +188,11 @@ class TokenState:
         return replace(self, refresh_token="", refresh_until=0.0, doubts=0)
 
     def refresh_failed(self, error: UpstreamError, fingerprint: str, now: float) -> "TokenState":
-        """After a refresh that gave no token, for any reason but a spent refresh token."""
+        """After a refresh that gave no token. If it was denied (and not for a spent token), the client is at
+        fault, and a login would fare no better."""
         if isinstance(error, DeniedError):
-            return replace(self, refused_fingerprint=fingerprint, refused_why=str(error))
+            refused = replace(self, refused_fingerprint=fingerprint, refused_why=str(error))
+            return refused.without_refresh(self.refresh_token)
         unanswered = isinstance(error, NoAnswerError) and error.sent
         return replace(self._cooled(error, now), doubts=self.doubts + unanswered)
 

@@ -112,7 +112,7 @@ class TokenKeeper:
     def status(self) -> TokenStatus:
         """How things stand, from the document; asks iRacing nothing."""
         state, now = self._read()[0], self._clock()
-        refusal = state.refusal(self._credentials.fingerprint(), now) or state.login_refusal(now)
+        refusal = state.refusal(now) or state.login_refusal(self._credentials.fingerprint(), now)
         pause = refusal.retry_after if refusal else None
         valid = state.valid(now)
         return TokenStatus(
@@ -177,7 +177,7 @@ class TokenKeeper:
     def _check(self, state: TokenState, now: float, rejected: str, *, may_login: bool, proving: bool) -> None:
         """Raises why no grant may be asked for now."""
         self._credentials.check()
-        if refusal := state.refusal(self._credentials.fingerprint(), now, proving=proving):
+        if refusal := state.refusal(now, proving=proving):
             raise refusal
         age = now - state.access_from
         if rejected and state.access_token == rejected and 0 <= age < REPLACED_AT_MOST_EVERY:
@@ -187,7 +187,16 @@ class TokenKeeper:
                 retry_after=REPLACED_AT_MOST_EVERY - age,
             )
         if proving or not state.refreshable(now):
-            _check_login(state, now, may_login=may_login)
+            self._check_login(state, now, may_login=may_login, proving=proving)
+
+    def _check_login(self, state: TokenState, now: float, *, may_login: bool, proving: bool) -> None:
+        """Raises why no password login may be made now."""
+        if not may_login:
+            raise CredentialsError(
+                "No valid token is held, and this request may not log in; run `pitboard login`."
+            )
+        if refusal := state.login_refusal(self._credentials.fingerprint(), now, proving=proving):
+            raise refusal
 
     # --- under the lease
 
@@ -199,7 +208,7 @@ class TokenKeeper:
                 if newer:
                     return self._hold(newer)
                 state = self._read()[0]
-            _check_login(state, self._clock(), may_login=may_login)
+            self._check_login(state, self._clock(), may_login=may_login, proving=proving)
             return self._hold(self._login(owner))
         finally:
             self._update(lambda s: s.released(owner))
@@ -279,16 +288,6 @@ class TokenKeeper:
             if changed == state or self._put(changed, version):
                 return changed
             time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads, hides nothing
-
-
-def _check_login(state: TokenState, now: float, *, may_login: bool) -> None:
-    """Raises why no password login may be made now."""
-    if not may_login:
-        raise CredentialsError(
-            "No valid token is held, and this request may not log in; run `pitboard login`."
-        )
-    if refusal := state.login_refusal(now):
-        raise refusal
 
 
 def _busy() -> UpstreamError:
