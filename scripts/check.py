@@ -71,7 +71,7 @@ def rooms() -> bool:
 
 def addon() -> bool:
     """The addon's own types, lint, unit tests, shop lint and size."""
-    return run("npm", "run", "build", "--silent", cwd=ADDON) and run("npm", "run", "check", "--silent", cwd=ADDON)
+    return all(run("npm", "run", part, "--silent", cwd=ADDON) for part in ("build", "check"))
 
 
 def tests() -> bool:

@@ -230,7 +230,8 @@ only when the work is handed over with `contextvars.copy_context().run`."""
 class Telemetry:
     """What the rooms report. This one reports nothing; a home passes its own.
 
-    Metric names are those of `pitboard.telemetry.metrics`, snake_case without a prefix; labels have few values and never a name or an id.
+    Metric names are those of `pitboard.telemetry.metrics`, snake_case without a prefix; labels have few
+    values and never a name or an id.
     """
 
     def count(self, metric: str, value: float = 1, **labels: str) -> None:

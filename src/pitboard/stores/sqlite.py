@@ -241,8 +241,8 @@ def _inspect(path: Path) -> None:
                 raise StoreError(f"{path} is the database of another program. {away}")
             if version > len(MIGRATIONS):
                 raise StoreError(
-                    f"{path} was written by a newer Pitboard (schema {version}, this one knows"
-                    f" {len(MIGRATIONS)}). Update Pitboard, or set PITBOARD_DB to another path."
+                    f"{path} is of a newer Pitboard (schema {version}, this one knows {len(MIGRATIONS)})."
+                    " Install that version, or set PITBOARD_DB to another path."
                 )
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
