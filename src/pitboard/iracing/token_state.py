@@ -122,12 +122,14 @@ class TokenState:
             return _ERRORS.get(self.cool_code, UnreachableError)(self.cool_why, retry_after=cooling)
         return None
 
-    def login_refusal(self, fingerprint: str, now: float, *, proving: bool = False) -> UpstreamError | None:
-        """Why no password login may be made now with these credentials, or None.
+    def login_refusal(
+        self, now: float, fingerprint: str = "", *, proving: bool = False
+    ) -> UpstreamError | None:
+        """Why no password login may be made now, or None; with a `fingerprint`, not with those credentials.
 
         Credentials that were refused do not keep a refresh token from being used that they once got.
         """
-        if self.refused_fingerprint == fingerprint and not proving:
+        if fingerprint and self.refused_fingerprint == fingerprint and not proving:
             return CredentialsError(self.refused_why)
         blocked = _ahead(self.blocked_until, now)
         if blocked:

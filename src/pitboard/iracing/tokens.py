@@ -112,7 +112,7 @@ class TokenKeeper:
     def status(self) -> TokenStatus:
         """How things stand, from the document; asks iRacing nothing."""
         state, now = self._read()[0], self._clock()
-        refusal = state.refusal(now) or state.login_refusal(self._credentials.fingerprint(), now)
+        refusal = state.refusal(now) or state.login_refusal(now, self._credentials.fingerprint())
         pause = refusal.retry_after if refusal else None
         valid = state.valid(now)
         return TokenStatus(
@@ -195,7 +195,7 @@ class TokenKeeper:
             raise CredentialsError(
                 "No valid token is held, and this request may not log in; run `pitboard login`."
             )
-        if refusal := state.login_refusal(self._credentials.fingerprint(), now, proving=proving):
+        if refusal := state.login_refusal(now, self._credentials.fingerprint(), proving=proving):
             raise refusal
 
     # --- under the lease
