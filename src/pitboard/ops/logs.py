@@ -121,29 +121,26 @@ class LocalLog:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._older = [file.with_name(f"{file.name}.{number}") for number in (3, 2, 1)]
 
     def read(self, query: Query) -> list[Line]:
-        older = [self._file.with_name(f"{self._file.name}.{number}") for number in (3, 2, 1)]
         now = time.time()
-        lines = [parse(text) for file in (*older, self._file) if file.exists() for text in _texts(file)]
-        return [line for line in lines if query.wants(line, now)]
+        data = b"".join(_from(file, 0) for file in (*self._older, self._file))
+        return [line for line in _lines(data) if query.wants(line, now)]
 
     def follow(self, query: Query) -> Iterator[Line]:
-        yield from self.read(query)
-        place, rest = (self._file.stat().st_size if self._file.exists() else 0), b""
+        data = b"".join(_from(file, 0) for file in self._older)
+        file, place = 0, 0
         while True:
+            number = self._file.stat().st_ino if self._file.exists() else file
+            if number != file:  # turned over: the rest of the old file comes first
+                data += _from(self._older[-1], place) if file else b""
+                file, place = number, 0
+            new = _from(self._file, place)
+            place += len(new)
+            whole, end, data = (data + new).rpartition(b"\n")
+            yield from (line for line in _lines(whole + end) if query.wants(line, time.time()))
             time.sleep(LOCAL_POLL)
-            if not self._file.exists():
-                continue
-            if self._file.stat().st_size < place:  # turned over
-                place, rest = 0, b""
-            with self._file.open("rb") as opened:
-                opened.seek(place)
-                rest += opened.read()
-                place = opened.tell()
-            *whole, rest = rest.split(b"\n")
-            lines = (parse(text.decode("utf-8", "replace")) for text in whole)
-            yield from (line for line in lines if query.wants(line, time.time()))
 
 
 class AwsLog:
@@ -223,5 +220,15 @@ def clock(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _texts(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8", errors="replace").splitlines()
+def _from(file: Path, place: int) -> bytes:
+    """What a file holds from a place on; nothing if it is not there."""
+    try:
+        with file.open("rb") as opened:
+            opened.seek(place)
+            return opened.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _lines(data: bytes) -> Iterator[Line]:
+    return map(parse, data.decode("utf-8", "replace").splitlines())

@@ -22,7 +22,7 @@ from pitboard.local import credentials as kept
 from pitboard.settings import Settings
 from pitboard.stores.sqlite import SqliteStore
 
-PROBE_SECONDS = 6.0
+PROBE_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Local:
         self.credentials_file = credentials_file
         self.transport = Transport()
         self._lock = Lock()
+        self._probing = Lock()
 
     @cached_property
     def _credentials(self) -> Credentials | CredentialsError:
@@ -142,7 +143,7 @@ class Local:
 
     def probe(self) -> Probe:
         """Asks the Data API once for all checks that want to know."""
-        with self._lock:
+        with self._probing:
             return self._probe
 
     def close(self) -> None:
