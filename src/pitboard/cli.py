@@ -108,6 +108,30 @@ def bench() -> None:
         raise typer.Exit(1)
 
 
+index = typer.Typer(
+    help="The driver index: all names and ids, so that unknown authors need no search.", no_args_is_help=True
+)
+app.add_typer(index, name="index")
+
+
+@index.command("refresh", epilog="Example: pitboard index refresh")
+def index_refresh(
+    as_json: Annotated[bool, typer.Option("--json", help="Print what it brought as JSON.")] = False,
+) -> None:
+    """Load the names and ids of all drivers; five calls to iRacing. Once a week is plenty."""
+    from pitboard.local.indexing import refresh_index
+
+    _log_to_stderr("ERROR")
+    brought = refresh_index(errors)
+    if as_json:
+        typer.echo(json.dumps(brought.as_dict()))
+    else:
+        output.print(
+            f"{brought.drivers:,} drivers are known by name ({brought.rows:,} rows, {brought.seconds:g} s).",
+            highlight=False,
+        )
+
+
 addon = typer.Typer(help="The browser addon.", no_args_is_help=True)
 app.add_typer(addon, name="addon")
 

@@ -21,6 +21,7 @@ from pitboard.drivers.page import NOT_FOUND, PENDING, UNAVAILABLE, Missed
 from pitboard.drivers.ports import (
     Errand,
     IdEntry,
+    Priority,
     RateLimitedError,
     Record,
     RefusedError,
@@ -99,7 +100,8 @@ class Plan:
             finally:
                 self._tools.store.release(list(mine), self._owner)
             self._tell_all(mine, PENDING)
-            self._await_others({key for key in keys if key not in mine})
+            if self._errand.priority is Priority.READER:
+                self._await_others({key for key in keys if key not in mine})
             self._tell_all(self._wanted, PENDING)
         except Exception:
             log.exception("a plan failed")

@@ -45,16 +45,24 @@ class DriverService:
 
     `planners` run plans (a thread each), `tools.callers` their upstream calls: two pools, so that plans
     waiting for calls cannot starve them. `patience` is how many seconds a plan may go on after its
-    request has been answered.
+    request has been answered. A home that is frozen then gives a negative one, so that plans end before,
+    and `hand_over`: what they did not get is given to the refresher.
     """
 
     def __init__(
-        self, tools: Tools, planners: Executor, refresher: Refresher, *, patience: float = 20.0
+        self,
+        tools: Tools,
+        planners: Executor,
+        refresher: Refresher,
+        *,
+        patience: float = 20.0,
+        hand_over: bool = False,
     ) -> None:
         self._tools = tools
         self._planners = planners
         self._refresher = refresher
         self._patience = patience
+        self._hand_over = hand_over
         self._flights: dict[str, Future[Missed | None]] = {}
         self._lock = threading.Lock()
 
@@ -168,7 +176,16 @@ class DriverService:
         for key, flight in asked.flights.items():
             if key not in found:
                 missed[key] = (flight.result() if flight.done() else None) or PENDING
-        page = compose(asked.texts, found, missed, self._tools.clock())
+        now = self._tools.clock()
+        if self._hand_over:
+            late = [
+                asked.names[key].shown
+                for key in asked.flights
+                if (found[key].due(now) if key in found else missed[key].code == PENDING.code)
+            ]
+            if late:
+                self._refresher.refresh(late)
+        page = compose(asked.texts, found, missed, now)
         for state in set(page.states):
             self._tools.telemetry.count("names", page.states.count(state), state=state)
         return page

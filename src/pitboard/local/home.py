@@ -51,7 +51,7 @@ class LocalHome:
         self.settings = settings
         self._clock = clock
         self.store = SqliteStore(settings.db, clock)
-        transport = Transport(request_id=request_id.get)
+        self._transport = transport = Transport(request_id=request_id.get)
         oauth = OAuth(settings.oauth_url, transport)
         self.tokens = TokenKeeper(self.store.documents, oauth, credentials, clock=clock, telemetry=telemetry)
         self.meter = Meter(self.store.documents, clock=clock, telemetry=telemetry)
@@ -69,6 +69,7 @@ class LocalHome:
         self.refresher.close()
         self._planners.shutdown(cancel_futures=True)
         self._callers.shutdown(cancel_futures=True)
+        self._transport.close()
         self.store.close()
 
     def __enter__(self) -> "LocalHome":

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pitboard.drivers import freshness, names, records
-from pitboard.drivers.ports import Errand, Record
+from pitboard.drivers.ports import Errand, IdEntry, Record
 from pitboard.local.credentials import find
 from pitboard.local.home import LocalHome
 from pitboard.settings import Settings
@@ -69,7 +69,7 @@ def bench(console: Console) -> bool:
 
 def unknown_pages(population: Population) -> list[Figure]:
     """Twenty authors nobody has asked for: until all licences are there, and until all is complete."""
-    licences, complete, floors, calls = [], [], [], []
+    licences, complete, floors, calls, indexed, indexed_calls = [], [], [], [], [], []
     for number in range(ROUNDS):
         authors = _authors(population, seed=100 + number)
         # A simulator a round: iRacing's limit of 240 calls a minute would end the fourth.
@@ -77,6 +77,18 @@ def unknown_pages(population: Population) -> list[Figure]:
             floors.append(_floor(home, authors))
             _refill(home)
             first, all_of_it, count = _one_page(home, simulator, authors)
+        with Simulator(population) as simulator, _home(simulator) as home:
+            home.sign_in()
+            rows = [(author, simulator.population.find(author)) for author in authors]
+            until = time.time() + freshness.INDEX_KEPT
+            home.store.keep_ids(
+                IdEntry(names.parse(author).key, driver.cust_id, "index", until)
+                for author, driver in rows
+                if driver
+            )
+            quick, _, quick_count = _one_page(home, simulator, authors)
+        indexed.append(quick)
+        indexed_calls.append(quick_count)
         licences.append(first)
         complete.append(all_of_it)
         calls.append(count)
@@ -85,6 +97,8 @@ def unknown_pages(population: Population) -> list[Figure]:
     return [
         _seconds("20 unknown authors, licences of all", _median(licences), ids_and_licences, 0.45),
         _count("  calls to iRacing until then", max(calls), PAGE + 1),
+        _seconds("  with the driver index loaded", _median(indexed), floor[1], 0.25),
+        _count("  calls to iRacing until then", max(indexed_calls), 1),
         _seconds("20 unknown authors, complete", _median(complete), everything, 0.70),
     ]
 
