@@ -37,7 +37,7 @@ def calls() -> list[tuple[str, str, str, set[str]]]:
     return found
 
 
-@pytest.mark.parametrize(("where", "verb", "name", "labels"), calls(), ids=lambda value: str(value))
+@pytest.mark.parametrize(("where", "verb", "name", "labels"), calls(), ids=lambda value: "-".join(sorted(value)) if isinstance(value, set) else value)
 def test_what_the_rooms_report_is_in_the_list(where: str, verb: str, name: str, labels: set[str]) -> None:
     metric = BY_NAME[name]
     assert metric.kind is VERBS[verb]
