@@ -1,0 +1,114 @@
+"""The composition root of ir-auth: the one function that has the secret and the token's table."""
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pitboard.aws.clients import client
+from pitboard.aws.invoke import error_answer, fingerprint
+from pitboard.aws.place import Place
+from pitboard.aws.secret import Secret
+from pitboard.drivers.ports import CredentialsError, StoreError, Telemetry, UpstreamError, request_id
+from pitboard.iracing.oauth import OAuth
+from pitboard.iracing.tokens import TokenKeeper
+from pitboard.iracing.transport import Transport
+from pitboard.settings import Settings
+from pitboard.stores.dynamodb import DynamoDocuments
+
+if TYPE_CHECKING:
+    from pitboard.iracing.credentials import Credentials
+
+LONGEST = 30.0
+"""Most seconds that a direct invocation waits for a renewal by somebody else."""
+
+
+class AuthHome:
+    """What the routes and the direct invocations of ir-auth ask. Safe for threads."""
+
+    def __init__(self, place: Place, settings: Settings, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._documents = DynamoDocuments(client("dynamodb"), place.auth_table, "username")
+        self._secret = Secret(lambda: client("secretsmanager"), place.secret)
+        self._oauth = OAuth(settings.oauth_url, Transport(request_id=request_id.get))
+        self._lock = threading.Lock()
+        self._kept: tuple[Credentials, TokenKeeper] | None = None
+
+    # --- direct invocations
+
+    def access_token(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """{"action": "access_token", "seconds"?, "rejected"?}: a valid token and its seconds, or an error.
+
+        `seconds` is how long the caller waits, `rejected` the fingerprint of a token that was refused.
+        """
+        deadline = time.monotonic() + min(LONGEST, float(event.get("seconds") or 0.0))
+        try:
+            return self._given(str(event.get("rejected") or ""), deadline)
+        except CredentialsError as error:
+            return self._given_anew(error, deadline)
+        except UpstreamError as error:
+            return error_answer(error)
+
+    def renew_token(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
+        """{"action": "renew_token"}, from the schedule: keeps the session alive. Never logs in."""
+        try:
+            return {"expires_in": self.check()}
+        except UpstreamError as error:
+            return error_answer(error)
+
+    def _given(self, rejected: str, deadline: float) -> Mapping[str, Any]:
+        keeper = self._keeper()
+        token = keeper.access_token(deadline)
+        if rejected and fingerprint(token) == rejected:
+            token = keeper.replace(token, deadline)
+        return {"access_token": token, "expires_in": keeper.status().expires_in}
+
+    def _given_anew(self, error: CredentialsError, deadline: float) -> Mapping[str, Any]:
+        """Once more if the secret has changed since it was read; else the error."""
+        try:
+            return self._given("", deadline) if self._secret.changed() else error_answer(error)
+        except UpstreamError as newer:
+            return error_answer(newer)
+
+    # --- what the routes ask
+
+    def check(self) -> int:
+        """`http.routes.Auth`: seconds the token has left; a refresh is made if due, a login never."""
+        keeper = self._keeper()
+        keeper.access_token(time.monotonic() + 8, may_login=False)
+        return int(keeper.status().expires_in)
+
+    def health(self) -> tuple[bool, Mapping[str, Any]]:
+        """`http.routes.Health`: the table, the secret and the token. Asks iRacing nothing."""
+        checks = {"store": self._look_at_table(), "secret": self._look_at_secret()}
+        if all(check["ok"] for check in checks.values()):
+            checks["token"] = self._look_at_token()
+        return all(check["ok"] for check in checks.values()), checks
+
+    def _look_at_table(self) -> dict[str, Any]:
+        try:
+            self._documents.ping()
+        except StoreError as error:
+            return {"ok": False, "detail": str(error)}
+        return {"ok": True, "detail": "The table answers."}
+
+    def _look_at_secret(self) -> dict[str, Any]:
+        try:
+            self._secret.credentials()
+        except UpstreamError as error:
+            return {"ok": False, "detail": str(error)}
+        return {"ok": True, "detail": "The secret is complete."}
+
+    def _look_at_token(self) -> dict[str, Any]:
+        token = self._keeper().status()
+        held = "A valid token is held." if token.valid else "No token is held yet."
+        return {"ok": not token.why, "detail": token.why or held, "logins_left": token.logins_left}
+
+    def _keeper(self) -> TokenKeeper:
+        """The keeper for the credentials that the secret holds now."""
+        credentials = self._secret.credentials()
+        with self._lock:
+            if self._kept is None or self._kept[0] != credentials:
+                keeper = TokenKeeper(self._documents, self._oauth, credentials, telemetry=self._telemetry)
+                self._kept = (credentials, keeper)
+            return self._kept[1]

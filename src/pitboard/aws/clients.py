@@ -1,0 +1,32 @@
+"""AWS clients. botocore directly: boto3's resources and transfer manager are not needed, and cost time."""
+
+from functools import cache
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+from pitboard.stores.dynamodb import CLIENT_CONFIG
+
+INVOKE_CONFIG = Config(
+    connect_timeout=2, read_timeout=35, retries={"mode": "standard", "total_max_attempts": 2}
+)
+"""ir-auth may take as long as a refresh and a login that both time out."""
+
+SECRETS_CONFIG = Config(
+    connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3}
+)
+
+_CONFIGS = {"dynamodb": CLIENT_CONFIG, "lambda": INVOKE_CONFIG, "secretsmanager": SECRETS_CONFIG}
+
+
+@cache
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()
+
+
+@cache
+def client(service: str) -> Any:
+    """The client of `dynamodb`, `lambda` or `secretsmanager`, made once; region and credentials are the
+    runtime's. It opens no connection before its first request."""
+    return _session().create_client(service, config=_CONFIGS[service])

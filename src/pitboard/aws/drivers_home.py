@@ -1,0 +1,75 @@
+"""The composition root of ir-drivers and ir-custid: the local home's parts on DynamoDB and invocations."""
+
+import random
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pitboard.aws.clients import client
+from pitboard.aws.invoke import EventRefresher, RemoteTokens
+from pitboard.aws.place import Place
+from pitboard.drivers.history import HistoryService
+from pitboard.drivers.page import Missed
+from pitboard.drivers.plan import Tools
+from pitboard.drivers.ports import StoreError, Telemetry, request_id
+from pitboard.drivers.service import MOST_NAMES, DriverService
+from pitboard.iracing.data_api import DataApi
+from pitboard.iracing.meter import Meter
+from pitboard.iracing.transport import Transport
+from pitboard.settings import Settings
+from pitboard.stores.dynamodb import DynamoStore
+
+CALLERS = 32
+PLANNERS = 4
+
+BLOCK = 5
+"""Calls taken from the shared budget at once: a conditional write in DynamoDB takes some milliseconds."""
+
+BEFORE_THE_ANSWER = 0.3
+"""Plans end so many seconds before the answer, and give up their leases: then the function is frozen."""
+
+
+class DriversHome:
+    """What the routes and the direct invocations of both functions ask."""
+
+    def __init__(self, place: Place, settings: Settings, telemetry: Telemetry) -> None:
+        store = DynamoStore(client("dynamodb"), place.drivers_table, place.custid_table)
+        upstream = DataApi(
+            settings.data_url,
+            Transport(request_id=request_id.get),
+            RemoteTokens(lambda: client("lambda"), place.auth_function),
+            Meter(store.documents, block=BLOCK, telemetry=telemetry),
+            telemetry=telemetry,
+        )
+        tools = Tools(
+            store,
+            upstream,
+            ThreadPoolExecutor(CALLERS, "pitboard-call"),
+            rng=random.SystemRandom(),  # holds no state that a snapshot could copy
+            telemetry=telemetry,
+        )
+        self.service = DriverService(
+            tools,
+            ThreadPoolExecutor(PLANNERS, "pitboard-plan"),
+            EventRefresher(lambda: client("lambda"), place.drivers_function),
+            patience=-BEFORE_THE_ANSWER,
+            hand_over=True,
+        )
+        self.histories = HistoryService(tools)
+
+    def refresh(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """{"action": "refresh", "names": [...]}: renews what is due, with the budget readers leave."""
+        names = [name for name in event.get("names") or [] if isinstance(name, str)][:MOST_NAMES]
+        self.service.renew(names)
+        return {"renewed": len(names)}
+
+    def custid(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """{"action": "custid", "name": "A"}: as GET /custid, or {"error": {"code", "message"}}."""
+        name = str(event.get("name") or "")
+        try:
+            answer = self.service.customer_id(name, 8.0)
+        except StoreError as error:
+            return {"error": {"code": "store", "message": str(error)}}
+        if isinstance(answer, Missed):
+            return {"error": {"code": answer.code, "message": answer.error}}
+        return {"custid": str(answer[0]), "name": name, "origin": answer[1]}

@@ -1,0 +1,169 @@
+"""One function asks another: for an access token at once, or for renewals that nobody waits for."""
+
+import hashlib
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pitboard.drivers.ports import (
+    CredentialsError,
+    MaintenanceError,
+    RateLimitedError,
+    UnreachableError,
+    UpstreamError,
+)
+from pitboard.telemetry import hide
+
+ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of an action
+RENEW_TOKEN = "renew_token"  # noqa: S105 - the name of an action
+REFRESH = "refresh"
+PING = "ping"
+"""The actions that functions take by direct invocation: {"action": ...}."""
+
+EARLY = 40.0
+"""ir-auth renews 60 s before the end; so many seconds before it a function asks for the new one."""
+
+SENT_AGAIN_AFTER = 60.0
+"""Seconds before a name is sent again; the renewal that was asked for takes no longer."""
+
+_KINDS = {
+    kind.code: kind for kind in (UnreachableError, MaintenanceError, RateLimitedError, CredentialsError)
+}
+
+log = logging.getLogger(__name__)
+
+
+def fingerprint(token: str) -> str:
+    """What a token is called in an invocation, so that a refused one need not be sent back."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def error_answer(error: UpstreamError) -> dict[str, Any]:
+    """An `UpstreamError` as the answer of a direct invocation; `RemoteTokens` raises it again."""
+    return {"error": {"code": error.code, "message": str(error), "retry_after": error.retry_after}}
+
+
+class RemoteTokens:
+    """`iracing.data_api.AccessTokens` out of ir-auth's hands. Safe for threads.
+
+    `client` gives the Lambda client; it is called when a token is needed that is not held.
+    """
+
+    def __init__(
+        self, client: Callable[[], Any], function: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._client = client
+        self._function = function
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token = ""
+        self._until = 0.0
+
+    def access_token(self, deadline: float) -> str:
+        """A valid access token. Raises an `UpstreamError`."""
+        return self._valid("") or self._asked("", deadline)
+
+    def replace(self, rejected: str, deadline: float) -> str:
+        """Another token than `rejected`. Raises an `UpstreamError`."""
+        return self._valid(rejected) or self._asked(rejected, deadline)
+
+    def _valid(self, rejected: str) -> str:
+        token, until = self._token, self._until
+        return token if token != rejected and self._clock() < until else ""
+
+    def _asked(self, rejected: str, deadline: float) -> str:
+        left = deadline - time.monotonic()
+        if left <= 0 or not self._lock.acquire(timeout=left):
+            raise UnreachableError("The access token is being fetched; ask again shortly.", retry_after=1)
+        try:
+            if token := self._valid(rejected):
+                return token
+            answer = self._invoke(
+                {
+                    "action": ACCESS_TOKEN,
+                    "seconds": max(0.0, deadline - time.monotonic()),
+                    "rejected": fingerprint(rejected) if rejected else "",
+                }
+            )
+            token, seconds = str(answer["access_token"]), float(answer["expires_in"])
+            hide(token)
+            early = min(EARLY + random.uniform(0.0, 10.0), seconds / 2)  # noqa: S311 - spreads
+            self._token, self._until = token, self._clock() + seconds - early
+            return token
+        finally:
+            self._lock.release()
+
+    def _invoke(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """ir-auth's answer; what it could not do is raised as if it had happened here."""
+        try:
+            response = self._client().invoke(FunctionName=self._function, Payload=json.dumps(event).encode())
+            body = json.loads(response["Payload"].read())
+        except ClientError as error:
+            raise _refused(self._function, error) from None
+        except (BotoCoreError, ValueError) as error:
+            raise UnreachableError(
+                f"{self._function} could not be asked for a token ({_code(error)})."
+            ) from None
+        if response.get("FunctionError") or not isinstance(body, dict):
+            raise UnreachableError(f"{self._function} failed; its log says why.", retry_after=5)
+        if "access_token" not in body:
+            told = body.get("error") or {}
+            kind = _KINDS.get(told.get("code", ""), UnreachableError)
+            raise kind(
+                told.get("message", f"{self._function} gave no token."), retry_after=told.get("retry_after")
+            )
+        return body
+
+
+class EventRefresher:
+    """`ports.Refresher` by asynchronous invocation of ir-drivers itself. Safe for threads.
+
+    A function is frozen once it has answered, so what is due is sent away before. Names that were sent
+    lately are left out.
+    """
+
+    def __init__(
+        self, client: Callable[[], Any], function: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._function = function
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._sent: dict[str, float] = {}
+
+    def refresh(self, names: Sequence[str]) -> None:
+        fresh = self._not_lately(names)
+        if not fresh:
+            return
+        payload = json.dumps({"action": REFRESH, "names": fresh}).encode()
+        try:
+            self._client().invoke(FunctionName=self._function, InvocationType="Event", Payload=payload)
+        except (ClientError, BotoCoreError) as error:
+            log.warning("A renewal of %d names could not be sent (%s).", len(fresh), _code(error))
+
+    def _not_lately(self, names: Sequence[str]) -> list[str]:
+        now = self._clock()
+        with self._lock:
+            self._sent = {name: at for name, at in self._sent.items() if now - at < SENT_AGAIN_AFTER}
+            fresh = [name for name in dict.fromkeys(names) if name not in self._sent]
+            self._sent |= dict.fromkeys(fresh, now)
+        return fresh
+
+
+def _refused(function: str, error: ClientError) -> UpstreamError:
+    code = _code(error)
+    if code == "TooManyRequestsException":
+        return UnreachableError(f"{function} is throttled.", retry_after=1)
+    return UnreachableError(f"{function} could not be asked for a token ({code}).", retry_after=5)
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "ClientError"))
+    return type(error).__name__
