@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from mangum import Mangum
 from starlette.types import ASGIApp
@@ -33,7 +33,7 @@ def handler(app: ASGIApp, actions: Mapping[str, Action], telemetry: EmfTelemetry
     logging.getLogger("botocore").setLevel(logging.WARNING)
     asyncio.set_event_loop(asyncio.new_event_loop())
     _reseed_after_restore()
-    mangum = Mangum(_coroutine(app), lifespan="off", text_mime_types=_TEXT)
+    mangum = Mangum(cast("Any", app), lifespan="off", text_mime_types=_TEXT)
     known = {PING: _pong, **actions}
 
     def handle(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
@@ -67,15 +67,6 @@ def _as_asked(event: Mapping[str, Any]) -> dict[str, Any]:
         headers = event.get(field) or {}
         changes[field] = {k: v for k, v in headers.items() if k.lower() != "accept-encoding"}
     return {**event, **changes}
-
-
-def _coroutine(app: ASGIApp) -> Callable[[Any, Any, Any], Coroutine[Any, Any, None]]:
-    """The application as Mangum wants it typed: Starlette promises an awaitable, Mangum asks for more."""
-
-    async def run(scope: Any, receive: Any, send: Any) -> None:
-        await app(scope, receive, send)
-
-    return run
 
 
 def _pong(_: Mapping[str, Any]) -> Mapping[str, Any]:
