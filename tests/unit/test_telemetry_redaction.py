@@ -153,7 +153,8 @@ def test_a_flood_of_secrets_leaves_none_in_the_output(secret: str, shape: str, p
     assert secret not in text
     assert not betrayed(secret, text)
     if "base64" in shape:
-        assert shaped.split()[-1].strip("=")[4:-4] not in text
+        middle = shaped.split()[-1].strip("=")[4:-4]
+        assert not middle or middle not in text
 
 
 @settings(max_examples=200, deadline=None)
