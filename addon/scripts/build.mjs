@@ -17,7 +17,10 @@ const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"
 /** Locale folders and their messages: `{en: {key: {message}}}`. */
 export async function locales() {
   const names = (await readdir(join(root, "_locales"))).sort();
-  const read = async (name) => [name, JSON.parse(await readFile(join(root, "_locales", name, "messages.json"), "utf8"))];
+  const read = async (name) => [
+    name,
+    JSON.parse(await readFile(join(root, "_locales", name, "messages.json"), "utf8")),
+  ];
   return Object.fromEntries(await Promise.all(names.map(read)));
 }
 
@@ -34,14 +37,20 @@ const plugin = (used) => ({
     on.onResolve({ filter: /^virtual:messages$/ }, () => ({ path: "messages", namespace: "virtual" }));
     on.onLoad({ filter: /.*/, namespace: "virtual" }, async () => {
       const { en, ...others } = await locales();
-      const keys = Object.keys(en).filter((key) => used.has(key)).sort();
+      const keys = Object.keys(en)
+        .filter((key) => used.has(key))
+        .sort();
       const words = (messages) => keys.map((key) => messages[key].message).join("\n");
       const rest = Object.fromEntries(Object.entries(others).map(([name, messages]) => [name, words(messages)]));
       const packed = deflateRawSync(JSON.stringify(rest), { level: 9 }).toString("base64");
       return { contents: JSON.stringify({ keys, en: words(en), others: packed }), loader: "json" };
     });
     on.onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true, target: "chrome120" });
+      const { code } = await transform(await readFile(path, "utf8"), {
+        loader: "css",
+        minify: true,
+        target: "chrome120",
+      });
       return { contents: code.trim(), loader: "text" };
     });
   },
@@ -67,7 +76,11 @@ async function script(entry, banner = "") {
   for (const path of Object.keys(metafile.inputs)) {
     if (path.endsWith(".ts")) for (const key of keysUsed(await readFile(join(root, path), "utf8"), keys)) used.add(key);
   }
-  const { outputFiles } = await build({ ...settings, plugins: [plugin(used)], ...(banner ? { banner: { js: banner } } : {}) });
+  const { outputFiles } = await build({
+    ...settings,
+    plugins: [plugin(used)],
+    ...(banner ? { banner: { js: banner } } : {}),
+  });
   return Buffer.from(outputFiles[0].contents);
 }
 
@@ -100,7 +113,7 @@ async function packageFor(browser, scripts) {
   await writeFile(join(root, "dist", `pitboard-${browser}-${version}.zip`), zip(files));
 }
 
-export async function userscript() {
+async function userscript() {
   const { en } = await locales();
   const banner = (await readFile(join(root, "scripts/userscript.txt"), "utf8"))
     .replace("{version}", version)
@@ -108,17 +121,26 @@ export async function userscript() {
   return script("src/platform/userscript.ts", banner.trim());
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const out = process.argv.indexOf("--out");
-  const target = out > 0 ? resolve(process.argv[out + 1]) : resolve(root, "../src/pitboard/local/pitboard.user.js");
+/** Where the committed userscript is: the local server hands it out. */
+export const USERSCRIPT = resolve(root, "../src/pitboard/local/pitboard.user.js");
+
+/** All scripts, built: those of the extension by file name, and the userscript. */
+export async function outputs() {
   const scripts = new Map([
     ["content.js", await script("src/platform/webext.ts")],
     ["background.js", await script("src/background/main.ts")],
     ["options.js", await script("src/options/main.ts")],
   ]);
+  return { scripts, user: await userscript() };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const out = process.argv.indexOf("--out");
+  const { scripts, user } = await outputs();
   await packageFor("chromium", scripts);
   await packageFor("firefox", scripts);
-  const user = await userscript();
-  await writeFile(target, user);
-  for (const [name, data] of [...scripts, ["pitboard.user.js", user]]) console.log(name.padEnd(18), (data.length / 1000).toFixed(1), "kB");
+  await writeFile(out > 0 ? resolve(process.argv[out + 1]) : USERSCRIPT, user);
+  for (const [name, data] of [...scripts, ["pitboard.user.js", user]]) {
+    console.log(name.padEnd(18), (data.length / 1000).toFixed(1), "kB");
+  }
 }

@@ -40,9 +40,15 @@ export class App {
     private options: Options,
     private notes: Record<string, Note>,
   ) {
-    this.roster = new Roster((names, again) => platform.drivers(names, again), (name) => this.answered(name));
+    this.roster = new Roster(
+      (names, again) => platform.drivers(names, again),
+      (name) => this.answered(name),
+    );
     this.near = new IntersectionObserver((seen) => this.seen(seen), { rootMargin: "600px 0px" });
-    this.watcher = new Watcher((roots) => this.search(roots), (host) => this.removed(host));
+    this.watcher = new Watcher(
+      (roots) => this.search(roots),
+      (host) => this.removed(host),
+    );
     this.card = new Card(platform, {
       view: (name) => this.view(name),
       theme: () => this.theme ?? "light",
@@ -113,7 +119,11 @@ export class App {
       place.container.nextElementSibling.remove();
     }
     if (this.isHidden(place)) return;
-    const seat: Seat = { place, host: createHost(place.form, place.name, this.options), mounts: known?.place.name === place.name ? known.mounts + 1 : 0 };
+    const seat: Seat = {
+      place,
+      host: createHost(place.form, place.name, this.options),
+      mounts: known?.place.name === place.name ? known.mounts + 1 : 0,
+    };
     if (seat.mounts > REMOUNTS) return;
     this.seats.set(place.container, seat);
     this.byHost.set(seat.host, seat);
@@ -197,4 +207,3 @@ export async function run(platform: Platform): Promise<void> {
   await useLanguage(options.language);
   new App(platform, options, notes).start();
 }
-

@@ -33,7 +33,8 @@ async function answer(question: Question): Promise<unknown> {
 }
 
 runtime.onMessage.addListener((message, sender, respond) => {
-  const trusted = sender.id === runtime.id && (sender.url?.startsWith(FORUM) || sender.url?.startsWith(runtime.getURL("")));
+  const trusted =
+    sender.id === runtime.id && (sender.url?.startsWith(FORUM) || sender.url?.startsWith(runtime.getURL("")));
   if (!trusted || typeof message !== "object" || message === null) return undefined;
   answer(message as Question).then(
     (value) => respond({ ok: true, value }),

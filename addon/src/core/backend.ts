@@ -39,6 +39,13 @@ interface Kept {
   answer: Answer;
 }
 
+/** Until when the backend is left alone; `told`: it asked for that itself. */
+interface Pause {
+  until: number;
+  failures: number;
+  told: boolean;
+}
+
 class Failure extends Error {
   constructor(readonly retryAfter: number | null) {
     super("backend failed");
@@ -66,8 +73,6 @@ export const driversUrl = (backend: string, names: readonly string[]): string =>
 
 export class Backend {
   private underWay = new Map<string, Promise<Answer>>();
-  private failures = 0;
-  private quietUntil = 0;
 
   /**
    * @param session answers of this browser session, by name key
@@ -88,7 +93,7 @@ export class Backend {
     const missing = [...new Set(wanted.values())].filter(
       (name) => name && !known.has(nameKey(name)) && !this.underWay.has(nameKey(name)),
     );
-    for (const group of chunks(missing)) this.start(group);
+    for (const group of chunks(missing)) this.start(group, again);
     const answers = [...wanted].map(async ([asked, name]): Promise<[string, Answer]> => {
       const answer = known.get(nameKey(name)) ?? (await this.underWay.get(nameKey(name)));
       return [asked, answer ?? { problem: "invalid_name", retryAfter: null }];
@@ -109,7 +114,6 @@ export class Backend {
 
   /** Forgets answers of this session (after the backend's address changed). */
   async forget(): Promise<void> {
-    this.failures = this.quietUntil = 0;
     await this.session.remove(await this.session.keys());
   }
 
@@ -123,8 +127,8 @@ export class Backend {
     return found;
   }
 
-  private start(group: string[]): void {
-    const all = this.ask(group);
+  private start(group: string[], pressed: boolean): void {
+    const all = this.ask(group, pressed);
     for (const name of group) {
       const key = nameKey(name);
       const one = all.then((answers): Answer => answers.get(key) ?? { problem: "unavailable", retryAfter: null });
@@ -134,10 +138,10 @@ export class Backend {
     }
   }
 
-  private async ask(group: string[]): Promise<Map<string, Answer>> {
+  private async ask(group: string[], pressed: boolean): Promise<Map<string, Answer>> {
     const answers = new Map<string, Answer>();
     try {
-      const body = await this.json(driversUrl(await this.address(), group));
+      const body = await this.json(driversUrl(await this.address(), group), pressed);
       const byKey = new Map(Object.entries(body).map(([name, value]) => [nameKey(tidyName(name)), value]));
       for (const name of group) answers.set(nameKey(name), parseAnswer(byKey.get(nameKey(name)), this.now()));
       await this.remember(answers);
@@ -149,18 +153,22 @@ export class Backend {
     return answers;
   }
 
-  /** The JSON object at an address; a `Failure` when there is none or the backend is to be left alone. */
-  private async json(url: string): Promise<Record<string, unknown>> {
-    const pause = this.quietUntil - this.now();
-    if (pause > 0) throw new Failure(Math.ceil(pause / 1000));
+  /**
+   * The JSON object at an address; a `Failure` when there is none or the backend is to be left alone. A reader who
+   * `pressed` a button may cut our own pause short, but not one that the backend asked for.
+   */
+  private async json(url: string, pressed = false): Promise<Record<string, unknown>> {
+    const pause = await this.pause();
+    const left = pause.until - this.now();
+    if (left > 0 && !(pressed && !pause.told)) throw new Failure(Math.ceil(left / 1000));
     let reply: Reply;
     try {
       reply = await this.get(url);
     } catch {
-      throw this.failed(null);
+      throw await this.failed(pause.failures, null);
     }
-    if (reply.status === 429 || reply.status >= 500) throw this.failed(reply.retryAfter);
-    this.failures = 0;
+    if (reply.status === 429 || reply.status >= 500) throw await this.failed(pause.failures, reply.retryAfter);
+    if (pause.failures) await this.session.remove(["pause"]);
     try {
       const body: unknown = JSON.parse(reply.body);
       if (reply.status < 300 && typeof body === "object" && body !== null) return body as Record<string, unknown>;
@@ -170,11 +178,18 @@ export class Backend {
     throw new Failure(null);
   }
 
-  private failed(retryAfter: number | null): Failure {
-    const grown = Math.min(LONGEST_PAUSE, 2000 * 2 ** this.failures++);
-    const pause = retryAfter === null ? grown : Math.min(retryAfter * 1000, 60 * MINUTE);
-    this.quietUntil = this.now() + pause;
-    return new Failure(Math.ceil(pause / 1000));
+  /** The pause in force. In the session's shelf, because a browser puts the background to sleep at any time. */
+  private async pause(): Promise<Pause> {
+    const stored = (await this.session.read(["pause"])).pause as Pause | undefined;
+    return stored ?? { until: 0, failures: 0, told: false };
+  }
+
+  private async failed(failures: number, retryAfter: number | null): Promise<Failure> {
+    const grown = Math.min(LONGEST_PAUSE, 2000 * 2 ** failures);
+    const wait = retryAfter === null ? grown : Math.min(retryAfter * 1000, 60 * MINUTE);
+    const pause: Pause = { until: this.now() + wait, failures: failures + 1, told: retryAfter !== null };
+    await this.session.write({ pause });
+    return new Failure(Math.ceil(wait / 1000));
   }
 
   private async remember(answers: Map<string, Answer>): Promise<void> {

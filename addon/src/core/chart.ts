@@ -22,7 +22,7 @@ export function levels(low: number, high: number): number[] {
   const result: number[] = [];
   for (let value = first; result.length < 8; value += step) {
     result.push(Number(value.toFixed(6)));
-    if (value >= high) break;
+    if (value >= high && result.length > 1) break;
   }
   return result;
 }

@@ -66,8 +66,7 @@ type Fields = Record<string, unknown>;
 const fields = (value: unknown): Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : {};
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-const number = (value: unknown): number | null =>
-  typeof value === "number" && Number.isFinite(value) ? value : null;
+const number = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
 const count = (value: unknown): number | null => {
   const n = number(value);
   return n !== null && n >= 0 ? Math.trunc(n) : null;

@@ -4,7 +4,11 @@ const NOBODY = new Set(["unknown", "deleted user", "[deleted user]", "[deleted]"
 
 /** A name as it is asked of the backend (NFC, single spaces), or "" when the text is nobody's name. */
 export function tidyName(raw: string | null | undefined): string {
-  const name = (raw ?? "").normalize("NFC").replace(/[\s\u00a0]+/g, " ").trim().replace(/^@/, "");
+  const name = (raw ?? "")
+    .normalize("NFC")
+    .replace(/[\s\u00a0]+/g, " ")
+    .trim()
+    .replace(/^@/, "");
   if (name.length < 2 || name.length > 100 || NOBODY.has(name.toLowerCase())) return "";
   return /\p{Cc}/u.test(name) ? "" : name;
 }

@@ -16,7 +16,10 @@ export function readNotes(stored: unknown): Record<string, Note> {
     const raw = (typeof value === "object" && value !== null ? value : {}) as Partial<Record<keyof Note, unknown>>;
     const note: Note = {
       text: typeof raw.text === "string" ? raw.text.slice(0, 2000) : "",
-      tags: (Array.isArray(raw.tags) ? raw.tags : []).map((tag) => text(tag, 40)).filter(Boolean).slice(0, 10),
+      tags: (Array.isArray(raw.tags) ? raw.tags : [])
+        .map((tag) => text(tag, 40))
+        .filter(Boolean)
+        .slice(0, 10),
     };
     const key = nameKey(tidyName(name));
     if (key && (note.text || note.tags.length)) notes[key] = note;

@@ -72,7 +72,11 @@ export const DEFAULTS: Options = {
   raceTypes: ["RACE", "HOSTED", "LEAGUE"],
   links: [
     { label: "Profile", url: "https://members-ng.iracing.com/web/racing/profile?cust_id={cust_id}", on: true },
-    { label: "Results", url: "https://members-ng.iracing.com/web/racing/results-stats/results?cust_id={cust_id}", on: true },
+    {
+      label: "Results",
+      url: "https://members-ng.iracing.com/web/racing/results-stats/results?cust_id={cust_id}",
+      on: true,
+    },
     { label: "NYOOM", url: "https://nyoom.app/search/{cust_id}", on: true },
     { label: "iRStats", url: "https://irstats.com/driver/{cust_id}", on: true },
     { label: "iRecap", url: "https://irecap.racing/my_last_races.php?custid={cust_id}", on: true },
@@ -101,7 +105,7 @@ const line = (value: unknown, max: number): string => (typeof value === "string"
 export function backendAddress(value: unknown): string {
   const raw = line(value, 300);
   try {
-    const url = new URL(/^https?:\/\//i.test(raw) ? raw : `http://${raw}`);
+    const url = new URL(/^[a-z]+:\/\//i.test(raw) ? raw : `http://${raw}`);
     if (!raw || !/^https?:$/.test(url.protocol) || url.username || url.password) return "";
     return (url.origin + url.pathname).replace(/\/+$/, "");
   } catch {
@@ -118,6 +122,19 @@ function linkTemplates(value: unknown): LinkTemplate[] {
       return { label: line(raw.label, 30), url: line(raw.url, 300), on: flag(raw.on, true) };
     })
     .filter((link) => link.label && /^(https?:\/\/|\{backend\}\/)/i.test(link.url));
+}
+
+/** The newest names that fit: synced storage takes 8 kB for all options together. */
+function newest(names: unknown[]): string[] {
+  const distinct = [...new Set(names.map((name) => line(name, 100)).filter(Boolean))];
+  const fitting: string[] = [];
+  for (let room = 4000; distinct.length; ) {
+    const name = distinct.pop() ?? "";
+    room -= name.length * 2 + 3;
+    if (room < 0) break;
+    fitting.unshift(name);
+  }
+  return fitting;
 }
 
 /** Options from what was stored or imported: unknown keys are dropped, wrong values become the default. */
@@ -151,7 +168,7 @@ export function readOptions(stored: unknown): Options {
     links: linkTemplates(raw.links),
     hideRatings: flag(raw.hideRatings, DEFAULTS.hideRatings),
     hideOwn: flag(raw.hideOwn, DEFAULTS.hideOwn),
-    hiddenDrivers: [...new Set(hidden.map((name) => line(name, 100)).filter(Boolean))].slice(0, 500),
+    hiddenDrivers: newest(hidden),
     compare: flag(raw.compare, DEFAULTS.compare),
     me: line(raw.me, 100),
   };

@@ -1,7 +1,7 @@
 /** Which licences are shown, and in what order. */
 
 import { carCategory } from "./cars.ts";
-import { CLASSES, type Category, type Driver, type Licence } from "./model.ts";
+import { type Category, CLASSES, type Driver, type Licence } from "./model.ts";
 import type { Options } from "./options.ts";
 
 const classRank = (licence: Licence): number => CLASSES.indexOf(licence.class);

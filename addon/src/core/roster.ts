@@ -78,7 +78,10 @@ export class Roster {
   private async call(batch: Entry[], again: boolean): Promise<void> {
     let answers: Record<string, Answer>;
     try {
-      answers = await this.ask(batch.map((entry) => entry.name), again);
+      answers = await this.ask(
+        batch.map((entry) => entry.name),
+        again,
+      );
     } catch {
       answers = {};
     }

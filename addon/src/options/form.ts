@@ -9,8 +9,8 @@ import {
   LANGUAGES,
   LAYOUTS,
   OPENERS,
-  ORDERS,
   type Options,
+  ORDERS,
   RACE_TYPES,
   readOptions,
   SURFACES,
@@ -34,10 +34,19 @@ export interface Desk {
 }
 
 type Flag = { [K in keyof Options]: Options[K] extends boolean ? K : never }[keyof Options];
-type Choice = { [K in keyof Options]: string extends Options[K] ? never : Options[K] extends string ? K : never }[keyof Options];
+type Choice = {
+  [K in keyof Options]: string extends Options[K] ? never : Options[K] extends string ? K : never;
+}[keyof Options];
 
 const key = (name: string): MessageKey => name as MessageKey;
-const LANGUAGE_NAMES: Record<string, string> = { en: "English", de: "Deutsch", es: "Español", fr: "Français", it: "Italiano", pt: "Português" };
+const LANGUAGE_NAMES: Record<string, string> = {
+  en: "English",
+  de: "Deutsch",
+  es: "Español",
+  fr: "Français",
+  it: "Italiano",
+  pt: "Português",
+};
 
 export class Form {
   private readonly place: HTMLElement;
@@ -69,10 +78,39 @@ export class Form {
       h("h1", {}, t("options_title")),
       h("p", { class: "lead" }, t("options_lead")),
       h("section", { class: "stage", "aria-label": t("preview") }, h("h2", {}, t("preview")), this.preview),
-      this.section("section_looks", this.choice("layout", LAYOUTS), this.choice("theme", THEMES), this.choice("language", LANGUAGES), this.choice("opener", OPENERS)),
-      this.section("section_ratings", this.flag("hideRatings"), this.flag("cpi"), this.flag("compare"), this.words("me"), this.flag("mainFirst"), this.choice("order", ORDERS), this.categories()),
-      this.section("section_facts", this.flag("country"), this.flag("member"), this.flag("followers"), this.flag("races"), this.flag("cars"), this.raceCount(), this.raceTypes()),
-      this.section("section_where", ...SURFACES.map((id) => this.surface(id)), this.flag("hideOwn"), this.hiddenDrivers()),
+      this.section(
+        "section_looks",
+        this.choice("layout", LAYOUTS),
+        this.choice("theme", THEMES),
+        this.choice("language", LANGUAGES),
+        this.choice("opener", OPENERS),
+      ),
+      this.section(
+        "section_ratings",
+        this.flag("hideRatings"),
+        this.flag("cpi"),
+        this.flag("compare"),
+        this.words("me"),
+        this.flag("mainFirst"),
+        this.choice("order", ORDERS),
+        this.categories(),
+      ),
+      this.section(
+        "section_facts",
+        this.flag("country"),
+        this.flag("member"),
+        this.flag("followers"),
+        this.flag("races"),
+        this.flag("cars"),
+        this.raceCount(),
+        this.raceTypes(),
+      ),
+      this.section(
+        "section_where",
+        ...SURFACES.map((id) => this.surface(id)),
+        this.flag("hideOwn"),
+        this.hiddenDrivers(),
+      ),
       this.section("section_links", this.links()),
       this.section("section_backend", this.backend()),
       this.section("section_data", this.data()),
@@ -85,9 +123,15 @@ export class Form {
     const root = this.preview.shadowRoot;
     if (!root) return;
     const now = Date.now();
-    const dark = this.options.theme === "dark" || (this.options.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
+    const dark =
+      this.options.theme === "dark" ||
+      (this.options.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
     const view = { options: this.options, me: sampleReader(now), now: Date.now };
-    const box = h("div", { class: `root ${dark ? "dark" : "light"}` }, line({ driver: sampleDriver(now) }, view, undefined, { open() {}, retry() {} }));
+    const box = h(
+      "div",
+      { class: `root ${dark ? "dark" : "light"}` },
+      line({ driver: sampleDriver(now) }, view, undefined, { open() {}, retry() {} }),
+    );
     root.replaceChildren();
     dress(root, css);
     root.append(box);
@@ -120,7 +164,11 @@ export class Form {
       "select",
       { id: name },
       ...values.map((value) =>
-        h("option", { value, selected: value === this.options[name] }, LANGUAGE_NAMES[value] ?? t(key(`value_${name}_${value}`))),
+        h(
+          "option",
+          { value, selected: value === this.options[name] },
+          LANGUAGE_NAMES[value] ?? t(key(`value_${name}_${value}`)),
+        ),
       ),
     );
     select.addEventListener("change", () => this.change({ [name]: select.value }, name === "language"));
@@ -141,19 +189,38 @@ export class Form {
 
   private raceTypes(): HTMLElement {
     const boxes = RACE_TYPES.map((type) => {
-      const input = h("input", { type: "checkbox", id: `type-${type}`, checked: this.options.raceTypes.includes(type) });
+      const input = h("input", {
+        type: "checkbox",
+        id: `type-${type}`,
+        checked: this.options.raceTypes.includes(type),
+      });
       input.addEventListener("change", () => {
         const others = this.options.raceTypes.filter((other) => other !== type);
         this.change({ raceTypes: input.checked ? [...others, type] : others });
       });
       return h("label", { class: "box" }, input, t(`type_${type}`));
     });
-    return h("fieldset", { class: "row" }, h("legend", {}, t("option_raceTypes")), h("div", { class: "boxes" }, ...boxes));
+    return h(
+      "fieldset",
+      { class: "row" },
+      h("legend", {}, t("option_raceTypes")),
+      h("div", { class: "boxes" }, ...boxes),
+    );
   }
 
-  private moveButton(id: string, direction: "up" | "down", label: string, disabled: boolean, move: () => void): HTMLElement {
+  private moveButton(
+    id: string,
+    direction: "up" | "down",
+    label: string,
+    disabled: boolean,
+    move: () => void,
+  ): HTMLElement {
     const words = `${t(direction === "up" ? "move_up" : "move_down")}: ${label}`;
-    return h("button", { type: "button", class: "small", id, "aria-label": words, title: words, disabled, onclick: move }, icon(direction));
+    return h(
+      "button",
+      { type: "button", class: "small", id, "aria-label": words, title: words, disabled, onclick: move },
+      icon(direction),
+    );
   }
 
   private categories(): HTMLElement {
@@ -164,7 +231,11 @@ export class Form {
       this.change({ categories: changed }, true);
     };
     const rows = categories.map((category, i) => {
-      const input = h("input", { type: "checkbox", id: `show-${category}`, checked: !this.options.hiddenCategories.includes(category) });
+      const input = h("input", {
+        type: "checkbox",
+        id: `show-${category}`,
+        checked: !this.options.hiddenCategories.includes(category),
+      });
       input.addEventListener("change", () => {
         const others = this.options.hiddenCategories.filter((other) => other !== category);
         this.change({ hiddenCategories: input.checked ? others : [...others, category] });
@@ -178,7 +249,12 @@ export class Form {
         this.moveButton(`down-${category}`, "down", name, i === categories.length - 1, () => move(i, i + 1)),
       );
     });
-    return h("fieldset", { class: "row tall" }, h("legend", {}, t("option_categories")), h("ol", { class: "sortable" }, ...rows));
+    return h(
+      "fieldset",
+      { class: "row tall" },
+      h("legend", {}, t("option_categories")),
+      h("ol", { class: "sortable" }, ...rows),
+    );
   }
 
   private hiddenDrivers(): HTMLElement {
@@ -187,10 +263,24 @@ export class Form {
         "li",
         {},
         h("span", { dir: "auto" }, name),
-        h("button", { type: "button", class: "small text", onclick: () => this.change({ hiddenDrivers: this.options.hiddenDrivers.filter((other) => other !== name) }, true) }, t("show_again")),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "small text",
+            onclick: () =>
+              this.change({ hiddenDrivers: this.options.hiddenDrivers.filter((other) => other !== name) }, true),
+          },
+          t("show_again"),
+        ),
       ),
     );
-    return h("div", { class: "row tall" }, h("span", {}, t("option_hiddenDrivers")), names.length ? h("ul", { class: "sortable" }, ...names) : h("span", { class: "soft" }, t("nobody")));
+    return h(
+      "div",
+      { class: "row tall" },
+      h("span", {}, t("option_hiddenDrivers")),
+      names.length ? h("ul", { class: "sortable" }, ...names) : h("span", { class: "soft" }, t("nobody")),
+    );
   }
 
   private links(): HTMLElement {
@@ -202,17 +292,52 @@ export class Form {
       on.addEventListener("change", () => set(i, { on: on.checked }));
       const label = h("input", { value: link.label, maxlength: 30, "aria-label": t("link_label") });
       label.addEventListener("change", () => set(i, { label: label.value }));
-      const url = h("input", { value: link.url, maxlength: 300, type: "text", class: "wide", "aria-label": t("link_url"), spellcheck: "false" });
+      const url = h("input", {
+        value: link.url,
+        maxlength: 300,
+        type: "text",
+        class: "wide",
+        "aria-label": t("link_url"),
+        spellcheck: "false",
+      });
       url.addEventListener("change", () => set(i, { url: url.value }));
-      const remove = h("button", { type: "button", class: "small", "aria-label": `${t("remove")}: ${link.label}`, title: t("remove"), onclick: () => this.change({ links: links.filter((_, at) => at !== i) }, true) }, icon("close"));
+      const remove = h(
+        "button",
+        {
+          type: "button",
+          class: "small",
+          "aria-label": `${t("remove")}: ${link.label}`,
+          title: t("remove"),
+          onclick: () => this.change({ links: links.filter((_, at) => at !== i) }, true),
+        },
+        icon("close"),
+      );
       return h("li", {}, on, label, url, remove);
     });
-    const add = h("button", { type: "button", onclick: () => this.change({ links: [...links, { label: t("link_new"), url: "https://example.org/{cust_id}", on: true }] }, true) }, t("link_add"));
+    const add = h(
+      "button",
+      {
+        type: "button",
+        onclick: () =>
+          this.change(
+            { links: [...links, { label: t("link_new"), url: "https://example.org/{cust_id}", on: true }] },
+            true,
+          ),
+      },
+      t("link_add"),
+    );
     return h("div", {}, h("p", { class: "soft" }, t("links_help")), h("ol", { class: "links-list" }, ...rows), add);
   }
 
   private backend(): HTMLElement {
-    const input = h("input", { id: "backend", class: "wide", value: this.options.backend, inputmode: "url", spellcheck: "false", "aria-describedby": "backend-help" });
+    const input = h("input", {
+      id: "backend",
+      class: "wide",
+      value: this.options.backend,
+      inputmode: "url",
+      spellcheck: "false",
+      "aria-describedby": "backend-help",
+    });
     const finding = h("p", { role: "status", id: "finding", class: "finding" });
     const accept = (): string => {
       const address = backendAddress(input.value);
@@ -238,7 +363,14 @@ export class Form {
         finding.textContent = t(`test_${found.state}`, "version" in found ? found.version : "");
       });
     });
-    return h("div", {}, h("label", { class: "row", for: "backend" }, h("span", {}, t("option_backend")), input), h("p", { class: "soft", id: "backend-help" }, t("backend_help")), h("div", { class: "buttons" }, button), finding);
+    return h(
+      "div",
+      {},
+      h("label", { class: "row", for: "backend" }, h("span", {}, t("option_backend")), input),
+      h("p", { class: "soft", id: "backend-help" }, t("backend_help")),
+      h("div", { class: "buttons" }, button),
+      finding,
+    );
   }
 
   private data(): HTMLElement {
@@ -255,7 +387,14 @@ export class Form {
       "div",
       {},
       h("p", { class: "soft" }, t("data_help")),
-      h("div", { class: "buttons" }, h("button", { type: "button", id: "export", onclick: () => void this.export() }, t("export")), h("button", { type: "button", id: "import", onclick: () => file.click() }, t("import")), reset, file),
+      h(
+        "div",
+        { class: "buttons" },
+        h("button", { type: "button", id: "export", onclick: () => void this.export() }, t("export")),
+        h("button", { type: "button", id: "import", onclick: () => file.click() }, t("import")),
+        reset,
+        file,
+      ),
       this.status,
     );
   }

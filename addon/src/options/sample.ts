@@ -6,9 +6,22 @@ const DAY = 86_400_000;
 
 export function sampleDriver(now: number): Driver {
   const race = (days: number, type: string, carId: number, car: string, track: string, from: number, to: number) => ({
-    type, carId, car, track, from, to, start: now - days * DAY, subsession: 80000000 + days,
+    type,
+    carId,
+    car,
+    track,
+    from,
+    to,
+    start: now - days * DAY,
+    subsession: 80000000 + days,
   });
-  const ratings = [[4, 3.47, 2841, 61.2], [2, 3.1, 1706, 34], [1, 2.62, 1389, 17.3], [0, 2.5, null, 10.1], [1, 3.98, 1622, 25.4]] as const;
+  const ratings = [
+    [4, 3.47, 2841, 61.2],
+    [2, 3.1, 1706, 34],
+    [1, 2.62, 1389, 17.3],
+    [0, 2.5, null, 10.1],
+    [1, 3.98, 1622, 25.4],
+  ] as const;
   return {
     custId: 900001,
     name: "Ann Tester",

@@ -1,8 +1,8 @@
 /** What the page part of the addon needs from where it runs: an extension or a userscript manager. */
 
 import type { Answer, History } from "../core/model.ts";
-import type { Options } from "../core/options.ts";
 import type { Note } from "../core/notes.ts";
+import type { Options } from "../core/options.ts";
 
 export interface Platform {
   drivers(names: string[], again: boolean): Promise<Record<string, Answer>>;

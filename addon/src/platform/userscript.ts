@@ -83,7 +83,10 @@ function pageShelf(area: Storage): Shelf {
     remove: async (keys) => {
       for (const key of keys) area.removeItem(prefix + key);
     },
-    keys: async () => Object.keys(area).filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length)),
+    keys: async () =>
+      Object.keys(area)
+        .filter((key) => key.startsWith(prefix))
+        .map((key) => key.slice(prefix.length)),
   };
 }
 
@@ -124,7 +127,10 @@ async function openDialog(): Promise<void> {
   if (document.querySelector("pitboard-options")) return;
   const host = document.createElement("pitboard-options");
   const root = host.attachShadow({ mode: "open" });
-  dress(root, `${optionsCss} dialog{border:0;border-radius:12px;padding:0;inline-size:min(800px,96vw);max-block-size:92vh;background:#f4f6f8}@media (prefers-color-scheme: dark){dialog{background:#15171b}} dialog::backdrop{background:rgb(0 0 0/.45)} .shut{position:absolute;inset-block-start:14px;inset-inline-end:14px}`);
+  dress(
+    root,
+    `${optionsCss} dialog{border:0;border-radius:12px;padding:0;inline-size:min(800px,96vw);max-block-size:92vh;background:#f4f6f8}@media (prefers-color-scheme: dark){dialog{background:#15171b}} dialog::backdrop{background:rgb(0 0 0/.45)} .shut{position:absolute;inset-block-start:14px;inset-inline-end:14px}`,
+  );
   const main = h("div");
   const shut = h("button", { type: "button", class: "shut", onclick: () => dialog.close() }, t("close"));
   const dialog = h("dialog", { "aria-label": t("options_title") }, h("div", { class: "options" }, shut, main));

@@ -20,7 +20,8 @@ const options = async () => readOptions((await storage.sync.get(["options"])).op
 const notes = async () => readNotes((await storage.local.get(["notes"])).notes);
 
 const platform: Platform = {
-  drivers: (names, again) => ask<Record<string, Answer>>(again ? { type: "drivers", names, again } : { type: "drivers", names }),
+  drivers: (names, again) =>
+    ask<Record<string, Answer>>(again ? { type: "drivers", names, again } : { type: "drivers", names }),
   history: (custId, category, kind) => ask<History>({ type: "history", custId, category, kind }),
   options,
   notes,

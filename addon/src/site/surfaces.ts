@@ -34,8 +34,7 @@ function* all(root: Element, selector: string): Iterable<Element> {
   yield* root.querySelectorAll(selector);
 }
 
-const linkName = (link: Element): string =>
-  tidyName(link.textContent) || nameFromHref(link.getAttribute("href") ?? "");
+const linkName = (link: Element): string => tidyName(link.textContent) || nameFromHref(link.getAttribute("href") ?? "");
 
 const isBody = (element: Element): boolean => element.closest(BODY) !== null;
 
@@ -103,8 +102,8 @@ function* map<T>(items: Iterable<Element>, make: (element: Element) => T): Itera
   for (const item of items) yield make(item);
 }
 
-const inDiscussion = (path: string): boolean => /\/(discussion|messages)\//.test(path) || !isList(path);
-const isList = (path: string): boolean => /^\/?($|discussions|categories|c\/|search|activity)/.test(path.slice(1));
+/** Pages that list discussions or categories; everything else may hold posts. */
+const isList = (path: string): boolean => /^\/($|discussions|categories|c\/|activity)/.test(path);
 
 export const SURFACES: readonly Surface[] = [
   {
@@ -125,9 +124,10 @@ export const SURFACES: readonly Surface[] = [
     *find(root) {
       for (const container of all(root, ".ConversationMessage")) {
         const link = classicAuthor(container);
-        const after = link?.closest(".Meta, .Item-Header, .Author");
+        const after = link?.closest(".Meta, .Item-Header") ?? link?.closest(".Author");
         const name = link ? linkName(link) : "";
-        if (after && name) yield { surface: "messages", container, name, form: "line", mount: (host) => after.after(host) };
+        if (after && name)
+          yield { surface: "messages", container, name, form: "line", mount: (host) => after.after(host) };
       }
     },
   },
@@ -137,7 +137,8 @@ export const SURFACES: readonly Surface[] = [
     *find(root) {
       for (const title of all(root, 'h1.H, dd.Name[itemprop="name"]')) {
         const name = tidyName(title.firstChild?.textContent);
-        if (name) yield { surface: "profile", container: title, name, form: "line", mount: (host) => title.after(host) };
+        if (name)
+          yield { surface: "profile", container: title, name, form: "line", mount: (host) => title.after(host) };
         return;
       }
     },
@@ -166,7 +167,7 @@ export const SURFACES: readonly Surface[] = [
   },
   {
     id: "lists",
-    on: (path) => isList(path) && !path.startsWith("/search"),
+    on: isList,
     *find(root) {
       const classic = ".LastCommentBy a, .DiscussionAuthor a, .BlockColumn-User a.UserLink, .MostRecentBy a.UserLink";
       for (const link of all(root, `${classic}, a[data-link-type]${PROFILE_LINK.slice(1)}`)) {
@@ -189,7 +190,7 @@ export const SURFACES: readonly Surface[] = [
 ];
 
 /** Is this a page on which there should be authors? */
-export const expectsAuthors = inDiscussion;
+export const expectsAuthors = (path: string): boolean => path.startsWith("/discussion/");
 
 /** The element to search again when something changed at `element`: its post, or itself. */
 export const scope = (element: Element): Element => element.closest(`${POST}, .ConversationMessage`) ?? element;
@@ -197,7 +198,9 @@ export const scope = (element: Element): Element => element.closest(`${POST}, .C
 /** The reader's own name as the page shows it (the photo in the title bar), or "". */
 export function ownName(): string {
   const link = document.querySelector(".MeBox .Username, .MeBox .ProfileLink, .meBox .userName");
-  const photo = document.querySelector('header img[alt^="User: "], #titleBar img[alt^="User: "], .MeBox img[alt^="User: "]');
+  const photo = document.querySelector(
+    'header img[alt^="User: "], #titleBar img[alt^="User: "], .MeBox img[alt^="User: "]',
+  );
   const alt = /^User: "(.+)"$/.exec(photo?.getAttribute("alt") ?? "")?.[1];
   return tidyName(link?.textContent) || tidyName(alt);
 }

@@ -149,7 +149,9 @@ export class Card {
       this.facts(driver, view),
       this.ratings(driver, view),
       options.races && section(t("recent_races"), races(driver, options)),
-      options.cars && cars(driver, options).length > 0 && section(t("recent_cars"), h("p", { class: "quiet wrap" }, cars(driver, options).join(", "))),
+      options.cars &&
+        cars(driver, options).length > 0 &&
+        section(t("recent_cars"), h("p", { class: "quiet wrap" }, cars(driver, options).join(", "))),
       links(driver, options),
       this.noteForm(driver),
       this.foot(driver, view),
@@ -172,7 +174,8 @@ export class Card {
     const rows: [string, string][] = [];
     const member = options.member ? memberFact(driver, view) : "";
     if (member) rows.push([t("member_since"), member]);
-    if (options.followers && driver.followers !== null) rows.push([t("followers"), `${driver.followers} · ${t("follows_n", driver.follows ?? 0)}`]);
+    if (options.followers && driver.followers !== null)
+      rows.push([t("followers"), `${driver.followers} · ${t("follows_n", driver.follows ?? 0)}`]);
     if (driver.activity) rows.push([t("activity"), t("activity_n", driver.activity.last30, driver.activity.before30)]);
     rows.push([t("customer_id"), String(driver.custId)]);
     return h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
@@ -186,14 +189,30 @@ export class Card {
       chip.removeAttribute("role");
       return h(
         "button",
-        { type: "button", class: "tab", id: `tab-${licence.category}`, "aria-pressed": String(licence.category === this.category), onclick: () => this.choose(licence.category, this.kind) },
+        {
+          type: "button",
+          class: "tab",
+          id: `tab-${licence.category}`,
+          "aria-pressed": String(licence.category === this.category),
+          onclick: () => this.choose(licence.category, this.kind),
+        },
         chip,
       );
     });
     const kinds = (["irating", "safety_rating"] as const)
       .filter((kind) => kind === "safety_rating" || !view.options.hideRatings)
       .map((kind) =>
-        h("button", { type: "button", class: "kind-tab", id: `kind-${kind}`, "aria-pressed": String(kind === this.kind), onclick: () => this.choose(this.category, kind) }, t(kind)),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "kind-tab",
+            id: `kind-${kind}`,
+            "aria-pressed": String(kind === this.kind),
+            onclick: () => this.choose(this.category, kind),
+          },
+          t(kind),
+        ),
       );
     const place = h("div", { class: "history", "aria-live": "polite" });
     if (this.category) void this.fillHistory(place, driver, this.category, this.kind);
@@ -217,28 +236,60 @@ export class Card {
 
   private noteForm(driver: Driver): HTMLElement {
     const note = this.context.note(this.name) ?? { text: "", tags: [] };
-    const text = h("textarea", { id: "note", rows: 2, maxlength: 2000, "aria-label": t("note"), placeholder: t("note_placeholder") });
+    const text = h("textarea", {
+      id: "note",
+      rows: 2,
+      maxlength: 2000,
+      "aria-label": t("note"),
+      placeholder: t("note_placeholder"),
+    });
     text.value = note.text;
-    const tags = h("input", { id: "tags", maxlength: 200, "aria-label": t("tags"), placeholder: t("tags_placeholder") });
+    const tags = h("input", {
+      id: "tags",
+      maxlength: 200,
+      "aria-label": t("tags"),
+      placeholder: t("tags_placeholder"),
+    });
     tags.value = note.tags.join(", ");
     const save = () => {
-      const list = tags.value.split(",").map((tag) => tag.trim()).filter(Boolean);
+      const list = tags.value
+        .split(",")
+        .map((tag) => tag.trim())
+        .filter(Boolean);
       void this.platform.saveNote(driver.name, { text: text.value.trim(), tags: [...new Set(list)].slice(0, 10) });
     };
     text.addEventListener("change", save);
     tags.addEventListener("change", save);
-    return h("details", { open: Boolean(note.text || note.tags.length) }, h("summary", {}, t("note")), text, tags, h("p", { class: "quiet small" }, t("note_private")));
+    return h(
+      "details",
+      { open: Boolean(note.text || note.tags.length) },
+      h("summary", {}, t("note")),
+      text,
+      tags,
+      h("p", { class: "quiet small" }, t("note_private")),
+    );
   }
 
   private foot(driver: Driver, view: View): HTMLElement {
     const age = driver.asOf === null ? "" : t("data_age", formatAge(Math.max(0, view.now() - driver.asOf)));
-    const state = driver.state === "kept" ? t("state_kept") : driver.state === "stale" ? t("state_stale") : driver.state === "partial" ? t("profile_pending") : "";
+    const state =
+      driver.state === "kept"
+        ? t("state_kept")
+        : driver.state === "stale"
+          ? t("state_stale")
+          : driver.state === "partial"
+            ? t("profile_pending")
+            : "";
     return h(
       "footer",
       {},
       h("span", { class: "quiet small" }, [age, state].filter(Boolean).join(" · ")),
       button("refresh", t("refresh"), () => void this.context.again(this.name)),
-      h("button", { type: "button", class: "plain small", onclick: () => void this.platform.hideDriver(this.name) }, t("hide_driver")),
+      h(
+        "button",
+        { type: "button", class: "plain small", onclick: () => void this.platform.hideDriver(this.name) },
+        t("hide_driver"),
+      ),
       button("gear", t("options"), () => this.platform.openOptions()),
     );
   }
@@ -247,21 +298,34 @@ export class Card {
 const section = (title: string, ...content: Node[]): HTMLElement => h("section", {}, h("h3", {}, title), ...content);
 
 const button = (name: "close" | "refresh" | "gear", label: string, onclick: () => void): HTMLElement =>
-  h("button", { type: "button", class: "icon-button", id: `do-${name}`, "aria-label": label, title: label, onclick }, icon(name));
+  h(
+    "button",
+    { type: "button", class: "icon-button", id: `do-${name}`, "aria-label": label, title: label, onclick },
+    icon(name),
+  );
 
 /** What the chart does not say: the change over the last results, and the career. */
 function figures(history: History, kind: Kind): HTMLElement[] {
   const rows: [string, string][] = [];
   const recent = change(history.points, RESULTS);
   if (recent) {
-    const by = kind === "irating" ? signed(Math.round(recent.by)) : `${recent.by < 0 ? "−" : "+"}${safetyText(Math.abs(recent.by))}`;
+    const by =
+      kind === "irating"
+        ? signed(Math.round(recent.by))
+        : `${recent.by < 0 ? "−" : "+"}${safetyText(Math.abs(recent.by))}`;
     rows.push([t("last_results", recent.over), by]);
   }
   const { career } = history;
   if (career) {
-    rows.push([t("starts"), String(career.starts)], [t("wins"), String(career.wins)], [t("top5"), String(career.top5)], [t("poles"), String(career.poles)]);
+    rows.push(
+      [t("starts"), String(career.starts)],
+      [t("wins"), String(career.wins)],
+      [t("top5"), String(career.top5)],
+      [t("poles"), String(career.poles)],
+    );
   }
   if (!rows.length) return [];
-  return [h("dl", { class: "figures" }, ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))))];
+  return [
+    h("dl", { class: "figures" }, ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
+  ];
 }
-

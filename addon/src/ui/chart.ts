@@ -24,25 +24,47 @@ export function historyChart(history: History, kind: Kind): HTMLElement {
     kind === "irating" ? iratingText(value) : `${letter ? `${letter} ` : ""}${safetyText(value)}`;
   const first = drawn.dots[0];
   const last = drawn.dots.at(-1);
-  const summary = first && last
-    ? t("chart_summary", t(kind), text(first.value, first.class), formatDate(first.when, month), text(last.value, last.class), formatDate(last.when, month))
-    : "";
+  const summary =
+    first && last
+      ? t(
+          "chart_summary",
+          t(kind),
+          text(first.value, first.class),
+          formatDate(first.when, month),
+          text(last.value, last.class),
+          formatDate(last.when, month),
+        )
+      : "";
 
   const marker = s("circle", { r: 3.5, class: "marker" });
-  const readout = h("output", { class: "readout" }, last ? `${text(last.value, last.class)} · ${formatDate(last.when, day)}` : "");
+  const readout = h(
+    "output",
+    { class: "readout" },
+    last ? `${text(last.value, last.class)} · ${formatDate(last.when, day)}` : "",
+  );
   const svg = s(
     "svg",
     { viewBox: `0 0 ${WIDTH} ${HEIGHT + 28}`, role: "img", "aria-label": summary, class: "chart" },
     ...drawn.levels.flatMap(({ value, y }) => [
       s("line", { x1: LEFT, x2: WIDTH - 8, y1: y + TOP, y2: y + TOP, class: "grid" }),
-      s("text", { x: LEFT - 6, y: y + TOP + 3.5, "text-anchor": "end" }, kind === "irating" ? iratingText(value) : value.toFixed(1)),
+      s(
+        "text",
+        { x: LEFT - 6, y: y + TOP + 3.5, "text-anchor": "end" },
+        kind === "irating" ? iratingText(value) : value.toFixed(1),
+      ),
     ]),
     s(
       "g",
       { transform: `translate(${LEFT} ${TOP})` },
       s("path", { d: drawn.area, class: "area" }),
-      ...drawn.strokes.map((stroke) => s("path", { d: stroke.path, class: stroke.class ? `stroke c-${stroke.class}` : "stroke" })),
-      ...drawn.strokes.filter((stroke) => stroke.class).map((stroke) => s("text", { x: stroke.x + 2, y: Math.max(9, stroke.y - 5), class: `letter c-${stroke.class}` }, stroke.class)),
+      ...drawn.strokes.map((stroke) =>
+        s("path", { d: stroke.path, class: stroke.class ? `stroke c-${stroke.class}` : "stroke" }),
+      ),
+      ...drawn.strokes
+        .filter((stroke) => stroke.class)
+        .map((stroke) =>
+          s("text", { x: stroke.x + 2, y: Math.max(9, stroke.y - 5), class: `letter c-${stroke.class}` }, stroke.class),
+        ),
       marker,
     ),
     s("text", { x: LEFT, y: HEIGHT + TOP + 16 }, first ? formatDate(first.when, month) : ""),

@@ -26,7 +26,15 @@ export function reservedHeight(form: "line" | "badge", options: Options): number
 function opener(actions: LineActions): HTMLElement {
   return h(
     "button",
-    { class: "open", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", "aria-label": t("details"), title: t("details"), onclick: () => actions.open() },
+    {
+      class: "open",
+      type: "button",
+      "aria-haspopup": "dialog",
+      "aria-expanded": "false",
+      "aria-label": t("details"),
+      title: t("details"),
+      onclick: () => actions.open(),
+    },
     icon("more"),
   );
 }
@@ -42,7 +50,9 @@ function compact(driver: Driver, view: View, note: Note | undefined): Node[] {
   const { options } = view;
   return [
     licences(driver, view),
-    ...[options.country && country(driver), options.member && memberYears(driver, view)].filter((n) => n instanceof Node),
+    ...[options.country && country(driver), options.member && memberYears(driver, view)].filter(
+      (n) => n instanceof Node,
+    ),
     ...noteMarks(note),
   ];
 }
@@ -64,7 +74,12 @@ function extended(driver: Driver, view: View): Node[] {
   ];
 }
 
-const WORDS = { not_found: "no_driver", invalid_name: "no_driver", pending: "loading", unavailable: "unavailable" } as const;
+const WORDS = {
+  not_found: "no_driver",
+  invalid_name: "no_driver",
+  pending: "loading",
+  unavailable: "unavailable",
+} as const;
 
 function message(answer: Answer | null, actions: LineActions): HTMLElement {
   if (!answer || "driver" in answer) return h("span", { class: "bar", role: "status", "aria-label": t("loading") });
@@ -82,9 +97,15 @@ function message(answer: Answer | null, actions: LineActions): HTMLElement {
 /** The line for an answer (null: none yet). */
 export function line(answer: Answer | null, view: View, note: Note | undefined, actions: LineActions): HTMLElement {
   const { layout } = view.options;
-  if (!answer || !("driver" in answer)) return h("div", { class: `line ${layout}` }, h("div", { class: "row first" }, message(answer, actions)));
+  if (!answer || !("driver" in answer))
+    return h("div", { class: `line ${layout}` }, h("div", { class: "row first" }, message(answer, actions)));
   const { driver } = answer;
-  const first = h("div", { class: `row first${driver.state === "kept" ? " kept" : ""}` }, h("div", { class: "items" }, ...compact(driver, view, note)), opener(actions));
+  const first = h(
+    "div",
+    { class: `row first${driver.state === "kept" ? " kept" : ""}` },
+    h("div", { class: "items" }, ...compact(driver, view, note)),
+    opener(actions),
+  );
   return h("div", { class: `line ${layout}` }, first, ...(layout === "compact" ? [] : extended(driver, view)));
 }
 

@@ -77,8 +77,7 @@ export function memberFact(driver: Driver, view: View): string {
   return `${since} · ${t("years_short", years)} · ${next}`;
 }
 
-const raceKind = (race: Race): (typeof RACE_TYPES)[number] =>
-  RACE_TYPES.find((type) => type === race.type) ?? "OTHER";
+const raceKind = (race: Race): (typeof RACE_TYPES)[number] => RACE_TYPES.find((type) => type === race.type) ?? "OTHER";
 
 /** The races of the types that the reader wants. */
 export const racesToShow = (driver: Driver, options: Options): Race[] =>
@@ -99,7 +98,11 @@ export function races(driver: Driver, options: Options): HTMLElement {
     return h(
       "li",
       {},
-      h("span", { class: "car-icon", title: category ? categoryName(category) : t("category_unknown") }, icon(category ?? "any")),
+      h(
+        "span",
+        { class: "car-icon", title: category ? categoryName(category) : t("category_unknown") },
+        icon(category ?? "any"),
+      ),
       race.subsession === null
         ? when
         : h("a", { href: subsessionUrl(race.subsession), target: "_blank", rel: "noopener noreferrer" }, when),

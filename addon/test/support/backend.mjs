@@ -17,7 +17,11 @@ export async function startBackend() {
   const server = createServer(async (request, response) => {
     const url = new URL(request.url ?? "/", "http://127.0.0.1");
     const send = (status, body, headers = {}) => {
-      response.writeHead(status, { "Content-Type": "application/json", "Access-Control-Allow-Origin": "*", ...headers });
+      response.writeHead(status, {
+        "Content-Type": "application/json",
+        "Access-Control-Allow-Origin": "*",
+        ...headers,
+      });
       response.end(JSON.stringify(body));
     };
     if (state.delay) await new Promise((resolve) => setTimeout(resolve, state.delay));
@@ -46,7 +50,8 @@ export async function startBackend() {
       Object.fromEntries(
         names.map((name) => {
           const n = NAMES.indexOf(name);
-          const known = n >= 0 ? driver(n, name) : /^Driver \d+$/.test(name) ? driver(Number(name.slice(7)), name) : null;
+          const known =
+            n >= 0 ? driver(n, name) : /^Driver \d+$/.test(name) ? driver(Number(name.slice(7)), name) : null;
           return [name, state.answers.get(name) ?? known ?? { error: "no such driver", code: "not_found" }];
         }),
       ),

@@ -25,7 +25,9 @@ export async function startChromium(backend, { options = {}, width = 1000, heigh
   const setOptions = (changed) => worker.evaluate((value) => chrome.storage.sync.set({ options: value }), changed);
   await setOptions({ backend, ...options });
   let served = "";
-  await context.route("https://forums.iracing.com/**", (route) => route.fulfill({ contentType: "text/html", body: served }));
+  await context.route("https://forums.iracing.com/**", (route) =>
+    route.fulfill({ contentType: "text/html", body: served }),
+  );
   return {
     context,
     worker,

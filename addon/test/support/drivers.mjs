@@ -16,13 +16,42 @@ const CARS = [
   [43, "McLaren MP4-12C GT3"],
   [103, "NASCAR Cup Series Chevrolet Camaro ZL1"],
 ];
-const TRACKS = [["Okayama International Circuit", "Full Course"], ["Summit Point Raceway"], ["Oulton Park Circuit", "International"], ["Lime Rock Park"]];
-const COUNTRIES = [["Netherlands", "NL"], ["Portugal", "PT"], ["Japan", "JP"], ["", "SCT"], ["United States", "US"], ["New Zealand", "NZ"]];
+const TRACKS = [
+  ["Okayama International Circuit", "Full Course"],
+  ["Summit Point Raceway"],
+  ["Oulton Park Circuit", "International"],
+  ["Lime Rock Park"],
+];
+const COUNTRIES = [
+  ["Netherlands", "NL"],
+  ["Portugal", "PT"],
+  ["Japan", "JP"],
+  ["", "SCT"],
+  ["United States", "US"],
+  ["New Zealand", "NZ"],
+];
 
 export const NAMES = [
-  "Ann Tester", "Bo Demo", "Caspar van Voorbeeld", "Dörte Prüfling", "Eloi d'Exemple", "Finn Falsk", "Gia Finta",
-  "Hugo Inventado2", "Ines Fingida", "Jun Kakuu", "Kaj Opdigt", "Lena Musterfrau", "Milo Fictum", "Nora Påhitt",
-  "Otto Probst", "Pia Vzorová", "Quinn Madeup", "Rui Suposto", "Sana Kuviteltu", "Theo Invente",
+  "Ann Tester",
+  "Bo Demo",
+  "Caspar van Voorbeeld",
+  "Dörte Prüfling",
+  "Eloi d'Exemple",
+  "Finn Falsk",
+  "Gia Finta",
+  "Hugo Inventado2",
+  "Ines Fingida",
+  "Jun Kakuu",
+  "Kaj Opdigt",
+  "Lena Musterfrau",
+  "Milo Fictum",
+  "Nora Påhitt",
+  "Otto Probst",
+  "Pia Vzorová",
+  "Quinn Madeup",
+  "Rui Suposto",
+  "Sana Kuviteltu",
+  "Theo Invente",
 ];
 
 /** The n-th driver; the same n gives the same driver. `now` is in milliseconds. */
@@ -62,7 +91,10 @@ export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
       }),
     },
     follow_counts: { followers: (n * 17) % 140, follows: (n * 5) % 40 },
-    activity: n % 7 === 6 ? null : { recent_30days_count: 4 + n, prev_30days_count: 9, consecutive_weeks: 3, most_consecutive_weeks: 33 },
+    activity:
+      n % 7 === 6
+        ? null
+        : { recent_30days_count: 4 + n, prev_30days_count: 9, consecutive_weeks: 3, most_consecutive_weeks: 33 },
     recent_events:
       n % 9 === 8
         ? []
@@ -102,7 +134,11 @@ export function history(custId, kind, now = Date.now()) {
       value -= 1;
     }
     const when = new Date(now - (160 - i) * 5 * 86_400_000).toISOString().slice(0, 10);
-    points.push(kind === "irating" ? { when, value } : { when, value: Math.min(4.99, Math.round(value * 100) / 100), class: "RDCBA"[level] });
+    points.push(
+      kind === "irating"
+        ? { when, value }
+        : { when, value: Math.min(4.99, Math.round(value * 100) / 100), class: "RDCBA"[level] },
+    );
   }
   return points;
 }

@@ -7,7 +7,9 @@ const LOOKS = {
   dark: "--bg:#14161a;--box:#1e2126;--ink:#d9dde3;--soft:#979ea8;--rule:#33383f;--link:#79b2f2",
 };
 
-const css = (look) => `:root{${LOOKS[look]}}*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 "Open Sans","Segoe UI",system-ui,sans-serif}
+const css = (
+  look,
+) => `:root{${LOOKS[look]}}*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 "Open Sans","Segoe UI",system-ui,sans-serif}
 header#titleBar{background:#1d3d7c;color:#fff;padding:12px 0}header#titleBar div{max-width:960px;margin:auto;padding:0 20px;display:flex;gap:24px;align-items:center}header#titleBar img{width:26px;height:26px;border-radius:50%;margin-left:auto}
 main{max-width:960px;margin:24px auto;padding:0 20px}h1{font-size:24px;margin:0 0 16px}a{color:var(--link);text-decoration:none}
 ul{list-style:none;margin:0;padding:0}.pageBox,.pageBoxNoCompat{background:var(--box);border:1px solid var(--rule);border-radius:8px;padding:16px 20px;margin:0 0 12px;display:block}
@@ -23,38 +25,55 @@ const TEXTS = [
   "We had a great league race with twenty cars. No cautions until the last stint, and then four of them.",
 ];
 
-export const escape = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+export const escapeHtml = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 export const href = (name) => `/profile/${encodeURIComponent(name)}`;
 
 const header = (kind, name, n) => `<div class="Item-Header ${kind}Header">
- <a title="${escape(name)}" href="${href(name)}" class="PhotoWrap js-userCard" data-userid="${500 + n}"><img src="${PIXEL}" alt="${escape(name)}" class="ProfilePhoto ProfilePhotoMedium"></a>
- <div class="Item-HeaderContent"><div class="AuthorWrap"><span class="Author"><a href="${href(name)}" class="Username js-userCard" data-userid="${500 + n}">${escape(name)}</a></span> <span class="AuthorInfo"><span class="MItem AuthorTitle">Member</span></span></div>
+ <a title="${escapeHtml(name)}" href="${href(name)}" class="PhotoWrap js-userCard" data-userid="${500 + n}"><img src="${PIXEL}" alt="${escapeHtml(name)}" class="ProfilePhoto ProfilePhotoMedium"></a>
+ <div class="Item-HeaderContent"><div class="AuthorWrap"><span class="Author"><a href="${href(name)}" class="Username js-userCard" data-userid="${500 + n}">${escapeHtml(name)}</a></span> <span class="AuthorInfo"><span class="MItem AuthorTitle">Member</span></span></div>
  <div class="Meta ${kind}Meta"><span class="MItem DateCreated"><a href="#c${n}" class="Permalink"><time>October ${1 + (n % 28)}</time></a></span></div></div>
  <div class="Options">⋯</div></div>`;
 
 export const comment = (n, name, body = `<p>${TEXTS[n % TEXTS.length]}</p>`) =>
   `<li class="Item ItemComment pageBox" id="Comment_${700000 + n}"><div class="Comment">${header("Comment", name, n)}<div class="Item-BodyWrap"><div class="Item-Body"><div class="Message userContent">${body}</div></div></div></div></li>`;
 
-const frame = (look, title, content, me) => `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title><style>${css(look)}</style>
-<body><header id="titleBar"><div><b>Forums</b><span>Discussions</span>${me ? `<img src="${PIXEL}" alt='User: "${escape(me)}"'>` : ""}</div></header><main><h1>${title}</h1>${content}</main></body></html>`;
+const frame = (
+  look,
+  title,
+  content,
+  me,
+) => `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title><style>${css(look)}</style>
+<body><header id="titleBar"><div><b>Forums</b><span>Discussions</span>${me ? `<img src="${PIXEL}" alt='User: "${escapeHtml(me)}"'>` : ""}</div></header><main><h1>${title}</h1>${content}</main></body></html>`;
 
 /** A discussion in classic markup: an opening post and comments. */
 export function classic({ posts = 30, authors = NAMES, look = "light", bodies = {}, me = "" } = {}) {
   const opening = `<div class="MessageList Discussion"><div id="Discussion_90001" class="Item ItemDiscussion pageBox"><div class="Discussion">${header("Discussion", authors[0], 0)}<div class="Item-BodyWrap"><div class="Item-Body"><div class="Message userContent">${bodies[0] ?? `<p>${TEXTS[0]}</p>`}</div></div></div></div></div></div>`;
-  const comments = Array.from({ length: posts - 1 }, (_, i) => comment(i + 1, authors[(i + 1) % authors.length], bodies[i + 1]));
-  return frame(look, "Cold tyres at Okayama", `${opening}<ul class="MessageList DataList Comments pageBox-none">${comments.join("\n")}</ul>`, me);
+  const comments = Array.from({ length: posts - 1 }, (_, i) =>
+    comment(i + 1, authors[(i + 1) % authors.length], bodies[i + 1]),
+  );
+  return frame(
+    look,
+    "Cold tyres at Okayama",
+    `${opening}<ul class="MessageList DataList Comments pageBox-none">${comments.join("\n")}</ul>`,
+    me,
+  );
 }
 
 export const reactPost = (n, name, body = `<p>${TEXTS[n % TEXTS.length]}</p>`) => {
   const url = `https://forums.iracing.com/profile/${500 + n}/${encodeURIComponent(name)}`;
   return `<div id="Comment_${700000 + n}" class="pageBoxNoCompat css-1a2b3c"><div class="css-x-threadItemContainer"><div class="headerRoot css-x-headerRoot">
-<a aria-current="false" href="${url}" role="button" tabindex="0" data-link-type="legacy" class="PhotoWrap css-x"><div><img title="${escape(name)}" alt='User: "${escape(name)}"' src="${PIXEL}"></div></a>
-<div class="headerMain"><div class="css-m"><div><a href="${url}" role="button" data-link-type="legacy" class="userName css-x">${escape(name)}</a></div></div><span class="Meta">today</span></div></div><div class="userContent css-u">${body}</div></div></div>`;
+<a aria-current="false" href="${url}" role="button" tabindex="0" data-link-type="legacy" class="PhotoWrap css-x"><div><img title="${escapeHtml(name)}" alt='User: "${escapeHtml(name)}"' src="${PIXEL}"></div></a>
+<div class="headerMain"><div class="css-m"><div><a href="${url}" role="button" data-link-type="legacy" class="userName css-x">${escapeHtml(name)}</a></div></div><span class="Meta">today</span></div></div><div class="userContent css-u">${body}</div></div></div>`;
 };
 
 /** A discussion in React markup. */
 export const react = ({ posts = 30, authors = NAMES, look = "light", me = "" } = {}) =>
-  frame(look, "Cold tyres at Okayama", `<div id="app">${Array.from({ length: posts }, (_, i) => reactPost(i, authors[i % authors.length])).join("\n")}</div>`, me);
+  frame(
+    look,
+    "Cold tyres at Okayama",
+    `<div id="app">${Array.from({ length: posts }, (_, i) => reactPost(i, authors[i % authors.length])).join("\n")}</div>`,
+    me,
+  );
 
 /** Private messages. */
 export const messages = ({ look = "light", me = "" } = {}) =>
@@ -63,7 +82,10 @@ export const messages = ({ look = "light", me = "" } = {}) =>
     "Conversation",
     `<ul class="DataList MessageList Conversation">${["Ann Tester", "Bo Demo"]
       .map(
-        (name, i) => `<li id="Message_${88 + i}" class="Item pageBox HasPhoto"><div id="Item_${i}" class="ConversationMessage"><a class="PhotoWrap js-userCard" data-userid="50${i}" href="${href(name)}"><img src="${PIXEL}" alt=""></a>
+        (
+          name,
+          i,
+        ) => `<li id="Message_${88 + i}" class="Item pageBox HasPhoto"><div id="Item_${i}" class="ConversationMessage"><a class="PhotoWrap js-userCard" data-userid="50${i}" href="${href(name)}"><img src="${PIXEL}" alt=""></a>
 <div class="ConversationMessage-content"><div class="Meta"><span class="Author"><a href="${href(name)}" class="Name js-userCard" data-userid="50${i}">${name}</a></span><span class="MItem DateCreated">today</span></div><div class="Message userContent"><p>See you on the grid.</p></div></div></div></li>`,
       )
       .join("")}</ul>`,
@@ -78,14 +100,25 @@ export const list = ({ look = "light", names = NAMES } = {}) =>
     `<ul class="DataList Discussions">${names
       .slice(0, 8)
       .map(
-        (name, i) => `<li id="Discussion_${i + 1}" class="Item pageBox"><div class="ItemContent"><a href="/discussion/${i + 1}/x" class="Title">Topic ${i + 1}</a><div class="Meta Meta-Discussion"><span class="MItem LastCommentBy">Most recent by <a href="${href(name)}" class="js-userCard">${escape(name)}</a></span></div></div></li>`,
+        (name, i) =>
+          `<li id="Discussion_${i + 1}" class="Item pageBox"><div class="ItemContent"><a href="/discussion/${i + 1}/x" class="Title">Topic ${i + 1}</a><div class="Meta Meta-Discussion"><span class="MItem LastCommentBy">Most recent by <a href="${href(name)}" class="js-userCard">${escapeHtml(name)}</a></span></div></div></li>`,
       )
-      .join("")}</ul><table><tr><td class="BlockColumn BlockColumn-User FirstUser"><a class="UserLink BlockTitle" href="${href("Otto Probst")}">Otto Probst</a></td></tr></table>
+      .join(
+        "",
+      )}</ul><table><tr><td class="BlockColumn BlockColumn-User FirstUser"><a class="UserLink BlockTitle" href="${href("Otto Probst")}">Otto Probst</a></td></tr></table>
 <div class="MostRecentBy">by <a class="UserLink" href="${href("Pia Vzorová")}">Pia Vzorová</a></div>`,
   );
 
 export const profile = ({ look = "light", name = "Ann Tester" } = {}) =>
-  frame(look, "Profile", `<div class="Profile pageBox"><h1 class="H">${escape(name)}<span class="Gloss"> Member</span></h1><p>About me</p></div>`);
+  frame(
+    look,
+    "Profile",
+    `<div class="Profile pageBox"><h1 class="H">${escapeHtml(name)}<span class="Gloss"> Member</span></h1><p>About me</p></div>`,
+  );
 
 export const search = ({ look = "light" } = {}) =>
-  frame(look, "Search", `<ul><li class="pageBox"><a href="/discussion/1/x">A topic</a><div class="Meta">Started by <a data-link-type="legacy" href="https://forums.iracing.com/profile/501/Ann%20Tester">Ann Tester</a></div></li></ul>`);
+  frame(
+    look,
+    "Search",
+    `<ul><li class="pageBox"><a href="/discussion/1/x">A topic</a><div class="Meta">Started by <a data-link-type="legacy" href="https://forums.iracing.com/profile/501/Ann%20Tester">Ann Tester</a></div></li></ul>`,
+  );

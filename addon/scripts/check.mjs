@@ -1,0 +1,63 @@
+/** What tests do not see: the words of all languages, the sizes, the committed userscript, the shops' linter. */
+
+import { execFileSync } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { keysUsed, locales, outputs, root, USERSCRIPT } from "./build.mjs";
+
+const LARGEST_PAGE_SCRIPT = 60_000;
+/** The userscript also carries the options and the backend client. */
+const LARGEST_USERSCRIPT = 85_000;
+const problems = [];
+
+const placeholders = (message) => (message.match(/\$\d|\{\w+\}/g) ?? []).sort().join();
+
+async function words() {
+  const { en, ...others } = await locales();
+  const keys = Object.keys(en);
+  for (const [language, messages] of Object.entries(others)) {
+    for (const key of keys) {
+      if (!messages[key]?.message) problems.push(`${language}: "${key}" is missing`);
+      else if (placeholders(messages[key].message) !== placeholders(en[key].message))
+        problems.push(`${language}: "${key}" has other placeholders`);
+    }
+    for (const key of Object.keys(messages))
+      if (!en[key]) problems.push(`${language}: "${key}" is in no other language`);
+  }
+  const used = new Set(["name", "description"]);
+  for (const file of await readdir(join(root, "src"), { recursive: true })) {
+    if (file.endsWith(".ts"))
+      for (const key of keysUsed(await readFile(join(root, "src", file), "utf8"), keys)) used.add(key);
+  }
+  for (const key of keys) if (!used.has(key)) problems.push(`"${key}" is used nowhere`);
+}
+
+async function sizes() {
+  const { scripts, user } = await outputs();
+  for (const [name, data] of scripts) {
+    console.log(`${name}: ${(data.length / 1000).toFixed(1)} kB of ${LARGEST_PAGE_SCRIPT / 1000}`);
+    if (data.length > LARGEST_PAGE_SCRIPT) problems.push(`${name} is too large`);
+  }
+  console.log(`pitboard.user.js: ${(user.length / 1000).toFixed(1)} kB of ${LARGEST_USERSCRIPT / 1000}`);
+  if (user.length > LARGEST_USERSCRIPT) problems.push("the userscript is too large");
+  if (!user.equals(await readFile(USERSCRIPT)))
+    problems.push("the committed userscript is not what the sources give: npm run build");
+}
+
+await words();
+await sizes();
+execFileSync(process.execPath, [join(root, "scripts/build.mjs"), "--out", join(root, "dist/pitboard.user.js")], {
+  stdio: "ignore",
+});
+const webExt = join(root, "node_modules/web-ext/bin/web-ext.js");
+try {
+  execFileSync(
+    process.execPath,
+    [webExt, "lint", "--warnings-as-errors", "--source-dir", join(root, "dist/firefox"), "--no-config-discovery"],
+    { encoding: "utf8", stdio: "pipe" },
+  );
+} catch (error) {
+  problems.push(`web-ext lint:\n${error.stdout}`);
+}
+for (const problem of problems) console.error(problem);
+process.exit(problems.length ? 1 : 0);

@@ -1,0 +1,21 @@
+/** What the build does for scripts, done for the unit tests: all words, and style sheets as text. */
+
+import { readFile } from "node:fs/promises";
+import { deflateRawSync } from "node:zlib";
+import { locales } from "../../scripts/build.mjs";
+
+export const wordsForTests = () => ({
+  name: "pitboard-words",
+  enforce: "pre",
+  resolveId: (id) => (id === "virtual:messages" ? "\0messages" : null),
+  async load(id) {
+    if (id.endsWith(".css")) return `export default ${JSON.stringify(await readFile(id.split("?")[0], "utf8"))}`;
+    if (id !== "\0messages") return null;
+    const { en, ...others } = await locales();
+    const keys = Object.keys(en);
+    const words = (messages) => keys.map((key) => messages[key].message).join("\n");
+    const rest = Object.fromEntries(Object.entries(others).map(([name, messages]) => [name, words(messages)]));
+    const packed = { keys, en: words(en), others: deflateRawSync(JSON.stringify(rest)).toString("base64") };
+    return `export default ${JSON.stringify(packed)}`;
+  },
+});

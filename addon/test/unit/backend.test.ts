@@ -1,0 +1,233 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { Backend, chunks, driversUrl, type Reply, type Shelf } from "../../src/core/backend.ts";
+import type { Answer } from "../../src/core/model.ts";
+import { Roster } from "../../src/core/roster.ts";
+import { driver } from "../support/drivers.mjs";
+
+function memory(): Shelf & { data: Map<string, unknown> } {
+  const data = new Map<string, unknown>();
+  return {
+    data,
+    read: async (keys) =>
+      Object.fromEntries(keys.filter((k) => data.has(k)).map((k) => [k, structuredClone(data.get(k))])),
+    write: async (values) => void Object.entries(values).forEach(([k, v]) => data.set(k, structuredClone(v))),
+    remove: async (keys) => void keys.forEach((k) => data.delete(k)),
+    keys: async () => [...data.keys()],
+  };
+}
+
+const namesOf = (url: string): string[] => (url.split("names=")[1] ?? "").split(",").map(decodeURIComponent);
+
+let clock: number;
+let asked: string[];
+let reply: (url: string) => Partial<Reply> | Error;
+let session: ReturnType<typeof memory>;
+let kept: ReturnType<typeof memory>;
+let backend: Backend;
+
+beforeEach(() => {
+  clock = 1_000_000_000_000;
+  asked = [];
+  session = memory();
+  kept = memory();
+  reply = (url) => ({
+    body: JSON.stringify(Object.fromEntries(namesOf(url).map((name, i) => [name, driver(i, name, clock)]))),
+  });
+  const get = async (url: string): Promise<Reply> => {
+    asked.push(url);
+    const answer = reply(url);
+    if (answer instanceof Error) throw answer;
+    return { status: 200, body: "{}", retryAfter: null, ...answer };
+  };
+  backend = new Backend(
+    async () => "http://b",
+    get,
+    session,
+    kept,
+    () => clock,
+  );
+});
+
+const name = (answer: Answer | undefined) =>
+  answer && "driver" in answer ? `${answer.driver.name} ${answer.driver.state}` : answer?.problem;
+
+describe("asking the backend", () => {
+  it("encodes every name, commas too", () => {
+    expect(driversUrl("http://b", ["A, Jr", "Dörte & Co"])).toBe(
+      "http://b/drivers?names=A%2C%20Jr,D%C3%B6rte%20%26%20Co",
+    );
+  });
+
+  it("asks once for a page, and answers each name as it was asked", async () => {
+    const answers = await backend.drivers(["Ann Tester", "bo  demo", "Ann Tester"]);
+    expect(asked).toHaveLength(1);
+    expect(name(answers["Ann Tester"])).toBe("Ann Tester fresh");
+    expect(name(answers["bo  demo"])).toBe("bo demo fresh");
+  });
+
+  it("puts at most 50 names in a call", async () => {
+    await backend.drivers(Array.from({ length: 120 }, (_, i) => `Driver ${i}`));
+    expect(asked.map((url) => namesOf(url).length)).toEqual([50, 50, 20]);
+    expect(chunks(Array.from({ length: 50 }, () => "ü".repeat(100))).length).toBeGreaterThan(1);
+  });
+
+  it("does not ask what is under way or known for 15 minutes", async () => {
+    await Promise.all([backend.drivers(["Ann Tester"]), backend.drivers(["Ann Tester", "Bo Demo"])]);
+    expect(asked.map((url) => namesOf(url))).toEqual([["Ann Tester"], ["Bo Demo"]]);
+    clock += 14 * 60_000;
+    await backend.drivers(["Ann Tester"]);
+    expect(asked).toHaveLength(2);
+    clock += 2 * 60_000;
+    await backend.drivers(["Ann Tester"]);
+    expect(asked).toHaveLength(3);
+    await backend.drivers(["Ann Tester"], true);
+    expect(asked).toHaveLength(4);
+  });
+
+  it("does not keep pending or partial answers", async () => {
+    reply = (url) => ({
+      body: JSON.stringify({ [namesOf(url)[0] ?? ""]: { error: "soon", code: "pending", retry_after: 2 } }),
+    });
+    expect(await backend.drivers(["Ann Tester"])).toEqual({ "Ann Tester": { problem: "pending", retryAfter: 2 } });
+    await backend.drivers(["Ann Tester"]);
+    expect(asked).toHaveLength(2);
+  });
+
+  it("lets one name's trouble be its own", async () => {
+    reply = () => ({ body: JSON.stringify({ "Ann Tester": driver(0), "Bo Demo": "nonsense" }) });
+    const answers = await backend.drivers(["Ann Tester", "Bo Demo", "Finn Falsk"]);
+    expect(Object.values(answers).map(name)).toEqual(["Ann Tester fresh", "unavailable", "unavailable"]);
+  });
+
+  it("refuses nobody's names without asking", async () => {
+    expect(await backend.drivers(["", "Unknown"])).toEqual({
+      "": { problem: "invalid_name", retryAfter: null },
+      Unknown: { problem: "invalid_name", retryAfter: null },
+    });
+    expect(asked).toHaveLength(0);
+  });
+});
+
+describe("when the backend is away", () => {
+  it("shows the last good answer for days, marked as such", async () => {
+    await backend.drivers(["Ann Tester"]);
+    await session.remove(await session.keys());
+    clock += 3 * 24 * 3_600_000;
+    reply = () => new Error("down");
+    const answers = await backend.drivers(["Ann Tester", "Bo Demo"]);
+    expect(name(answers["Ann Tester"])).toBe("Ann Tester kept");
+    expect(name(answers["Bo Demo"])).toBe("unavailable");
+    clock += 30 * 24 * 3_600_000;
+    expect(name((await backend.drivers(["Ann Tester"]))["Ann Tester"])).toBe("unavailable");
+  });
+
+  it("leaves it alone for a growing time", async () => {
+    reply = () => new Error("down");
+    for (const pause of [2000, 4000, 8000]) {
+      await backend.drivers(["Ann Tester"]);
+      const calls = asked.length;
+      clock += pause - 1;
+      await backend.drivers(["Ann Tester"]);
+      expect(asked).toHaveLength(calls);
+      clock += 1;
+    }
+  });
+
+  it("lets the reader try again before that, but not before Retry-After", async () => {
+    reply = () => new Error("down");
+    await backend.drivers(["Ann Tester"]);
+    await backend.drivers(["Ann Tester"], true);
+    expect(asked).toHaveLength(2);
+    clock += 60_000;
+    reply = () => ({ status: 429, retryAfter: 90 });
+    expect(await backend.drivers(["Ann Tester"])).toEqual({ "Ann Tester": { problem: "unavailable", retryAfter: 90 } });
+    clock += 80_000;
+    await backend.drivers(["Ann Tester"], true);
+    expect(asked).toHaveLength(3);
+    clock += 11_000;
+    await backend.drivers(["Ann Tester"], true);
+    expect(asked).toHaveLength(4);
+  });
+
+  it("remembers to be quiet when the background was put to sleep meanwhile", async () => {
+    reply = () => ({ status: 503, retryAfter: 300 });
+    await backend.drivers(["Ann Tester"]);
+    const woken = new Backend(
+      async () => "http://b",
+      async (url) => (asked.push(url), { status: 200, body: "{}", retryAfter: null }),
+      session,
+      kept,
+      () => clock,
+    );
+    await woken.drivers(["Ann Tester"]);
+    expect(asked).toHaveLength(1);
+  });
+
+  it("takes somebody else's page for what it is", async () => {
+    reply = () => ({ status: 200, body: "<html>hello" });
+    expect(name((await backend.drivers(["Ann Tester"]))["Ann Tester"])).toBe("unavailable");
+    await expect(backend.history(1, "oval", "irating")).rejects.toThrow();
+  });
+});
+
+it("keeps at most some hundred drivers for bad days", async () => {
+  for (let i = 0; i < 20; i++) {
+    clock += 1000;
+    await backend.drivers(Array.from({ length: 50 }, (_, k) => `Driver ${i * 50 + k}`));
+  }
+  const names = [...kept.data.keys()];
+  expect(names.length).toBeLessThanOrEqual(400);
+  expect(names).toContain("kept driver 999");
+});
+
+it("asks for a history once in a while", async () => {
+  reply = () => ({ body: JSON.stringify({ points: [{ when: "2025-01-01", value: 1350 }] }) });
+  expect((await backend.history(5, "oval", "irating")).points).toHaveLength(1);
+  await backend.history(5, "oval", "irating");
+  expect(asked).toEqual(["http://b/drivers/5/history?category=oval&kind=irating"]);
+});
+
+describe("the names of a page", () => {
+  const good = (n: string): Answer => ({ problem: n === "x" ? "pending" : "not_found", retryAfter: null });
+
+  it("go out in one call, topped up to a page", async () => {
+    vi.useFakeTimers();
+    const calls: string[][] = [];
+    const roster = new Roster(
+      async (names) => (calls.push(names), Object.fromEntries(names.map((n) => [n, good(n)]))),
+      () => {},
+    );
+    for (let i = 0; i < 100; i++) roster.add(`Driver ${i}`);
+    roster.want("Driver 50");
+    roster.want("Driver 51");
+    await vi.advanceTimersByTimeAsync(50);
+    expect(calls).toHaveLength(1);
+    expect(calls[0]?.slice(0, 3)).toEqual(["Driver 50", "Driver 51", "Driver 0"]);
+    expect(calls[0]).toHaveLength(32);
+    vi.useRealTimers();
+  });
+
+  it("are asked again while pending, a few times", async () => {
+    vi.useFakeTimers();
+    let calls = 0;
+    const told: string[] = [];
+    const roster = new Roster(
+      async () => (calls++, { x: good("x") }),
+      (n) => told.push(n),
+    );
+    roster.want("x");
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(calls).toBe(7);
+    expect(told).toHaveLength(7);
+    vi.useRealTimers();
+  });
+
+  it("are unavailable when nobody answers at all", async () => {
+    const roster = new Roster(
+      () => Promise.reject(new Error("gone")),
+      () => {},
+    );
+    await roster.again("Ann Tester");
+    expect(roster.answer("Ann Tester")).toEqual({ problem: "unavailable", retryAfter: null });
+  });
+});

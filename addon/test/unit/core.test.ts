@@ -1,0 +1,281 @@
+import { describe, expect, it } from "vitest";
+import { carCategory } from "../../src/core/cars.ts";
+import { change, chart, levels } from "../../src/core/chart.ts";
+import { diagnose, isOlder } from "../../src/core/diagnose.ts";
+import { difference, iratingShort, iratingText, positions, safetyText, signed } from "../../src/core/format.ts";
+import { currentLanguage, formatAge, t, useLanguage } from "../../src/core/i18n.ts";
+import { fillTemplate, safeUrl } from "../../src/core/links.ts";
+import { CATEGORIES, CLASSES, type Driver, type Licence, parseDriver } from "../../src/core/model.ts";
+import { nameFromHref, nameKey, tidyName } from "../../src/core/names.ts";
+import { readNotes, withNote } from "../../src/core/notes.ts";
+import { backendAddress, DEFAULTS, readOptions } from "../../src/core/options.ts";
+import { licencesInOrder, mainCategory } from "../../src/core/order.ts";
+import { contrast, PAGE, PALETTE } from "../../src/core/palette.ts";
+import { membership } from "../../src/core/time.ts";
+import { driver } from "../support/drivers.mjs";
+
+const licence = (
+  category: Licence["category"],
+  letter: Licence["class"],
+  irating: number | null,
+  cpi = 10,
+): Licence => ({
+  category,
+  class: letter,
+  irating,
+  safety: 3,
+  cpi,
+});
+const someone = (licences: Licence[], races: [number, string][] = []): Driver => ({
+  ...(parseDriver(driver(0), 0) as Driver),
+  licences,
+  races: races.map(([carId, type]) => ({ type, carId, car: "x", track: "y", start: 0, subsession: 1, from: 1, to: 1 })),
+});
+
+describe("names", () => {
+  it("come out of profile addresses, with or without id, encoded once or twice", () => {
+    expect(nameFromHref("/profile/Ann%20Tester")).toBe("Ann Tester");
+    expect(nameFromHref("https://forums.iracing.com/profile/501/Ann%20Tester")).toBe("Ann Tester");
+    expect(nameFromHref("/profile/501/A%2526B%20Racer")).toBe("A&B Racer");
+    expect(nameFromHref("/profile/501")).toBe("");
+    expect(nameFromHref("/discussion/1")).toBe("");
+  });
+
+  it("are tidied, and nobody has none", () => {
+    expect(tidyName("  Ann\u00a0 Tester\n")).toBe("Ann Tester");
+    expect(tidyName("@Bo Demo")).toBe("Bo Demo");
+    expect(tidyName("Hugo Inventado2")).toBe("Hugo Inventado2");
+    for (const nobody of ["", null, "Unknown", "Deleted User", "x".repeat(101), "A\u0000B"])
+      expect(tidyName(nobody)).toBe("");
+    expect(nameKey("ANN Tester")).toBe(nameKey("ann tester"));
+  });
+});
+
+describe("cars", () => {
+  it("have their category by id: a Dallara P217 and a McLaren MP4-12C are sports cars", () => {
+    expect(carCategory(128)).toBe("sports_car");
+    expect(carCategory(43)).toBe("sports_car");
+    expect(carCategory(106)).toBe("formula_car");
+    expect(carCategory(99999)).toBeNull();
+    expect(carCategory(null)).toBeNull();
+  });
+});
+
+describe("the order of licences", () => {
+  const all = [
+    licence("oval", "D", 1500, 60),
+    licence("sports_car", "B", 1900, 20),
+    licence("formula_car", "A", 1700, 40),
+  ];
+  const order = (changed: object) =>
+    licencesInOrder(someone(all), { ...DEFAULTS, mainFirst: false, ...changed }).map((l) => l.category);
+
+  it("is the reader's own, by iRating, by CPI or by both", () => {
+    expect(order({ order: "custom" })).toEqual(["sports_car", "formula_car", "oval"]);
+    expect(order({ order: "custom", categories: ["oval", "formula_car", "sports_car"] })).toEqual([
+      "oval",
+      "formula_car",
+      "sports_car",
+    ]);
+    expect(order({ order: "irating" })).toEqual(["sports_car", "formula_car", "oval"]);
+    expect(order({ order: "cpi" })).toEqual(["oval", "formula_car", "sports_car"]);
+    expect(order({ order: "mix" })).toEqual(["oval", "formula_car", "sports_car"]);
+  });
+
+  it("leaves out what is hidden and puts the main category first", () => {
+    expect(order({ hiddenCategories: ["oval"] })).toEqual(["sports_car", "formula_car"]);
+    expect(order({ mainFirst: true })[0]).toBe("formula_car");
+  });
+
+  it("takes as main category where most recent races were, practice aside", () => {
+    expect(
+      mainCategory(
+        someone(all, [
+          [103, "RACE"],
+          [103, "RACE"],
+          [128, "RACE"],
+          [106, "PRACTICE"],
+          [106, "PRACTICE"],
+          [106, "PRACTICE"],
+        ]),
+      ),
+    ).toBe("oval");
+    expect(mainCategory(someone([]))).toBeNull();
+  });
+});
+
+describe("numbers", () => {
+  it("are a dash where there are none", () => {
+    expect([iratingText(null), iratingShort(null), safetyText(null)]).toEqual(["–", "–", "–"]);
+  });
+
+  it("cut the safety rating and shorten the iRating", () => {
+    expect(safetyText(3.999)).toBe("3.99");
+    expect(safetyText(2.3)).toBe("2.30");
+    expect([iratingShort(950), iratingShort(1999), iratingShort(12345)]).toEqual(["950", "1.9k", "12.3k"]);
+    expect([signed(5), signed(-5), signed(0)]).toEqual(["+5", "−5", "±0"]);
+  });
+
+  it("compare only where both are rated", () => {
+    expect(difference(licence("oval", "A", 1500), licence("oval", "A", 1700))).toBe(200);
+    expect(difference(licence("oval", "A", null), licence("oval", "A", 1700))).toBeNull();
+    expect(difference(undefined, licence("oval", "A", 1700))).toBeNull();
+  });
+
+  it("show positions only when there are any", () => {
+    const race = { type: "RACE", carId: 1, car: "", track: "", start: null, subsession: null };
+    expect(positions({ ...race, from: 3, to: null })).toBe("3 → –");
+    expect(positions({ ...race, from: null, to: null })).toBe("");
+  });
+});
+
+describe("membership", () => {
+  it("turns on the very day", () => {
+    expect(membership("2014-09-25", new Date(2026, 8, 24))).toEqual({ years: 11, days: 1 });
+    expect(membership("2014-09-25", new Date(2026, 8, 25))).toEqual({ years: 12, days: 0 });
+    expect(membership("2014-09-25", new Date(2026, 8, 26)).years).toBe(12);
+  });
+
+  it("of 29 February turns on 1 March", () => {
+    expect(membership("2012-02-29", new Date(2026, 1, 28)).years).toBe(13);
+    expect(membership("2012-02-29", new Date(2026, 2, 1)).years).toBe(14);
+  });
+});
+
+describe("links", () => {
+  const ann = { custId: 7, name: "Ann & Bo" };
+  it("are filled in and encoded", () => {
+    expect(fillTemplate("https://x.test/{cust_id}?n={name}", ann, "")).toBe("https://x.test/7?n=Ann%20%26%20Bo");
+    expect(fillTemplate("{backend}/drivers?names={name}", ann, "http://127.0.0.1:8765")).toBe(
+      "http://127.0.0.1:8765/drivers?names=Ann%20%26%20Bo",
+    );
+  });
+  it("are web addresses or nothing", () => {
+    for (const bad of ["javascript:alert(1)", "data:text/html,x", "", "//x"]) expect(safeUrl(bad)).toBe("");
+  });
+});
+
+describe("options", () => {
+  it("are the defaults for nothing and for nonsense", () => {
+    expect(readOptions(undefined)).toEqual(DEFAULTS);
+    expect(
+      readOptions({ layout: 7, surfaces: [], links: "x", categories: 1, raceCount: "many", theme: "pink" }),
+    ).toEqual(DEFAULTS);
+  });
+  it("keep what is right and drop the rest", () => {
+    const read = readOptions({
+      theme: "dark",
+      surfaces: { lists: true },
+      categories: ["oval", "moon"],
+      links: [{ label: "X", url: "javascript:1" }],
+      hiddenDrivers: [1, "Bo Demo", "Bo Demo"],
+    });
+    expect(read).toMatchObject({ theme: "dark", links: [], hiddenDrivers: ["Bo Demo"] });
+    expect(read.surfaces).toMatchObject({ lists: true, posts: true });
+    expect(read.categories).toHaveLength(CATEGORIES.length);
+    expect(read.categories[0]).toBe("oval");
+  });
+  it("fit into a browser's synced storage even when many drivers are hidden", () => {
+    const read = readOptions({ hiddenDrivers: Array.from({ length: 900 }, (_, i) => `Some Driver With A Name ${i}`) });
+    expect(JSON.stringify(read).length).toBeLessThan(8000);
+  });
+  it("take a backend's address as people type it", () => {
+    expect(backendAddress(" 127.0.0.1:8765/ ")).toBe("http://127.0.0.1:8765");
+    expect(backendAddress("https://example.org/api/")).toBe("https://example.org/api");
+    for (const bad of ["", "ftp://x", "http://u:p@x", 5, "http://"]) expect(backendAddress(bad)).toBe("");
+  });
+});
+
+describe("notes", () => {
+  it("are kept by name whatever its case, and go when they are empty", () => {
+    const one = withNote({}, "Bo Demo", { text: "clean racer", tags: ["league"] });
+    expect(one).toEqual({ "bo demo": { text: "clean racer", tags: ["league"] } });
+    expect(withNote(one, "BO DEMO", { text: "", tags: [] })).toEqual({});
+  });
+  it("survive a bad import", () =>
+    expect(readNotes({ "Bo Demo": 5, x: null, "Ann Tester": { text: 1, tags: "x" } })).toEqual({}));
+});
+
+describe("the chart", () => {
+  const points = (values: number[], letters = "") =>
+    values.map((value, i) => ({ when: i * 1000, value, class: CLASSES.find((c) => c === letters[i]) ?? null }));
+  it("has round levels that cover the values", () => {
+    expect(levels(1350, 2318)).toEqual([1000, 1500, 2000, 2500]);
+    const small = levels(2.41, 2.66);
+    expect(small[0]).toBeLessThanOrEqual(2.41);
+    expect(small.at(-1)).toBeGreaterThanOrEqual(2.66);
+    expect(levels(1500, 1500).length).toBeGreaterThan(1);
+  });
+  it("has a stroke for each stretch in a class, and keeps both ends", () => {
+    const drawn = chart(points([2.5, 3, 3.4, 2.6], "RRDD"), 300, 100);
+    expect(drawn?.strokes.map((s) => s.class)).toEqual(["R", "D"]);
+    const long = chart(points(Array.from({ length: 4000 }, (_, i) => 1350 + i)), 300, 100);
+    expect(long?.dots.length).toBeLessThanOrEqual(240);
+    expect([long?.dots[0]?.value, long?.dots.at(-1)?.value]).toEqual([1350, 5349]);
+    expect(JSON.stringify(long)).not.toContain('null,"y"');
+  });
+  it("is none for a single point", () => expect(chart(points([1350]), 300, 100)).toBeNull());
+  it("tells the change over the last results", () => {
+    expect(change(points([1, 2, 4, 8, 16, 32, 64]), 5)).toEqual({ by: 62, over: 5 });
+    expect(change(points([1]), 5)).toBeNull();
+  });
+});
+
+describe("licence colours", () => {
+  it.each(CLASSES.map((c) => [c] as const))("of class %s can be read and stand out, light and dark", (letter) => {
+    const { fill, ink, edge } = PALETTE[letter];
+    expect(contrast(ink, fill)).toBeGreaterThanOrEqual(4.5);
+    expect(contrast(edge.light, PAGE.light)).toBeGreaterThanOrEqual(3);
+    expect(contrast(edge.dark, PAGE.dark)).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe("a backend's diagnosis", () => {
+  const reply = (body: unknown, status = 200) => ({
+    status,
+    body: typeof body === "string" ? body : JSON.stringify(body),
+    retryAfter: null,
+  });
+  const healthy = { status: "healthy", version: "0.1.0", checks: {} };
+  const of = (answers: Record<string, unknown>, allowed = true) =>
+    diagnose(
+      "http://b",
+      async (url) => {
+        const path = url.slice("http://b".length).split("?")[0] ?? "";
+        if (!(path in answers)) throw new Error("no answer");
+        return reply(answers[path]);
+      },
+      allowed,
+    );
+  it("says in a word what is wrong", async () => {
+    expect(await of({ "/health": healthy })).toEqual({ state: "good", version: "0.1.0" });
+    expect(await of({ "/health": { ...healthy, status: "unhealthy" } })).toEqual({
+      state: "unhealthy",
+      version: "0.1.0",
+    });
+    expect(await of({ "/health": { ...healthy, version: "0.0.9" } })).toEqual({ state: "old", version: "0.0.9" });
+    expect(await of({ "/health": "<html>", "/drivers": { "Pitboard Test": { error: "not found" } } })).toEqual({
+      state: "compatible",
+    });
+    expect(await of({ "/health": "<html>" })).toEqual({ state: "stranger" });
+    expect(await of({})).toEqual({ state: "unreachable" });
+    expect(await of({}, false)).toEqual({ state: "forbidden" });
+  });
+  it("compares versions by number", () => {
+    expect(isOlder("0.9.0", "0.10.0")).toBe(true);
+    expect(isOlder("1.0.0", "0.10.0")).toBe(false);
+    expect(isOlder("0.1.0", "0.1.0")).toBe(false);
+  });
+});
+
+describe("words", () => {
+  it("follow the option, then the browser, then English", async () => {
+    await useLanguage("de");
+    expect(t("retry")).toBe("erneut versuchen");
+    await useLanguage("auto", ["sv", "pt-BR", "en"]);
+    expect(currentLanguage()).toBe("pt");
+    await useLanguage("auto", ["sv"]);
+    expect(t("followers_n", 3, 4)).toBe("Followers 3 · follows 4");
+    expect(formatAge(3 * 3_600_000)).toBe("3 hours ago");
+  });
+});

@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import { type Driver, instant, parseAnswer, parseDriver, parseHistory, text } from "../../src/core/model.ts";
+import { driver } from "../support/drivers.mjs";
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+const parsed = (raw: unknown): Driver => {
+  const result = parseDriver(raw, NOW);
+  if (!result) throw new Error("no driver");
+  return result;
+};
+
+describe("a driver from the backend", () => {
+  it("has licences, country, membership, followers and races", () => {
+    const ann = parsed(driver(0, "Ann Tester", NOW));
+    expect(ann).toMatchObject({ custId: 900000, name: "Ann Tester", country: { code: "NL", name: "Netherlands" } });
+    expect(ann.licences.map((l) => l.category)).toEqual([
+      "oval",
+      "sports_car",
+      "formula_car",
+      "dirt_oval",
+      "dirt_road",
+    ]);
+    expect(ann.races).toHaveLength(5);
+    expect(ann.asOf).toBe(NOW - 240_000);
+  });
+
+  it("has no iRating where the driver is unrated, rather than `undefined` or 0", () => {
+    const raw = driver(0);
+    delete raw.member_info.licenses[0].irating;
+    raw.member_info.licenses[1].irating = -1;
+    expect(
+      parsed(raw)
+        .licences.slice(0, 2)
+        .map((l) => l.irating),
+    ).toEqual([null, null]);
+  });
+
+  it("counts positions from 1, and knows that -1 is none", () => {
+    const raw = driver(0);
+    Object.assign(raw.recent_events[0], { starting_position: 0, finish_position: 4 });
+    Object.assign(raw.recent_events[1], { starting_position: -1, finish_position: -1 });
+    expect(
+      parsed(raw)
+        .races?.slice(0, 2)
+        .map((r) => [r.from, r.to]),
+    ).toEqual([
+      [1, 5],
+      [null, null],
+    ]);
+  });
+
+  it("gives Pro/WC a class of its own", () => {
+    const raw = driver(0);
+    Object.assign(raw.member_info.licenses[0], { group_id: 7, group_name: "Pro/WC" });
+    expect(parsed(raw).licences[0]?.class).toBe("W");
+  });
+
+  it("falls back to the licence level when there is no group", () => {
+    const raw = driver(0);
+    Object.assign(raw.member_info.licenses[0], { group_id: undefined, license_level: 19 });
+    expect(parsed(raw).licences[0]?.class).toBe("A");
+  });
+
+  it("takes the flair's name when the country is empty", () => {
+    expect(parsed(driver(3)).country).toEqual({ code: "SCT", name: "Scotland" });
+  });
+
+  it("may be partial: then the profile is unknown, not empty", () => {
+    const { recent_events: _, follow_counts: __, activity: ___, ...rest } = driver(0);
+    const partial = parsed({ ...rest, _meta: { state: "partial" } });
+    expect(partial).toMatchObject({ state: "partial", races: null, followers: null, activity: null });
+  });
+
+  it("may come from a backend without _meta", () => {
+    const { _meta: _, ...raw } = driver(0);
+    expect(parsed(raw)).toMatchObject({ state: "fresh", asOf: null });
+  });
+
+  it.each([
+    null,
+    1,
+    "x",
+    [],
+    {},
+    { cust_id: 1 },
+    { member_info: null },
+    { cust_id: "1", member_info: { display_name: 1 } },
+  ])("is none in %j", (raw) => expect(parseDriver(raw, NOW)).toBeNull());
+
+  it("survives wrong types in every field", () => {
+    for (const wrong of [null, 7, "x", [], {}, [[]], true]) {
+      const raw = driver(0) as Record<string, unknown>;
+      for (const key of Object.keys(raw)) if (key !== "member_info" && key !== "cust_id") raw[key] = wrong;
+      const info = raw.member_info as Record<string, unknown>;
+      for (const key of Object.keys(info)) if (key !== "display_name" && key !== "cust_id") info[key] = wrong;
+      expect(parseDriver(raw, NOW)?.name).toBe("Ann Tester");
+    }
+  });
+});
+
+describe("text", () => {
+  it("loses control characters and direction overrides, and is clipped", () => {
+    expect(text("a\u202eb\u0000c\n d")).toBe("a b c d");
+    expect(text("x".repeat(10_000), 20)).toHaveLength(20);
+    expect(text({})).toBe("");
+  });
+
+  it("keeps markup as text", () => expect(text("<img src=x onerror=alert(1)>")).toContain("<img"));
+});
+
+it("reads time stamps with nine fraction digits", () => {
+  expect(instant("2025-09-09T11:33:46.528646596Z")).toBe(Date.UTC(2025, 8, 9, 11, 33, 46, 528));
+  expect(instant("soon")).toBeNull();
+});
+
+it("knows what a name without driver means, also from older backends", () => {
+  expect(parseAnswer({ error: "x", code: "pending", retry_after: 3 }, NOW)).toEqual({
+    problem: "pending",
+    retryAfter: 3,
+  });
+  expect(parseAnswer({ error: "Driver not found" }, NOW)).toEqual({ problem: "not_found", retryAfter: null });
+  expect(parseAnswer(undefined, NOW)).toEqual({ problem: "unavailable", retryAfter: null });
+});
+
+it("sorts a history and leaves out what is no point", () => {
+  const { points, career } = parseHistory({
+    points: [
+      { when: "2025-02-01", value: 1400 },
+      { when: "2025-01-01", value: 1350, class: "D" },
+      { when: "x", value: 1 },
+      null,
+    ],
+    career: { starts: 3 },
+  });
+  expect(points.map((p) => [p.value, p.class])).toEqual([
+    [1350, "D"],
+    [1400, null],
+  ]);
+  expect(career).toEqual({ starts: 3, wins: 0, top5: 0, poles: 0 });
+  expect(parseHistory("x")).toEqual({ points: [], career: null });
+});

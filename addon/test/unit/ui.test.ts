@@ -1,0 +1,138 @@
+import { describe, expect, it, vi } from "vitest";
+import { type Answer, parseAnswer } from "../../src/core/model.ts";
+import { DEFAULTS, type Options } from "../../src/core/options.ts";
+import { historyChart } from "../../src/ui/chart.ts";
+import { createHost, drawHost } from "../../src/ui/host.ts";
+import { raceTime } from "../../src/ui/parts.ts";
+import { driver } from "../support/drivers.mjs";
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+
+function draw(
+  answer: Answer | null,
+  changed: Partial<Options> = {},
+  form: "line" | "badge" = "line",
+  mine: Answer | null = null,
+) {
+  const options = { ...DEFAULTS, ...changed };
+  const host = createHost(form, "Ann Tester", options);
+  const me = mine && "driver" in mine ? mine.driver : null;
+  const actions = { open: vi.fn(), retry: vi.fn(), hover: vi.fn() };
+  drawHost(host, { answer, view: { options, me, now: () => NOW }, note: undefined, theme: "light", actions });
+  return {
+    host,
+    root: host.shadowRoot as ShadowRoot,
+    actions,
+    text: host.shadowRoot?.querySelector(".root")?.textContent ?? "",
+  };
+}
+
+const ann = (changed: object = {}): Answer => parseAnswer({ ...driver(0, "Ann Tester", NOW), ...changed }, NOW);
+
+describe("the line", () => {
+  it("shows letter and numbers, never colour alone", () => {
+    const chip = draw(ann()).root.querySelector(".chip");
+    expect(chip?.querySelector(".class")?.textContent).toMatch(/^[RDCBAPW]$/);
+    expect(chip?.querySelector(".sr")?.textContent).toMatch(/^\d\.\d\d$/);
+    expect(chip?.querySelector("svg")).not.toBeNull();
+  });
+
+  it("shows a dash for an unrated driver, never `undefined`", () => {
+    const raw = driver(0, "Ann Tester", NOW);
+    for (const licence of raw.member_info.licenses) delete licence.irating;
+    const { root, text } = draw(parseAnswer(raw, NOW), { layout: "full" });
+    expect([...root.querySelectorAll(".ir")].map((n) => n.textContent)).toEqual(["–", "–", "–", "–", "–"]);
+    expect(text).not.toMatch(/undefined|NaN|null/);
+    expect(root.querySelector(".chip")?.getAttribute("title")).toContain("no iRating yet");
+  });
+
+  it("hides iRating everywhere when asked to", () => {
+    for (const form of ["line", "badge"] as const) {
+      const { root, text } = draw(ann(), { hideRatings: true, layout: "full" }, form, ann());
+      expect(root.querySelector(".ir, .delta")).toBeNull();
+      expect(text).not.toContain("1231");
+    }
+  });
+
+  it("compares the first licence with mine", () => {
+    const mine = parseAnswer(driver(1, "Bo Demo", NOW), NOW);
+    expect(draw(ann(), {}, "line", mine).root.querySelectorAll(".delta")).toHaveLength(1);
+    expect(draw(ann(), { compare: false }, "line", mine).root.querySelector(".delta")).toBeNull();
+  });
+
+  it("keeps its room free from the start, so that nothing moves", () => {
+    for (const layout of ["compact", "full"] as const) {
+      expect(createHost("line", "x", { ...DEFAULTS, layout }).style.cssText).toMatch(/min-block-size: ?\d+px/);
+    }
+  });
+
+  it("shows CPI, races, cars and links in the full form", () => {
+    const { root } = draw(ann(), { layout: "full", cpi: true });
+    expect(root.querySelectorAll(".cpi")).toHaveLength(5);
+    expect(root.querySelectorAll(".races li")).toHaveLength(4);
+    expect([...root.querySelectorAll(".links a")].map((a) => a.getAttribute("rel"))).toContain("noopener noreferrer");
+    const cars = draw(ann(), { layout: "full", races: false });
+    expect(cars.text).toContain("Porsche 911 GT3 R (992)");
+  });
+});
+
+describe("trouble", () => {
+  it("of an unavailable backend is one quiet line with a retry", () => {
+    const { root, text, actions } = draw({ problem: "unavailable", retryAfter: null });
+    expect(text).toBe("stats unavailable · retry");
+    root.querySelector<HTMLElement>(".retry")?.click();
+    expect(actions.retry).toHaveBeenCalledOnce();
+  });
+
+  it("of a name without driver says so, and of a pending one shows a bar", () => {
+    expect(draw({ problem: "not_found", retryAfter: null }).text).toBe("no iRacing driver of this name");
+    expect(draw({ problem: "pending", retryAfter: 2 }).root.querySelector(".bar")).not.toBeNull();
+    expect(draw({ problem: "not_found", retryAfter: null }, {}, "badge").text).toBe("");
+  });
+});
+
+describe("hostile data", () => {
+  const HTML = '<img src=x onerror="globalThis.hacked=1"><script>globalThis.hacked=1</script>';
+
+  it("is text or nothing", () => {
+    const raw = driver(0, HTML, NOW);
+    raw.member_info.country = `\u202e${HTML}`;
+    raw.member_info.country_code = HTML;
+    raw.recent_events[0].car_name = HTML.repeat(200);
+    raw.recent_events[0].subsession_id = "javascript:alert(1)";
+    const { root, text } = draw(parseAnswer(raw, NOW), { layout: "full" });
+    expect(root.querySelector("img, script")).toBeNull();
+    expect(text).not.toContain("\u202e");
+    expect([...root.querySelectorAll("a")].every((a) => a.getAttribute("href")?.startsWith("http"))).toBe(true);
+  });
+
+  it("of odd shapes is drawn or left out", () => {
+    for (const licenses of [
+      null,
+      "x",
+      [null, 5, {}],
+      [{ category: "oval", group_id: 99 }],
+      [{ category: "__proto__", group_id: 1 }],
+      Array.from({ length: 1000 }, () => ({ category: "oval", group_id: 3 })),
+    ]) {
+      const raw = driver(0, "Ann Tester", NOW);
+      raw.member_info.licenses = licenses;
+      expect(draw(parseAnswer(raw, NOW)).root.querySelectorAll(".chip").length).toBeLessThanOrEqual(12);
+    }
+  });
+});
+
+it("shows a race's time on the reader's clock and in UTC in the tooltip, whole hours and all", () => {
+  const time = raceTime(Date.UTC(2026, 0, 21, 18, 30));
+  expect(time.getAttribute("title")).toBe("2026-01-21 18:30 UTC");
+  const local = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  expect(time.textContent).toBe(local.format(Date.UTC(2026, 0, 21, 18, 30)));
+});
+
+it("draws a chart that says in words what it shows", () => {
+  const points = [0, 1, 2].map((i) => ({ when: NOW - (3 - i) * 86_400_000, value: 1350 + i * 10, class: null }));
+  const box = historyChart({ points, career: null }, "irating");
+  expect(box.querySelector("svg")?.getAttribute("aria-label")).toContain("1350");
+  expect(box.querySelector("output")?.textContent).toContain("1370");
+  expect(historyChart({ points: [], career: null }, "irating").textContent).toBe("Too little history to draw");
+});

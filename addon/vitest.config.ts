@@ -1,0 +1,22 @@
+import { defineConfig } from "vitest/config";
+import { wordsForTests } from "./test/support/words.mjs";
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        plugins: [wordsForTests()],
+        test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "happy-dom" },
+      },
+      {
+        test: {
+          name: "browsers",
+          include: ["test/browsers/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
