@@ -119,7 +119,12 @@ class Cloud:
         """Everything, and healthy."""
         self.bootstrap()
         self.secret(
-            {"client_id": "c", "client_secret": "s3cret", "username": "ada@example.test", "password": "p4ss"}
+            {
+                "client_id": "c",
+                "client_secret": "s3cret-abcdefgh",
+                "username": "ada@example.test",
+                "password": "p4ss",
+            }
         )
         self.stack()
         for function in self.names.functions:
@@ -205,7 +210,7 @@ class Cloud:
     def function(self, name: str) -> None:
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as opened:
-            opened.writestr("handler.py", "def handler(event, context):\n    return {'statusCode': 200}\n")
+            opened.writestr("handler.py", "def handler(event, context):\n    return {'expires_in': 600}\n")
         client = self.client("lambda")
         client.create_function(
             FunctionName=name,

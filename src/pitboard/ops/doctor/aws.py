@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from threading import RLock
 from typing import Any
@@ -15,6 +16,8 @@ from pitboard.settings import UsageError
 
 MINUTE = 60
 HOUR = 3600
+LEAST_SECRET = 6
+"""Shorter values are not searched for in texts: they stand in ordinary words."""
 
 ABSENT = (
     "ResourceNotFoundException", "NoSuchEntity", "NotFoundException", "ParameterNotFound", "NoSuchKey",
@@ -147,6 +150,21 @@ class Aws:
             return self._transport.get(url + path, time.monotonic() + 10)
         except UpstreamError:
             return None
+
+    @cached_property
+    def _secret(self) -> str | None:
+        client = self.client("secretsmanager")
+        answer = self.found(client.get_secret_value, "AccessDeniedException", SecretId=self.names.secret)
+        text = answer.get("SecretString", "") if answer else None
+        with suppress(ValueError, AttributeError):
+            values = [str(value) for value in json.loads(text or "{}").values()]
+            telemetry.hide(*(value for value in values if len(value) >= LEAST_SECRET))
+        return text
+
+    def secret(self) -> str | None:
+        """The secret's text, None if it is not there or may not be read. From then on it is redacted."""
+        with self._lock:
+            return self._secret
 
     def token(self) -> Mapping[str, Any] | None:
         """The token's document in ir_auth, None before the first login. It holds secrets: show none of it."""

@@ -28,13 +28,13 @@ def local(context: Local) -> Finding:
 
 def aws(context: Aws) -> Finding:
     client, name = context.client("secretsmanager"), context.names.secret
-    answer = context.found(client.get_secret_value, "AccessDeniedException", SecretId=name)
-    if answer is None:
+    text = context.secret()
+    if text is None:
         if context.found(client.describe_secret, "AccessDeniedException", SecretId=name) is None:
             return problem(f"The secret {name} is not there, or you may not read it.")
         return skipped(f"The secret {name} is there; you may not read it, or it has no value yet.")
     try:
-        secret = json.loads(answer.get("SecretString", ""))
+        secret = json.loads(text)
     except ValueError:
         return problem(f"The secret {name} is not JSON.")
     if trouble := malformed(secret):

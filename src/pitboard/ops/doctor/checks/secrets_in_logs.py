@@ -34,6 +34,7 @@ def clean(context: Local) -> str:
 def aws(context: Aws) -> Finding:
     if not context.functions():
         return skipped("No function is deployed yet.")
+    context.secret()
     for name in context.functions():
         if leak(context.log_lines(name, seconds=24 * 3600)):
             return problem(f"A line of {context.names.log_group(name)} in the last day holds a secret.")

@@ -59,11 +59,14 @@ def aws(context: Aws) -> Finding:
 
 
 def invoke(context: Aws) -> str:
-    event = {"httpMethod": "POST", "path": "/auth", "body": "{}", "headers": {}, "requestContext": {}}
-    answer = context.client("lambda").invoke(FunctionName=context.names.auth, Payload=json.dumps(event))
+    client, name = context.client("lambda"), context.names.auth
+    answer = client.invoke(FunctionName=name, Payload=json.dumps({"action": "renew_token"}))
+    told = json.loads(answer["Payload"].read() or b"null") or {}
     if answer.get("FunctionError"):
-        return f"{context.names.auth} failed; see `pitboard logs --env {context.names.environment}`."
-    return f"{context.names.auth} was asked to renew it."
+        return f"{name} failed; see `pitboard logs --env {context.names.environment} --errors`."
+    if "expires_in" in told:
+        return f"{name} holds a token that is valid for {told['expires_in']} s."
+    return f"{name} did not renew it: {told.get('error', {}).get('message', 'it does not say why')}"
 
 
 CHECK = Check(

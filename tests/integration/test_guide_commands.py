@@ -1,0 +1,56 @@
+"""The guide's `aws ...` commands, run with the real AWS CLI against the emulator."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("boto3", reason="needs the extra `aws`")
+pytest.importorskip("ministack", reason="needs the dependency group `infra`")
+
+from cloud import Cloud, ministack
+from guide_commands import COMMANDS, Command
+
+AWSCLI = "awscli==1.46.3"
+"""In an environment of its own: it pins another botocore than ours."""
+
+
+@pytest.fixture(scope="module")
+def shell_environment() -> Iterator[dict[str, str]]:
+    """Variables under which `aws` is the real CLI and works in a deployed account."""
+    if shutil.which("uvx") is None or shutil.which("bash") is None:
+        pytest.skip("uvx or bash is missing")
+    found = subprocess.run(
+        ["uvx", "--quiet", "--from", AWSCLI, "python", "-c", "import sys; print(sys.prefix)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    with ministack() as url:
+        cloud = Cloud(url).build()
+        cloud.client("iam").create_user(UserName="deployer")
+        cloud.log(cloud.names.auth, "ERROR ProvisionedThroughputExceededException")
+        path = f"{found.stdout.strip()}/bin{os.pathsep}{os.environ['PATH']}"
+        environment = (
+            os.environ | cloud.environment() | {"PATH": path, "AWS_PAGER": "", "ACCOUNT": cloud.account}
+        )
+        del environment["AWS_SESSION_TOKEN"]
+        yield environment
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.text.split()[1:3]))
+def test_a_command_of_the_guide_answers(command: Command, shell_environment: dict[str, str]) -> None:
+    text = (command.instead or command.text).replace("ACCOUNT", shell_environment["ACCOUNT"])
+    if "| jq" in text and shutil.which("jq") is None:
+        text = text.partition("| jq")[0]
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", text],
+        env=shell_environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() not in ("", "null", "None")
