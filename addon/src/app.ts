@@ -1,5 +1,6 @@
 /** The page part: finds places, puts hosts there, asks for their drivers, draws what comes back. */
 
+import { hintOf, keepHint, readHint } from "./core/hint.ts";
 import { useLanguage } from "./core/i18n.ts";
 import type { Driver } from "./core/model.ts";
 import { nameKey } from "./core/names.ts";
@@ -35,13 +36,19 @@ export class App {
   private me = "";
   private mine: Driver | null = null;
 
+  private notes: Record<string, Note> = {};
+  private settled: () => void = () => {};
+
+  /** @param options as far as they are known; `settle` brings the real ones */
   constructor(
     private readonly platform: Platform,
     private options: Options,
-    private notes: Record<string, Note>,
   ) {
+    const ready = new Promise<void>((resolve) => {
+      this.settled = resolve;
+    });
     this.roster = new Roster(
-      (names, again) => platform.drivers(names, again),
+      (names, again) => ready.then(() => platform.drivers(names, again)),
       (name) => this.answered(name),
     );
     this.near = new IntersectionObserver((seen) => this.seen(seen), { rootMargin: "600px 0px" });
@@ -71,6 +78,18 @@ export class App {
     else addEventListener("load", report, { once: true });
   }
 
+  /** The stored options and notes are here: from now on names are asked for. */
+  async settle(options: Options, notes: Record<string, Note>): Promise<void> {
+    this.notes = notes;
+    const asGuessed = hintOf(options) === hintOf(this.options);
+    if (!asGuessed) await this.restart(options);
+    this.options = options;
+    await useLanguage(options.language);
+    for (const seat of [...this.seats.values()]) if (this.isHidden(seat.place)) this.leave(seat);
+    this.theme = null;
+    this.settled();
+  }
+
   private view(name: string): View {
     const self = nameKey(name) === nameKey(this.me);
     return { options: this.options, me: self ? null : this.mine, now: Date.now };
@@ -80,6 +99,7 @@ export class App {
     await useLanguage(options.language);
     const forgetNames = options.backend !== this.options.backend;
     this.options = options;
+    keepHint(options);
     this.theme = null;
     this.me = "";
     this.card.close();
@@ -201,9 +221,13 @@ export class App {
   }
 }
 
-/** Starts the page part once options and notes are there. */
+/**
+ * Starts the page part. The stored options come a little after the first posts are painted, so places are made at
+ * once for what the last page looked like: nothing may move later.
+ */
 export async function run(platform: Platform): Promise<void> {
+  const app = new App(platform, readHint());
+  app.start();
   const [options, notes] = await Promise.all([platform.options(), platform.notes()]);
-  await useLanguage(options.language);
-  new App(platform, options, notes).start();
+  await app.settle(options, notes);
 }

@@ -161,8 +161,8 @@ export class Card {
 
   private head(driver: Driver): HTMLElement {
     return h(
-      "header",
-      {},
+      "div",
+      { class: "head" },
       h("h2", { dir: "auto" }, driver.name),
       driver.country && h("span", { class: "quiet" }, driver.country.name),
       button("close", t("close"), () => this.box?.hidePopover()),
@@ -281,8 +281,8 @@ export class Card {
             ? t("profile_pending")
             : "";
     return h(
-      "footer",
-      {},
+      "div",
+      { class: "foot" },
       h("span", { class: "quiet small" }, [age, state].filter(Boolean).join(" · ")),
       button("refresh", t("refresh"), () => void this.context.again(this.name)),
       h(

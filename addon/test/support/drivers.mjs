@@ -57,7 +57,7 @@ export const NAMES = [
 /** The n-th driver; the same n gives the same driver. `now` is in milliseconds. */
 export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
   const [country, code] = COUNTRIES[n % COUNTRIES.length];
-  const iso = (hours) => new Date(now - hours * 3_600_000).toISOString().slice(0, 19) + "Z";
+  const iso = (hours) => `${new Date(now - hours * 3_600_000).toISOString().slice(0, 19)}Z`;
   return {
     cust_id: 900000 + n,
     disabled: false,

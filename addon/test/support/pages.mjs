@@ -3,7 +3,7 @@
 import { NAMES } from "./drivers.mjs";
 
 const LOOKS = {
-  light: "--bg:#f4f5f7;--box:#ffffff;--ink:#3a3f47;--soft:#767c86;--rule:#dfe2e6;--link:#0d5fb8",
+  light: "--bg:#f4f5f7;--box:#ffffff;--ink:#3a3f47;--soft:#666c76;--rule:#dfe2e6;--link:#0d5fb8",
   dark: "--bg:#14161a;--box:#1e2126;--ink:#d9dde3;--soft:#979ea8;--rule:#33383f;--link:#79b2f2",
 };
 

@@ -3,3 +3,47 @@ declare module "*/support/drivers.mjs" {
   export function driver(n: number, name?: string, now?: number): any;
   export const NAMES: string[];
 }
+
+declare module "*/support/pages.mjs" {
+  type Look = { look?: "light" | "dark"; me?: string };
+  type Thread = Look & { posts?: number; authors?: string[]; bodies?: Record<number, string> };
+  export function classic(options?: Thread): string;
+  export function react(options?: Thread): string;
+  export function messages(options?: Look): string;
+  export function list(options?: Look): string;
+  export function profile(options?: Look): string;
+  export function search(options?: Look): string;
+  export function comment(n: number, name: string, body?: string): string;
+  export function reactPost(n: number, name: string, body?: string): string;
+}
+
+declare module "*/support/backend.mjs" {
+  export interface FakeBackend {
+    url: string;
+    state: {
+      asked: string[][];
+      histories: number;
+      answers: Map<string, unknown>;
+      fault: "" | "down" | "busy";
+      delay: number;
+    };
+    close(): Promise<void>;
+  }
+  export function startBackend(): Promise<FakeBackend>;
+}
+
+declare module "*/support/browser.mjs" {
+  import type { BrowserContext, Page, Worker } from "playwright-core";
+  export interface Forum {
+    context: BrowserContext;
+    worker: Worker;
+    id: string;
+    setOptions(options: object): Promise<void>;
+    page(path: string, html: string): Promise<Page>;
+    close(): Promise<void>;
+  }
+  export function startChromium(
+    backend: string,
+    settings?: { options?: object; width?: number; height?: number },
+  ): Promise<Forum>;
+}

@@ -10,8 +10,12 @@ function memory(): Shelf & { data: Map<string, unknown> } {
     data,
     read: async (keys) =>
       Object.fromEntries(keys.filter((k) => data.has(k)).map((k) => [k, structuredClone(data.get(k))])),
-    write: async (values) => void Object.entries(values).forEach(([k, v]) => data.set(k, structuredClone(v))),
-    remove: async (keys) => void keys.forEach((k) => data.delete(k)),
+    write: async (values) => {
+      for (const [k, v] of Object.entries(values)) data.set(k, structuredClone(v));
+    },
+    remove: async (keys) => {
+      for (const k of keys) data.delete(k);
+    },
     keys: async () => [...data.keys()],
   };
 }
@@ -154,7 +158,10 @@ describe("when the backend is away", () => {
     await backend.drivers(["Ann Tester"]);
     const woken = new Backend(
       async () => "http://b",
-      async (url) => (asked.push(url), { status: 200, body: "{}", retryAfter: null }),
+      async (url) => {
+        asked.push(url);
+        return { status: 200, body: "{}", retryAfter: null };
+      },
       session,
       kept,
       () => clock,
@@ -194,7 +201,10 @@ describe("the names of a page", () => {
     vi.useFakeTimers();
     const calls: string[][] = [];
     const roster = new Roster(
-      async (names) => (calls.push(names), Object.fromEntries(names.map((n) => [n, good(n)]))),
+      async (names) => {
+        calls.push(names);
+        return Object.fromEntries(names.map((n) => [n, good(n)]));
+      },
       () => {},
     );
     for (let i = 0; i < 100; i++) roster.add(`Driver ${i}`);
@@ -212,7 +222,10 @@ describe("the names of a page", () => {
     let calls = 0;
     const told: string[] = [];
     const roster = new Roster(
-      async () => (calls++, { x: good("x") }),
+      async () => {
+        calls++;
+        return { x: good("x") };
+      },
       (n) => told.push(n),
     );
     roster.want("x");

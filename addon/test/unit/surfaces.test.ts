@@ -70,7 +70,8 @@ describe("classic posts", () => {
 describe("React posts", () => {
   it("have their author, without class names", () => {
     show(pages.react({ posts: 2 }).replaceAll(/class="[^"]*css-[^"]*"/g, 'class="css-zzz"'));
-    document.querySelectorAll("#app > div > div > div:last-child").forEach((body) => body.classList.add("userContent"));
+    for (const body of document.querySelectorAll("#app > div > div > div:last-child"))
+      body.classList.add("userContent");
     expect(names("posts")).toEqual(["Ann Tester", "Bo Demo"]);
   });
 

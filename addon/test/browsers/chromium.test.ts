@@ -1,0 +1,388 @@
+/** The built extension in Debian's Chromium, on pages served as https://forums.iracing.com. */
+
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type FakeBackend, startBackend } from "../support/backend.mjs";
+import { type Forum, startChromium } from "../support/browser.mjs";
+import { driver, NAMES } from "../support/drivers.mjs";
+import * as pages from "../support/pages.mjs";
+
+const THREAD = "/discussion/90001/cold-tyres";
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let backend: FakeBackend;
+let forum: Forum;
+
+beforeAll(async () => {
+  backend = await startBackend();
+  forum = await startChromium(backend.url);
+});
+
+afterAll(async () => {
+  await forum.close();
+  await backend.close();
+});
+
+afterEach(async () => {
+  for (const page of forum.context.pages().slice(1)) await page.close();
+  Object.assign(backend.state, { fault: "", delay: 0, asked: [], histories: 0 });
+  backend.state.answers.clear();
+  await forum.setOptions({ backend: backend.url });
+  await forum.worker.evaluate("Promise.all([chrome.storage.session.clear(), chrome.storage.local.clear()])");
+});
+
+const open = (html: string, path = THREAD): Promise<Page> => forum.page(path, html);
+
+/** Waits until `count` hosts are in a state. */
+const settled = (page: Page, count: number, state = "fresh"): Promise<unknown> =>
+  page.waitForFunction(
+    ([n, wanted]) =>
+      [...document.querySelectorAll<HTMLElement>("pitboard-stats")].filter((h) => h.dataset.state === wanted).length >=
+      n,
+    [count, state] as const,
+  );
+
+/** Name and visible text of every host. */
+const shown = (page: Page): Promise<[string, string][]> =>
+  page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>("pitboard-stats")].map((host): [string, string] => [
+      host.dataset.name ?? "",
+      host.shadowRoot?.querySelector(".root")?.textContent ?? "",
+    ]),
+  );
+
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const found = await page.evaluate(`axe.run({ exclude: ["#titleBar"] })`);
+  return (found as { violations: { id: string; nodes: { html: string; target: unknown }[] }[] }).violations.map(
+    (v) =>
+      `${v.id}: ${v.nodes
+        .map((n) => `${JSON.stringify(n.target)} ${n.html}`)
+        .slice(0, 3)
+        .join(" | ")}`,
+  );
+}
+
+describe("a discussion", () => {
+  it("of 30 posts by 20 authors has the right stats beside each, with one request and no movement", async () => {
+    const page = await forum.context.newPage();
+    await page.addInitScript(`
+      window.shifts = [];
+      new PerformanceObserver((list) => { for (const e of list.getEntries()) window.shifts.push(e.value); }).observe({ type: "layout-shift", buffered: true });
+    `);
+    await page.route("https://forums.iracing.com/**", (route) =>
+      route.fulfill({ contentType: "text/html", body: pages.classic() }),
+    );
+    await page.goto(`https://forums.iracing.com${THREAD}`);
+    await settled(page, 30);
+    for (const [name, text] of await shown(page)) {
+      const licence = driver(NAMES.indexOf(name), name).member_info.licenses[1];
+      expect(text).toContain(licence.irating === undefined ? "–" : String(licence.irating));
+    }
+    expect(backend.state.asked).toHaveLength(1);
+    expect(backend.state.asked[0]).toHaveLength(20);
+    expect(await page.evaluate("window.shifts")).toEqual([]);
+  });
+
+  it("in React markup works as well, and a page change without reload brings the new authors", async () => {
+    const page = await open(pages.react({ posts: 10 }));
+    await settled(page, 10);
+    const first = await page.evaluate(
+      () => document.querySelector("pitboard-stats")?.previousElementSibling?.className,
+    );
+    expect(first).toContain("headerRoot");
+    await page.evaluate(
+      (html) => {
+        const next = new DOMParser().parseFromString(html, "text/html");
+        history.pushState({}, "", "/discussion/90001/cold-tyres/p2");
+        document.querySelector("#app")?.replaceChildren(...(next.querySelector("#app")?.childNodes ?? []));
+      },
+      pages.react({ posts: 5, authors: ["Driver 77", "Driver 78"] }),
+    );
+    await settled(page, 5);
+    expect((await shown(page)).map(([name]) => name)).toEqual([
+      "Driver 77",
+      "Driver 78",
+      "Driver 77",
+      "Driver 78",
+      "Driver 77",
+    ]);
+  });
+
+  it("draws a recycled row anew, and puts back a host that was taken out", async () => {
+    const page = await open(pages.react({ posts: 2 }));
+    await settled(page, 2);
+    await page.evaluate(() => {
+      const link = document.querySelector("#Comment_700000 .headerMain a");
+      if (link?.firstChild) link.firstChild.nodeValue = "Driver 5";
+      document.querySelector("#Comment_700001 pitboard-stats")?.remove();
+    });
+    await settled(page, 2);
+    await page.waitForFunction(() => document.querySelectorAll("pitboard-stats").length === 2);
+    expect((await shown(page)).map(([name]) => name)).toEqual(["Driver 5", "Bo Demo"]);
+  });
+
+  it("gets stats for a new comment and for an edited one", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    await page.evaluate(
+      ([added, edited]) => {
+        const item = (html: string) =>
+          new DOMParser().parseFromString(html, "text/html").querySelector("li") as Element;
+        document.querySelector("ul.Comments")?.append(item(added));
+        document.querySelector("#Comment_700001")?.replaceWith(item(edited));
+      },
+      [pages.comment(50, "Driver 50"), pages.comment(1, "Bo Demo", "<p>edited</p>")] as const,
+    );
+    await settled(page, 4);
+    expect((await shown(page)).map(([name]) => name)).toEqual([
+      "Ann Tester",
+      "Bo Demo",
+      "Caspar van Voorbeeld",
+      "Driver 50",
+    ]);
+  });
+
+  it("keeps its line when the forum replaces the name's link by a React copy", async () => {
+    const page = await open(
+      pages.classic({
+        posts: 2,
+        bodies: {
+          1: '<p><a class="atMention js-userCard" data-username="Finn Falsk" href="/profile/Finn%20Falsk">@Finn Falsk</a></p>',
+        },
+      }),
+    );
+    await settled(page, 3);
+    await page.evaluate(() => {
+      for (const link of document.querySelectorAll("a.js-userCard")) {
+        const copy = link.cloneNode(true) as Element;
+        copy.classList.add("js-userCardInitialized");
+        link.replaceWith(copy);
+      }
+    });
+    await settled(page, 3);
+    expect(await page.locator("pitboard-stats").count()).toBe(3);
+  });
+
+  it("of 300 posts asks in portions, as the reader gets there", async () => {
+    const authors = Array.from({ length: 150 }, (_, i) => `Driver ${i}`);
+    const page = await open(pages.classic({ posts: 300, authors }));
+    await settled(page, 30);
+    expect(backend.state.asked.flat().length).toBeLessThanOrEqual(40);
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+    await page.waitForFunction(
+      () => [...document.querySelectorAll<HTMLElement>("pitboard-stats")].at(-1)?.dataset.state === "fresh",
+    );
+    expect(Math.max(...backend.state.asked.map((names) => names.length))).toBeLessThanOrEqual(50);
+    expect(new Set(backend.state.asked.flat()).size).toBe(backend.state.asked.flat().length);
+  });
+});
+
+describe("trouble", () => {
+  it("with the backend is one quiet line with a retry, which works", async () => {
+    backend.state.fault = "down";
+    const page = await open(pages.classic({ posts: 2 }));
+    await settled(page, 2, "unavailable");
+    expect((await shown(page))[0]?.[1]).toBe("stats unavailable · retry");
+    backend.state.fault = "";
+    await page.locator("pitboard-stats .retry").first().click();
+    await settled(page, 1);
+  });
+
+  it("shows the last known stats, marked, while the backend is away", async () => {
+    await settled(await open(pages.classic({ posts: 2 })), 2);
+    await forum.worker.evaluate("chrome.storage.session.clear()");
+    backend.state.fault = "down";
+    const page = await open(pages.classic({ posts: 2 }));
+    await settled(page, 2, "kept");
+    await page.locator("pitboard-stats .open").first().click();
+    expect(await page.locator("pitboard-card .foot").textContent()).toContain("last known");
+  });
+
+  it("honours Retry-After", async () => {
+    backend.state.fault = "busy";
+    const page = await open(pages.classic({ posts: 2 }));
+    await settled(page, 2, "unavailable");
+    backend.state.fault = "";
+    await page.locator("pitboard-stats .retry").first().click();
+    await settled(await open(pages.classic({ posts: 2 })), 2, "unavailable");
+    expect(backend.state.asked).toHaveLength(0);
+  });
+
+  it("with a slow backend keeps the room and shows bars; pending names come later by themselves", async () => {
+    backend.state.delay = 700;
+    backend.state.answers.set("Bo Demo", { error: "soon", code: "pending", retry_after: 1 });
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3, "loading");
+    expect(await page.locator("pitboard-stats .bar").count()).toBe(3);
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    await settled(page, 2);
+    await settled(page, 1, "pending");
+    backend.state.answers.delete("Bo Demo");
+    await settled(page, 3);
+    expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBe(height);
+  });
+
+  it("in one driver's data breaks no other's, and is never markup", async () => {
+    const HTML = "<img src=x onerror=\"document.title='hacked'\">";
+    const hostile = driver(0, HTML);
+    hostile.member_info.country = `\u202e${HTML}`;
+    hostile.recent_events[0].car_name = HTML.repeat(300);
+    const odd = driver(1, "Bo Demo");
+    odd.member_info.licenses = [null, 5, { category: "oval", group_id: "x" }, { category: {}, group_id: 1 }];
+    odd.recent_events = [{ start_time: 5, track: "x" }, null];
+    odd.follow_counts = [];
+    backend.state.answers.set("Ann Tester", hostile);
+    backend.state.answers.set("Bo Demo", odd);
+    backend.state.answers.set("Caspar van Voorbeeld", 7);
+    await forum.setOptions({ backend: backend.url, layout: "full" });
+    const page = await open(pages.classic({ posts: 5 }));
+    await settled(page, 4);
+    await settled(page, 1, "unavailable");
+    await page.locator("pitboard-stats .open").first().click();
+    await page.locator("pitboard-card h2").waitFor();
+    expect(await page.locator("pitboard-card h2").textContent()).toContain("<img");
+    expect(await page.title()).not.toContain("hacked");
+    expect(await page.locator("pitboard-stats img, pitboard-card img").count()).toBe(0);
+  });
+});
+
+describe("the card", () => {
+  it("opens by keyboard, has a chart for each category and kind, and gives the focus back", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    const opener = page.locator("pitboard-stats .open").first();
+    await opener.focus();
+    await page.keyboard.press("Enter");
+    await page.locator("pitboard-card .chart").waitFor();
+    expect(await opener.getAttribute("aria-expanded")).toBe("true");
+    expect(await page.locator("pitboard-card .chart").getAttribute("aria-label")).toMatch(/^iRating: \d+ in /);
+    await page.locator("pitboard-card #kind-safety_rating").click();
+    await page.locator('pitboard-card .chart[aria-label^="Safety rating"]').waitFor();
+    await page.locator("pitboard-card #tab-oval").click();
+    expect(await page.locator("pitboard-card .figures").textContent()).toContain("159");
+    await page.keyboard.press("Escape");
+    await page.locator("pitboard-card").waitFor({ state: "detached" });
+    expect(await opener.getAttribute("aria-expanded")).toBe("false");
+    expect(
+      await page.evaluate(() => document.querySelector("pitboard-stats")?.shadowRoot?.activeElement?.className),
+    ).toBe("open");
+  });
+
+  it("opens when the pointer rests on a line and goes with it, but stays once it is used", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    await page.locator("pitboard-stats .items").first().hover();
+    await page.locator("pitboard-card .chart").waitFor();
+    await page.mouse.move(5, 5);
+    await page.locator("pitboard-card").waitFor({ state: "detached" });
+    await forum.setOptions({ backend: backend.url, opener: "click" });
+    await settled(page, 3);
+    await page.locator("pitboard-stats .items").first().hover();
+    await page.locator("pitboard-stats .open").first().click();
+    await page.locator("pitboard-card .chart").waitFor();
+  });
+
+  it("keeps a private note and tags, which then stand in the line", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    await page.locator("pitboard-stats .open").first().click();
+    await page.locator("pitboard-card summary").click();
+    await page.locator("pitboard-card #note").fill("Leaves room in turn one");
+    await page.locator("pitboard-card #tags").fill("league, clean");
+    await page.locator("pitboard-card #do-close").click();
+    await page.locator("pitboard-stats .tag").first().waitFor();
+    expect(await page.locator("pitboard-stats .tag").allTextContents()).toEqual(["league", "clean"]);
+    expect(await forum.worker.evaluate("chrome.storage.local.get('notes')")).toEqual({
+      notes: { "ann tester": { text: "Leaves room in turn one", tags: ["league", "clean"] } },
+    });
+  });
+
+  it("hides a driver, and asks again on demand", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    await page.locator("pitboard-stats .open").first().click();
+    await page.locator("pitboard-card #do-refresh").click();
+    await expect.poll(() => backend.state.asked.length).toBe(2);
+    expect(backend.state.asked[1]).toEqual(["Ann Tester"]);
+    await page.locator("pitboard-card .plain").click();
+    await page.waitForFunction(() => document.querySelectorAll("pitboard-stats").length === 2);
+  });
+});
+
+describe("options", () => {
+  it("take effect on an open page: other surfaces, no ratings, not on my posts", async () => {
+    const page = await open(pages.classic({ posts: 3, me: "Bo Demo" }));
+    await settled(page, 3);
+    expect(await page.locator("pitboard-stats .delta").count()).toBe(2);
+    await forum.setOptions({ backend: backend.url, hideRatings: true, hideOwn: true });
+    await page.waitForFunction(() => document.querySelectorAll("pitboard-stats").length === 2);
+    await settled(page, 2);
+    expect(await page.locator("pitboard-stats .ir, pitboard-stats .delta").count()).toBe(0);
+  });
+
+  it("switch lists, search, profile and messages", async () => {
+    await forum.setOptions({ backend: backend.url, surfaces: { lists: true, search: true } });
+    await settled(await open(pages.list(), "/discussions"), 10);
+    await settled(await open(pages.search(), "/search?query=x"), 1);
+    await settled(await open(pages.profile(), "/profile/501/Ann%20Tester"), 1);
+    await settled(await open(pages.messages(), "/messages/5"), 2);
+    await forum.setOptions({ backend: backend.url, surfaces: { messages: false } });
+    const page = await open(pages.messages(), "/messages/5");
+    await page.evaluate(() => new Promise((done) => setTimeout(done, 100)));
+    expect(await page.locator("pitboard-stats").count()).toBe(0);
+  });
+
+  it("page previews at once, says what is wrong with a backend, and exports what it imports", async () => {
+    const page = await forum.context.newPage();
+    await page.goto(`chrome-extension://${forum.id}/options.html`);
+    await page.locator("#cpi").check();
+    expect(await page.locator(".preview .cpi").count()).toBe(5);
+    await page.locator("#test").click();
+    await expect.poll(() => page.locator("#finding").textContent()).toBe("Works. Pitboard 0.1.0 is there.");
+    await page.locator("#backend").fill("127.0.0.1:9");
+    await page.locator("#test").click();
+    await expect.poll(() => page.locator("#finding").textContent()).toContain("Nothing answers there");
+    await page.locator("#backend").fill("ftp://x");
+    await page.locator("#test").click();
+    expect(await page.locator("#finding").textContent()).toBe("This is no web address.");
+    const download = page.waitForEvent("download");
+    await page.locator("#export").click();
+    const file = await (await download).path();
+    await page.locator("#reset").click();
+    await page.locator("#reset").click();
+    expect(await page.locator("#cpi").isChecked()).toBe(false);
+    await page.locator('input[type="file"]').setInputFiles(file);
+    await expect.poll(() => page.locator("#cpi").isChecked()).toBe(true);
+    await page.locator("#language").selectOption("de");
+    await page.getByText("Einstellungen", { exact: false }).first().waitFor();
+  });
+});
+
+it("has no accessibility violations on page, card and options, light and dark", async () => {
+  for (const look of ["light", "dark"] as const) {
+    const page = await open(pages.classic({ posts: 6, look, me: "Bo Demo" }));
+    await settled(page, 6);
+    await page.locator("pitboard-stats .open").nth(2).click();
+    await page.locator("pitboard-card .chart").waitFor();
+    expect(await violations(page)).toEqual([]);
+    const options = await forum.context.newPage();
+    await options.emulateMedia({ colorScheme: look });
+    await options.goto(`chrome-extension://${forum.id}/options.html`);
+    await options.locator("#test").waitFor();
+    expect(await violations(options)).toEqual([]);
+  }
+});
+
+it("works from right to left", async () => {
+  const page = await open(pages.classic({ posts: 3 }).replace('<html lang="en">', '<html lang="ar" dir="rtl">'));
+  await settled(page, 3);
+  const [line, first] = await page.evaluate(() => {
+    const host = document.querySelector("pitboard-stats");
+    const chip = host?.shadowRoot?.querySelector(".chip");
+    return [host?.getBoundingClientRect().right ?? 0, chip?.getBoundingClientRect().right ?? -1];
+  });
+  expect(Math.abs(line - first)).toBeLessThan(2);
+});
