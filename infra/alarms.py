@@ -1,0 +1,125 @@
+"""The alarms, and the topic that they go to."""
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from infra.config import Config
+from infra.monitoring import Metrics
+
+TOKEN_AGE = 8 * 3600
+"""Seconds. The schedule renews it every six hours; older means that renewals fail."""
+
+LOGINS_AN_HOUR = 4
+"""As many as the token keeper allows itself; iRacing locks an account at about twelve."""
+
+CAPACITY = 200
+"""Units a second of one table. On-demand tables bear far more; a bill would not."""
+
+
+class Alarms(Construct):
+    """All alarms. `of_function` are those that stop a canary, by the functions' short names."""
+
+    def __init__(self, scope: Construct, id: str, config: Config) -> None:  # noqa: A002 - CDK's name
+        super().__init__(scope, id)
+        self._config = config
+        self._metrics = Metrics(config)
+        self._topic = sns.Topic(
+            self, "topic", topic_name=f"pitboard-{config.names.environment}-alarms", enforce_ssl=True
+        )
+        if config.alarm_email:
+            self._topic.add_subscription(subscriptions.EmailSubscription(config.alarm_email))
+        self.of_function = {kind: self._function_alarms(kind) for kind in self._metrics.functions}
+        self._api_alarms()
+        self._table_alarms()
+        self._upstream_alarms()
+
+    def _function_alarms(self, kind: str) -> list[cloudwatch.IAlarm]:
+        metrics, timeout = self._metrics, getattr(self._config, kind).timeout
+        errors = self._alarm(
+            f"{kind}-errors", metrics.function(kind, "Errors", "Sum"), 1, "an invocation failed; see its log"
+        )
+        self._alarm(
+            f"{kind}-throttles",
+            metrics.function(kind, "Throttles", "Sum"),
+            1,
+            "Lambda refused an invocation: the account's concurrency is used up",
+        )
+        slow = metrics.function(kind, "Duration", "p99")
+        duration = self._alarm(
+            f"{kind}-duration",
+            slow,
+            timeout * 1000 * 0.8,
+            "the slowest invocations come near the time-out",
+            periods=2,
+        )
+        return [errors, duration]
+
+    def _api_alarms(self) -> None:
+        api = self._metrics.api
+        self._alarm("api-5xx", api("5XXError", "Sum"), 5, "the API answered with errors of its own")
+        self._alarm("api-4xx", api("4XXError", "Average"), 0.5, "half of the requests are refused", periods=3)
+
+    def _table_alarms(self) -> None:
+        for contract_name in self._config.names.tables:
+            for name in ("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"):
+                metric = self._metrics.table(contract_name, name)
+                self._alarm(
+                    f"{contract_name}-{'reads' if 'Read' in name else 'writes'}",
+                    metric,
+                    CAPACITY * 300,
+                    "the table is used more than a busy forum explains; the bill grows with it",
+                )
+
+    def _upstream_alarms(self) -> None:
+        own = self._metrics.own
+        self._alarm(
+            "token-age",
+            own("TokenAgeSeconds", "Minimum"),
+            TOKEN_AGE,
+            "the access token is not renewed any more; see `pitboard doctor`",
+        )
+        self._alarm(
+            "budget-left",
+            own("BudgetLeft", "Maximum"),
+            1,
+            "the call budget was used up for fifteen minutes; answers are stale",
+            periods=3,
+            below=True,
+        )
+        self._alarm(
+            "password-logins",
+            own("OauthGrants", "Sum", grant="password_limited"),
+            LOGINS_AN_HOUR,
+            "password logins are spent; too many lock the account",
+        )
+
+    def _alarm(
+        self,
+        name: str,
+        metric: cloudwatch.Metric,
+        threshold: float,
+        meaning: str,
+        *,
+        periods: int = 1,
+        below: bool = False,
+    ) -> cloudwatch.Alarm:
+        compare = cloudwatch.ComparisonOperator
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            alarm_name=f"pitboard-{self._config.names.environment}-{name}",
+            alarm_description=f"{meaning[0].upper()}{meaning[1:]}.",
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=periods,
+            comparison_operator=compare.LESS_THAN_THRESHOLD
+            if below
+            else compare.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self._topic))
+        alarm.add_ok_action(actions.SnsAction(self._topic))
+        return alarm

@@ -1,0 +1,134 @@
+"""The REST API: routes to the functions' aliases, throttling, CORS on every answer, logs without names."""
+
+import json
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Size
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.config import Config
+from infra.functions import retention
+from infra.release import Release
+
+PREFLIGHT = {"allow_methods": ["GET", "POST", "OPTIONS"], "allow_headers": ["Content-Type", "If-None-Match"]}
+
+CACHED = {
+    "/drivers": ("querystring.names", "querystring.name", "querystring.wait"),
+    "/drivers/{cust_id}/history": ("path.cust_id", "querystring.category", "querystring.kind"),
+}
+"""What makes an answer another one. All of it is in the cache's key, or readers would get each other's."""
+
+ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTimeEpoch",
+    "method": "$context.httpMethod",
+    "route": "$context.resourcePath",
+    "status": "$context.status",
+    "bytes": "$context.responseLength",
+    "milliseconds": "$context.responseLatency",
+    "error": "$context.error.responseType",
+}
+"""The route's pattern and never the address: names of forum authors are in the query. No caller's address."""
+
+PROBLEM = {
+    "type": "about:blank",
+    "title": "$context.error.responseType",
+    "status": "@STATUS@",
+    "detail": "@DETAIL@",
+    "code": "gateway",
+}
+
+
+class Api(Construct):
+    """The API in `rest`, its stage named after the environment."""
+
+    def __init__(self, scope: Construct, id: str, config: Config, release: Release) -> None:  # noqa: A002 - CDK's name
+        super().__init__(scope, id)
+        self._config = config
+        self._log_group = logs.LogGroup(
+            self,
+            "access-logs",
+            log_group_name=f"/aws/apigateway/{config.names.api}",
+            retention=retention(config.log_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.rest = apigateway.RestApi(
+            self,
+            "rest",
+            rest_api_name=config.names.api,
+            description=f"Pitboard {config.names.environment}",
+            cloud_watch_role=True,
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            min_compression_size=Size.bytes(1024),
+            default_cors_preflight_options=apigateway.CorsOptions(
+                allow_origins=apigateway.Cors.ALL_ORIGINS, max_age=Duration.days(1), **PREFLIGHT
+            ),
+            deploy_options=self._stage(),
+        )
+        self._add_routes(release.aliases)
+        self._add_cors_to_errors()
+        CfnOutput(self, "url", value=self.rest.url).override_logical_id(config.names.url_output)
+
+    def _add_routes(self, aliases: dict[str, lambda_.Alias]) -> None:
+        self._route("/auth", "POST", aliases["auth"])
+        self._route("/health", "GET", aliases["auth"])
+        self._route("/custid", "GET", aliases["custid"])
+        self._route("/drivers", "GET", aliases["drivers"])
+        self._route("/drivers/{cust_id}/history", "GET", aliases["drivers"])
+
+    def _route(self, path: str, method: str, alias: lambda_.Alias) -> None:
+        keys = [f"method.request.{key}" for key in CACHED.get(path, ())] if self._config.cache else []
+        integration = apigateway.LambdaIntegration(
+            alias, proxy=True, allow_test_invoke=False, cache_key_parameters=keys or None
+        )
+        self.rest.root.resource_for_path(path).add_method(
+            method, integration, request_parameters={key: ".path." in key for key in keys} or None
+        )
+
+    def _stage(self) -> apigateway.StageOptions:
+        config = self._config
+        return apigateway.StageOptions(
+            stage_name=config.names.environment,
+            throttling_rate_limit=config.rate,
+            throttling_burst_limit=config.burst,
+            metrics_enabled=True,
+            tracing_enabled=True,
+            access_log_destination=apigateway.LogGroupLogDestination(self._log_group),
+            access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
+            cache_cluster_enabled=config.cache or None,
+            cache_cluster_size=config.cache_size if config.cache else None,
+            method_options=self._cached_methods() if config.cache else None,
+        )
+
+    def _cached_methods(self) -> dict[str, apigateway.MethodDeploymentOptions]:
+        """Only the answers about drivers: what /auth and /health say is of the moment."""
+        options = apigateway.MethodDeploymentOptions(
+            caching_enabled=True,
+            cache_ttl=Duration.seconds(self._config.cache_seconds),
+            cache_data_encrypted=True,
+            throttling_rate_limit=self._config.rate,
+            throttling_burst_limit=self._config.burst,
+            metrics_enabled=True,
+        )
+        return {f"{path}/GET": options for path in CACHED}
+
+    def _add_cors_to_errors(self) -> None:
+        """Else a browser hides from the addon that it was throttled: a 429 without CORS is no answer."""
+        text = json.dumps(PROBLEM).replace('"@STATUS@"', "$context.status")
+        template = text.replace('"@DETAIL@"', "$context.error.messageString")
+        for kind in (apigateway.ResponseType.DEFAULT_4_XX, apigateway.ResponseType.DEFAULT_5_XX):
+            self.rest.add_gateway_response(
+                kind.response_type,
+                type=kind,
+                response_headers={
+                    "Access-Control-Allow-Origin": "'*'",
+                    "Access-Control-Expose-Headers": "'Retry-After'",
+                    "Content-Type": "'application/problem+json'",
+                    "Cache-Control": "'no-store'",
+                    "X-Content-Type-Options": "'nosniff'",
+                },
+                templates={"application/json": template},
+            )

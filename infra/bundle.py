@@ -1,0 +1,141 @@
+"""The functions' package, built without Docker: what uv installs for the target, and our own code.
+
+All three functions share it; they differ in the handler. Bytecode is compiled with the target's Python
+and never checked against the sources: CDK sets all times in the package to 1980, so that a check by time
+would fail, and the functions would compile everything again at each cold start.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pitboard.settings import UsageError
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILT = ROOT / "build" / "lambda"
+
+NEEDED = ("botocore", "mangum", "platformdirs", "starlette", "urllib3")
+"""What the entry points import; uv adds what these need, in the versions of uv.lock."""
+
+OURS = ("aws", "drivers", "http", "iracing", "stores", "telemetry", "__init__.py", "settings.py")
+
+SERVICES = ("codedeploy", "dynamodb", "lambda", "secretsmanager")
+"""The services whose descriptions stay in botocore; those of all others are 25 MB."""
+
+PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A built package. `digest` names its content for CDK, `size` is its bytes, unpacked."""
+
+    path: Path
+    digest: str
+    size: int
+
+
+def build(python: str, architecture: str, limit: int) -> Package:
+    """Builds the package, or finds it built already. `python` is "3.13" and the like.
+
+    Raises `UsageError` when it is larger than `limit` bytes, and when uv or that Python is missing.
+    """
+    digest = _digest(python, architecture)
+    path = BUILT / f"{python}-{architecture}-{digest[:16]}"
+    if not path.is_dir():
+        _clear(BUILT, f"{python}-{architecture}-")
+        work = path.with_name(f"{path.name}.{os.getpid()}")
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        _install(work, python, architecture)
+        _prune(work)
+        _copy_ours(work)
+        _compile(work, python)
+        work.rename(path)
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    print(f"Lambda package: {size:,} bytes unpacked, limit {limit:,}.", file=sys.stderr)
+    if size > limit:
+        raise UsageError(f"The Lambda package has {size:,} bytes unpacked; the limit is {limit:,}.")
+    return Package(path, digest, size)
+
+
+def _digest(python: str, architecture: str) -> str:
+    """The content's name: the same sources, versions and recipe make the same package."""
+    digest = hashlib.sha256(f"{python} {architecture}".encode())
+    for file in (Path(__file__), ROOT / "uv.lock", *_our_files()):
+        digest.update(str(file.relative_to(ROOT)).encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _our_files() -> list[Path]:
+    source = ROOT / "src" / "pitboard"
+    wanted = (source / part for part in OURS)
+    files = (path.rglob("*.py") if path.is_dir() else [path] for path in wanted)
+    return sorted(file for some in files for file in some)
+
+
+def _install(target: Path, python: str, architecture: str) -> None:
+    versions = target.with_suffix(".txt")
+    try:
+        _uv("export", "--locked", "--no-hashes", "--no-emit-project", "--extra", "aws", "-o", str(versions))
+        _uv(
+            *("pip", "install", "--target", str(target), "--constraints", str(versions)),
+            *("--python-version", python, "--python-platform", PLATFORMS[architecture]),
+            *("--only-binary", ":all:", "--no-compile", *NEEDED),
+        )
+    finally:
+        versions.unlink(missing_ok=True)
+
+
+def _uv(*arguments: str) -> None:
+    if not (uv := shutil.which("uv")):
+        raise UsageError("uv is missing; it builds the Lambda package: see https://docs.astral.sh/uv/.")
+    done = subprocess.run([uv, "--quiet", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UsageError(f"uv could not build the Lambda package: {done.stderr.strip()}")
+
+
+def _prune(target: Path) -> None:
+    """Takes out what no function reads: descriptions of other services, scripts, type marks."""
+    for service in (target / "botocore" / "data").iterdir():
+        if service.is_dir() and service.name not in SERVICES:
+            shutil.rmtree(service)
+    shutil.rmtree(target / "bin", ignore_errors=True)
+
+
+def _copy_ours(target: Path) -> None:
+    for file in _our_files():
+        copy = target / file.relative_to(ROOT / "src")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+
+
+def _compile(target: Path, python: str) -> None:
+    command = [interpreter(python), "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash"]
+    if subprocess.run([*command, "-s", str(target), str(target)], check=False).returncode:
+        raise UsageError("A module of the Lambda package could not be compiled.")
+
+
+def interpreter(python: str) -> str:
+    """The path of a Python of that version: bytecode of another does not count. Raises `UsageError`."""
+    found = [sys.executable, shutil.which(f"python{python}") or ""]
+    if uv := shutil.which("uv"):
+        asked = [uv, "python", "find", "--no-project", python]
+        found.append(subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip())
+    found += map(str, sorted(Path.home().glob(f".pyenv/versions/{python}.*/bin/python")))
+    for path in filter(None, found):
+        code = "import sys; print('{}.{}'.format(*sys.version_info))"
+        said = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False).stdout
+        if said.strip() == python:
+            return path
+    raise UsageError(f"Python {python} is missing; it compiles the package: `uv python install {python}`.")
+
+
+def _clear(folder: Path, prefix: str) -> None:
+    """Drops older packages of the same target."""
+    for old in folder.glob(f"{prefix}*"):
+        shutil.rmtree(old, ignore_errors=True)

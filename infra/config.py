@@ -1,0 +1,148 @@
+"""Names and sizes of every environment, and what may be changed from the command line.
+
+Names are those of `pitboard.ops.doctor.names`, so that the stack makes what doctor and verify look for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pitboard.ops.doctor.names import Names
+from pitboard.settings import UsageError
+
+PACKAGE_LIMIT = 40_000_000
+"""Most bytes of the functions' package, unpacked. Lambda takes 262,144,000; this is to notice growth."""
+
+PYTHONS = {"3.11", "3.12", "3.13", "3.14"}
+ARCHITECTURES = {"arm64", "x86_64"}
+SNAP_START_PYTHONS = {"3.12", "3.13", "3.14"}
+
+ALIAS = "live"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What one function gets. Memory in MB (CPU comes with it, one core at 1,769 MB), timeout in seconds.
+
+    `snap_start` and `provisioned` (copies kept warm) exclude each other; so says AWS.
+    """
+
+    memory: int
+    timeout: int
+    snap_start: bool = False
+    provisioned: int = 0
+
+    def check(self, name: str, python: str) -> None:
+        """Raises `UsageError` for a combination that Lambda does not have."""
+        if self.snap_start and self.provisioned:
+            raise UsageError(
+                f"{name} has both SnapStart and provisioned concurrency; Lambda allows one of them."
+            )
+        if self.snap_start and python not in SNAP_START_PYTHONS:
+            raise UsageError(f"{name} has SnapStart, which Lambda does not have for Python {python}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One environment.
+
+    Rates are requests a second for the whole stage. `cache` turns on API Gateway's cache (0.5 GB, billed by
+    the hour, kept for `cache_seconds`). `tables` replaces tables' names, `existing` lists tables and the
+    secret that are used as they are rather than made. `oauth_url` and `data_url` are for an upstream that
+    is not iRacing.
+    """
+
+    names: Names
+    auth: Size = Size(memory=512, timeout=60)
+    custid: Size = Size(memory=512, timeout=45)
+    drivers: Size = Size(memory=1024, timeout=75)
+    rate: int = 1000
+    burst: int = 2000
+    cache: bool = False
+    cache_size: str = "0.5"
+    cache_seconds: int = 300
+    log_days: int = 30
+    protect: bool = False
+    canary: bool = False
+    alarm_email: str = ""
+    python: str = "3.13"
+    architecture: str = "arm64"
+    oauth_url: str = ""
+    data_url: str = ""
+    tables: dict[str, str] = field(default_factory=dict)
+    existing: frozenset[str] = frozenset()
+
+    def check(self) -> "Config":
+        """The same, if it can be deployed. Raises `UsageError` otherwise."""
+        if self.python not in PYTHONS:
+            raise UsageError(f"Python {self.python} is not one of Lambda's: {', '.join(sorted(PYTHONS))}.")
+        if self.architecture not in ARCHITECTURES:
+            known = " or ".join(sorted(ARCHITECTURES))
+            raise UsageError(f"The architecture {self.architecture!r} is not one of Lambda's: {known}.")
+        for name in ("auth", "custid", "drivers"):
+            getattr(self, name).check(getattr(self.names, name), self.python)
+        if not 0 < self.rate <= 10_000 or not 0 < self.burst <= 5_000:
+            raise UsageError("The stage's rate goes up to 10,000 and its burst up to 5,000 in a new account.")
+        return self
+
+    def table(self, name: str) -> str:
+        """The table that stands in for one of the contract's; usually that itself."""
+        return self.tables.get(name, name)
+
+    def suffixed(self, name: str) -> str:
+        """A name that is one of its kind in an account: as it is in prod, with the environment elsewhere."""
+        return name if self.names.environment == "prod" else f"{name}-{self.names.environment}"
+
+
+def environment(name: str) -> Config:
+    """The settings of an environment. Raises `UsageError` for one that there is not."""
+    base = Config(names=Names(name))
+    if name == "dev":
+        return replace(base, log_days=7, rate=50, burst=100)
+    if name == "staging":
+        return replace(base, rate=200, burst=400)
+    return replace(base, log_days=90, protect=True, drivers=replace(base.drivers, snap_start=True))
+
+
+def from_context(context: Callable[[str], Any]) -> Config:
+    """The environment that `-c env=` names, with the changes that other `-c NAME=VALUE` make.
+
+    `context` gives the value of a name or None. Raises `UsageError` for what cannot be.
+    """
+    config = environment(str(context("env") or ""))
+    texts = ("python", "architecture", "oauth_url", "data_url", "alarm_email")
+    changes: dict[str, Any] = {name: str(context(name)) for name in texts if context(name)}
+    for name in ("cache", "canary"):
+        if context(name) is not None:
+            changes[name] = _switch(name, context(name))
+    changes["tables"] = dict(_pair(part) for part in _list(context("tables")))
+    changes["existing"] = frozenset(_list(context("existing")))
+    if provisioned := context("provisioned"):
+        changes["drivers"] = replace(config.drivers, provisioned=_number("provisioned", provisioned))
+    if context("snap_start") is not None:
+        drivers = changes.get("drivers", config.drivers)
+        changes["drivers"] = replace(drivers, snap_start=_switch("snap_start", context("snap_start")))
+    return replace(config, **changes).check()
+
+
+def _switch(name: str, value: Any) -> bool:
+    if str(value).lower() in ("true", "false"):
+        return str(value).lower() == "true"
+    raise UsageError(f"{name} is {value!r}; it must be true or false.")
+
+
+def _number(name: str, value: Any) -> int:
+    if str(value).isdecimal():
+        return int(value)
+    raise UsageError(f"{name} is {value!r}; it must be a whole number.")
+
+
+def _list(value: Any) -> list[str]:
+    return [part for part in str(value or "").split(",") if part]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, other = text.partition("=")
+    if not separator or not name or not other:
+        raise UsageError(f"tables has {text!r}; it takes NAME=OTHER.")
+    return name, other

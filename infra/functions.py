@@ -1,0 +1,189 @@
+"""The three functions, each with its own role that allows what it does and nothing else."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.bundle import Package
+from infra.config import ALIAS, Config, Size
+from infra.tables import Credentials, Tables
+
+NO_RESOURCE = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
+"""AWS knows no resources for these; they can be allowed on `*` alone."""
+
+Statements = Sequence[iam.PolicyStatement]
+
+
+class Functions(Construct):
+    """`auth`, `custid` and `drivers`: a function, its role, its log group, its newest version."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's name
+        config: Config,
+        tables: Tables,
+        credentials: Credentials,
+        package: Package,
+    ) -> None:
+        super().__init__(scope, id)
+        self._config = config
+        self._code = lambda_.Code.from_asset(str(package.path), asset_hash=package.digest)
+        names = config.names
+        ask_auth = allow(["lambda:InvokeFunction"], self._alias_arn(names.auth))
+        self.auth = self._function(
+            "auth",
+            config.auth,
+            {"AUTH_TABLE": tables.auth.table_name, "SECRET_NAME": names.secret},
+            {
+                "SecretsManagerPolicy": [allow(["secretsmanager:GetSecretValue"], credentials.arn)],
+                "DynamoDBPolicy": [allow(["dynamodb:GetItem", "dynamodb:PutItem"], tables.auth.table_arn)],
+            },
+        )
+        places = {
+            "CUSTID_TABLE": tables.custid.table_name,
+            "DRIVERS_TABLE": tables.drivers.table_name,
+            "AUTH_FUNCTION": f"{names.auth}:{ALIAS}",
+        }
+        self.custid = self._function(
+            "custid",
+            config.custid,
+            places,
+            {
+                "DynamoDBPolicy": [
+                    allow(["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"], tables.custid.table_arn),
+                    allow(["dynamodb:BatchGetItem", "dynamodb:GetItem"], tables.drivers.table_arn),
+                    allow_budget(tables.drivers.table_arn),
+                ],
+                "InvokePolicy": [ask_auth],
+            },
+        )
+        self.drivers = self._function(
+            "drivers",
+            config.drivers,
+            {**places, "DRIVERS_FUNCTION": f"{names.drivers}:{ALIAS}"},
+            {
+                "DynamoDBPolicy": [
+                    allow(["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"], tables.custid.table_arn),
+                    allow(
+                        [
+                            "dynamodb:BatchGetItem",
+                            "dynamodb:BatchWriteItem",
+                            "dynamodb:DeleteItem",
+                            "dynamodb:GetItem",
+                            "dynamodb:PutItem",
+                        ],
+                        tables.drivers.table_arn,
+                    ),
+                ],
+                "InvokePolicy": [ask_auth, allow(["lambda:InvokeFunction"], self._alias_arn(names.drivers))],
+            },
+        )
+
+    @property
+    def all(self) -> dict[str, lambda_.Function]:
+        """The functions by their short names."""
+        return {"auth": self.auth, "custid": self.custid, "drivers": self.drivers}
+
+    def _function(
+        self, kind: str, size: Size, places: Mapping[str, str], policies: Mapping[str, Statements]
+    ) -> lambda_.Function:
+        config, name = self._config, getattr(self._config.names, kind)
+        log_group = logs.LogGroup(
+            self,
+            f"{kind}-logs",
+            log_group_name=config.names.log_group(name),
+            retention=retention(config.log_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        return lambda_.Function(
+            self,
+            kind,
+            function_name=name,
+            description=f"Pitboard {config.names.environment}: ir-{kind}",
+            runtime=runtime(config.python),
+            architecture=architecture(config.architecture),
+            code=self._code,
+            handler=f"pitboard.aws.{kind}.lambda_handler",
+            memory_size=size.memory,
+            timeout=Duration.seconds(size.timeout),
+            environment=self._environment(places),
+            role=self._role(kind, log_group, policies),
+            log_group=log_group,
+            tracing=lambda_.Tracing.ACTIVE,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if size.snap_start else None,
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+        )
+
+    def _role(self, kind: str, log_group: logs.LogGroup, policies: Mapping[str, Statements]) -> iam.IRole:
+        """The role. CDK may add nothing to it: what it allows stands here and nowhere else."""
+        write = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        whole = {
+            **policies,
+            "LogsPolicy": [allow(write, f"{_group_arn(self, log_group)}:log-stream:*")],
+            "TracingPolicy": [allow(NO_RESOURCE, "*")],
+        }
+        role = iam.Role(
+            self,
+            f"{kind}-role",
+            role_name=self._config.suffixed(f"ir-{kind}-role"),
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={
+                name: iam.PolicyDocument(statements=list(statements)) for name, statements in whole.items()
+            },
+        )
+        return role.without_policy_updates()
+
+    def _environment(self, places: Mapping[str, str]) -> dict[str, str]:
+        config = self._config
+        upstream = {"PITBOARD_OAUTH_URL": config.oauth_url, "PITBOARD_DATA_URL": config.data_url}
+        given = {name: value for name, value in upstream.items() if value}
+        return {"ENVIRONMENT": config.names.environment, **places, **given}
+
+    def _alias_arn(self, function: str) -> str:
+        """The alias' ARN by name: a reference would make a circle of a role and its own function."""
+        return f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{Aws.ACCOUNT_ID}:function:{function}:{ALIAS}"
+
+
+def allow(actions: Sequence[str], resource: str) -> iam.PolicyStatement:
+    """A statement that allows these actions on one resource."""
+    return iam.PolicyStatement(actions=list(actions), resources=[resource])
+
+
+def allow_budget(table: str) -> iam.PolicyStatement:
+    """Allows writing the one item of ir_drivers that the call budget is in."""
+    return iam.PolicyStatement(
+        actions=["dynamodb:PutItem"],
+        resources=[table],
+        conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["DOCUMENT:BUDGET"]}},
+    )
+
+
+def runtime(python: str) -> lambda_.Runtime:
+    """Lambda's runtime for a version such as "3.13"."""
+    return lambda_.Runtime(f"python{python}", lambda_.RuntimeFamily.PYTHON, supports_snap_start=True)
+
+
+def architecture(name: str) -> lambda_.Architecture:
+    """Lambda's architecture `arm64` or `x86_64`."""
+    return lambda_.Architecture.ARM_64 if name == "arm64" else lambda_.Architecture.X86_64
+
+
+def _group_arn(scope: Construct, log_group: logs.LogGroup) -> str:
+    return Stack.of(scope).format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name=log_group.log_group_name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+def retention(days: int) -> logs.RetentionDays:
+    """CloudWatch's enumeration value for so many days; only some numbers are allowed."""
+    names = {7: "ONE_WEEK", 30: "ONE_MONTH", 90: "THREE_MONTHS"}
+    value: logs.RetentionDays = getattr(logs.RetentionDays, names[days])
+    return value

@@ -1,0 +1,50 @@
+"""The metrics that matter, once each: alarms and dashboards are made from them."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from infra.config import Config
+from pitboard.ops.doctor.names import METRICS_NAMESPACE
+
+FIVE_MINUTES = Duration.minutes(5)
+
+
+class Metrics:
+    """CloudWatch metrics of one environment. Our own are those of `pitboard.telemetry.metrics`."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.functions = {kind: getattr(config.names, kind) for kind in ("auth", "custid", "drivers")}
+
+    def own(self, name: str, statistic: str, **split: str) -> cloudwatch.Metric:
+        """One of ours, by its CloudWatch name; `split` is a second dimension."""
+        dimensions = {"Environment": self._config.names.environment, **split}
+        return self._metric(METRICS_NAMESPACE, name, statistic, dimensions, " ".join(split.values()) or name)
+
+    def function(self, kind: str, name: str, statistic: str) -> cloudwatch.Metric:
+        """Errors, Throttles, Duration or Invocations of a function."""
+        function = self.functions[kind]
+        return self._metric("AWS/Lambda", name, statistic, {"FunctionName": function}, function)
+
+    def api(self, name: str, statistic: str) -> cloudwatch.Metric:
+        """Count, 4XXError, 5XXError or Latency of the stage."""
+        names = self._config.names
+        dimensions = {"ApiName": names.api, "Stage": names.environment}
+        return self._metric("AWS/ApiGateway", name, statistic, dimensions, name)
+
+    def table(self, contract_name: str, name: str) -> cloudwatch.Metric:
+        """Consumed capacity of a table, in units a second."""
+        table = self._config.table(contract_name)
+        return self._metric("AWS/DynamoDB", name, "Sum", {"TableName": table}, table)
+
+    def _metric(
+        self, namespace: str, name: str, statistic: str, dimensions: dict[str, str], label: str
+    ) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=namespace,
+            metric_name=name,
+            statistic=statistic,
+            dimensions_map=dimensions,
+            period=FIVE_MINUTES,
+            label=label,
+        )

@@ -1,0 +1,108 @@
+"""The alias `live` of each function, and how it moves to a new version: at once, or by a canary."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_codedeploy as codedeploy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.bundle import Package
+from infra.config import ALIAS, Config, Size
+from infra.functions import Functions, allow, architecture, runtime
+
+
+class Release(Construct):
+    """The aliases by the functions' short names, in `aliases`. What nobody waits for is tried once."""
+
+    def __init__(self, scope: Construct, id: str, config: Config, functions: Functions) -> None:  # noqa: A002 - CDK's name
+        super().__init__(scope, id)
+        sizes: dict[str, Size] = {"auth": config.auth, "custid": config.custid, "drivers": config.drivers}
+        self.aliases = {
+            kind: lambda_.Alias(
+                self,
+                f"{kind}-{ALIAS}",
+                alias_name=ALIAS,
+                version=function.current_version,
+                provisioned_concurrent_executions=sizes[kind].provisioned or None,
+            )
+            for kind, function in functions.all.items()
+        }
+        lambda_.EventInvokeConfig(
+            self,
+            "drivers-events",
+            function=functions.drivers,
+            qualifier=self.aliases["drivers"].alias_name,
+            retry_attempts=0,
+            max_event_age=Duration.minutes(5),
+        ).node.add_dependency(self.aliases["drivers"])
+
+
+class Canary(Construct):
+    """A tenth of the requests for five minutes, then all; back by itself on an alarm or a failed check."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's name
+        config: Config,
+        functions: Functions,
+        release: Release,
+        package: Package,
+        alarms: dict[str, list[cloudwatch.IAlarm]],
+    ) -> None:
+        super().__init__(scope, id)
+        self._config = config
+        self._package = package
+        application = codedeploy.LambdaApplication(
+            self, "application", application_name=f"pitboard-{config.names.environment}"
+        )
+        for kind, alias in release.aliases.items():
+            codedeploy.LambdaDeploymentGroup(
+                self,
+                f"{kind}-group",
+                application=application,
+                alias=alias,
+                deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_5_MINUTES,
+                alarms=alarms[kind],
+                pre_hook=self._preflight(kind, functions.all[kind].current_version),
+            )
+
+    def _preflight(self, kind: str, version: lambda_.Version) -> lambda_.Function:
+        """The function that CodeDeploy asks before it sends readers to a version."""
+        config, name = self._config, f"ir-{kind}-preflight-{self._config.names.environment}"
+        log_group = logs.LogGroup(
+            self,
+            f"{kind}-preflight-logs",
+            log_group_name=config.names.log_group(name),
+            retention=logs.RetentionDays.ONE_MONTH,
+        )
+        role = iam.Role(
+            self,
+            f"{kind}-preflight-role",
+            role_name=config.suffixed(f"ir-{kind}-preflight-role"),
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={
+                "InvokePolicy": iam.PolicyDocument(
+                    statements=[allow(["lambda:InvokeFunction"], version.function_arn)]
+                ),
+                "LogsPolicy": iam.PolicyDocument(
+                    statements=[allow(["logs:CreateLogStream", "logs:PutLogEvents"], log_group.log_group_arn)]
+                ),
+            },
+        )
+        return lambda_.Function(
+            self,
+            f"{kind}-preflight",
+            function_name=name,
+            runtime=runtime(config.python),
+            architecture=architecture(config.architecture),
+            code=lambda_.Code.from_asset(str(self._package.path), asset_hash=self._package.digest),
+            handler="pitboard.aws.preflight.lambda_handler",
+            memory_size=256,
+            timeout=Duration.seconds(60),
+            environment={"VERSION": version.function_arn},
+            role=role,
+            log_group=log_group,
+        )

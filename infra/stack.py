@@ -1,0 +1,37 @@
+"""One environment, put together in plain sight."""
+
+from typing import Any
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from infra.alarms import Alarms
+from infra.api import Api
+from infra.bundle import Package
+from infra.config import Config
+from infra.dashboards import Dashboards
+from infra.functions import Functions
+from infra.release import Canary, Release
+from infra.schedule import Schedule
+from infra.tables import Credentials, Tables
+
+
+class PitboardStack(cdk.Stack):
+    """Everything that one environment has in AWS."""
+
+    def __init__(self, scope: Construct, config: Config, package: Package, **options: Any) -> None:
+        super().__init__(scope, config.names.stack, description="Pitboard", **options)
+        tables = Tables(self, "tables", config)
+        credentials = Credentials(self, "credentials", config)
+        self.functions = Functions(self, "functions", config, tables, credentials, package)
+        self.release = Release(self, "release", config, self.functions)
+        self.api = Api(self, "api", config, self.release)
+        self.schedule = Schedule(self, "schedule", config, self.release)
+        self.alarms = Alarms(self, "alarms", config)
+        Dashboards(self, "dashboards", config)
+        if config.canary:
+            self.canary = Canary(
+                self, "canary", config, self.functions, self.release, package, self.alarms.of_function
+            )
+        cdk.Tags.of(self).add("application", "pitboard")
+        cdk.Tags.of(self).add("environment", config.names.environment)

@@ -1,0 +1,59 @@
+"""The three tables and the secret: made here and kept when the stack goes, or taken over as they are."""
+
+from aws_cdk import CfnOutput, RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from infra.config import Config
+
+OUTPUTS = {"ir_auth": "TableAuth", "ir_custid": "TableCustid", "ir_drivers": "TableDrivers"}
+"""The outputs that tell which tables are in use; the next deploy goes on with them."""
+
+
+class Tables(Construct):
+    """`auth`, `custid` and `drivers`, on demand, with point-in-time recovery."""
+
+    def __init__(self, scope: Construct, id: str, config: Config) -> None:  # noqa: A002 - CDK's name
+        super().__init__(scope, id)
+        self._config = config
+        self.auth, self.custid, self.drivers = (
+            self._table(name, key) for name, key in config.names.tables.items()
+        )
+
+    def _table(self, contract_name: str, key: str) -> dynamodb.ITable:
+        name = self._config.table(contract_name)
+        kind = next(kind for kind in OUTPUTS if contract_name.startswith(kind))
+        CfnOutput(self, OUTPUTS[kind], value=name).override_logical_id(OUTPUTS[kind])
+        if name in self._config.existing:
+            return dynamodb.Table.from_table_name(self, contract_name, name)
+        return dynamodb.Table(
+            self,
+            contract_name,
+            table_name=name,
+            partition_key=dynamodb.Attribute(name=key, type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute="ttl",
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=RemovalPolicy.RETAIN,
+            deletion_protection=self._config.protect,
+        )
+
+
+class Credentials(Construct):
+    """The secret. The stack never knows what is in it: `pitboard deploy --update-secrets` fills it."""
+
+    def __init__(self, scope: Construct, id: str, config: Config) -> None:  # noqa: A002 - CDK's name
+        super().__init__(scope, id)
+        name = config.names.secret
+        if name in config.existing:
+            existing = secretsmanager.Secret.from_secret_name_v2(self, "Existing", name)
+            self.arn = f"{existing.secret_arn}-??????"  # AWS adds six random characters to the name
+            return
+        secret = secretsmanager.CfnSecret(
+            self, "Secret", name=name, description="iRacing's OAuth client and account, for ir-auth alone."
+        )
+        secret.apply_removal_policy(RemovalPolicy.RETAIN)
+        self.arn = secret.ref
