@@ -1,0 +1,211 @@
+"""Makes what the documents have in common with the code: checks, metrics, queries, settings.
+
+    uv run --all-groups --all-extras scripts/make_docs.py [--check]
+
+docs/TROUBLESHOOTING.md and docs/SETTINGS.md are made whole. In other documents, what stands between
+`<!-- made: NAME -->` and `<!-- end -->` is. With --check nothing is written, and the exit code is 1 if
+something differs.
+"""
+
+import ast
+import importlib
+import re
+import runpy
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from pitboard.ops.doctor.check import Check, Section
+from pitboard.ops.doctor.run import all_checks
+from pitboard.ops.logs import QUERIES
+from pitboard.settings import SETTINGS
+from pitboard.telemetry.metrics import METRICS
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+MADE = "<!-- Made by scripts/make_docs.py; change the checks, not this. -->"
+HOMES = {"local": "local home", "aws": "AWS"}
+
+TROUBLE = """# Troubleshooting
+
+{made}
+
+`pitboard doctor` looks at everything in here by itself and says what to do; `pitboard doctor --env prod` does
+so for an AWS environment, `--only ID` looks at one thing, and `--fix` mends what can safely be mended, after
+asking. It exits with 0 if all is fine, 1 if something does not work and 2 if it was used wrongly.
+
+`pitboard logs` shows what happened (`--errors`, `--count`, `--follow`, `--since 2h`, `--env prod`). When the
+system is down, begin with [RUNBOOK.md](RUNBOOK.md); to go back to the version before, see
+[ROLLBACK.md](ROLLBACK.md).
+
+## What you see
+
+{symptoms}
+{entries}
+## Where the guide's headings went
+
+Each heading of the system's troubleshooting guide with the check that answers it, how the tests break the
+thing to see that the check finds it, and whether `--fix` can mend it.
+
+{headings}
+
+### Checks of our own
+
+{own}
+
+## The guide's commands
+
+Every `aws ...` command of the guide that reads something, as the tests run it with the AWS CLI (1.46.3)
+against the emulator MiniStack after a deploy.
+
+{commands}
+"""
+
+
+def troubleshooting() -> str:
+    """The whole of TROUBLESHOOTING.md, from the checks and their tests."""
+    checks = all_checks()
+    broken = breakages()
+    commands = runpy.run_path(str(ROOT / "tests" / "guide_commands.py"))["COMMANDS"]
+    return TROUBLE.format(
+        made=MADE,
+        symptoms="\n".join(_symptoms(checks)),
+        entries="".join(_section(section, checks) for section in Section),
+        headings=_table(
+            ("heading", "check", "broken in the tests by", "`--fix`"),
+            [(c.guide, *_row(c, broken)) for c in checks if c.guide],
+        ),
+        own=_table(
+            ("check", "broken in the tests by", "`--fix`"), [_row(c, broken) for c in checks if not c.guide]
+        ),
+        commands=_table(
+            ("command", "answers"),
+            [(_code(c.text), f"{c.gap}; instead {_code(c.instead)}" if c.gap else "yes") for c in commands],
+        ),
+    )
+
+
+def breakages() -> dict[str, list[str]]:
+    """How the tests break what each check looks at: the marks `@breaks(check, how)`, by check."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sorted((ROOT / "tests" / "integration").glob("test_doctor_*.py")):
+        for name, how in marks(path, "breaks"):
+            found[name].append(how)
+    return found
+
+
+def marks(path: Path, mark: str) -> Iterator[tuple[str, str]]:
+    """The arguments of a test file's decorators of this name; "" where there is no second one."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for decorator in getattr(node, "decorator_list", ()):
+            if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == mark:
+                values = [str(ast.literal_eval(argument)) for argument in decorator.args]
+                yield values[0], values[1] if len(values) > 1 else ""
+
+
+def _symptoms(checks: tuple[Check, ...]) -> Iterator[str]:
+    by_symptom: dict[str, list[str]] = defaultdict(list)
+    for check in checks:
+        for symptom in check.symptoms:
+            by_symptom[symptom].append(f"[{check.id}](#{check.id})")
+    return (f"- {symptom}: {', '.join(links)}" for symptom, links in by_symptom.items())
+
+
+def _section(section: Section, checks: tuple[Check, ...]) -> str:
+    entries = [_entry(check) for check in checks if check.section is section]
+    return f"\n## {section}\n\n" + "\n".join(entries)
+
+
+def _entry(check: Check) -> str:
+    why = importlib.import_module(f"pitboard.ops.doctor.checks.{check.id.replace('-', '_')}").__doc__ or ""
+    homes = " and ".join(HOMES[home] for home in check.homes)
+    lines = [
+        f"### {check.id}",
+        "",
+        f"**{check.title}** ({homes}). {' '.join(why.split())}",
+        "",
+        f"- Signs: {'; '.join(check.symptoms)}.",
+        f"- What to do: {check.remedy}",
+    ]
+    if check.fix.question:
+        fixable = " and ".join(HOMES[home] for home in check.homes if getattr(check.fix, home))
+        lines.append(f"- `--fix` ({fixable}) asks: {check.fix.question}")
+    return "\n".join(lines) + "\n"
+
+
+def _row(check: Check, broken: dict[str, list[str]]) -> tuple[str, str, str]:
+    fixes = [HOMES[home] for home in check.homes if getattr(check.fix, home)]
+    return f"[{check.id}](#{check.id})", "; ".join(broken[check.id]), ", ".join(fixes) or "no"
+
+
+def settings() -> str:
+    """The whole of SETTINGS.md."""
+    rows = [(_code(s.env), _code(s.default) if s.default else "", s.help) for s in SETTINGS]
+    return (
+        f"# Settings\n\n{MADE}\n\nAll are environment variables. An option on the command line beats them."
+        " Secrets are better kept with\n`pitboard login`, which puts them into the system's keyring.\n\n"
+        f"{_table(('variable', 'default', 'what it is'), rows)}\n"
+    )
+
+
+def metrics() -> str:
+    """The table of metrics."""
+    rows = [
+        (_code(m.prometheus), _code(m.cloudwatch), str(m.kind), ", ".join(m.labels) or "none", m.help)
+        for m in METRICS
+    ]
+    return _table(("at /metrics", "in CloudWatch", "kind", "labels", "what it tells"), rows)
+
+
+def queries() -> str:
+    """The ready Logs Insights queries."""
+    return "\n\n".join(
+        f"`pitboard logs --env prod --query {name}`: {what}\n\n```\n{text}\n```"
+        for name, (what, text) in QUERIES.items()
+    )
+
+
+WHOLE: dict[str, Callable[[], str]] = {"TROUBLESHOOTING.md": troubleshooting, "SETTINGS.md": settings}
+PARTS: dict[str, Callable[[], str]] = {"metrics": metrics, "queries": queries}
+_PART = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def documents() -> dict[Path, str]:
+    """Every document with something made in it, as it must be."""
+    wanted = {DOCS / name: make() for name, make in WHOLE.items()}
+    for path in sorted(DOCS.rglob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if path not in wanted and "<!-- made: " in text:
+            wanted[path] = _PART.sub(lambda m: f"{m[1]}\n{PARTS[m[2]]()}\n\n{m[3]}", text)
+    return wanted
+
+
+def main() -> int:
+    """Writes what differs, or says so."""
+    different = [(p, t) for p, t in documents().items() if not p.exists() or p.read_text("utf-8") != t]
+    for path, text in different:
+        print(f"{'differs' if '--check' in sys.argv else 'written'}: {path.relative_to(ROOT)}")
+        if "--check" not in sys.argv:
+            path.write_text(text, encoding="utf-8")
+    return 1 if different and "--check" in sys.argv else 0
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _code(text: str) -> str:
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
