@@ -16,9 +16,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-
 from pitboard.ops.doctor.check import Check, Section
 from pitboard.ops.doctor.run import all_checks
 from pitboard.ops.logs import QUERIES
