@@ -7,8 +7,8 @@ import { DEFAULTS, type Options, readOptions } from "./options.ts";
 
 const KEY = "pitboard layout";
 
-export const hintOf = ({ layout, races, cars, raceCount, surfaces }: Options): string =>
-  JSON.stringify({ layout, races, cars, raceCount, surfaces });
+export const hintOf = ({ layout, races, cars, raceCount, hiddenCategories, surfaces }: Options): string =>
+  JSON.stringify({ layout, races, cars, raceCount, hiddenCategories, surfaces });
 
 export function readHint(): Options {
   try {

@@ -171,13 +171,14 @@ export class Card {
 
   private facts(driver: Driver, view: View): HTMLElement {
     const { options } = view;
-    const rows: [string, string][] = [];
+    const rows: [string, string | Node][] = [];
     const member = options.member ? memberFact(driver, view) : "";
     if (member) rows.push([t("member_since"), member]);
     if (options.followers && driver.followers !== null)
       rows.push([t("followers"), `${driver.followers} · ${t("follows_n", driver.follows ?? 0)}`]);
     if (driver.activity) rows.push([t("activity"), t("activity_n", driver.activity.last30, driver.activity.before30)]);
-    rows.push([t("customer_id"), String(driver.custId)]);
+    const copy = button("copy", t("copy"), () => void navigator.clipboard.writeText(String(driver.custId)));
+    rows.push([t("customer_id"), h("span", {}, driver.custId, copy)]);
     return h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   }
 
@@ -297,7 +298,7 @@ export class Card {
 
 const section = (title: string, ...content: Node[]): HTMLElement => h("section", {}, h("h3", {}, title), ...content);
 
-const button = (name: "close" | "refresh" | "gear", label: string, onclick: () => void): HTMLElement =>
+const button = (name: "close" | "refresh" | "gear" | "copy", label: string, onclick: () => void): HTMLElement =>
   h(
     "button",
     { type: "button", class: "icon-button", id: `do-${name}`, "aria-label": label, title: label, onclick },

@@ -6,8 +6,8 @@ import { formatDate, t } from "../core/i18n.ts";
 import type { History } from "../core/model.ts";
 import { h, s } from "./h.ts";
 
-const WIDTH = 340;
-const HEIGHT = 104;
+const WIDTH = 418;
+const HEIGHT = 108;
 const LEFT = 36;
 const TOP = 8;
 

@@ -2,7 +2,7 @@
 
 import { iratingShort } from "../core/format.ts";
 import { t } from "../core/i18n.ts";
-import type { Answer, Driver } from "../core/model.ts";
+import { type Answer, CATEGORIES, type Driver } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Options } from "../core/options.ts";
 import { licencesInOrder } from "../core/order.ts";
@@ -19,8 +19,9 @@ export interface LineActions {
 export function reservedHeight(form: "line" | "badge", options: Options): number {
   if (form === "badge") return 18;
   if (options.layout === "compact") return 30;
-  const rows = 2 + (options.races ? options.raceCount : options.cars ? 1 : 0);
-  return options.layout === "full" ? 4 + 24 * rows : 8 + 26 * (6 + rows);
+  const races = options.races ? options.raceCount : options.cars ? 1 : 0;
+  const chips = options.layout === "full" ? 30 : 4 + 25 * (CATEGORIES.length - options.hiddenCategories.length + 1);
+  return chips + 24 * (1 + races);
 }
 
 function opener(actions: LineActions): HTMLElement {
@@ -48,13 +49,8 @@ function noteMarks(note: Note | undefined): Node[] {
 
 function compact(driver: Driver, view: View, note: Note | undefined): Node[] {
   const { options } = view;
-  return [
-    licences(driver, view),
-    ...[options.country && country(driver), options.member && memberYears(driver, view)].filter(
-      (n) => n instanceof Node,
-    ),
-    ...noteMarks(note),
-  ];
+  const facts = [options.country && country(driver), options.member && memberYears(driver, view)];
+  return [licences(driver, view), h("span", { class: "facts" }, ...facts, ...noteMarks(note))];
 }
 
 function followers(driver: Driver): HTMLElement | null {

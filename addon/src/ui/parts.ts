@@ -67,7 +67,7 @@ export function memberYears(driver: Driver, view: View): HTMLElement | null {
   return h("span", { class: "fact", title: `${t("member_since")} ${driver.memberSince}` }, t("years_short", years));
 }
 
-const day: Intl.DateTimeFormatOptions = { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" };
+const day: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" };
 
 export function memberFact(driver: Driver, view: View): string {
   if (!driver.memberSince) return "";
@@ -107,7 +107,11 @@ export function races(driver: Driver, options: Options): HTMLElement {
         ? when
         : h("a", { href: subsessionUrl(race.subsession), target: "_blank", rel: "noopener noreferrer" }, when),
       h("span", { class: "pos", title: t("start_finish") }, positions(race)),
-      h("span", { class: "what" }, [race.car, race.track].filter(Boolean).join(" · ")),
+      h(
+        "span",
+        { class: "what", title: [race.car, race.track].filter(Boolean).join(" · ") },
+        [race.car, race.track].filter(Boolean).join(" · "),
+      ),
       race.type !== "RACE" && h("span", { class: "kind" }, t(`type_${raceKind(race)}`)),
     );
   });
