@@ -97,14 +97,17 @@ class DriverService:
         return begun.page()
 
     def renew(self, asked: Sequence[str]) -> None:
-        """Renews what is due of these names now, with the budget that readers leave. Blocks."""
+        """Renews what is due of these names now. Blocks.
+
+        What is kept already gets the budget that readers leave; what is not was handed over by a reader.
+        """
         _, valid, _ = _parse(asked)
-        now = self._tools.clock()
+        now, end = self._tools.clock(), time.monotonic() + BACKGROUND_PATIENCE
         found = self._tools.store.records(list(valid))
-        flights = self._fly(
-            {k: Wanted(n, found.get(k)) for k, n in valid.items() if k not in found or found[k].due(now)},
-            Errand(time.monotonic() + BACKGROUND_PATIENCE, Priority.BACKGROUND),
-        )
+        due = {k: Wanted(n, found.get(k)) for k, n in valid.items() if k not in found or found[k].due(now)}
+        whole = {k for k in due if k in found and not found[k].partial}
+        flights = self._fly({k: due[k] for k in due if k not in whole}, Errand(end))
+        flights |= self._fly({k: due[k] for k in due if k in whole}, Errand(end, Priority.BACKGROUND))
         wait(flights.values())
 
     def customer_id(self, text: str, seconds: float) -> tuple[int, str] | Missed:
