@@ -1,6 +1,8 @@
 """The REST API: routes to the functions' aliases, throttling, CORS on every answer, logs without names."""
 
 import json
+from http import HTTPStatus
+from typing import Any
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Size
 from aws_cdk import aws_apigateway as apigateway
@@ -32,13 +34,19 @@ ACCESS_LOG = {
 }
 """The route's pattern and never the address: names of forum authors are in the query. No caller's address."""
 
-PROBLEM = {
-    "type": "about:blank",
-    "title": "$context.error.responseType",
-    "status": "@STATUS@",
-    "detail": "@DETAIL@",
-    "code": "gateway",
+ERRORS = {
+    "MISSING_AUTHENTICATION_TOKEN": (404, "unknown_route", "There is nothing here, or not by this method."),
+    "THROTTLED": (429, "throttled", "Too many requests at once; ask again shortly."),
+    "REQUEST_TOO_LARGE": (413, "too_large", "The request is too large."),
+    "INTEGRATION_TIMEOUT": (504, "timeout", "The function has not answered in time."),
+    "DEFAULT_4XX": (None, "gateway", "The gateway refused the request."),
+    "DEFAULT_5XX": (None, "gateway", "The gateway could not serve the request."),
 }
+"""The gateway's own answers by its response types: status, code and text, as the functions' problems are.
+
+What it calls MISSING_AUTHENTICATION_TOKEN is any route or method that there is not. The last two stand for
+many statuses, so theirs is not in the body; RFC 9457 leaves it out then.
+"""
 
 
 class Api(Construct):
@@ -117,18 +125,21 @@ class Api(Construct):
 
     def _add_cors_to_errors(self) -> None:
         """Else a browser hides from the addon that it was throttled: a 429 without CORS is no answer."""
-        text = json.dumps(PROBLEM).replace('"@STATUS@"', "$context.status")
-        template = text.replace('"@DETAIL@"', "$context.error.messageString")
-        for kind in (apigateway.ResponseType.DEFAULT_4_XX, apigateway.ResponseType.DEFAULT_5_XX):
+        for kind, (status, code, detail) in ERRORS.items():
+            problem: dict[str, Any] = {"type": "about:blank", "title": code, "detail": detail, "code": code}
+            if status:
+                problem |= {"title": HTTPStatus(status).phrase, "status": status}
             self.rest.add_gateway_response(
-                kind.response_type,
-                type=kind,
+                kind,
+                type=apigateway.ResponseType.of(kind),
+                status_code=str(status) if status else None,
                 response_headers={
                     "Access-Control-Allow-Origin": "'*'",
                     "Access-Control-Expose-Headers": "'Retry-After'",
                     "Content-Type": "'application/problem+json'",
                     "Cache-Control": "'no-store'",
                     "X-Content-Type-Options": "'nosniff'",
+                    **({"Retry-After": "'1'"} if status == 429 else {}),
                 },
-                templates={"application/json": template},
+                templates={"application/json": json.dumps(problem)},
             )

@@ -19,26 +19,26 @@ class Metrics:
     def own(self, name: str, statistic: str, **split: str) -> cloudwatch.Metric:
         """One of ours, by its CloudWatch name; `split` is a second dimension."""
         dimensions = {"Environment": self._config.names.environment, **split}
-        return self._metric(METRICS_NAMESPACE, name, statistic, dimensions, " ".join(split.values()) or name)
+        return self._metric(METRICS_NAMESPACE, name, statistic, dimensions)
 
     def function(self, kind: str, name: str, statistic: str) -> cloudwatch.Metric:
         """Errors, Throttles, Duration or Invocations of a function."""
         function = self.functions[kind]
-        return self._metric("AWS/Lambda", name, statistic, {"FunctionName": function}, function)
+        return self._metric("AWS/Lambda", name, statistic, {"FunctionName": function})
 
     def api(self, name: str, statistic: str) -> cloudwatch.Metric:
         """Count, 4XXError, 5XXError or Latency of the stage."""
         names = self._config.names
         dimensions = {"ApiName": names.api, "Stage": names.environment}
-        return self._metric("AWS/ApiGateway", name, statistic, dimensions, name)
+        return self._metric("AWS/ApiGateway", name, statistic, dimensions)
 
     def table(self, contract_name: str, name: str) -> cloudwatch.Metric:
         """Consumed capacity of a table, in units a second."""
         table = self._config.table(contract_name)
-        return self._metric("AWS/DynamoDB", name, "Sum", {"TableName": table}, table)
+        return self._metric("AWS/DynamoDB", name, "Sum", {"TableName": table})
 
     def _metric(
-        self, namespace: str, name: str, statistic: str, dimensions: dict[str, str], label: str
+        self, namespace: str, name: str, statistic: str, dimensions: dict[str, str]
     ) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=namespace,
@@ -46,5 +46,4 @@ class Metrics:
             statistic=statistic,
             dimensions_map=dimensions,
             period=FIVE_MINUTES,
-            label=label,
         )
