@@ -21,7 +21,7 @@ from pitboard.ops.doctor import run
 from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Finding, Status
 from pitboard.ops.doctor.checks.package_size import LIMIT
-from pitboard.ops.doctor.names import Names
+from pitboard.ops.doctor.names import TABLE_OUTPUTS, Names
 from pitboard.settings import UsageError
 
 AUTH, CUSTID, DRIVERS = Names("prod").functions
@@ -528,3 +528,20 @@ def test_a_ready_query_runs(cloud):
     cloud.log(AUTH, json.dumps({"level": "ERROR", "message": "x", "logger": "l"}))
     done = CliRunner().invoke(cli.app, ["logs", "--env", "prod", "--query", "errors"])
     assert done.exit_code == 0, done.output
+
+
+def test_tables_that_were_restored_under_another_name(empty, doctor):
+    empty.build()
+    usual, outputs = list(Names("prod").tables), dict(zip(TABLE_OUTPUTS, Names("prod").tables, strict=True))
+    empty.client("cloudformation").delete_stack(StackName=empty.names.stack)
+    empty.client("cloudformation").get_waiter("stack_delete_complete").wait(
+        StackName=empty.names.stack, WaiterConfig={"Delay": 0.05}
+    )
+    empty.template(
+        empty.names.stack,
+        {"Topic": {"Type": "AWS::SNS::Topic"}},
+        outputs | {"TableDrivers": "ir_drivers_restored"},
+    )
+    context = doctor()
+    assert list(context.keys()) == [*usual[:2], "ir_drivers_restored"]
+    assert context.tables() == {}

@@ -37,11 +37,19 @@ def calls() -> list[tuple[str, str, str, set[str]]]:
     return found
 
 
-@pytest.mark.parametrize(("where", "verb", "name", "labels"), calls(), ids=lambda value: "-".join(sorted(value)) if isinstance(value, set) else value)
+@pytest.mark.parametrize(
+    ("where", "verb", "name", "labels"),
+    calls(),
+    ids=lambda value: "-".join(sorted(value)) if isinstance(value, set) else value,
+)
 def test_what_the_rooms_report_is_in_the_list(where: str, verb: str, name: str, labels: set[str]) -> None:
     metric = BY_NAME[name]
     assert metric.kind is VERBS[verb]
     assert labels == set(metric.labels)
+
+
+def test_everything_in_the_list_is_reported_by_some_room() -> None:
+    assert {name for _, _, name, _ in calls()} == set(BY_NAME)
 
 
 def report(telemetry: PrometheusTelemetry | EmfTelemetry) -> None:

@@ -84,6 +84,7 @@ class TokenKeeper:
         """
         held, now = self._held, self._clock()
         if not held.due(now, self._jitter):
+            self._tell_age(held)
             return held.access_token
         if not held.valid(now):
             return self._renewed(deadline, may_login=may_login)
@@ -270,8 +271,11 @@ class TokenKeeper:
     def _hold(self, state: TokenState) -> str:
         self._jitter = random.uniform(0.0, 10.0)  # noqa: S311 - spreads renewals, hides nothing
         self._held = state
-        self._telemetry.gauge("token_age_seconds", max(0.0, self._clock() - state.access_from))
+        self._tell_age(state)
         return state.access_token
+
+    def _tell_age(self, state: TokenState) -> None:
+        self._telemetry.gauge("token_age_seconds", max(0.0, self._clock() - state.access_from))
 
     def _read(self) -> tuple[TokenState, int | None]:
         document = self._documents.get(self._key)

@@ -11,7 +11,7 @@ from typing import Any
 from pitboard import telemetry
 from pitboard.drivers.ports import UpstreamError
 from pitboard.iracing.transport import Answer, Transport
-from pitboard.ops.doctor.names import Names
+from pitboard.ops.doctor.names import TABLE_OUTPUTS, Names
 from pitboard.settings import UsageError
 
 MINUTE = 60
@@ -107,11 +107,21 @@ class Aws:
         with self._lock:
             return self._functions
 
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs."""
+        return {o["OutputKey"]: o["OutputValue"] for o in (self.stack() or {}).get("Outputs", [])}
+
+    def keys(self) -> dict[str, str]:
+        """The key of each table that is in use, by the table's name; ir_auth's first."""
+        told = self.outputs()
+        usual = self.names.tables.items()
+        return {told.get(out, name): key for out, (name, key) in zip(TABLE_OUTPUTS, usual, strict=True)}
+
     @cached_property
     def _tables(self) -> dict[str, Mapping[str, Any]]:
         client = self.client("dynamodb")
         found = {}
-        for name in self.names.tables:
+        for name in self.keys():
             answer = self.found(client.describe_table, TableName=name)
             if answer:
                 found[name] = answer["Table"]
@@ -138,9 +148,7 @@ class Aws:
 
     def api_url(self) -> str:
         """The address of the API's stage, "" before the first deploy."""
-        outputs = (self.stack() or {}).get("Outputs", [])
-        urls = {output["OutputKey"]: output["OutputValue"] for output in outputs}
-        return str(urls.get(self.names.url_output, "")).rstrip("/")
+        return self.outputs().get(self.names.url_output, "").rstrip("/")
 
     def get(self, path: str) -> Answer | None:
         """What the API answers to a GET, None if it is not there or does not answer."""
@@ -168,7 +176,7 @@ class Aws:
 
     def token(self) -> Mapping[str, Any] | None:
         """The token's document in ir_auth, None before the first login. It holds secrets: show none of it."""
-        table = next(iter(self.names.tables))
+        table = next(iter(self.keys()))
         if table not in self.tables():
             return None
         page = self.client("dynamodb").scan(TableName=table, ConsistentRead=True)

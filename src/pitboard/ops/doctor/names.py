@@ -6,6 +6,9 @@ from pitboard.settings import UsageError
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 SECRET_FIELDS = ("client_id", "client_secret", "username", "password")
+TABLE_OUTPUTS = ("TableAuth", "TableCustid", "TableDrivers")
+"""The stack's outputs that say which tables are in use: after a restore it may be others."""
+
 METRICS_NAMESPACE = "iRacing/Lambda"
 
 

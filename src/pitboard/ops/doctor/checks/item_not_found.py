@@ -8,7 +8,7 @@ def aws(context: Aws) -> Finding:
     tables = context.tables()
     if not tables:
         return skipped("No table is there yet.")
-    for name, key in context.names.tables.items():
+    for name, key in context.keys().items():
         if name not in tables:
             return problem(f"The table {name} is missing.")
         schema = {part["AttributeName"]: part["KeyType"] for part in tables[name]["KeySchema"]}
