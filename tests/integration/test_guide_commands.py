@@ -1,9 +1,12 @@
 """The guide's `aws ...` commands, run with the real AWS CLI against the emulator."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +57,19 @@ def test_a_command_of_the_guide_answers(command: Command, shell_environment: dic
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() not in ("", "null", "None")
+
+
+def test_the_runbooks_emergency_stop_stops_and_starts(shell_environment: dict[str, str]) -> None:
+    runbook = (Path(__file__).parents[2] / "docs" / "RUNBOOK.md").read_text("utf-8")
+    stop, start = re.findall(r"```bash\n(for name.*?)```", runbook, re.DOTALL)
+    look = "aws lambda get-function-concurrency --function-name ir-drivers-prod"
+
+    def bash(text: str) -> str:
+        return subprocess.run(
+            ["bash", "-ec", text], env=shell_environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    bash(stop)
+    assert json.loads(bash(look))["ReservedConcurrentExecutions"] == 0
+    bash(start)
+    assert "ReservedConcurrentExecutions" not in bash(look)
