@@ -10,7 +10,7 @@ import { extension, shelf } from "../platform/api.ts";
 import { fetchGet } from "../platform/get.ts";
 
 const { runtime, storage } = extension;
-const FORUM = "https://forums.iracing.com/";
+const FORUM = "forums.iracing.com";
 const MAX_ASKED = 200;
 
 const address = async () => readOptions((await storage.sync.get(["options"])).options).backend;
@@ -32,9 +32,12 @@ async function answer(question: Question): Promise<unknown> {
   throw new Error("unknown question");
 }
 
+/** A content script on the forum, or a page of the extension. */
+const isOurs = (url = ""): boolean =>
+  url.startsWith(runtime.getURL("")) || (URL.canParse(url) && new URL(url).hostname === FORUM);
+
 runtime.onMessage.addListener((message, sender, respond) => {
-  const trusted =
-    sender.id === runtime.id && (sender.url?.startsWith(FORUM) || sender.url?.startsWith(runtime.getURL("")));
+  const trusted = sender.id === runtime.id && isOurs(sender.url);
   if (!trusted || typeof message !== "object" || message === null) return undefined;
   answer(message as Question).then(
     (value) => respond({ ok: true, value }),

@@ -47,3 +47,13 @@ declare module "*/support/browser.mjs" {
     settings?: { options?: object; width?: number; height?: number },
   ): Promise<Forum>;
 }
+
+declare module "*/support/firefox.mjs" {
+  import type { Page } from "puppeteer-core";
+  export interface Firefox {
+    page(path: string, html: string): Promise<Page>;
+    options(): Promise<Page>;
+    close(): Promise<void>;
+  }
+  export function startFirefox(backend: string): Promise<Firefox>;
+}

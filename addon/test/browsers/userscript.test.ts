@@ -1,0 +1,145 @@
+/**
+ * The userscript in Chromium's own userScripts world, with the GM functions that a script manager gives, on a page
+ * in the public address space: the same rules as under a real manager.
+ */
+
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type BrowserContext, chromium } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type FakeBackend, startBackend } from "../support/backend.mjs";
+import * as pages from "../support/pages.mjs";
+
+const USERSCRIPT = resolve(import.meta.dirname, "../../../src/pitboard/local/pitboard.user.js");
+
+/** What a manager puts before a script: requests and storage go through its background. */
+const GM = `
+var GM = {
+  xmlHttpRequest: (request) => chrome.runtime.sendMessage({ get: request.url }).then((reply) =>
+    reply.error ? request.onerror() : request.onload(reply)),
+  getValue: (key) => chrome.runtime.sendMessage({ read: key }),
+  setValue: (key, value) => chrome.runtime.sendMessage({ write: key, value }),
+  registerMenuCommand: (label, run) => { document.addEventListener("pitboard-test-menu", run); },
+};`;
+
+const MANAGER = `
+chrome.runtime.onUserScriptMessage.addListener((message, sender, respond) => {
+  if (message.get) {
+    fetch(message.get).then(async (response) => respond({ status: response.status, responseText: await response.text(), responseHeaders: "" }), () => respond({ error: true }));
+  } else if (message.read) chrome.storage.local.get(message.read).then((found) => respond(found[message.read]));
+  else if (message.write) chrome.storage.local.set({ [message.write]: message.value }).then(() => respond());
+  return true;
+});`;
+
+let folder: string;
+let backend: FakeBackend;
+let context: BrowserContext;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "pitboard-userscript-"));
+  const manager = join(folder, "manager");
+  await mkdir(manager, { recursive: true });
+  await writeFile(
+    join(manager, "manifest.json"),
+    JSON.stringify({
+      manifest_version: 3,
+      name: "harness",
+      version: "1",
+      permissions: ["userScripts", "storage"],
+      host_permissions: ["<all_urls>"],
+      background: { service_worker: "manager.js" },
+    }),
+  );
+  await writeFile(join(manager, "manager.js"), MANAGER);
+  await cp(USERSCRIPT, join(manager, "pitboard.user.js"));
+  backend = await startBackend();
+  context = await chromium.launchPersistentContext(join(folder, "profile"), {
+    executablePath: "/usr/bin/chromium",
+    headless: true,
+    viewport: { width: 1000, height: 900 },
+    ignoreDefaultArgs: ["--disable-extensions"],
+    args: [`--disable-extensions-except=${manager}`, `--load-extension=${manager}`, "--no-sandbox"],
+  });
+  const first = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
+  const id = new URL(first.url()).host;
+  const restarted = context.waitForEvent("serviceworker", { timeout: 5000 }).catch(() => first);
+  const settings = await context.newPage();
+  await settings.goto("chrome://extensions/");
+  await settings.evaluate(
+    (extensionId) =>
+      // @ts-expect-error a private API of this page: the switch "Allow user scripts"
+      chrome.developerPrivate.updateExtensionConfiguration({ extensionId, userScriptsAccess: true }),
+    id,
+  );
+  const worker = await restarted;
+  const source = (await readFile(USERSCRIPT, "utf8")).replaceAll("http://127.0.0.1:8765", backend.url);
+  await worker.evaluate(
+    async ([gm, script]) => {
+      // biome-ignore lint/suspicious/noExplicitAny: the harness' own browser API
+      const { userScripts } = (globalThis as any).chrome;
+      await userScripts.configureWorld({ messaging: true });
+      await userScripts.register([
+        {
+          id: "pitboard",
+          matches: ["https://forums.iracing.com/*"],
+          js: [{ code: gm }, { code: script }],
+          runAt: "document_start",
+          world: "USER_SCRIPT",
+        },
+      ]);
+    },
+    [GM, source] as const,
+  );
+});
+
+afterAll(async () => {
+  await context?.close();
+  await backend?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+it("the userscript shows stats, the card and the options dialog, and keeps what is changed there", async () => {
+  await context.route("https://forums.iracing.com/**", (route) =>
+    route.fulfill({ contentType: "text/html", body: pages.classic() }),
+  );
+  const page = await context.newPage();
+  const settled = () =>
+    page.waitForFunction(
+      () =>
+        [...document.querySelectorAll<HTMLElement>("pitboard-stats")].filter((h) => h.dataset.state === "fresh")
+          .length >= 30,
+    );
+  await page.goto("https://forums.iracing.com/discussion/90001/x");
+  await settled();
+  expect(backend.state.asked).toHaveLength(1);
+  await page.locator("pitboard-stats .open").first().click();
+  await page.locator("pitboard-card .chart").waitFor();
+  await page.keyboard.press("Escape");
+  await page.evaluate(() => document.dispatchEvent(new Event("pitboard-test-menu")));
+  await page.locator("pitboard-options #hideRatings").check();
+  await page.locator("pitboard-options #test").click();
+  await expect.poll(() => page.locator("pitboard-options #finding").textContent()).toContain("Works");
+  await page.keyboard.press("Escape");
+  await page.locator("pitboard-options").waitFor({ state: "detached" });
+  await page.reload();
+  await settled();
+  expect(await page.locator("pitboard-stats .ir").count()).toBe(0);
+  expect(backend.state.asked).toHaveLength(1);
+});
+
+it("runs without a manager on a page that names its backend, as the demo does", async () => {
+  const page = await context.newPage();
+  await page.route(`${backend.url}/demo*`, async (route) => {
+    const file = new URL(route.request().url()).pathname.endsWith(".js");
+    if (file) return route.fulfill({ contentType: "text/javascript", body: await readFile(USERSCRIPT, "utf8") });
+    const shim = `<script>window.pitboardDemo = { backend: ${JSON.stringify(backend.url)} }</script><script src="/demo.js" defer></script></body>`;
+    return route.fulfill({ contentType: "text/html", body: pages.classic({ posts: 3 }).replace("</body>", shim) });
+  });
+  await page.goto(`${backend.url}/demo`);
+  await page.waitForFunction(
+    () =>
+      [...document.querySelectorAll<HTMLElement>("pitboard-stats")].filter((h) => h.dataset.state === "fresh")
+        .length === 3,
+  );
+});
