@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import scripted
 from doctoring import breaks, look, mend, sound
 from houses import local_home, local_house
 from pitboard.drivers.ports import UpstreamError
@@ -209,6 +210,14 @@ def test_an_ill_server(doctor, tmp_path):
             house.home.tokens.access_token(time.monotonic() + 5)
         context = doctor(PITBOARD_PORT=house.base_url.rsplit(":", 1)[1])
         assert_found(look(context, "health"), Status.PROBLEM, "token")
+
+
+@breaks("metrics", "the server on the port says that it is healthy, and has no /metrics")
+def test_a_server_without_metrics(doctor):
+    with scripted.running() as other:
+        other.on("/health", scripted.Reply(json={"status": "healthy", "checks": {}}))
+        context = doctor(PITBOARD_PORT=other.url.rsplit(":", 1)[1])
+        assert_found(look(context, "metrics"), Status.PROBLEM, "404")
 
 
 # --- database, disk, credentials

@@ -53,14 +53,7 @@ def test_every_check_is_shown_its_trouble_and_its_absence() -> None:
             seen |= {(name, home) for name, _ in make_docs["marks"](path, mark)}
     wanted = {(check.id, home) for check in all_checks() for home in check.homes}
     for mark, seen in shown.items():
-        assert wanted - seen - EXCUSED[mark] == set(), mark
-
-
-EXCUSED = {
-    # Locally a running server always answers /metrics in full; it can only be absent, which is no finding.
-    "breaks": {("metrics", "local")},
-    "sound": set[tuple[str, str]](),
-}
+        assert wanted - seen == set(), mark
 
 
 @pytest.mark.parametrize("path", documents())

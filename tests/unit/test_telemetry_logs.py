@@ -160,7 +160,16 @@ def test_a_failed_write_betrays_nothing(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_importing_it_brings_nothing_heavy() -> None:
-    heavy = ("prometheus_client", "opentelemetry", "rich", "boto3", "starlette", "urllib3")
+    heavy = (
+        "prometheus_client",
+        "opentelemetry",
+        "rich",
+        "boto3",
+        "starlette",
+        "urllib3",
+        "logging.handlers",
+        "html",
+    )
     code = (
         f"import sys, pitboard.telemetry as t; t.spans('x'); print([m for m in {heavy} if m in sys.modules])"
     )

@@ -2,12 +2,9 @@
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from io import TextIOWrapper
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,8 +14,6 @@ from pitboard.telemetry.redact import Redactor
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _COLOURS = {"WARNING": "\033[33m", "ERROR": "\033[31m", "CRITICAL": "\033[31m"}
 _PLAIN = "\033[0m"
-_FILE_BYTES = 5_000_000
-_FILES_KEPT = 3
 
 SECRETS = Redactor()
 """The secrets of this process. Every formatter uses it unless it is given another."""
@@ -53,28 +48,23 @@ def log_file(db: Path) -> Path:
 
 def log_file_handler(path: Path) -> logging.Handler:
     """A handler that keeps JSON lines in `path` (mode 0600), four files of 5 MB at most."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = _FileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8", delay=True)
+    from pitboard.telemetry.files import PrivateFileHandler  # brings sockets and pickle: not at a cold start
+
+    handler = PrivateFileHandler(path)
     handler.setFormatter(JsonFormatter())
     return handler
 
 
-class _QuietErrors(logging.Handler):
-    """logging's own report of a failed write prints message and arguments as they are; this one does not."""
+class QuietErrors(logging.Handler):
+    """A handler whose failed writes betray nothing: logging's own report has message and arguments in it."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         if sys.stderr is not None:
             sys.stderr.write(f"A log line of {record.name} could not be written.\n")
 
 
-class _StreamHandler(_QuietErrors, logging.StreamHandler[TextIO]):
+class _StreamHandler(QuietErrors, logging.StreamHandler[TextIO]):
     pass
-
-
-class _FileHandler(_QuietErrors, RotatingFileHandler):
-    def _open(self) -> TextIOWrapper:
-        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding=self.encoding)
 
 
 class JsonFormatter(logging.Formatter):

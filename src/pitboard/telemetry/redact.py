@@ -7,7 +7,6 @@ AWS key ids and the user part of a URL.
 """
 
 import base64
-import html
 import math
 import re
 from collections.abc import Mapping, Set
@@ -18,6 +17,7 @@ SHORTEST = 4
 """Values with fewer characters are not searched for: they stand in half of all words."""
 
 _DEEPEST = 8
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
 
 _KEYS = (
     "password",
@@ -161,6 +161,6 @@ def _spelling(run: str) -> str:
         ways.append(rf"\\{{1,15}}{named[run]}")
     if run == " ":
         ways.append(r"\+")
-    if html.escape(run) != run:
-        ways.append(re.escape(html.escape(run)))
+    if run in _HTML:
+        ways.append(re.escape(_HTML[run]))
     return f"(?:{'|'.join(ways)})"
