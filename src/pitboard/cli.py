@@ -10,6 +10,7 @@ from rich.console import Console
 
 from pitboard import __version__
 from pitboard.drivers.ports import StoreError, UpstreamError
+from pitboard.ops.commands import app_commands as aws_commands
 from pitboard.ops.doctor.commands import app_commands as doctor_commands
 from pitboard.settings import Settings, UsageError
 
@@ -145,6 +146,7 @@ def addon_build() -> None:
 
 
 doctor_commands(app)
+aws_commands(app)
 
 
 def _log_to_stderr(level: str) -> None:
