@@ -1,5 +1,6 @@
 """The ASGI application round the routes: envelope of headers, errors, compression, guard of the Host."""
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -17,11 +18,16 @@ from pitboard.http.problems import HANDLERS, Problem
 LONGEST_TARGET = 10_240
 """Most bytes of path and query. Fifty long names fit; API Gateway takes no more either."""
 
+SLOW = 2.0
+"""Requests that took so many seconds get a line in the log; so do failures. The others are counted only."""
+
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
     "Access-Control-Allow-Headers": "Content-Type, If-None-Match",
     "Access-Control-Max-Age": "86400",
 }
+
+log = logging.getLogger(__name__)
 
 
 def make_app(
@@ -52,7 +58,7 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        identity = uuid.uuid4().hex
+        identity = _identity(scope)
         token = request_id.set(identity)
         status = 500
 
@@ -70,10 +76,14 @@ class Envelope:
         try:
             await (self._refusal(scope) or self._app)(scope, receive, with_headers)
         finally:
-            request_id.reset(token)
-            route = _route(scope)
+            route, seconds = _route(scope), time.perf_counter() - began
             self._telemetry.count("requests", route=route, status=str(status))
-            self._telemetry.observe("request_seconds", time.perf_counter() - began, route=route)
+            self._telemetry.observe("request_seconds", seconds, route=route)
+            if status >= 500 or seconds >= SLOW:
+                told = {"route": route, "status": status, "seconds": round(seconds, 3)}
+                level = logging.WARNING if status >= 500 else logging.INFO
+                log.log(level, "%s %s was answered with %d", scope["method"], route, status, extra=told)
+            request_id.reset(token)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         """The answer to what does not reach a route: preflights, foreign hosts, oversized addresses."""
@@ -85,6 +95,12 @@ class Envelope:
         if scope["method"] == "OPTIONS":
             return _preflight
         return None
+
+
+def _identity(scope: Scope) -> str:
+    """The request's id: API Gateway's where it stands in front (Mangum hands its event on), else our own."""
+    context = scope.get("aws.event", {}).get("requestContext", {})
+    return str(context.get("requestId") or uuid.uuid4().hex)
 
 
 async def _preflight(_: Scope, __: Receive, send: Send) -> None:

@@ -7,6 +7,7 @@ import codecs
 import csv
 import itertools
 import json
+import logging
 import random
 import re
 import time
@@ -40,6 +41,8 @@ LINK_LIFE = 45.0
 
 _Params = Mapping[str, str | int | bool]
 _T = TypeVar("_T")
+
+log = logging.getLogger(__name__)
 
 
 class AccessTokens(Protocol):
@@ -176,8 +179,12 @@ class DataApi:
             outcome = error.code
             raise
         finally:
+            seconds = time.monotonic() - begun
             self._telemetry.count("upstream_calls", endpoint=endpoint, outcome=outcome)
-            self._telemetry.observe("upstream_seconds", time.monotonic() - begun, endpoint=endpoint)
+            self._telemetry.observe("upstream_seconds", seconds, endpoint=endpoint)
+            if outcome != "ok":
+                told = {"endpoint": endpoint, "outcome": outcome, "seconds": round(seconds, 3)}
+                log.warning("a call of %s ended as %s", endpoint, outcome, extra=told)
 
     def _read(self, answer: Answer) -> Any:
         """The JSON of a good answer. Every other kind raises what it means."""

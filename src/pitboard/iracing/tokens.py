@@ -4,6 +4,7 @@ Several threads, processes and Lambdas may keep the same token. What they share 
 document; whoever changes it by compare-and-set has re-read it by that, so a lease in it is exclusive.
 """
 
+import logging
 import random
 import secrets
 import threading
@@ -24,6 +25,8 @@ from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import DeniedError, Grant, OAuth
 from pitboard.iracing.token_state import LOGINS_AN_HOUR, TokenState
 from pitboard.iracing.transport import CONNECT_SECONDS, READ_SECONDS
+
+log = logging.getLogger(__name__)
 
 GRANT_SECONDS = CONNECT_SECONDS + READ_SECONDS
 """How long one grant may take, whatever the caller's deadline: cut short, it could lose a refresh token."""
@@ -254,6 +257,7 @@ class TokenKeeper:
             raise
         finally:
             self._telemetry.count("oauth_grants", grant=kind, outcome=outcome)
+            log.info("the grant %s ended as %s", kind, outcome, extra={"grant": kind, "outcome": outcome})
 
     def _keep(self, grant: Grant, owner: str, *, refreshed: bool) -> TokenState:
         """Writes the new tokens. Only then may the access token be used: the old refresh token is spent."""

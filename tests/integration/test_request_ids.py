@@ -1,0 +1,71 @@
+"""A request's id is in its answer and in every log line that it causes, in whatever thread."""
+
+import asyncio
+import io
+import json
+import logging
+import urllib.request
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from houses import local_house
+from pitboard.drivers.ports import Telemetry, request_id
+from pitboard.http.app import Envelope
+from pitboard.telemetry import configure_logging
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    stream = io.StringIO()
+    configure_logging("INFO", stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_a_request_can_be_followed_through_the_log(stream, tmp_path):
+    with local_house(tmp_path, latency=0.0, link_latency=0.0) as house:
+        house.simulator.faults.add("status", "member/get", status=500)
+        name = house.drivers(1)[0].display_name
+        answer = urllib.request.urlopen(f"{house.base_url}/drivers?names={quote(name)}")
+        identity = answer.headers["X-Request-Id"]
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    ours = [line for line in lines if line["logger"].startswith("pitboard.")]
+    assert {line["message"] for line in ours} >= {
+        "the grant password_limited ended as ok",
+        "a call of member/get ended as unreachable",
+    }
+    assert {line["request_id"] for line in ours} == {identity}
+    for secret in house.secrets:
+        assert secret not in stream.getvalue()
+
+
+def test_in_aws_it_is_api_gateways_id(stream):
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(request_id.get())
+        await send({"type": "http.response.start", "status": 503, "headers": []})
+        await send({"type": "http.response.body"})
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/health",
+        "query_string": b"",
+        "headers": [],
+        "aws.event": {"requestContext": {"requestId": "gateway-7"}},
+    }
+
+    async def sink(_):
+        pass
+
+    asyncio.run(Envelope(app, Telemetry(), lambda _: True)(scope, sink, sink))
+    assert seen == ["gateway-7"]
+    (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert (line["request_id"], line["status"], line["level"]) == ("gateway-7", 503, "WARNING")
+    assert request_id.get() == ""
