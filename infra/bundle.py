@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,6 +137,7 @@ def interpreter(python: str) -> str:
 
 
 def _clear(folder: Path, prefix: str) -> None:
-    """Drops older packages of the same target."""
+    """Drops packages of the same target that were built more than an hour ago: nobody uses them now."""
     for old in folder.glob(f"{prefix}*"):
-        shutil.rmtree(old, ignore_errors=True)
+        if time.time() - old.stat().st_mtime > 3600:
+            shutil.rmtree(old, ignore_errors=True)
