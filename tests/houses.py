@@ -18,13 +18,15 @@ from pitboard.telemetry import PrometheusTelemetry
 
 @dataclass(frozen=True)
 class House:
-    """A running home. `secrets` are texts that no answer may hold."""
+    """A running home. `secrets` are texts that no answer may hold; `lacks` is what stands in for a part of
+    the home but cannot do: `compression`."""
 
     base_url: str
     simulator: Any
     secrets: tuple[str, ...]
     home: Any = None
     telemetry: Any = None
+    lacks: frozenset[str] = frozenset()
 
     def drivers(self, count: int, seed: int = 1) -> list[Any]:
         """Drivers that the simulator knows: `cust_id`, `display_name`."""

@@ -213,6 +213,8 @@ def test_a_known_page_asks_iracing_nothing(house):
 
 
 def test_large_answers_are_compressed_for_those_who_can_read_it(house):
+    if "compression" in house.lacks:
+        pytest.skip("the emulator's gateway does not compress; tests/infra has the setting")
     target = f"/drivers?names={names_query(d.display_name for d in house.drivers(5))}"
     plain = ask(house, target, headers={"Accept-Encoding": "identity"})
     packed = ask(house, target, headers={"Accept-Encoding": "gzip"}, preload_content=False)

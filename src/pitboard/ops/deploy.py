@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,15 +174,17 @@ def prune(aws: Aws, function: str) -> None:
 def _cdk(plan: Plan, command: str, *arguments: str) -> None:
     root = checkout()
     given = [word for part in plan.context for word in ("--context", part)]
-    done = subprocess.run(  # noqa: S603 - our own words and checked settings; no secret is among them
-        [
-            *(shutil.which("npx") or "npx", "--yes", CDK, command, plan.aws.names.stack),
-            *("--app", f"{shlex.quote(sys.executable)} -m infra.app", "--no-notices", *given, *arguments),
-        ],
-        cwd=root,
-        env={**os.environ, "CDK_DISABLE_CLI_TELEMETRY": "1", "AWS_REGION": plan.aws.region},
-        check=False,
-    )
+    npx = shutil.which("npx") or "npx"
+    with tempfile.TemporaryDirectory(prefix="pitboard-cdk-") as output:
+        done = subprocess.run(  # noqa: S603 - our own words and checked settings; no secret is among them
+            [
+                *(npx, "--yes", CDK, command, plan.aws.names.stack, "--no-notices", "--output", output),
+                *("--app", f"{shlex.quote(sys.executable)} -m infra.app", *given, *arguments),
+            ],
+            cwd=root,
+            env={**os.environ, "CDK_DISABLE_CLI_TELEMETRY": "1", "AWS_REGION": plan.aws.region},
+            check=False,
+        )
     if done.returncode:
         raise FailedError(f"cdk {command} failed; it has printed why. CloudFormation goes back by itself.")
 

@@ -1,0 +1,189 @@
+"""A host with an AWS account: deploy, verify, deploy again, roll back, restore a table. In MiniStack, with
+the real CDK, the real command and the simulator as iRacing. The tests of this file go on from each other.
+
+What the emulator lacks (CodeDeploy, the setting of TTL by CloudFormation, compression) is asserted on the
+template in tests/infra.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import urllib3
+
+from stage_house import Stage, emulated
+
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(600)]
+
+HTTP = urllib3.PoolManager()
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with emulated(latency=0.01, link_latency=0.005) as stage:
+        yield stage
+
+
+class ProcessList:
+    """Looks at the command lines of all processes, again and again, for a text that must not be there."""
+
+    def __init__(self, *secrets: str) -> None:
+        self._secrets = [secret.encode() for secret in secrets]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self.seen = 0
+        self.leaks: set[str] = set()
+
+    def __enter__(self) -> "ProcessList":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.05):
+            for file in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    line = file.read_bytes()
+                except OSError:
+                    continue
+                self.seen += b"aws-cdk" in line
+                self.leaks |= {line.decode(errors="replace") for secret in self._secrets if secret in line}
+
+
+@pytest.fixture(scope="module")
+def deployed(stage: Stage) -> Stage:
+    """The first deploy, with the secret set from the environment. Nothing secret may show anywhere."""
+    secrets = (stage.simulator.client.secret, stage.simulator.client.password)
+    with ProcessList(*secrets) as processes:
+        done = stage.deploy("--update-secrets")
+    assert done.returncode == 0, done.stdout
+    assert processes.seen, "the process list was watched while CDK ran"
+    assert not processes.leaks
+    template = json.dumps(stage.client("cloudformation").get_template(StackName="pitboard-dev"), default=str)
+    for secret in secrets:
+        assert secret not in done.stdout
+        assert secret not in template
+    return stage
+
+
+def ask(stage: Stage, target: str) -> dict:
+    answer = HTTP.request("GET", stage.url + target, retries=False)
+    assert answer.status == 200, answer.data
+    return answer.json()
+
+
+def live_versions(stage: Stage) -> dict[str, str]:
+    client = stage.client("lambda")
+    names = (f"ir-{kind}-dev" for kind in ("auth", "custid", "drivers"))
+    return {n: client.get_alias(FunctionName=n, Name="live")["FunctionVersion"] for n in names}
+
+
+def verify(stage: Stage, *words: str) -> dict[str, bool | None]:
+    done = stage.pitboard("verify", "--env", "dev", "--url", stage.url, "--json", *words)
+    results = {result["what"]: result for result in json.loads(done.stdout)}
+    assert done.returncode == 0, results
+    return {what: result["ok"] for what, result in results.items()}
+
+
+def test_twenty_right_drivers_come_through_the_stage(deployed: Stage) -> None:
+    drivers = deployed.simulator.population.sample(20, seed=11)
+    names = ",".join(quote(driver.display_name, safe="") for driver in drivers)
+    answer = ask(deployed, f"/drivers?names={names}")
+    assert [answer[d.display_name].get("cust_id") for d in drivers] == [d.cust_id for d in drivers]
+
+
+def test_the_token_and_the_records_are_in_the_tables(deployed: Stage) -> None:
+    client = deployed.client("dynamodb")
+    (token,) = client.scan(TableName="ir_auth_dev")["Items"]
+    assert token["username"]["S"] == f"TOKEN:{deployed.simulator.client.username}"
+    assert json.loads(token["value"]["S"])["refresh_token"]
+    records = [i for i in client.scan(TableName="ir_drivers_dev")["Items"] if "body" in i]
+    assert len(records) == 20
+    assert all(int(item["ttl"]["N"]) > datetime.now(UTC).timestamp() for item in records)
+    assert len(client.scan(TableName="ir_custid_dev")["Items"]) == 20
+
+
+def test_a_name_nobody_waits_for_is_fetched_by_an_asynchronous_invocation(deployed: Stage) -> None:
+    driver = deployed.simulator.population.sample(25, seed=23)[-1]
+    target = f"/drivers?name={quote(driver.display_name, safe='')}"
+    assert ask(deployed, f"{target}&wait=0")[driver.display_name]["code"] == "pending"
+    assert ask(deployed, f"{target}&wait=10")[driver.display_name]["cust_id"] == driver.cust_id
+    groups = deployed.client("logs").filter_log_events(logGroupName="/aws/lambda/ir-drivers-dev")
+    started = [e["message"] for e in groups["events"] if e["message"].startswith("START")]
+    assert len(started) >= 4, "two pages, twice the same name, and the renewal between"
+
+
+def test_no_log_holds_a_token_a_secret_or_a_name(deployed: Stage) -> None:
+    client, logs = deployed.client("dynamodb"), deployed.client("logs")
+    value = json.loads(client.scan(TableName="ir_auth_dev")["Items"][0]["value"]["S"])
+    secrets = [value["access_token"], value["refresh_token"], deployed.simulator.client.secret]
+    names = [d.display_name for d in deployed.simulator.population.sample(20, seed=11)]
+    written = ""
+    for group in logs.describe_log_groups()["logGroups"]:
+        events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+        written += "".join(event["message"] for event in events)
+    assert "UpstreamCalls" in written
+    for text in (*secrets, deployed.simulator.client.password, *names):
+        assert text not in written
+
+
+def test_verify_finds_all_in_order(deployed: Stage) -> None:
+    found = verify(deployed)
+    assert {"pitboard-dev", "ir-auth-dev", "ir_drivers_dev", "secret", "look-up", "preflight"} <= set(found)
+    assert all(found.values())
+
+
+def test_a_dry_run_shows_what_would_change_and_changes_nothing(deployed: Stage) -> None:
+    before = live_versions(deployed)
+    done = deployed.deploy("--dry-run", PITBOARD_DATA_URL="http://127.0.0.1:9/other")
+    assert done.returncode == 0, done.stdout
+    assert "PITBOARD_DATA_URL" in done.stdout
+    assert live_versions(deployed) == before
+
+
+def test_a_second_deploy_and_the_way_back(deployed: Stage) -> None:
+    before = live_versions(deployed)
+    done = deployed.deploy(PITBOARD_DATA_URL=f"{deployed.simulator.data_url}/")
+    assert done.returncode == 0, done.stdout
+    after = live_versions(deployed)
+    assert all(int(after[name]) > int(before[name]) for name in before)
+    assert all(verify(deployed).values())
+    back = deployed.pitboard("rollback", "--env", "dev")
+    assert back.returncode == 0, back.stdout
+    assert live_versions(deployed) == before
+    assert all(verify(deployed).values())
+
+
+def test_a_table_is_restored_to_a_moment_and_used(deployed: Stage) -> None:
+    client = deployed.client("dynamodb")
+    kept = {item["name"]["S"] for item in client.scan(TableName="ir_drivers_dev")["Items"] if "body" in item}
+    done = deployed.pitboard(
+        *("rollback", "--env", "dev", "--table", "ir_drivers_dev"),
+        *("--to", datetime.now(UTC).isoformat(timespec="seconds")),
+    )
+    assert done.returncode == 0, done.stdout
+    settings = deployed.client("lambda").get_function_configuration(
+        FunctionName="ir-drivers-dev", Qualifier="live"
+    )
+    table = settings["Environment"]["Variables"]["DRIVERS_TABLE"]
+    assert table.startswith("ir_drivers_dev_")
+    assert kept <= {item["name"]["S"] for item in client.scan(TableName=table)["Items"]}
+    assert client.describe_table(TableName="ir_drivers_dev")["Table"]["TableStatus"] == "ACTIVE"
+    found = verify(deployed)
+    assert found[table]
+
+
+def test_the_next_deploy_goes_on_with_the_restored_table(deployed: Stage) -> None:
+    done = deployed.deploy()
+    assert done.returncode == 0, done.stdout
+    settings = deployed.client("lambda").get_function_configuration(
+        FunctionName="ir-drivers-dev", Qualifier="live"
+    )
+    assert settings["Environment"]["Variables"]["DRIVERS_TABLE"].startswith("ir_drivers_dev_")

@@ -1,0 +1,120 @@
+"""A stage in MiniStack, deployed by `pitboard deploy` as a host would, with the simulator as iRacing."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from cloud import ministack
+from houses import House
+from lambda_host import ARCHITECTURE, PYTHON
+from pitboard.ops.cloud import CDK, outputs
+from pitboard.simulator import Simulator
+
+REGION = "eu-central-1"
+ACCOUNT = "000000000000"
+"""The emulator's own: requests to the stage carry no signature, and it looks for the API there."""
+
+HOST = ("--context", f"python={PYTHON}", "--context", f"architecture={ARCHITECTURE}")
+"""The emulator runs functions with the host's Python."""
+
+
+KEPT = ("SSL_CERT_FILE", "npm_config_cache", "npm_config_registry", "UV_SYSTEM_CERTS")
+"""What uv and npm need of the host's variables."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The emulator and the environment `dev` in it, as seen from the command line."""
+
+    endpoint: str
+    simulator: Simulator
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a host with an AWS account and iRacing's credentials."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ["HOME"],
+            **{
+                name: os.environ[name] for name in ("SSL_CERT_FILE", "npm_config_cache") if name in os.environ
+            },
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_COLOR": "1",
+            "COLUMNS": "200",
+            **self.simulator.environment(),
+        }
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def bootstrap(self) -> None:
+        command = ["npx", "--yes", CDK, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", ""]
+        self._run(command, self.environment)
+
+    def pitboard(self, *words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
+        """Runs the command; its output is standard output and error together."""
+        command = [sys.executable, "-m", "pitboard", *words]
+        return self._run(command, self.environment | changes, check=False)
+
+    def deploy(self, *words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
+        return self.pitboard("deploy", "--env", "dev", *HOST, *words, **changes)
+
+    @property
+    def url(self) -> str:
+        """The stage, at the emulator's address."""
+        stacks = self.client("cloudformation").describe_stacks(StackName="pitboard-dev")["Stacks"]
+        host = outputs(stacks[0])["ApiUrl"].split("//")[1]
+        return f"{self.endpoint}/restapis/{host.split('.')[0]}/dev/_user_request_"
+
+    def _run(
+        self, command: list[str], environment: Mapping[str, str], *, check: bool = True
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command,
+            env=environment,
+            check=check,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            timeout=180,
+        )
+
+
+@contextmanager
+def emulated(**options: Any) -> Iterator[Stage]:
+    """The emulator, bootstrapped, with nothing deployed. `options` go to the simulator."""
+    with Simulator(**options) as simulator, ministack() as endpoint:
+        stage = Stage(endpoint, simulator)
+        stage.bootstrap()
+        yield stage
+
+
+@contextmanager
+def stage_house(**options: Any) -> Iterator[House]:
+    """A deployed stage. `options` go to the simulator."""
+    with emulated(**options) as stage:
+        done = stage.deploy("--update-secrets")
+        assert done.returncode == 0, done.stdout
+        environment = stage.simulator.environment()
+        secrets = tuple(environment[f"PITBOARD_{part}"] for part in ("CLIENT_SECRET", "PASSWORD"))
+        yield House(stage.url, stage.simulator, secrets, stage, lacks=frozenset({"compression"}))
