@@ -1,11 +1,10 @@
 /** The page part: finds places, puts hosts there, asks for their drivers, draws what comes back. */
 
-import { hintOf, keepHint, readHint } from "./core/hint.ts";
 import { useLanguage } from "./core/i18n.ts";
 import type { Driver } from "./core/model.ts";
 import { nameKey } from "./core/names.ts";
 import type { Note } from "./core/notes.ts";
-import type { Options } from "./core/options.ts";
+import { DEFAULTS, type Options } from "./core/options.ts";
 import { Roster } from "./core/roster.ts";
 import type { Platform } from "./platform/platform.ts";
 import { expectsAuthors, ownName, type Place, SURFACES, scope } from "./site/surfaces.ts";
@@ -17,12 +16,18 @@ import type { View } from "./ui/parts.ts";
 
 /** How often a host that somebody else removes is put back. */
 const REMOUNTS = 5;
+/** Milliseconds before a missing answer shows as loading. */
+const PATIENCE = 200;
 
 interface Seat {
   place: Place;
   host: HTMLElement;
   mounts: number;
 }
+
+/** What decides about where places are and how much room they take. */
+const roomOf = ({ layout, races, cars, raceCount, hiddenCategories, surfaces }: Options): string =>
+  JSON.stringify([layout, races, cars, raceCount, hiddenCategories, surfaces]);
 
 export class App {
   private readonly roster: Roster;
@@ -36,14 +41,11 @@ export class App {
   private me = "";
   private mine: Driver | null = null;
 
+  private options: Options = DEFAULTS;
   private notes: Record<string, Note> = {};
   private settled: () => void = () => {};
 
-  /** @param options as far as they are known; `settle` brings the real ones */
-  constructor(
-    private readonly platform: Platform,
-    private options: Options,
-  ) {
+  constructor(private readonly platform: Platform) {
     const ready = new Promise<void>((resolve) => {
       this.settled = resolve;
     });
@@ -81,12 +83,11 @@ export class App {
   /** The stored options and notes are here: from now on names are asked for. */
   async settle(options: Options, notes: Record<string, Note>): Promise<void> {
     this.notes = notes;
-    const asGuessed = hintOf(options) === hintOf(this.options);
-    if (!asGuessed) await this.restart(options);
+    if (roomOf(options) !== roomOf(this.options)) await this.restart(options);
+    if (options.theme !== this.options.theme) this.theme = null;
     this.options = options;
     await useLanguage(options.language);
     for (const seat of [...this.seats.values()]) if (this.isHidden(seat.place)) this.leave(seat);
-    this.theme = null;
     this.settled();
   }
 
@@ -99,7 +100,6 @@ export class App {
     await useLanguage(options.language);
     const forgetNames = options.backend !== this.options.backend;
     this.options = options;
-    keepHint(options);
     this.theme = null;
     this.me = "";
     this.card.close();
@@ -161,7 +161,9 @@ export class App {
     this.seats.delete(seat.place.container);
     const same = this.byName.get(seat.place.name);
     same?.delete(seat);
-    if (same?.size === 0) this.byName.delete(seat.place.name);
+    if (same?.size !== 0) return;
+    this.byName.delete(seat.place.name);
+    this.roster.drop(seat.place.name);
   }
 
   private isHidden(place: Place): boolean {
@@ -182,14 +184,23 @@ export class App {
     }
   }
 
+  /** A bar for those who have no answer after a moment; most have one by then, and nothing flickers. */
+  private stillWaiting(seats: Seat[]): void {
+    for (const seat of seats) if (seat.host.isConnected && !this.roster.answer(seat.place.name)) this.draw(seat);
+  }
+
   private seen(entries: IntersectionObserverEntry[]): void {
+    const waiting: Seat[] = [];
     for (const entry of entries) {
       const seat = this.byHost.get(entry.target);
       if (!entry.isIntersecting || !seat) continue;
       this.near.unobserve(entry.target);
+      // the layout is clean here, so that asking for the page's colours costs nothing
+      this.theme ??= detectTheme(this.options.theme, seat.host.parentElement);
       this.roster.want(seat.place.name);
-      this.draw(seat);
+      if (!this.roster.answer(seat.place.name)) waiting.push(seat);
     }
+    if (waiting.length) setTimeout(() => this.stillWaiting(waiting), PATIENCE);
     const me = this.options.compare ? this.ownName() : "";
     if (me && !this.mine) this.roster.want(me);
   }
@@ -222,11 +233,11 @@ export class App {
 }
 
 /**
- * Starts the page part. The stored options come a little after the first posts are painted, so places are made at
- * once for what the last page looked like: nothing may move later.
+ * Starts the page part. The stored options come some milliseconds later: should posts be painted before that, they
+ * have the default layout's room, so that nothing moves for most readers.
  */
 export async function run(platform: Platform): Promise<void> {
-  const app = new App(platform, readHint());
+  const app = new App(platform);
   app.start();
   const [options, notes] = await Promise.all([platform.options(), platform.notes()]);
   await app.settle(options, notes);

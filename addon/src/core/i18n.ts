@@ -7,6 +7,7 @@ import { LANGUAGES, type Options } from "./options.ts";
 
 export type MessageKey = keyof typeof english;
 
+const at = new Map(packed.keys.map((key, i) => [key, i]));
 let words: string[] = packed.en.split("\n");
 let language = "en";
 
@@ -34,8 +35,10 @@ export const currentLanguage = (): string => language;
 
 /** A message with `$1`, `$2` … filled in. */
 export function t(key: MessageKey, ...values: (string | number)[]): string {
-  const message = words[packed.keys.indexOf(key)] ?? key;
-  return message.replace(/\$(\d)/g, (_, n: string) => String(values[Number(n) - 1] ?? ""));
+  const message = words[at.get(key) ?? -1] ?? key;
+  return values.length === 0
+    ? message
+    : message.replace(/\$(\d)/g, (_, n: string) => String(values[Number(n) - 1] ?? ""));
 }
 
 const dateTimes = new Map<string, Intl.DateTimeFormat>();

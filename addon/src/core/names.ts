@@ -2,9 +2,21 @@
 
 const NOBODY = new Set(["unknown", "deleted user", "[deleted user]", "[deleted]", "guest", "system"]);
 
+const tidied = new Map<string, string>();
+
 /** A name as it is asked of the backend (NFC, single spaces), or "" when the text is nobody's name. */
 export function tidyName(raw: string | null | undefined): string {
-  const name = (raw ?? "")
+  if (!raw) return "";
+  const known = tidied.get(raw);
+  if (known !== undefined) return known;
+  if (tidied.size > 1000) tidied.clear();
+  const name = tidy(raw);
+  tidied.set(raw, name);
+  return name;
+}
+
+function tidy(raw: string): string {
+  const name = raw
     .normalize("NFC")
     .replace(/[\s\u00a0]+/g, " ")
     .trim()

@@ -104,9 +104,10 @@ const line = (value: unknown, max: number): string => (typeof value === "string"
 /** The address of a backend without path end slash, or "" when it is no http(s) address. */
 export function backendAddress(value: unknown): string {
   const raw = line(value, 300);
+  if (!raw || raw === DEFAULT_BACKEND) return raw;
   try {
     const url = new URL(/^[a-z]+:\/\//i.test(raw) ? raw : `http://${raw}`);
-    if (!raw || !/^https?:$/.test(url.protocol) || url.username || url.password) return "";
+    if (!/^https?:$/.test(url.protocol) || url.username || url.password) return "";
     return (url.origin + url.pathname).replace(/\/+$/, "");
   } catch {
     return "";

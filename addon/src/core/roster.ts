@@ -32,6 +32,11 @@ export class Roster {
     if (!this.entries.has(name)) this.entries.set(name, { name, answer: null, asked: false, tries: 0 });
   }
 
+  /** A name that has left the page: it is not asked for any more, unless that has happened already. */
+  drop(name: string): void {
+    if (!this.entries.get(name)?.asked) this.entries.delete(name);
+  }
+
   answer(name: string): Answer | null {
     return this.entries.get(name)?.answer ?? null;
   }

@@ -27,6 +27,7 @@ interface Surface {
 const BODY = ".userContent, .Message";
 const POST = '.ItemDiscussion, .ItemComment, [id^="Comment_"], [id^="Discussion_"]';
 const PROFILE_LINK = 'a[href*="/profile/"]';
+const BODY_LINK = `:is(${BODY}) ${PROFILE_LINK}`;
 
 /** Elements from `root` downwards, the root too. */
 function* all(root: Element, selector: string): Iterable<Element> {
@@ -157,8 +158,8 @@ export const SURFACES: readonly Surface[] = [
     id: "quotes",
     on: () => true,
     *find(root) {
-      for (const link of all(root, PROFILE_LINK)) {
-        if (link.classList.contains("atMention") || !link.closest(BODY)) continue;
+      for (const link of all(root, BODY_LINK)) {
+        if (link.classList.contains("atMention")) continue;
         const quote = link.closest('.QuoteAuthor, .js-embed, .embedQuote, [class*="embedText"], [class*="quoteEmbed"]');
         const place = quote && tidyName(link.textContent) ? badge("quotes", link, linkName(link)) : null;
         if (place) yield place;

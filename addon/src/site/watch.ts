@@ -24,11 +24,44 @@ export class Watcher {
 
   /** @param themeChanged is called when the page changes its colours */
   start(themeChanged: () => void): void {
-    this.observer.observe(document, { childList: true, subtree: true, characterData: true });
     new MutationObserver(themeChanged).observe(document.documentElement, {
       attributeFilter: ["class", "style", "data-iracing-forums-user-color-scheme"],
     });
-    if (document.documentElement) this.search(new Set([document.documentElement]));
+    this.parsing();
+  }
+
+  /**
+   * While the page is being parsed, looks once before each frame is painted: an observer would be told of every
+   * single node. Afterwards the observer takes over.
+   */
+  private parsing(): void {
+    const everything = document.getElementsByTagName("*");
+    let seen = 0;
+    const look = () => {
+      if (everything.length !== seen) this.search(new Set([document.documentElement]));
+      seen = everything.length;
+    };
+    if (document.readyState !== "loading") {
+      look();
+      this.observe();
+      return;
+    }
+    let frame = 0;
+    const beforePaint = () => {
+      look();
+      frame = requestAnimationFrame(beforePaint);
+    };
+    frame = requestAnimationFrame(beforePaint);
+    const parsed = () => {
+      cancelAnimationFrame(frame);
+      look();
+      this.observe();
+    };
+    document.addEventListener("DOMContentLoaded", parsed, { once: true });
+  }
+
+  private observe(): void {
+    this.observer.observe(document, { childList: true, subtree: true, characterData: true });
   }
 
   private changed(records: MutationRecord[]): void {

@@ -24,20 +24,27 @@ export function reservedHeight(form: "line" | "badge", options: Options): number
   return chips + 24 * (1 + races);
 }
 
+let openButton: HTMLElement | undefined;
+
 function opener(actions: LineActions): HTMLElement {
-  return h(
-    "button",
-    {
-      class: "open",
-      type: "button",
-      "aria-haspopup": "dialog",
-      "aria-expanded": "false",
-      "aria-label": t("details"),
-      title: t("details"),
-      onclick: () => actions.open(),
-    },
-    icon("more"),
-  );
+  const label = t("details");
+  if (openButton?.title !== label) {
+    openButton = h(
+      "button",
+      {
+        class: "open",
+        type: "button",
+        "aria-haspopup": "dialog",
+        "aria-expanded": "false",
+        "aria-label": label,
+        title: label,
+      },
+      icon("more"),
+    );
+  }
+  const button = openButton.cloneNode(true) as HTMLElement;
+  button.addEventListener("click", () => actions.open());
+  return button;
 }
 
 function noteMarks(note: Note | undefined): Node[] {

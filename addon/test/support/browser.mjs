@@ -5,13 +5,13 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
 
-const extension = resolve(import.meta.dirname, "../../dist/chromium");
+const built = resolve(import.meta.dirname, "../../dist/chromium");
 
 /**
  * @param backend address that the extension is told to use
  * @returns `page(path, html)` opens a page at https://forums.iracing.com{path}
  */
-export async function startChromium(backend, { options = {}, width = 1000, height = 900 } = {}) {
+export async function startChromium(backend, { options = {}, width = 1000, height = 900, extension = true } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "pitboard-"));
   const context = await chromium.launchPersistentContext(folder, {
     executablePath: "/usr/bin/chromium",
@@ -19,8 +19,12 @@ export async function startChromium(backend, { options = {}, width = 1000, heigh
     viewport: { width, height },
     timezoneId: "Europe/Amsterdam",
     ignoreDefaultArgs: ["--disable-extensions"],
-    args: [`--disable-extensions-except=${extension}`, `--load-extension=${extension}`, "--no-sandbox"],
+    args: extension
+      ? [`--disable-extensions-except=${built}`, `--load-extension=${built}`, "--no-sandbox"]
+      : ["--no-sandbox"],
   });
+  if (!extension)
+    return { context, close: () => context.close().then(() => rm(folder, { recursive: true, force: true })) };
   const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
   const setOptions = (changed) => worker.evaluate((value) => chrome.storage.sync.set({ options: value }), changed);
   await setOptions({ backend, ...options });

@@ -217,6 +217,24 @@ describe("the names of a page", () => {
     vi.useRealTimers();
   });
 
+  it("that have left the page are not asked for", async () => {
+    vi.useFakeTimers();
+    const calls: string[][] = [];
+    const roster = new Roster(
+      async (names) => {
+        calls.push(names);
+        return {};
+      },
+      () => {},
+    );
+    roster.add("Ann Tester");
+    roster.drop("Ann Tester");
+    roster.want("Bo Demo");
+    await vi.advanceTimersByTimeAsync(50);
+    expect(calls).toEqual([["Bo Demo"]]);
+    vi.useRealTimers();
+  });
+
   it("are asked again while pending, a few times", async () => {
     vi.useFakeTimers();
     let calls = 0;
