@@ -184,8 +184,7 @@ class Plan:
             self._settle(key, missed_for(error) if key in lost else None)
 
     def _find(self, name: Name) -> int | None:
-        with self._tools.telemetry.span("lookup"):
-            return exact_match(name, self._tools.upstream.search(name.shown, self._errand))
+        return exact_match(name, self._tools.upstream.search(name.shown, self._errand))
 
     # --- ids to licences
 
@@ -219,8 +218,7 @@ class Plan:
 
     def _members(self, keys: list[str], ids: Mapping[str, int]) -> Mapping[int, Mapping[str, Any]] | None:
         try:
-            with self._tools.telemetry.span("member_get", drivers=len(keys)):
-                return self._tools.upstream.members(sorted({ids[key] for key in keys}), self._errand)
+            return self._tools.upstream.members(sorted({ids[key] for key in keys}), self._errand)
         except UpstreamError as error:
             self._failed({key: ids[key] for key in keys}, error)
             return None
@@ -263,8 +261,7 @@ class Plan:
             self._settle(record.key, None)
 
     def _profile(self, cust_id: int) -> Mapping[str, Any]:
-        with self._tools.telemetry.span("profile"):
-            return self._tools.upstream.profile(cust_id, self._errand)
+        return self._tools.upstream.profile(cust_id, self._errand)
 
     def _with_profile(self, record: Record, profile: Mapping[str, Any]) -> None:
         until = freshness.PROFILE.fresh_until(self._tools.clock(), self._tools.rng)

@@ -1,0 +1,35 @@
+"""One page's trace: every span of the way once, under one another, with nobody's name in it."""
+
+import pytest
+
+pytest.importorskip("opentelemetry.sdk", reason="needs the extra `tracing`")
+
+from collector import collecting
+from houses import House
+from pitboard.local.credentials import find
+from pitboard.local.home import LocalHome
+from pitboard.settings import Settings
+from pitboard.simulator import Simulator
+from pitboard.telemetry import PrometheusTelemetry, spans
+
+STEPS = ["lookup", "member_get", "oauth_authentication", "profile", "store"]
+
+
+def test_a_page_of_one_unknown_driver(monkeypatch, tmp_path):
+    with collecting() as collector, Simulator(latency=0.0, link_latency=0.0) as simulator:
+        monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        environment = simulator.environment() | {"PITBOARD_DB": str(tmp_path / "p.sqlite3")}
+        tracer = spans("pitboard")
+        driver = House("", simulator, ()).drivers(1)[0]
+        settings, credentials = Settings.read(environment), find(environment)
+        with LocalHome(settings, credentials, PrometheusTelemetry(tracer)) as home, tracer.span("page", {}):
+            home.service.page([driver.display_name], 8.0)
+        tracer.flush()
+    assert sorted(collector.names) == sorted([*STEPS, "page"])
+    page = collector.spans["page"]
+    assert {span.trace_id for span in collector.spans.values()} == {page.trace_id}
+    assert collector.spans["oauth_authentication"].parent_span_id == collector.spans["lookup"].span_id
+    sent = b"".join(span.SerializeToString() for span in collector.spans.values())
+    assert driver.display_name.encode() not in sent
+    assert str(driver.cust_id).encode() not in sent
