@@ -4,7 +4,7 @@ import type { History, LicenceClass } from "./model.ts";
 
 export interface Chart {
   /** One path for each stretch in the same licence class. */
-  strokes: { path: string; class: LicenceClass | null; x: number; y: number }[];
+  strokes: { path: string; class: LicenceClass | null; x: number }[];
   area: string;
   levels: { value: number; y: number }[];
   dots: { x: number; y: number; value: number; when: number; class: LicenceClass | null }[];
@@ -58,7 +58,7 @@ export function chart(points: History["points"], width: number, height: number):
     }
     const before = dots[i - 1];
     const start = before && before.class === null ? `M${before.x} ${before.y}L` : "M";
-    strokes.push({ path: `${start}${dot.x} ${dot.y}`, class: dot.class, x: dot.x, y: dot.y });
+    strokes.push({ path: `${start}${dot.x} ${dot.y}`, class: dot.class, x: dot.x });
   }
   const outline = dots.map((dot) => `L${dot.x} ${dot.y}`).join("");
   return {

@@ -63,7 +63,7 @@ export function historyChart(history: History, kind: Kind): HTMLElement {
       ...drawn.strokes
         .filter((stroke) => stroke.class)
         .map((stroke) =>
-          s("text", { x: stroke.x + 2, y: Math.max(9, stroke.y - 5), class: `letter c-${stroke.class}` }, stroke.class),
+          s("text", { x: stroke.x + 2, y: HEIGHT - 5, class: `letter c-${stroke.class}` }, stroke.class),
         ),
       marker,
     ),

@@ -80,7 +80,7 @@ export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
           license_level: group * 4 - (n % 4),
           safety_rating: ((n * 37 + i * 91) % 400) / 100 + 0.99,
           cpi: 12.5 + ((n * 13 + i * 7) % 90),
-          irating: 800 + ((n * 613 + i * 431) % 5200),
+          irating: 800 + ((n * 613 + i * 431 + n * i * 971) % 5200),
           group_id: group,
           group_name: LETTERS[group - 1],
           color: "0153db",

@@ -57,3 +57,13 @@ declare module "*/support/firefox.mjs" {
   }
   export function startFirefox(backend: string): Promise<Firefox>;
 }
+
+declare module "*/scripts/build.mjs" {
+  export const USERSCRIPT: string;
+  export function outputs(): Promise<{ scripts: Map<string, Buffer>; user: Buffer }>;
+  export function keysUsed(source: string, keys: string[]): string[];
+}
+
+declare module "*/scripts/zip.mjs" {
+  export function zip(files: Map<string, Buffer>): Buffer;
+}
