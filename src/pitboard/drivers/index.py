@@ -22,7 +22,7 @@ class Index:
     def add(self, name: str, cust_id: int) -> None:
         """Takes in one row. The same driver may come again; a text that is no name is passed over."""
         try:
-            key = names.parse.__wrapped__(name).key
+            key = names.parse_once(name).key
         except InvalidNameError:
             return
         if self._ids.setdefault(key, cust_id) != cust_id:

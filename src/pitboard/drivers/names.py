@@ -20,27 +20,33 @@ class InvalidNameError(ValueError):
 class Name:
     """A driver's name.
 
-    `shown` is NFC with collapsed white space. `key` is the same, case-folded: two names are the same
-    person if and only if their keys are equal.
+    `shown` is NFC with collapsed white space. `key` is the same in lower case: two names are the same
+    person if and only if their keys are equal. Lower case rather than Unicode's case folding, for which
+    "Strauß" and "Strauss" would be one person.
     """
 
     shown: str
     key: str
 
 
-@lru_cache(maxsize=20_000)
 def parse(text: str) -> Name:
     """Makes a `Name` of what a forum page shows.
 
     Raises `InvalidNameError` for an empty text, more than `LONGEST` characters, or control characters,
     lone surrogates and invisible direction marks (nobody types them; they only make names look alike).
     """
+    # What is remembered must be short: the texts come from strangers.
+    return _remembered(text) if len(text) <= 2 * LONGEST else parse_once(text)
+
+
+def parse_once(text: str) -> Name:
+    """`parse` for texts that will not come again: remembers nothing."""
     if text.isascii() and text.isprintable():
         shown = " ".join(text.split())
         key = shown.lower()
     else:
         shown = " ".join(unicodedata.normalize("NFC", text).split())
-        key = unicodedata.normalize("NFC", shown.casefold())
+        key = unicodedata.normalize("NFC", shown.lower())
         if any(unicodedata.category(character) in _REFUSED for character in shown):
             raise InvalidNameError("The name holds control or invisible characters.")
     if not shown:
@@ -48,6 +54,9 @@ def parse(text: str) -> Name:
     if len(shown) > LONGEST:
         raise InvalidNameError(f"The name is longer than {LONGEST} characters.")
     return Name(shown, key)
+
+
+_remembered = lru_cache(maxsize=20_000)(parse_once)
 
 
 def same(one: str, other: str) -> bool:

@@ -296,14 +296,13 @@ class Plan:
 
 
 def exact_match(name: Name, rows: Iterable[tuple[int, str]]) -> int | None:
-    """The id of the one driver who has this very name, else None.
+    """The id of the one driver who has this very name, else None. Never the nearest.
 
-    Two drivers whose names differ in case only: the one spelt as asked, or nobody. Never the nearest.
+    Nobody, too, when two drivers have names that differ in case only: what is kept is kept under the
+    name in lower case, so the one would be shown for the other.
     """
-    same = {cust_id: shown for cust_id, shown in rows if names.same(shown, name.shown)}
-    if len(same) > 1:
-        same = {cust_id: shown for cust_id, shown in same.items() if names.parse(shown).shown == name.shown}
-    return next(iter(same)) if len(same) == 1 else None
+    same = {cust_id for cust_id, shown in rows if names.same(shown, name.shown)}
+    return same.pop() if len(same) == 1 else None
 
 
 def _finished(calls: Iterable[Future[T]], deadline: float) -> Iterator[Future[T]]:

@@ -93,7 +93,7 @@ class Documents(Protocol):
 class Store(Protocol):
     """Records, ids, leases and the shared documents. Safe for threads and for several processes.
 
-    Keys of records and ids are name keys (`names.Name.key`, always case-folded) or the core's own
+    Keys of records and ids are name keys (`names.Name.key`, always in lower case) or the core's own
     keys in capitals, which no name key can be ("HISTORY:123:5:irating").
     """
 
