@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.requests import Request
 
 from pitboard.drivers import names
-from pitboard.drivers.names import InvalidNameError
+from pitboard.drivers.names import LONGEST, InvalidNameError
 from pitboard.drivers.service import MOST_NAMES
 from pitboard.http.problems import Problem
 
@@ -70,12 +70,19 @@ def one_of(request: Request, field: str, allowed: list[str], default: str) -> st
     return value
 
 
-@lru_cache(maxsize=20_000)
 def _decoded(value: bytes) -> str:
+    # As in names.parse: no memory is spent on long texts.
+    return _remembered(value) if len(value) <= 4 * LONGEST else _decode(value)
+
+
+def _decode(value: bytes) -> str:
     try:
         return unquote_to_bytes(value.replace(b"+", b" ")).decode()
     except UnicodeDecodeError:
         raise Problem(400, "invalid_name", "A name is not percent-encoded UTF-8.") from None
+
+
+_remembered = lru_cache(maxsize=20_000)(_decode)
 
 
 def _trouble(asked: list[str]) -> str | None:

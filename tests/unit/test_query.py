@@ -1,0 +1,34 @@
+"""How the names of a request are read."""
+
+import pytest
+
+from pitboard.http import query
+from pitboard.http.problems import Problem
+
+
+def test_commas_are_split_before_they_are_decoded():
+    assert query.asked_names(b"names=Ann%2C+Jr.,Bo&name=C,D&other=x") == ["Ann, Jr.", "Bo", "C,D"]
+
+
+def test_names_that_differ_in_case_only_are_both_answered_as_asked():
+    assert query.asked_names(b"names=Ann,ANN,ann") == ["Ann", "ANN", "ann"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"), [(b"100%", "100%"), (b"%zz", "%zz"), (b"a%2", "a%2"), (b"%2B", "+"), (b"a+b", "a b")]
+)
+def test_a_percent_sign_that_encodes_nothing_is_itself(raw, name):
+    assert query.asked_names(b"name=" + raw) == [name]
+
+
+@pytest.mark.parametrize("raw", [b"%ff", b"%C3", b"%ED%A0%80", b"\xff"])
+def test_bytes_that_are_no_utf_8_are_a_problem(raw):
+    with pytest.raises(Problem):
+        query.asked_names(b"name=" + raw)
+
+
+def test_texts_of_any_length_cost_no_memory_for_long():
+    before = query._remembered.cache_info().currsize
+    for number in range(50):
+        query.asked_names(b"names=Ann,%d%b" % (number, b"+" * 9_000))
+    assert query._remembered.cache_info().currsize <= before + 1
