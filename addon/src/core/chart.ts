@@ -69,10 +69,14 @@ export function chart(points: History["points"], width: number, height: number):
   };
 }
 
-/** What the rating did over the last `count` results; null when there are fewer than two. */
+/**
+ * What the rating did over the last `count` results; null when there are fewer than two. A safety rating starts anew in
+ * each licence class, so only results in the present class count.
+ */
 export function change(points: History["points"], count: number): { by: number; over: number } | null {
-  const recent = points.slice(-count - 1);
+  const last = points.at(-1);
+  const otherClass = points.findLastIndex((point) => point.class !== last?.class);
+  const recent = points.slice(Math.max(otherClass + 1, points.length - count - 1));
   const first = recent[0];
-  const last = recent.at(-1);
   return first && last && recent.length > 1 ? { by: last.value - first.value, over: recent.length - 1 } : null;
 }

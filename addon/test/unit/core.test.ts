@@ -218,6 +218,7 @@ describe("the chart", () => {
   it("tells the change over the last results", () => {
     expect(change(points([1, 2, 4, 8, 16, 32, 64]), 5)).toEqual({ by: 62, over: 5 });
     expect(change(points([1]), 5)).toBeNull();
+    expect(change(points([3.5, 3.9, 2.9, 3.1], "DDCC"), 5)?.over).toBe(1);
   });
 });
 
