@@ -1,0 +1,137 @@
+"""Who may do what: the exact actions and resources of every role. Nothing more is allowed anywhere."""
+
+import json
+
+import pytest
+
+XRAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+BATCH = {"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"}
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def plain(one, value):
+    """A resource as text: references to resources of the stack by their names, AWS' own as ${...}."""
+    if isinstance(value, str):
+        return value
+    ((function, argument),) = value.items()
+    if function == "Fn::Join":
+        return argument[0].join(plain(one, part) for part in argument[1])
+    if function == "Ref" and argument.startswith("AWS::"):
+        return "${" + argument + "}"
+    target = argument if function == "Ref" else argument[0]
+    properties = one.template["Resources"][target]["Properties"]
+    name = next(
+        properties[key] for key in ("TableName", "Name", "LogGroupName", "FunctionName") if key in properties
+    )
+    name = plain(one, name)
+    return name if function == "Ref" else f"{name}.{argument[1]}"
+
+
+def statements(one, role_name):
+    """{(policy, resource): actions} of a role."""
+    role = one.one("AWS::IAM::Role", RoleName=role_name)
+    assert not role.get("ManagedPolicyArns")
+    found = {}
+    for policy in role["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            for resource in as_list(statement["Resource"]):
+                key = (policy["PolicyName"], plain(one, resource))
+                if "Condition" in statement:
+                    key += (json.dumps(statement["Condition"]),)
+                assert key not in found
+                found[key] = set(as_list(statement["Action"]))
+    return found
+
+
+def invoke(function):
+    return "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:" + function + ":live"
+
+
+def logs_of(function):
+    group = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
+    return group + f"/aws/lambda/{function}:log-stream:*"
+
+
+def test_ir_auth_reads_the_secret_and_keeps_the_token_and_does_nothing_else(prod):
+    assert statements(prod, "ir-auth-role") == {
+        ("SecretsManagerPolicy", "iRacing/OAuth/Credentials"): {"secretsmanager:GetSecretValue"},
+        ("DynamoDBPolicy", "ir_auth.Arn"): {"dynamodb:GetItem", "dynamodb:PutItem"},
+        ("LogsPolicy", logs_of("ir-auth-prod")): LOGS,
+        ("TracingPolicy", "*"): XRAY,
+    }
+
+
+def test_ir_custid_writes_ids_and_the_budget_and_asks_ir_auth(prod):
+    budget = '{"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["DOCUMENT:BUDGET"]}}'
+    assert statements(prod, "ir-custid-role") == {
+        ("DynamoDBPolicy", "ir_custid.Arn"): BATCH,
+        ("DynamoDBPolicy", "ir_drivers.Arn"): {"dynamodb:BatchGetItem", "dynamodb:GetItem"},
+        ("DynamoDBPolicy", "ir_drivers.Arn", budget): {"dynamodb:PutItem"},
+        ("InvokePolicy", invoke("ir-auth-prod")): {"lambda:InvokeFunction"},
+        ("LogsPolicy", logs_of("ir-custid-prod")): LOGS,
+        ("TracingPolicy", "*"): XRAY,
+    }
+
+
+def test_ir_drivers_works_on_its_tables_and_asks_ir_auth_and_itself(prod):
+    single = {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"}
+    assert statements(prod, "ir-drivers-role") == {
+        ("DynamoDBPolicy", "ir_custid.Arn"): BATCH,
+        ("DynamoDBPolicy", "ir_drivers.Arn"): BATCH | single,
+        ("InvokePolicy", invoke("ir-auth-prod")): {"lambda:InvokeFunction"},
+        ("InvokePolicy", invoke("ir-drivers-prod")): {"lambda:InvokeFunction"},
+        ("LogsPolicy", logs_of("ir-drivers-prod")): LOGS,
+        ("TracingPolicy", "*"): XRAY,
+    }
+
+
+def test_only_ir_auth_is_told_of_the_secret_and_of_its_table(each):
+    for function in each.properties("AWS::Lambda::Function"):
+        given = function["Environment"]["Variables"] if "Environment" in function else {}
+        is_auth = function.get("Handler") == "pitboard.aws.auth.lambda_handler"
+        assert ("SECRET_NAME" in given) == is_auth
+        assert ("AUTH_TABLE" in given) == is_auth
+
+
+def policies(one):
+    for role in one.properties("AWS::IAM::Role"):
+        yield from (policy["PolicyDocument"] for policy in role.get("Policies", []))
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        yield from (policy["PolicyDocument"] for policy in one.properties(kind))
+
+
+def test_no_action_has_a_star_and_a_resource_is_a_star_only_where_aws_has_no_other(each):
+    for document in policies(each):
+        for statement in document["Statement"]:
+            actions = set(as_list(statement["Action"]))
+            assert not any("*" in action for action in actions)
+            if "*" in as_list(statement["Resource"]):
+                assert actions <= XRAY
+
+
+def test_roles_of_other_environments_do_not_stand_in_the_way_of_prods(dev, prod):
+    names = [{r["RoleName"] for r in e.properties("AWS::IAM::Role") if "RoleName" in r} for e in (dev, prod)]
+    assert names[0] == {"ir-auth-role-dev", "ir-custid-role-dev", "ir-drivers-role-dev"}
+    assert names[0].isdisjoint(names[1])
+
+
+@pytest.mark.parametrize("kind", ["auth", "custid", "drivers"])
+def test_a_check_before_traffic_may_invoke_its_own_version_and_report_to_its_own_group(staging, kind):
+    role = staging.one("AWS::IAM::Role", RoleName=f"ir-{kind}-preflight-role-staging")
+    allowed = {p["PolicyName"]: p["PolicyDocument"]["Statement"][0] for p in role["Policies"]}
+    assert allowed["InvokePolicy"]["Action"] == "lambda:InvokeFunction"
+    version = staging.template["Resources"][allowed["InvokePolicy"]["Resource"]["Ref"]]
+    assert version["Type"] == "AWS::Lambda::Version"
+    reports = [
+        s
+        for d in policies(staging)
+        for s in d["Statement"]
+        if s["Action"] == "codedeploy:PutLifecycleEventHookExecutionStatus"
+    ]
+    assert len(reports) == 3
+    assert all("deploymentgroup" in json.dumps(s["Resource"]) for s in reports)

@@ -1,0 +1,302 @@
+"""The properties of the stack that matter, in each environment."""
+
+import json
+
+import pytest
+
+KINDS = ("auth", "custid", "drivers")
+
+
+# --- names: the troubleshooting guide's commands must work as they are written
+
+
+def test_the_names_are_the_guides(prod):
+    functions = {f["FunctionName"] for f in prod.properties("AWS::Lambda::Function") if "FunctionName" in f}
+    assert functions == {"ir-auth-prod", "ir-custid-prod", "ir-drivers-prod"}
+    groups = {g["LogGroupName"] for g in prod.properties("AWS::Logs::LogGroup")}
+    assert {f"/aws/lambda/{function}" for function in functions} <= groups
+    assert prod.one("AWS::SecretsManager::Secret")["Name"] == "iRacing/OAuth/Credentials"
+    assert prod.one("AWS::ApiGateway::Stage")["StageName"] == "prod"
+
+
+@pytest.mark.parametrize(("environment", "suffix"), [("dev", "_dev"), ("staging", "_staging"), ("prod", "")])
+def test_the_tables_have_the_guides_keys_and_a_suffix_outside_prod(request, environment, suffix):
+    one = request.getfixturevalue(environment)
+    keys = {
+        t["TableName"]: [(k["AttributeName"], k["KeyType"]) for k in t["KeySchema"]]
+        for t in one.properties("AWS::DynamoDB::Table")
+    }
+    assert keys == {
+        f"ir_auth{suffix}": [("username", "HASH")],
+        f"ir_custid{suffix}": [("name", "HASH")],
+        f"ir_drivers{suffix}": [("name", "HASH")],
+    }
+
+
+# --- tables and secret
+
+
+def test_tables_expire_by_ttl_are_paid_by_use_and_can_be_restored(each):
+    for table in each.properties("AWS::DynamoDB::Table"):
+        assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+        assert table["BillingMode"] == "PAY_PER_REQUEST"
+        assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_what_cannot_be_made_anew_stays_when_the_stack_goes(each):
+    for kind in ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"):
+        for resource in each.of(kind).values():
+            assert resource["DeletionPolicy"] == "Retain"
+            assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_production_tables_cannot_be_deleted_by_mistake(prod, dev):
+    assert all(t["DeletionProtectionEnabled"] for t in prod.properties("AWS::DynamoDB::Table"))
+    assert not any(t.get("DeletionProtectionEnabled") for t in dev.properties("AWS::DynamoDB::Table"))
+
+
+def test_the_template_knows_nothing_of_what_is_in_the_secret(each):
+    secret = each.one("AWS::SecretsManager::Secret")
+    assert set(secret) <= {"Name", "Description", "Tags"}
+
+
+def test_existing_tables_and_an_existing_secret_are_used_and_not_made(synthesize):
+    from dataclasses import replace
+
+    from infra.config import environment
+
+    existing = frozenset({"ir_auth", "ir_custid", "ir_drivers_restored", "iRacing/OAuth/Credentials"})
+    config = replace(environment("prod"), existing=existing, tables={"ir_drivers": "ir_drivers_restored"})
+    one = synthesize(config)
+    assert not one.of("AWS::DynamoDB::Table")
+    assert not one.of("AWS::SecretsManager::Secret")
+    drivers = one.one("AWS::Lambda::Function", FunctionName="ir-drivers-prod")
+    assert drivers["Environment"]["Variables"]["DRIVERS_TABLE"] == "ir_drivers_restored"
+    assert one.template["Outputs"]["TableDrivers"]["Value"] == "ir_drivers_restored"
+    auth = json.dumps(one.one("AWS::IAM::Role", RoleName="ir-auth-role")["Policies"])
+    assert "secret:iRacing/OAuth/Credentials-??????" in auth
+
+
+# --- functions
+
+
+def test_functions_run_on_python_313_and_arm_by_default_and_are_traced(prod):
+    for kind in KINDS:
+        function = prod.one("AWS::Lambda::Function", FunctionName=f"ir-{kind}-prod")
+        assert function["Runtime"] == "python3.13"
+        assert function["Architectures"] == ["arm64"]
+        assert function["Handler"] == f"pitboard.aws.{kind}.lambda_handler"
+        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert function["Environment"]["Variables"]["ENVIRONMENT"] == "prod"
+
+
+def test_every_function_has_an_alias_live_that_points_to_a_version_kept_for_the_way_back(each):
+    aliases = each.properties("AWS::Lambda::Alias")
+    assert [alias["Name"] for alias in aliases] == ["live"] * 3
+    versions = each.of("AWS::Lambda::Version")
+    for alias in aliases:
+        version, attribute = alias["FunctionVersion"]["Fn::GetAtt"]
+        assert attribute == "Version"
+        assert versions[version]["DeletionPolicy"] == "Retain"
+
+
+def test_snap_start_is_on_for_what_readers_wait_for_in_production(prod, dev):
+    drivers = [
+        prod.one("AWS::Lambda::Function", FunctionName="ir-drivers-prod"),
+        dev.one("AWS::Lambda::Function", FunctionName="ir-drivers-dev"),
+    ]
+    apply_on = [function.get("SnapStart") for function in drivers]
+    assert apply_on == [{"ApplyOn": "PublishedVersions"}, None]
+
+
+def test_provisioned_concurrency_sits_on_the_alias(synthesize):
+    from dataclasses import replace
+
+    from infra.config import environment
+
+    config = environment("staging")
+    one = synthesize(replace(config, drivers=replace(config.drivers, provisioned=2)))
+    provisioned = [a.get("ProvisionedConcurrencyConfig") for a in one.properties("AWS::Lambda::Alias")]
+    assert provisioned.count({"ProvisionedConcurrentExecutions": 2}) == 1
+    assert provisioned.count(None) == 2
+
+
+def test_a_renewal_that_nobody_waits_for_is_tried_once_and_not_for_long(each):
+    events = each.one("AWS::Lambda::EventInvokeConfig")
+    assert events["MaximumRetryAttempts"] == 0
+    assert events["MaximumEventAgeInSeconds"] == 300
+
+
+def test_every_log_ends_some_day(each):
+    assert all(group["RetentionInDays"] for group in each.properties("AWS::Logs::LogGroup"))
+
+
+def test_the_token_is_renewed_by_the_clock(each):
+    rule = each.one("AWS::Events::Rule")
+    assert rule["ScheduleExpression"] == "rate(6 hours)"
+    assert json.loads(rule["Targets"][0]["Input"]) == {"action": "renew_token"}
+
+
+# --- the API
+
+
+def test_production_is_throttled_at_a_thousand_a_second_and_bursts_of_two_thousand(prod):
+    (settings,) = prod.one("AWS::ApiGateway::Stage")["MethodSettings"]
+    assert settings["ThrottlingRateLimit"] == 1000
+    assert settings["ThrottlingBurstLimit"] == 2000
+    assert (settings["HttpMethod"], settings["ResourcePath"]) == ("*", "/*")
+
+
+def routes(one):
+    """{(path, method): method's properties}."""
+    resources = one.of("AWS::ApiGateway::Resource")
+
+    def path(reference):
+        if "Ref" not in reference or reference["Ref"] not in resources:
+            return ""
+        properties = resources[reference["Ref"]]["Properties"]
+        return f"{path(properties['ParentId'])}/{properties['PathPart']}"
+
+    return {(path(m["ResourceId"]), m["HttpMethod"]): m for m in one.properties("AWS::ApiGateway::Method")}
+
+
+def test_the_routes_of_the_contract_reach_the_aliases_and_no_others_are_open(each):
+    found = routes(each)
+    served = {key for key in found if key[1] != "OPTIONS"}
+    assert served == {
+        ("/auth", "POST"),
+        ("/health", "GET"),
+        ("/custid", "GET"),
+        ("/drivers", "GET"),
+        ("/drivers/{cust_id}/history", "GET"),
+    }
+    aliases = each.of("AWS::Lambda::Alias")
+    for key in served:
+        assert found[key]["Integration"]["Type"] == "AWS_PROXY"
+        parts = found[key]["Integration"]["Uri"]["Fn::Join"][1]
+        assert any(isinstance(part, dict) and part.get("Ref") in aliases for part in parts)
+
+
+def test_every_route_answers_preflights_for_every_origin_without_credentials(each):
+    found = routes(each)
+    for path in {path for path, method in found if method != "OPTIONS"}:
+        (response,) = found[path, "OPTIONS"]["Integration"]["IntegrationResponses"]
+        headers = {k.rsplit(".", 1)[1]: v for k, v in response["ResponseParameters"].items()}
+        assert headers["Access-Control-Allow-Origin"] == "'*'"
+        assert "GET" in headers["Access-Control-Allow-Methods"]
+        assert "Access-Control-Allow-Credentials" not in headers
+
+
+def test_the_gateways_own_errors_may_be_read_by_a_page_and_are_problems(each):
+    answers = {r["ResponseType"]: r for r in each.properties("AWS::ApiGateway::GatewayResponse")}
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "THROTTLED", "MISSING_AUTHENTICATION_TOKEN"} <= set(answers)
+    for answer in answers.values():
+        headers = answer["ResponseParameters"]
+        assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
+        problem = json.loads(answer["ResponseTemplates"]["application/json"])
+        assert {"type", "title", "detail", "code"} <= set(problem)
+    throttled = answers["THROTTLED"]
+    assert throttled["StatusCode"] == "429"
+    assert throttled["ResponseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
+
+
+def test_answers_are_compressed_by_the_gateway(each):
+    assert each.one("AWS::ApiGateway::RestApi")["MinimumCompressionSize"] == 1024
+
+
+def test_access_logs_tell_routes_and_never_names_or_addresses(each):
+    stage = each.one("AWS::ApiGateway::Stage")
+    written = json.loads(stage["AccessLogSetting"]["Format"])
+    assert written["route"] == "$context.resourcePath"
+    told = " ".join(written.values())
+    for revealing in ("querystring", "$context.path", "sourceIp", "userAgent", "requestOverride", "$input"):
+        assert revealing not in told
+    for settings in stage["MethodSettings"]:
+        assert settings.get("DataTraceEnabled") is False
+        assert "LoggingLevel" not in settings, "execution logs hold query strings"
+
+
+def test_the_cache_is_off_by_default(prod):
+    stage = prod.one("AWS::ApiGateway::Stage")
+    assert not stage.get("CacheClusterEnabled")
+    assert not any(settings.get("CachingEnabled") for settings in stage["MethodSettings"])
+
+
+def test_the_cache_keeps_answers_about_drivers_alone_and_by_all_that_makes_them_differ(staging):
+    stage = staging.one("AWS::ApiGateway::Stage")
+    assert stage["CacheClusterEnabled"] is True
+    assert stage["CacheClusterSize"] == "0.5"
+    cached = {s["ResourcePath"] for s in stage["MethodSettings"] if s.get("CachingEnabled")}
+    assert cached == {"/~1drivers", "/~1drivers~1{cust_id}~1history"}
+    assert all(s["CacheTtlInSeconds"] == 300 for s in stage["MethodSettings"] if s.get("CachingEnabled"))
+    keys = routes(staging)["/drivers", "GET"]["Integration"]["CacheKeyParameters"]
+    assert set(keys) == {f"method.request.querystring.{name}" for name in ("names", "name", "wait")}
+    keys = routes(staging)["/drivers/{cust_id}/history", "GET"]["Integration"]["CacheKeyParameters"]
+    assert "method.request.path.cust_id" in keys
+
+
+# --- release
+
+
+def test_a_canary_goes_back_on_an_alarm_or_a_failed_check(staging):
+    groups = staging.properties("AWS::CodeDeploy::DeploymentGroup")
+    assert len(groups) == 3
+    for group in groups:
+        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+        assert group["AlarmConfiguration"]["Enabled"] is True
+        assert len(group["AlarmConfiguration"]["Alarms"]) == 2
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    for alias in staging.of("AWS::Lambda::Alias").values():
+        update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+        assert update["BeforeAllowTrafficHook"]
+
+
+def test_without_the_canary_nothing_of_codedeploy_is_there(prod):
+    assert not [r for r in prod.template["Resources"].values() if "CodeDeploy" in r["Type"]]
+
+
+# --- watching
+
+
+def test_alarms_watch_functions_api_tables_token_budget_and_logins(prod):
+    alarms = {
+        (a["Namespace"], a["MetricName"], tuple(sorted(d["Value"] for d in a["Dimensions"])))
+        for a in prod.properties("AWS::CloudWatch::Alarm")
+    }
+    for kind in KINDS:
+        for metric in ("Errors", "Throttles", "Duration"):
+            assert ("AWS/Lambda", metric, (f"ir-{kind}-prod",)) in alarms
+    for metric in ("4XXError", "5XXError"):
+        assert ("AWS/ApiGateway", metric, ("pitboard-prod", "prod")) in alarms
+    for table in ("ir_auth", "ir_custid", "ir_drivers"):
+        for metric in ("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"):
+            assert ("AWS/DynamoDB", metric, (table,)) in alarms
+    assert ("iRacing/Lambda", "TokenAgeSeconds", ("prod",)) in alarms
+    assert ("iRacing/Lambda", "BudgetLeft", ("prod",)) in alarms
+    assert ("iRacing/Lambda", "OauthGrants", ("password_limited", "prod")) in alarms
+
+
+def test_every_alarm_tells_somebody_and_is_quiet_without_data(each):
+    for alarm in each.properties("AWS::CloudWatch::Alarm"):
+        assert alarm["AlarmActions"]
+        assert alarm["AlarmDescription"].endswith(".")
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_our_metrics_are_ones_that_the_functions_write(each):
+    from pitboard.telemetry.metrics import METRICS
+
+    known = {metric.cloudwatch: metric for metric in METRICS}
+    for alarm in each.properties("AWS::CloudWatch::Alarm"):
+        if alarm["Namespace"] == "iRacing/Lambda":
+            dimensions = {d["Name"] for d in alarm["Dimensions"]} - {"Environment"}
+            assert dimensions <= {known[alarm["MetricName"]].split}
+    drawn = json.dumps(each.properties("AWS::CloudWatch::Dashboard"))
+    for part in drawn.split("iRacing/Lambda")[1:]:
+        assert part.split('\\"')[2] in known
+
+
+def test_there_is_a_dashboard_for_the_service_and_one_for_the_business(each):
+    name = each.config.names.environment
+    dashboards = {d["DashboardName"] for d in each.properties("AWS::CloudWatch::Dashboard")}
+    assert dashboards == {f"pitboard-{name}-service", f"pitboard-{name}-business"}
