@@ -56,10 +56,17 @@ thing to see that the check finds it, and whether `--fix` can mend it.
 
 ## The guide's commands
 
-Every `aws ...` command of the guide that reads something, as the tests run it with the AWS CLI (1.46.3)
-against the emulator MiniStack after a deploy.
+Every `aws ...` command of the guide that reads something, as the tests run it with the AWS CLI (1.46.3) after
+`pitboard deploy --env prod` in the emulator MiniStack.
 
 {commands}
+
+## What the emulator lacks
+
+After a deploy to the emulator the doctor finds all healthy but for these, which are the emulator's own gaps;
+the tests see the checks satisfied where those parts were made by hand.
+
+{gaps}
 """
 
 
@@ -67,7 +74,7 @@ def troubleshooting() -> str:
     """The whole of TROUBLESHOOTING.md, from the checks and their tests."""
     checks = all_checks()
     broken = breakages()
-    commands = runpy.run_path(str(ROOT / "tests" / "guide_commands.py"))["COMMANDS"]
+    guide = runpy.run_path(str(ROOT / "tests" / "guide_commands.py"))
     return TROUBLE.format(
         made=MADE,
         symptoms="\n".join(_symptoms(checks)),
@@ -81,7 +88,14 @@ def troubleshooting() -> str:
         ),
         commands=_table(
             ("command", "answers"),
-            [(_code(c.text), f"{c.gap}; instead {_code(c.instead)}" if c.gap else "yes") for c in commands],
+            [
+                (_code(c.text), f"{c.gap}; instead {_code(c.instead)}" if c.gap else "yes")
+                for c in guide["COMMANDS"]
+            ],
+        ),
+        gaps=_table(
+            ("check", "finding", "why"),
+            [(f"[{name}](#{name})", finding, why) for name, (finding, why) in guide["GAPS"].items()],
         ),
     )
 

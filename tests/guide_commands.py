@@ -58,3 +58,14 @@ COMMANDS = (
         " --filter-pattern \"ProvisionedThroughputExceededException\" | jq -r '.events[].message'"
     ),
 )
+
+GAPS = {
+    "cors": ("skipped", "the API's address in the stack's outputs is AWS' own and leads nowhere"),
+    "health": ("problem", "the API's address in the stack's outputs is AWS' own and leads nowhere"),
+    "secret-access": ("problem", "a secret's `Ref` is its ARN in AWS, its name in the emulator"),
+    "ttl": ("problem", "the emulator's CloudFormation leaves time to live out"),
+    "cold-start": ("skipped", "no `Init Duration` is in the emulator's REPORT lines"),
+    "api-latency": ("skipped", "the emulator's API Gateway has no metrics"),
+    "metrics": ("warning", "the emulator makes no metrics of the embedded metric format"),
+}
+"""What the doctor finds on a deploy in the emulator that it would not find in AWS, and why."""

@@ -1,10 +1,11 @@
-"""The guide's `aws ...` commands, run with the real AWS CLI against the emulator."""
+"""The guide's `aws ...` commands, run with the AWS CLI on what `pitboard deploy` makes in the emulator."""
 
 import json
 import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pytest
 pytest.importorskip("boto3", reason="needs the extra `aws`")
 pytest.importorskip("ministack", reason="needs the dependency group `infra`")
 
-from cloud import Cloud, ministack
 from guide_commands import COMMANDS, Command
+from stage_house import ACCOUNT, HOST, Stage, emulated
+
+pytestmark = pytest.mark.emulator
 
 AWSCLI = "awscli==1.46.3"
 """In an environment of its own: it pins another botocore than ours."""
@@ -31,16 +34,20 @@ def shell_environment() -> Iterator[dict[str, str]]:
         text=True,
         check=True,
     )
-    with ministack() as url:
-        cloud = Cloud(url).build()
-        cloud.client("iam").create_user(UserName="deployer")
-        cloud.log(cloud.names.auth, "ERROR ProvisionedThroughputExceededException")
+    with emulated(latency=0.0, link_latency=0.0) as stage:
+        options = (*HOST, "--context", "snap_start=false", "--update-secrets", "--yes")
+        done = stage.pitboard("deploy", "--env", "prod", *options)
+        assert done.returncode == 0, done.stdout
+        stage.client("iam").create_user(UserName="deployer")
+        log_a_line(stage, "ERROR ProvisionedThroughputExceededException")
         path = f"{found.stdout.strip()}/bin{os.pathsep}{os.environ['PATH']}"
-        environment = (
-            os.environ | cloud.environment() | {"PATH": path, "AWS_PAGER": "", "ACCOUNT": cloud.account}
-        )
-        del environment["AWS_SESSION_TOKEN"]
-        yield environment
+        yield os.environ | stage.environment | {"PATH": path, "AWS_PAGER": "", "ACCOUNT": ACCOUNT}
+
+
+def log_a_line(stage: Stage, text: str) -> None:
+    logs, place = stage.client("logs"), {"logGroupName": "/aws/lambda/ir-auth-prod", "logStreamName": "test"}
+    logs.create_log_stream(**place)
+    logs.put_log_events(**place, logEvents=[{"timestamp": int(time.time() * 1000), "message": text}])
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.text.split()[1:3]))
