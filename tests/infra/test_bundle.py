@@ -1,0 +1,80 @@
+"""The functions' package, as it is deployed."""
+
+import subprocess
+
+import pytest
+
+from infra import bundle
+from lambda_host import ARCHITECTURE, PYTHON
+from pitboard.settings import UsageError
+
+LAMBDA_LIMIT = 262_144_000
+
+
+@pytest.fixture(scope="module")
+def built() -> bundle.Package:
+    return bundle.build(PYTHON, ARCHITECTURE, 40_000_000)
+
+
+def test_it_stays_far_below_lambdas_limit(built):
+    assert built.size < LAMBDA_LIMIT / 10
+
+
+def test_its_size_is_printed_and_over_the_set_limit_the_build_fails(capsys):
+    with pytest.raises(UsageError, match=r"has [\d,]+ bytes unpacked; the limit is 1,000"):
+        bundle.build(PYTHON, ARCHITECTURE, 1000)
+    assert "bytes unpacked, limit 1,000" in capsys.readouterr().err
+
+
+def test_every_module_has_bytecode_that_is_not_checked_against_its_source(built):
+    """CDK dates all files in a package to 1980: bytecode that is checked by time would be thrown away."""
+    modules = [path for path in built.path.rglob("*.py") if "dist-info" not in path.parts]
+    assert len(modules) > 100
+    for module in modules:
+        (compiled,) = (module.parent / "__pycache__").glob(f"{module.stem}.cpython-*.pyc")
+        assert f"cpython-{PYTHON.replace('.', '')}" in compiled.name
+        flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
+        assert flags == 0b01, f"{compiled} is checked against its source"
+
+
+def test_the_functions_can_be_loaded_from_it_alone(built):
+    """With nothing of this machine's libraries on the path. The entry points ask for ENVIRONMENT first."""
+    for kind in ("auth", "custid", "drivers"):
+        done = subprocess.run(
+            [bundle.interpreter(PYTHON), "-S", "-c", f"import pitboard.aws.{kind}"],
+            env={"PYTHONPATH": str(built.path), "AWS_DEFAULT_REGION": "us-east-1", "ENVIRONMENT": "dev"},
+            cwd=built.path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_only_what_a_function_needs_of_us_is_in_it(built):
+    assert not {"cli.py", "local", "ops", "simulator"} & {p.name for p in (built.path / "pitboard").iterdir()}
+
+
+def test_only_the_services_that_functions_call_are_described_in_it(built):
+    data = built.path / "botocore" / "data"
+    assert {path.name for path in data.iterdir() if path.is_dir()} == set(bundle.SERVICES)
+
+
+def test_the_default_target_is_built_when_its_python_is_here():
+    try:
+        bundle.interpreter("3.13")
+    except UsageError:
+        pytest.skip("Python 3.13 is not here; CI has it")
+    package = bundle.build("3.13", "arm64", 40_000_000)
+    natives = list(package.path.rglob("*.so"))
+    assert all("x86_64" not in native.name for native in natives)
+
+
+def test_a_python_that_is_not_here_is_named_with_the_remedy():
+    with pytest.raises(UsageError, match=r"Python 3\.99 is missing.*uv python install 3\.99"):
+        bundle.interpreter("3.99")
+
+
+def test_the_same_sources_make_the_same_digest():
+    assert bundle._digest("3.13", "arm64") == bundle._digest("3.13", "arm64")
+    assert bundle._digest("3.13", "arm64") != bundle._digest("3.13", "x86_64")

@@ -1,0 +1,57 @@
+"""The rules of others: cdk-nag's AwsSolutions and cfn-lint."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from cdk_nag import AwsSolutionsChecks
+from infra.acknowledged import ACKNOWLEDGED, acknowledge
+from infra.bundle import Package
+from infra.config import environment
+from infra.stack import PitboardStack
+
+
+def build(package: Package, folder: Path, prepare: Callable[[cdk.App], None]) -> cdk.App:
+    """The environment with everything in it, under cdk-nag."""
+    app = cdk.App(outdir=str(folder))
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    PitboardStack(app, replace(environment("staging"), canary=True, cache=True), package)
+    prepare(app)
+    return app
+
+
+def test_cdk_nag_has_no_objection_but_those_that_are_answered(package: Package, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        build(package, tmp_path / "first", lambda app: None).synth()
+    report = json.loads((tmp_path / "first" / "validation-report.json").read_text())
+    objections = [
+        (violation["ruleName"].removeprefix("AwsSolutions-"), construct["constructPath"])
+        for plugin in report["pluginReports"]
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+    ]
+    used = []
+    build(package, tmp_path / "second", lambda app: used.extend(acknowledge(app, objections))).synth()
+    assert set(ACKNOWLEDGED) == set(used), "an answer that nobody needs any more"
+
+
+def test_every_answer_to_cdk_nag_is_a_sentence() -> None:
+    for entry in ACKNOWLEDGED:
+        assert entry.reason.endswith(".")
+        assert len(entry.reason) > 30
+
+
+def test_cfn_lint_is_content(templates: list[Path]) -> None:
+    """W3005 is about a DependsOn that CDK itself writes."""
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005", "--", *templates],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
