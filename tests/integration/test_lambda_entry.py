@@ -1,0 +1,181 @@
+"""The entry points under Lambda's own runtime client: direct invocations, errors, metrics, what is logged.
+
+The routes are asked by tests/contract/test_http_contract.py.
+"""
+
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from lambda_host import Function, InitError, Lambdas, event, lambdas
+from pitboard.aws.invoke import fingerprint
+from pitboard.simulator import Simulator
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator(latency=0.01, link_latency=0.005) as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def running(simulator: Simulator) -> Iterator[Lambdas]:
+    with lambdas(simulator) as running:
+        yield running
+
+
+def token_of(running: Lambdas, **wishes: object) -> dict:
+    kind, answer = running.functions["auth"].invoke({"action": "access_token", "seconds": 10, **wishes})
+    assert kind == "response"
+    return answer
+
+
+def drivers_event(simulator: Simulator, count: int, seed: int) -> dict:
+    names = ",".join(quote(d.display_name) for d in simulator.population.sample(count, seed=seed))
+    return event("GET", f"/drivers?names={names}")
+
+
+def test_ir_auth_gives_a_token_and_its_seconds_to_the_other_functions(running):
+    answer = token_of(running)
+    assert set(answer) == {"access_token", "expires_in"}
+    assert 0 < answer["expires_in"] <= 600
+    assert token_of(running)["access_token"] == answer["access_token"]
+
+
+def test_a_token_that_was_refused_is_replaced_unless_it_is_brand_new(running):
+    held = token_of(running)["access_token"]
+    assert token_of(running, rejected=fingerprint("an older one"))["access_token"] == held
+    answer = token_of(running, rejected=fingerprint(held))
+    assert answer["error"]["code"] == "credentials"
+    assert held not in json.dumps(answer)
+
+
+def test_the_schedule_renews_and_gets_no_token(running):
+    token_of(running)
+    kind, answer = running.functions["auth"].invoke({"action": "renew_token"})
+    assert kind == "response"
+    assert set(answer) == {"expires_in"}
+
+
+@pytest.mark.parametrize("kind", ["auth", "custid", "drivers"])
+def test_every_function_answers_a_ping_and_refuses_what_it_does_not_know(running, kind):
+    function = running.functions[kind]
+    assert function.invoke({"action": "ping"}) == ("response", {"healthy": True})
+    for strange in ({"action": "reveal"}, {}, {"action": ["access_token"]}):
+        outcome, answer = function.invoke(strange)
+        assert outcome == "response"
+        assert answer["error"]["code"] == "refused"
+
+
+def test_ir_custid_answers_a_direct_invocation_as_its_route(running, simulator):
+    (driver,) = simulator.population.sample(1, seed=3)
+    function = running.functions["custid"]
+    found = function.invoke({"action": "custid", "name": driver.display_name})[1]
+    assert found == {"custid": str(driver.cust_id), "name": driver.display_name, "origin": "iRacing"}
+    assert function.invoke({"action": "custid", "name": "Nobody At All"})[1]["error"]["code"] == "not_found"
+    assert function.invoke({"action": "custid"})[1]["error"]["code"] == "invalid_name"
+
+
+def test_a_renewal_event_brings_names_into_the_store(running, simulator):
+    driver = simulator.population.sample(60, seed=5)[-1]
+    sent = {"action": "refresh", "names": [driver.display_name, 5, None]}
+    assert running.functions["drivers"].invoke(sent) == ("response", {"renewed": 1})
+    before = len(simulator.calls)
+    _, answer = running.functions["drivers"].invoke(
+        event("GET", f"/drivers?name={quote(driver.display_name)}")
+    )
+    assert json.loads(answer["body"])[driver.display_name]["cust_id"] == driver.cust_id
+    assert len(simulator.calls) == before
+
+
+def test_metrics_are_written_before_the_function_is_frozen(running, simulator):
+    function = running.functions["drivers"]
+    seen = len(function.log)
+    function.invoke(drivers_event(simulator, 2, 3))
+    lines = [json.loads(line) for line in function.log[seen:].splitlines() if '"_aws"' in line]
+    (requests,) = [line for line in lines if "Requests" in line]
+    assert requests["route"] == "/drivers"
+    assert requests["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "iRacing/Lambda"
+    assert requests["Environment"] == "dev"
+
+
+def test_no_log_holds_a_token_a_secret_or_a_name(running, simulator):
+    token = token_of(running)["access_token"]
+    drivers = simulator.population.sample(3, seed=3)
+    running.functions["drivers"].invoke(drivers_event(simulator, 3, 3))
+    running.functions["auth"].invoke(event("POST", "/auth", body=b'{"test": true}'))
+    written = "".join(function.log for function in running.functions.values())
+    assert written
+    for text in (token, simulator.client.secret, simulator.client.password):
+        assert text not in written
+    for driver in drivers:
+        assert driver.display_name not in written
+
+
+def test_a_secret_that_was_changed_is_read_anew_when_the_old_one_is_refused(simulator):
+    with lambdas(simulator) as running:
+        value = json.loads(running.secrets.get_secret_value(SecretId=running.secret)["SecretString"])
+        wrong = json.dumps({**value, "password": "not-the-password"})
+        running.secrets.put_secret_value(SecretId=running.secret, SecretString=wrong)
+        assert token_of(running)["error"]["code"] == "credentials"
+        running.secrets.put_secret_value(SecretId=running.secret, SecretString=json.dumps(value))
+        assert token_of(running)["access_token"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{broken", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        ('{"client_id": "a", "client_secret": "hush-hush"}', "lacks username, password"),
+        (
+            '{"client_id": "a", "client_secret": "hush-hush", "username": "u", "password": ""}',
+            "lacks password",
+        ),
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_told_in_a_sentence_without_its_content(simulator, text, sentence):
+    with lambdas(simulator) as running:
+        running.secrets.put_secret_value(SecretId=running.secret, SecretString=text)
+        answer = token_of(running)
+        assert sentence in answer["error"]["message"]
+        assert "--update-secrets" in answer["error"]["message"]
+        assert "hush" not in json.dumps(answer)
+        _, health = running.functions["auth"].invoke(event("GET", "/health"))
+        assert health["statusCode"] == 503
+        assert sentence in json.loads(health["body"])["checks"]["secret"]["detail"]
+        assert "hush" not in running.functions["auth"].log
+
+
+def test_without_its_variables_a_function_says_so_at_once(running):
+    auth = running.functions["auth"]
+    lost = Function(auth.handler, {}, auth.package)
+    with pytest.raises(InitError, match="ENVIRONMENT is not set"), lost:
+        pass
+
+
+def test_a_warm_page_of_twenty_known_names_costs_at_most_15_ms_over_the_store(running, simulator):
+    """The store's own time is that of the same batch, asked for from here."""
+    asked = drivers_event(simulator, 20, 7)
+    function = running.functions["drivers"]
+    _, answer = function.invoke(asked)
+    while '"pending"' in answer["body"] or '"partial"' in answer["body"]:
+        _, answer = function.invoke(asked)
+    keys = [{"name": {"S": name.lower()}} for name in json.loads(answer["body"])]
+    wanted = {running.tables["DRIVERS_TABLE"]: {"Keys": keys, "ConsistentRead": True}}
+    store = median_ms(lambda: running.dynamodb.batch_get_item(RequestItems=wanted))
+    whole = median_ms(lambda: function.invoke(asked))
+    assert whole - store <= 15, f"{whole:.1f} ms, of which the store takes {store:.1f}"
+
+
+def median_ms(call) -> float:
+    times = []
+    for _ in range(15):
+        began = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
