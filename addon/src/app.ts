@@ -102,9 +102,11 @@ export class App {
     this.options = options;
     this.theme = null;
     this.me = "";
+    this.mine = null;
     this.card.close();
     for (const seat of [...this.seats.values()]) this.leave(seat);
     if (forgetNames) this.roster.clear();
+    this.meet();
     this.search([document.documentElement]);
   }
 
@@ -201,8 +203,16 @@ export class App {
       if (!this.roster.answer(seat.place.name)) waiting.push(seat);
     }
     if (waiting.length) setTimeout(() => this.stillWaiting(waiting), PATIENCE);
-    const me = this.options.compare ? this.ownName() : "";
-    if (me && !this.mine) this.roster.want(me);
+    this.meet();
+  }
+
+  /** Finds the reader's own stats, if there is something to compare them with. */
+  private meet(): void {
+    const me = this.options.compare && !this.mine ? this.ownName() : "";
+    if (!me) return;
+    const answer = this.roster.answer(me);
+    if (answer && "driver" in answer) this.mine = answer.driver;
+    else this.roster.want(me);
   }
 
   private answered(name: string): void {

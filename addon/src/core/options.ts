@@ -88,7 +88,7 @@ export const DEFAULTS: Options = {
   hideRatings: false,
   hideOwn: false,
   hiddenDrivers: [],
-  compare: true,
+  compare: false,
   me: "",
 };
 

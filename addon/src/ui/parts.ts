@@ -55,7 +55,9 @@ export function licenceChip(licence: Licence, view: View, compared = true): HTML
   const ratings = !options.hideRatings;
   const cpi = options.cpi ? licence.cpi : null;
   const chip = skeleton(licence.category, ratings, cpi !== null);
-  chip.className = `chip c-${licence.class}`;
+  // a category never driven is there to be seen, not to be looked at
+  const idle = licence.class === "R" && licence.irating === null;
+  chip.className = `chip c-${licence.class}${idle ? " idle" : ""}`;
   chip.title = licenceTitle(licence, ratings);
   const texts = [licence.class, safetyText(licence.safety)];
   if (ratings) texts.push(iratingText(licence.irating));

@@ -316,7 +316,9 @@ describe("options", () => {
   it("take effect on an open page: other surfaces, no ratings, not on my posts", async () => {
     const page = await open(pages.classic({ posts: 3, me: "Bo Demo" }));
     await settled(page, 3);
-    expect(await page.locator("pitboard-stats .delta").count()).toBe(2);
+    expect(await page.locator("pitboard-stats .delta").count()).toBe(0);
+    await forum.setOptions({ backend: backend.url, compare: true });
+    await expect.poll(() => page.locator("pitboard-stats .delta").count()).toBe(2);
     await forum.setOptions({ backend: backend.url, hideRatings: true, hideOwn: true });
     await page.waitForFunction(() => document.querySelectorAll("pitboard-stats").length === 2);
     await settled(page, 2);

@@ -54,10 +54,10 @@ describe("the line", () => {
     }
   });
 
-  it("compares the first licence with mine", () => {
+  it("compares the first licence with mine when asked to", () => {
     const mine = parseAnswer(driver(1, "Bo Demo", NOW), NOW);
-    expect(draw(ann(), {}, "line", mine).root.querySelectorAll(".delta")).toHaveLength(1);
-    expect(draw(ann(), { compare: false }, "line", mine).root.querySelector(".delta")).toBeNull();
+    expect(draw(ann(), { compare: true }, "line", mine).root.querySelectorAll(".delta")).toHaveLength(1);
+    expect(draw(ann(), {}, "line", mine).root.querySelector(".delta")).toBeNull();
   });
 
   it("keeps its room free from the start, so that nothing moves", () => {
