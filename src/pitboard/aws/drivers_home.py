@@ -41,10 +41,12 @@ class DriversHome:
             Meter(store.documents, block=BLOCK, telemetry=telemetry),
             telemetry=telemetry,
         )
+        callers = ThreadPoolExecutor(CALLERS, "pitboard-call")
         tools = Tools(
             store,
             upstream,
-            ThreadPoolExecutor(CALLERS, "pitboard-call"),
+            callers,
+            callers,  # an invocation serves a reader or renews, never both at once
             rng=random.SystemRandom(),  # holds no state that a snapshot could copy
             telemetry=telemetry,
         )

@@ -61,18 +61,24 @@ def missed_for(error: UpstreamError) -> Missed:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What every plan works with; one set a home."""
+    """What every plan works with; one set a home.
+
+    `callers` makes the upstream calls, `behind` those that nobody waits for: they may have to wait for the
+    budget, and must not do so in the threads that readers need.
+    """
 
     store: Store
     upstream: Upstream
     callers: Executor
+    behind: Executor
     clock: Callable[[], float] = time.time
     rng: random.Random = field(default_factory=random.Random)
     telemetry: Telemetry = field(default_factory=Telemetry)
 
-    def submit(self, call: Callable[..., T], *arguments: object) -> Future[T]:
-        """Runs a call in the pool, within the caller's context (the request id is in there)."""
-        return self.callers.submit(contextvars.copy_context().run, call, *arguments)
+    def submit(self, priority: Priority, call: Callable[..., T], *arguments: object) -> Future[T]:
+        """Runs a call in the pool for it, within the caller's context (the request id is in there)."""
+        pool = self.callers if priority is Priority.READER else self.behind
+        return pool.submit(contextvars.copy_context().run, call, *arguments)
 
 
 class Plan:
@@ -145,7 +151,8 @@ class Plan:
 
     def _search(self, unknown: Mapping[str, Wanted]) -> dict[str, int]:
         """Asks iRacing for each name, side by side; keeps what it said, a `no` too."""
-        calls = {self._tools.submit(self._find, wanted.name): key for key, wanted in unknown.items()}
+        who = self._errand.priority
+        calls = {self._tools.submit(who, self._find, wanted.name): key for key, wanted in unknown.items()}
         until = self._tools.clock() + freshness.ID_KEPT
         found, nobody = {}, []
         for call in _finished(calls, self._errand.deadline):
@@ -243,7 +250,7 @@ class Plan:
         calls: dict[Future[Mapping[str, Any]], Record] = {}
         for key, record in held.items():
             if record.profile_due(now):
-                calls[self._tools.submit(self._profile, record.cust_id)] = record
+                calls[self._tools.submit(self._errand.priority, self._profile, record.cust_id)] = record
             else:
                 self._settle(key, None)
         for call in _finished(calls, self._errand.deadline):

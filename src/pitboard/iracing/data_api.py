@@ -171,6 +171,8 @@ class DataApi:
             return self._repeated(errand.deadline, lambda: self._call(url, endpoint, token, errand))
 
     def _call(self, url: str, endpoint: str, token: str, errand: Errand) -> Any:
+        if time.monotonic() >= errand.deadline:
+            raise RateLimitedError("There was no time left to ask iRacing.", retry_after=1)
         self._meter.spend(errand)
         outcome, begun = "ok", time.monotonic()
         try:
@@ -278,7 +280,7 @@ class DataApi:
                 return work()
             except (NoAnswerError, _PassingError):
                 pause = 0.15 * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - spreads, hides nothing
-                if attempt == ATTEMPTS or time.monotonic() + pause >= deadline:
+                if attempt == ATTEMPTS or self._meter.stopped or time.monotonic() + pause >= deadline:
                     raise
                 time.sleep(pause)
                 attempt += 1

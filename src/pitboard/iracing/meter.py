@@ -48,6 +48,7 @@ class Meter:
         self._block = block
         self._telemetry = telemetry or Telemetry()
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
         self._spare = 0
         self._spare_until = 0.0
         self._last = Budget()
@@ -58,12 +59,25 @@ class Meter:
         Raises at once `RateLimitedError` if there will be none by then, `MaintenanceError` while iRacing
         is in maintenance, and `StoreError`.
         """
+        if self.stopped:
+            raise RateLimitedError("No more calls are made: the program is about to end.", retry_after=1)
         while refusal := self._try(errand.priority):
             wait = refusal.retry_after or 0.0
             left = errand.deadline - LEAST_CALL - time.monotonic()
             if wait > left or isinstance(refusal, MaintenanceError):
                 raise refusal
-            time.sleep(min(left, wait * random.uniform(1.0, 1.2)))  # noqa: S311 - spreads, hides nothing
+            wait = min(left, wait * random.uniform(1.0, 1.2))  # noqa: S311 - spreads, hides nothing
+            if self._stopping.wait(wait):
+                raise refusal
+
+    def stop(self) -> None:
+        """Grants no more calls, and ends the waits of those who want one: the program is about to end."""
+        self._stopping.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no more calls are granted."""
+        return self._stopping.is_set()
 
     def heard(self, headers: Mapping[str, str]) -> None:
         """Takes in an answer that was neither maintenance nor a refusal for the rate limit.

@@ -29,6 +29,9 @@ from pitboard.stores.sqlite import SqliteStore
 CALLERS = 32
 """Upstream calls side by side: a page of twenty searches goes out at once."""
 
+BEHIND = 4
+"""The same for renewals in the background."""
+
 PLANNERS = 8
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ class LocalHome:
     """Everything that `pitboard serve`, `drivers` and `login` work with.
 
     Raises `StoreError` if the database cannot be used. `close` ends the threads and the connections.
+    `patience` is how many seconds a look-up goes on behind the answer, so that the next one finds more.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class LocalHome:
         credentials: Credentials,
         telemetry: Telemetry | None = None,
         clock: Callable[[], float] = time.time,
+        patience: float = 20.0,
     ) -> None:
         telemetry = telemetry or Telemetry()
         self.settings = settings
@@ -57,18 +62,21 @@ class LocalHome:
         self.meter = Meter(self.store.documents, clock=clock, telemetry=telemetry)
         self.upstream = DataApi(settings.data_url, transport, self.tokens, self.meter, telemetry=telemetry)
         self._callers = ThreadPoolExecutor(CALLERS, "pitboard-call")
+        self._behind = ThreadPoolExecutor(BEHIND, "pitboard-behind")
         self._planners = ThreadPoolExecutor(PLANNERS, "pitboard-plan")
-        tools = Tools(self.store, self.upstream, self._callers, clock, telemetry=telemetry)
+        tools = Tools(self.store, self.upstream, self._callers, self._behind, clock, telemetry=telemetry)
         self.refresher = BackgroundRefresher(telemetry)
-        self.service = DriverService(tools, self._planners, self.refresher)
+        self.service = DriverService(tools, self._planners, self.refresher, patience=patience)
         self.histories = HistoryService(tools)
         self.refresher.start(self.service.renew, lambda: self.store.purge(clock()))
 
     def close(self) -> None:
-        """Lets running calls end (they have deadlines), then closes the store."""
+        """Begins no more calls, lets running ones end (they have deadlines), then closes the store."""
+        self.meter.stop()
         self.refresher.close()
         self._planners.shutdown(cancel_futures=True)
         self._callers.shutdown(cancel_futures=True)
+        self._behind.shutdown(cancel_futures=True)
         self._transport.close()
         self.store.close()
 

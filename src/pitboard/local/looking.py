@@ -19,7 +19,11 @@ def look_up(names: Sequence[str], seconds: float, console: Console) -> dict[str,
     """
     if len(names) > MOST_NAMES:
         raise UsageError(f"At most {MOST_NAMES} names at a time; these are {len(names)}.")
-    with LocalHome(Settings.read(), find()) as home, console.status(f"Looking up {len(names)} driver(s) ..."):
+    settings, credentials = Settings.read(), find()
+    with (
+        LocalHome(settings, credentials, patience=0.0) as home,
+        console.status(f"Looking up {len(names)} driver(s) ..."),
+    ):
         home.sign_in()
         answer: dict[str, Any] = json.loads(home.service.page(names, seconds).body)
     return answer
