@@ -5,7 +5,9 @@ and never checked against the sources: CDK sets all times in the package to 1980
 would fail, and the functions would compile everything again at each cold start.
 """
 
+import gzip
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +15,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pitboard.settings import UsageError
 
@@ -80,13 +83,14 @@ def _our_files() -> list[Path]:
 
 
 def _install(target: Path, python: str, architecture: str) -> None:
+    """Installs as copies: uv's links would let `_prune` write into its cache and every environment."""
     versions = target.with_suffix(".txt")
     try:
         _uv("export", "--locked", "--no-hashes", "--no-emit-project", "--extra", "aws", "-o", str(versions))
         _uv(
             *("pip", "install", "--target", str(target), "--constraints", str(versions)),
             *("--python-version", python, "--python-platform", PLATFORMS[architecture]),
-            *("--only-binary", ":all:", "--no-compile", *NEEDED),
+            *("--only-binary", ":all:", "--no-compile", "--link-mode", "copy", *NEEDED),
         )
     finally:
         versions.unlink(missing_ok=True)
@@ -101,11 +105,37 @@ def _uv(*arguments: str) -> None:
 
 
 def _prune(target: Path) -> None:
-    """Takes out what no function reads: descriptions of other services, scripts, type marks."""
-    for service in (target / "botocore" / "data").iterdir():
+    """Takes out what no function reads: descriptions of other services and their endpoints, and texts for
+    people in our own. botocore parses all that is left of it at each cold start."""
+    data = target / "botocore" / "data"
+    for service in data.iterdir():
         if service.is_dir() and service.name not in SERVICES:
             shutil.rmtree(service)
+    endpoints = json.loads((data / "endpoints.json").read_text("utf-8"))
+    for partition in endpoints["partitions"]:
+        partition["services"] = {k: v for k, v in partition["services"].items() if k in SERVICES}
+    _write_json(data / "endpoints.json", endpoints)
+    for packed in data.rglob("service-2.json.gz"):
+        _write_json(packed.with_suffix(""), _undocumented(json.loads(gzip.decompress(packed.read_bytes()))))
+        packed.unlink()
     shutil.rmtree(target / "bin", ignore_errors=True)
+
+
+def _write_json(file: Path, value: Any) -> None:
+    file.write_text(json.dumps(value, separators=(",", ":")), "utf-8")
+
+
+def _undocumented(value: Any) -> Any:
+    """A service's description without the texts for people."""
+    if isinstance(value, list):
+        return [_undocumented(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _undocumented(item)
+        for key, item in value.items()
+        if not (key == "documentation" and isinstance(item, str))
+    }
 
 
 def _copy_ours(target: Path) -> None:
