@@ -1,5 +1,6 @@
 """The command line. Each command is a few lines over the room that does the work."""
 
+import io
 import json
 import os
 import sys
@@ -7,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from pitboard import __version__
 from pitboard.drivers.ports import StoreError, UpstreamError
@@ -81,7 +83,7 @@ def drivers(
     _log_to_stderr("ERROR")
     answer = look_up(names, wait, errors)
     if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(answer, ensure_ascii=not output.encoding.startswith("utf"), indent=2))
     else:
         from pitboard.local.table import driver_table
 
@@ -157,8 +159,11 @@ def _log_to_stderr(level: str) -> None:
 
 def main() -> None:
     """Runs the command line. Foreseen errors are one sentence on standard error and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # Piped on Windows, it may not be able to write every name.
+            stream.reconfigure(errors="replace")
     try:
         app()
     except (UsageError, StoreError, UpstreamError) as error:
-        errors.print(f"[bold red]pitboard:[/] {error}", highlight=False, soft_wrap=True)
+        errors.print(Text.assemble(("pitboard: ", "bold red"), str(error)), soft_wrap=True)
         sys.exit(2)

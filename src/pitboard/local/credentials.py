@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import platformdirs
 
 from pitboard.drivers.ports import CredentialsError
 from pitboard.iracing.credentials import Credentials
+from pitboard.settings import UsageError
 
 SERVICE = "pitboard"
 ENTRY = "iracing"
@@ -39,11 +41,25 @@ def find(environment: Mapping[str, str] | None = None, file: Path | None = None)
 
 
 def save(credentials: Credentials, file: Path | None = None) -> str:
-    """Keeps the credentials in the keyring, else in a file of mode 0600; says where."""
+    """Keeps the credentials in the keyring, else in a file of mode 0600; says where.
+
+    What lay at the other place is taken away. Raises `UsageError` when neither can be written.
+    """
     text = json.dumps({field.name: getattr(credentials, field.name) for field in fields(Credentials)})
-    if _to_keyring(text):
-        return "the system's keyring"
     file = file or default_file()
+    try:
+        if _to_keyring(text):
+            file.unlink(missing_ok=True)
+            return "the system's keyring"
+        _write(file, text)
+    except OSError as error:
+        raise UsageError(
+            f"The credentials cannot be kept in {file}: {error.strerror}. Set the PITBOARD_ variables."
+        ) from error
+    return str(file)
+
+
+def _write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = file.with_suffix(".new")
     temporary.unlink(missing_ok=True)
@@ -51,7 +67,6 @@ def save(credentials: Credentials, file: Path | None = None) -> str:
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(text)
     temporary.replace(file)
-    return str(file)
 
 
 def _from_keyring() -> dict[str, str]:
@@ -71,9 +86,14 @@ def _to_keyring(text: str) -> bool:
 
     try:
         keyring.set_password(SERVICE, ENTRY, text)
+        if keyring.get_password(SERVICE, ENTRY) == text:
+            return True
     except KeyringError:
-        return False
-    return keyring.get_password(SERVICE, ENTRY) == text
+        pass
+    # An older entry would be found before the file.
+    with suppress(KeyringError):
+        keyring.delete_password(SERVICE, ENTRY)
+    return False
 
 
 def _from_file(file: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ from rich.console import Console
 from pitboard.local.credentials import find
 from pitboard.local.demo import forum_routes
 from pitboard.local.home import LocalHome
-from pitboard.local.server import listen, make_local_app, running
+from pitboard.local.server import listen, make_local_app, running, url
 from pitboard.local.table import driver_table
 from pitboard.settings import Settings
 from pitboard.simulator import Simulator
@@ -50,8 +50,7 @@ def demonstration(host: str, port: int) -> Iterator[Demonstration]:
         with LocalHome(settings, find(environment), telemetry) as home:
             app = make_local_app(home, telemetry, forum_routes(authors))
             with running(app, [socket]):
-                shown = f"[{host}]" if ":" in host else host
-                yield Demonstration(f"http://{shown}:{socket.getsockname()[1]}", simulator, authors)
+                yield Demonstration(url(socket), simulator, authors)
 
 
 def demo(host: str, port: int, *, browser: bool, once: bool, console: Console) -> None:
@@ -82,9 +81,9 @@ def _table(shown: Demonstration, console: Console) -> None:
 
 
 def _timed(shown: Demonstration) -> tuple[dict[str, Any], float]:
-    url = f"{shown.url}/drivers?names={','.join(quote(name, safe='') for name in shown.authors)}"
+    page = f"{shown.url}/drivers?names={','.join(quote(name, safe='') for name in shown.authors)}"
     began = time.perf_counter()
-    answer = _pool.request("GET", url)
+    answer = _pool.request("GET", page)
     return json.loads(answer.data), time.perf_counter() - began
 
 
@@ -92,12 +91,14 @@ _pool = urllib3.PoolManager()
 
 
 def _serve(shown: Demonstration, browser: bool, console: Console) -> None:
-    console.print(f"A forum page with the addon at work:  [bold link]{shown.url}/demo[/]", highlight=False)
-    console.print(f"A page to look drivers up:            [bold]{shown.url}/[/]", highlight=False)
-    console.print("Press Ctrl+C to stop.", style="dim")
-    if browser:
-        webbrowser.open(f"{shown.url}/demo")
     try:
+        console.print(
+            f"A forum page with the addon at work:  [bold link]{shown.url}/demo[/]", highlight=False
+        )
+        console.print(f"A page to look drivers up:            [bold]{shown.url}/[/]", highlight=False)
+        console.print("Press Ctrl+C to stop.", style="dim")
+        if browser:
+            webbrowser.open(f"{shown.url}/demo")
         threading.Event().wait()
     except KeyboardInterrupt:
         console.print()

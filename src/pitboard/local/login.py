@@ -5,6 +5,7 @@ import time
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from pitboard.iracing.credentials import Credentials
 from pitboard.local.credentials import save
@@ -26,7 +27,7 @@ def login(console: Console) -> None:
     credentials.check()
     with LocalHome(Settings.read(), credentials) as home, console.status("Asking iRacing for a token ..."):
         home.tokens.prove(time.monotonic() + 30)
-    console.print(f"iRacing accepts the credentials. They are kept in {save(credentials)}.", highlight=False)
+    console.print(Text(f"iRacing accepts the credentials. They are kept in {save(credentials)}."))
 
 
 def _part(variable: str, what: str, *, hidden: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -114,7 +115,8 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes any free one. Raises `PortTakenError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform != "win32":  # There it would let two programs have the port.
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((host, port))
         opened.listen(1024)
@@ -125,6 +127,13 @@ def listen(host: str, port: int) -> socket.socket:
             " or end the program that has it."
         ) from error
     return opened
+
+
+def url(listening: socket.socket) -> str:
+    """The address of a listening socket for a browser on this machine, without a slash at the end."""
+    host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not listened on here
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def server(app: ASGIApp) -> uvicorn.Server:

@@ -1,6 +1,7 @@
 """`pitboard serve`: the local home until it is interrupted."""
 
 import logging
+from contextlib import suppress
 from dataclasses import fields
 
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.console import Console
 from pitboard.iracing.credentials import Credentials
 from pitboard.local.credentials import find
 from pitboard.local.home import LocalHome
-from pitboard.local.server import listen, make_local_app, server
+from pitboard.local.server import listen, make_local_app, server, url
 from pitboard.settings import Settings
 from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, log_file, log_file_handler, spans
 
@@ -26,8 +27,7 @@ def serve(settings: Settings, console: Console) -> None:
         logging.getLogger().addHandler(log_file_handler(log_file(settings.db)))
         with console.status("Asking iRacing for a token ..."):
             home.sign_in()
-        address, port = socket.getsockname()[:2]
-        console.print(
-            f"Pitboard answers at [bold]http://{address}:{port}/[/]. Press Ctrl+C to stop.", highlight=False
-        )
-        server(make_local_app(home, telemetry)).run(sockets=[socket])
+        shown = f"Pitboard answers at [bold]{url(socket)}/[/]. Press Ctrl+C to stop."
+        with suppress(KeyboardInterrupt):
+            console.print(shown, highlight=False)
+            server(make_local_app(home, telemetry)).run(sockets=[socket])

@@ -1,0 +1,229 @@
+"""How commands end, and pipes that are not as usual: real processes, the simulator behind them."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import astuple
+
+import keyring
+import pytest
+import urllib3
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
+
+from pitboard.iracing.credentials import Credentials
+from pitboard.local import credentials
+from pitboard.local.server import listen, url
+from pitboard.settings import UsageError
+from pitboard.simulator import Simulator
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    with Simulator(latency=0.005, link_latency=0.005) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def environment(simulator, tmp_path):
+    yield {**os.environ, **simulator.environment(), "PITBOARD_DB": str(tmp_path / "p.sqlite3")}
+    simulator.faults.clear()
+
+
+def start(*arguments, env):
+    return subprocess.Popen(
+        [sys.executable, "-m", "pitboard", *arguments],
+        env={**env, "COLUMNS": "120"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding=env.get("PYTHONIOENCODING", "utf-8"),
+    )
+
+
+def end(process, seconds=30):
+    out, err = process.communicate(timeout=seconds)
+    assert "Traceback" not in err
+    return out, " ".join(err.split())
+
+
+def run(*arguments, env):
+    process = start(*arguments, env=env)
+    return process, *end(process)
+
+
+def address_in(stream):
+    said = ""
+    while not (found := re.search(r"http://\S+:\d+", said)):
+        line = stream.readline()
+        assert line, said
+        said += line
+    return found[0]
+
+
+# --- the end
+
+
+@pytest.mark.parametrize(
+    ("command", "says_so"),
+    [(("serve", "--port", "0"), "stderr"), (("demo", "--port", "0", "--no-browser"), "stdout")],
+)
+def test_ctrl_c_is_the_usual_end_of_a_server(environment, command, says_so):
+    process = start(*command, env=environment)
+    address_in(getattr(process, says_so))
+    process.send_signal(signal.SIGINT)
+    end(process, 10)
+    assert process.returncode == 0
+
+
+def test_ctrl_c_ends_a_look_up_without_a_traceback(environment, simulator):
+    simulator.faults.latency = 2.0
+    process = start("drivers", "Ann Tester", env=environment)
+    simulator.calls.clear()
+    while not len(simulator.calls):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    end(process, 10)
+    assert process.returncode not in (0, 1, 2)
+
+
+def test_a_look_up_takes_no_longer_than_it_was_told_to_wait(environment, simulator):
+    (driver,) = simulator.population.sample(1, seed=3)
+    assert run("drivers", driver.display_name, "--json", env=environment)[0].returncode == 0
+    simulator.faults.add("hang", "lookup/drivers", times=50)
+    began = time.monotonic()
+    process, out, _ = run("drivers", "Ann Tester", "--json", "--wait", "0.5", env=environment)
+    assert time.monotonic() - began < 5
+    assert process.returncode == 1
+    assert json.loads(out)["Ann Tester"]["code"] == "pending"
+
+
+@pytest.mark.parametrize("how", [[], ["--json"]])
+def test_a_reader_of_the_output_that_goes_away_is_no_error(environment, how):
+    with start("drivers", "Ann Tester", *how, env=environment) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert "Traceback" not in said
+    assert "Exception" not in said
+    assert process.returncode == 1
+
+
+# --- what is written
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_names_go_into_pipes_that_cannot_hold_them(environment, encoding):
+    env = {**environment, "PYTHONIOENCODING": encoding}
+    process, out, _ = run("drivers", "Jiří Čestný", env=env)
+    assert process.returncode == 1
+    assert re.search(r"Ji\?. .estn", out)
+    process, out, _ = run("drivers", "Jiří Čestný", "--json", env=env)
+    assert list(json.loads(out)) == ["Jiří Čestný"]
+
+
+def test_no_colours_where_they_are_not_wanted_or_nobody_sees_them(environment):
+    for env in (environment, {**environment, "NO_COLOR": "1", "FORCE_COLOR": ""}):
+        _, out, _ = run("drivers", "Ann Tester", env=env)
+        assert "\x1b" not in out
+
+
+def test_an_error_may_hold_brackets(environment):
+    process, _, err = run("drivers", "Ann", env={**environment, "PITBOARD_DATA_URL": "[/oops]"})
+    assert process.returncode == 2
+    assert "'[/oops]'" in err
+
+
+# --- where it listens
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("::1", "http://[::1]:"), ("0.0.0.0", "http://127.0.0.1:"), ("::", "http://[::1]:")],  # noqa: S104
+)
+def test_the_address_that_is_shown_can_be_opened(host, shown):
+    try:
+        door = listen(host, 0)
+    except UsageError:
+        pytest.skip(f"this machine has no {host}")
+    with door:
+        assert url(door).startswith(shown)
+        socket.create_connection((url(door)[7:].rsplit(":", 1)[0].strip("[]"), door.getsockname()[1])).close()
+
+
+def test_serve_answers_on_ipv6(environment):
+    try:
+        listen("::1", 0).close()
+    except UsageError:
+        pytest.skip("this machine has no ::1")
+    process = start("serve", "--host", "::1", "--port", "0", env=environment)
+    try:
+        assert urllib3.request("GET", f"{address_in(process.stderr)}/health").status == 200
+    finally:
+        process.send_signal(signal.SIGTERM)
+        end(process)
+
+
+# --- credentials
+
+
+def test_credentials_that_cannot_be_kept_are_said_with_what_to_do(environment):
+    process, _, err = run("login", env={**environment, "XDG_CONFIG_HOME": "/proc/nowhere"})
+    assert process.returncode == 2
+    assert "cannot be kept in /proc/nowhere" in err
+    assert "PITBOARD_ variables" in err
+
+
+class Keyring(KeyringBackend):
+    """A keyring in memory; `locked` refuses to be read."""
+
+    priority = 1
+    locked = False
+
+    def __init__(self):
+        super().__init__()
+        self.kept = {}
+
+    def get_password(self, service, username):
+        if self.locked:
+            raise KeyringLocked("locked")
+        return self.kept.get((service, username))
+
+    def set_password(self, service, username, password):
+        self.kept[service, username] = password
+
+    def delete_password(self, service, username):
+        self.kept.pop((service, username), None)
+
+
+@pytest.fixture
+def ring():
+    before = keyring.get_keyring()
+    ring = Keyring()
+    keyring.set_keyring(ring)
+    yield ring
+    keyring.set_keyring(before)
+
+
+MINE = Credentials("client", "secret", "user@example.org", "password")
+
+
+def test_credentials_are_in_one_place_only(ring, tmp_path):
+    file = tmp_path / "credentials.json"
+    file.write_text("{}")
+    assert credentials.save(MINE, file) == "the system's keyring"
+    assert not file.exists()
+    assert astuple(credentials.find({}, file)) == astuple(MINE)
+
+
+def test_a_keyring_that_takes_but_does_not_give_is_not_trusted(ring, tmp_path):
+    file = tmp_path / "credentials.json"
+    ring.locked = True
+    assert credentials.save(MINE, file) == str(file)
+    assert not ring.kept
+    assert astuple(credentials.find({}, file)) == astuple(MINE)
