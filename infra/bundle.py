@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from pitboard.settings import UsageError
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "build" / "lambda"
 
-NEEDED = ("botocore", "mangum", "platformdirs", "starlette", "urllib3")
+NEEDED = ("botocore", "mangum", "starlette", "urllib3")
 """What the entry points import; uv adds what these need, in the versions of uv.lock."""
 
 OURS = ("aws", "drivers", "http", "iracing", "stores", "telemetry", "__init__.py", "settings.py")
@@ -57,7 +58,7 @@ def build(python: str, architecture: str, limit: int) -> Package:
         _install(work, python, architecture)
         _prune(work)
         _copy_ours(work)
-        _compile(work, python)
+        compile_all(work, python)
         work.rename(path)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Lambda package: {size:,} bytes unpacked, limit {limit:,}.", file=sys.stderr)
@@ -86,8 +87,8 @@ def _install(target: Path, python: str, architecture: str) -> None:
     """Installs as copies: uv's links would let `_prune` write into its cache and every environment."""
     versions = target.with_suffix(".txt")
     try:
-        _uv("export", "--locked", "--no-hashes", "--no-emit-project", "--extra", "aws", "-o", str(versions))
-        _uv(
+        uv("export", "--locked", "--no-hashes", "--no-emit-project", "--extra", "aws", "-o", str(versions))
+        uv(
             *("pip", "install", "--target", str(target), "--constraints", str(versions)),
             *("--python-version", python, "--python-platform", PLATFORMS[architecture]),
             *("--only-binary", ":all:", "--no-compile", "--link-mode", "copy", *NEEDED),
@@ -96,10 +97,13 @@ def _install(target: Path, python: str, architecture: str) -> None:
         versions.unlink(missing_ok=True)
 
 
-def _uv(*arguments: str) -> None:
-    if not (uv := shutil.which("uv")):
+def uv(*arguments: str) -> None:
+    """Runs uv in the checkout. Raises `UsageError` with what it said when it fails or is missing."""
+    if not (program := shutil.which("uv")):
         raise UsageError("uv is missing; it builds the Lambda package: see https://docs.astral.sh/uv/.")
-    done = subprocess.run([uv, "--quiet", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program, "--quiet", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise UsageError(f"uv could not build the Lambda package: {done.stderr.strip()}")
 
@@ -145,17 +149,19 @@ def _copy_ours(target: Path) -> None:
         shutil.copyfile(file, copy)
 
 
-def _compile(target: Path, python: str) -> None:
+def compile_all(target: Path, python: str) -> None:
+    """Compiles every module, for good: nobody will compare times. Raises `UsageError`."""
     command = [interpreter(python), "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash"]
     if subprocess.run([*command, "-s", str(target), str(target)], check=False).returncode:
         raise UsageError("A module of the Lambda package could not be compiled.")
 
 
+@cache
 def interpreter(python: str) -> str:
     """The path of a Python of that version: bytecode of another does not count. Raises `UsageError`."""
     found = [sys.executable, shutil.which(f"python{python}") or ""]
-    if uv := shutil.which("uv"):
-        asked = [uv, "python", "find", "--no-project", python]
+    if program := shutil.which("uv"):
+        asked = [program, "python", "find", "--no-project", python]
         found.append(subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip())
     found += map(str, sorted(Path.home().glob(f".pyenv/versions/{python}.*/bin/python")))
     for path in filter(None, found):

@@ -88,12 +88,14 @@ class InitError(Exception):
 
 @dataclass
 class Function:
-    """One function in a process of its own. One invocation at a time, as in Lambda."""
+    """One function in a process of its own. One invocation at a time, as in Lambda. `client` is where the
+    runtime client is, if not in this environment."""
 
     handler: str
     environment: Mapping[str, str]
     package: Path
     python: str = sys.executable
+    client: Path | None = None
     init_seconds: float = 0.0
     _events: "queue.Queue[tuple[str, bytes]]" = field(default_factory=queue.Queue)
     _answers: dict[str, "Future[tuple[str, bytes]]"] = field(default_factory=dict)
@@ -179,7 +181,7 @@ class Function:
         """Where awslambdaric is. The package's own libraries come first, as in Lambda's image."""
         import awslambdaric
 
-        return [str(Path(awslambdaric.__file__).parents[1])]
+        return [str(self.client or Path(awslambdaric.__file__).parents[1])]
 
 
 @dataclass

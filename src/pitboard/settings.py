@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import platformdirs
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -69,6 +67,8 @@ class Settings:
 
 def default_db() -> Path:
     """Where the SQLite file lies unless PITBOARD_DB says otherwise."""
+    import platformdirs  # a function in AWS, which has no such file, need not load it
+
     return Path(platformdirs.user_data_dir("pitboard", appauthor=False)) / "pitboard.sqlite3"
 
 

@@ -1,14 +1,15 @@
 """ir-custid: GET /custid, and the same by direct invocation."""
 
+from pitboard.aws import startup
 from pitboard.aws.drivers_home import DriversHome
 from pitboard.aws.entry import handler
-from pitboard.aws.place import Place
+from pitboard.aws.place import Place, upstream
 from pitboard.http.app import make_app
 from pitboard.http.routes import custid_routes
-from pitboard.settings import Settings
 from pitboard.telemetry import EmfTelemetry, spans
 
 place = Place.read()
 telemetry = EmfTelemetry(place.environment, spans=spans("ir-custid", at_once=True))
-home = DriversHome(place, Settings.read(), telemetry)
+home = DriversHome(place, upstream(), telemetry)
 lambda_handler = handler(make_app(custid_routes(home.service), telemetry), {"custid": home.custid}, telemetry)
+startup.done()

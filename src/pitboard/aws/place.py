@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pitboard.settings import SettingError
+from pitboard.settings import SettingError, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,8 @@ class Place:
             auth_function=values.get("AUTH_FUNCTION", ""),
             drivers_function=values.get("DRIVERS_FUNCTION", ""),
         )
+
+
+def upstream() -> Settings:
+    """The settings as the environment has them: where iRacing is. There is no database file here."""
+    return Settings.read({**os.environ, "PITBOARD_DB": os.devnull})
