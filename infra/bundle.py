@@ -59,7 +59,7 @@ def build(python: str, architecture: str, limit: int) -> Package:
         _prune(work)
         _copy_ours(work)
         compile_all(work, python)
-        work.rename(path)
+        _move(work, path)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Lambda package: {size:,} bytes unpacked, limit {limit:,}.", file=sys.stderr)
     if size > limit:
@@ -170,6 +170,16 @@ def interpreter(python: str) -> str:
         if said.strip() == python:
             return path
     raise UsageError(f"Python {python} is missing; it compiles the package: `uv python install {python}`.")
+
+
+def _move(work: Path, path: Path) -> None:
+    """Puts the finished package in its place; another process that was first has put the same one there."""
+    try:
+        work.rename(path)
+    except OSError:
+        if not path.is_dir():
+            raise
+        shutil.rmtree(work)
 
 
 def _clear(folder: Path, prefix: str) -> None:

@@ -11,7 +11,13 @@ QUICK = {"latency": 0.01, "link_latency": 0.005}
 
 
 @pytest.fixture(
-    scope="session", params=["local", "lambda", pytest.param("stage", marks=pytest.mark.emulator)]
+    scope="session",
+    params=[
+        "local",
+        # One worker each: what they build is dear, and each stays whole in a session of its own.
+        pytest.param("lambda", marks=pytest.mark.xdist_group("lambda")),
+        pytest.param("stage", marks=[pytest.mark.emulator, pytest.mark.xdist_group("contract-stage")]),
+    ],
 )
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The local server, the functions under Lambda's runtime client, and a stage deployed to an emulator."""

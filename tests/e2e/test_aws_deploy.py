@@ -18,7 +18,7 @@ import urllib3
 
 from stage_house import Stage, emulated
 
-pytestmark = [pytest.mark.emulator, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("stage"), pytest.mark.timeout(600)]
 
 HTTP = urllib3.PoolManager()
 

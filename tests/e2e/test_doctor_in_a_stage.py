@@ -12,7 +12,7 @@ from houses import House
 from pitboard.ops.doctor.run import all_checks
 from stage_house import stage_house
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("doctor")]
 
 
 @pytest.fixture(scope="module")

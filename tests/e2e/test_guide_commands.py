@@ -17,7 +17,7 @@ pytest.importorskip("ministack", reason="needs the dependency group `infra`")
 from guide_commands import COMMANDS, Command
 from stage_house import ACCOUNT, HOST, Stage, emulated
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("guide")]
 
 AWSCLI = "awscli==1.46.3"
 """In an environment of its own: it pins another botocore than ours."""
