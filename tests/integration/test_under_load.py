@@ -2,14 +2,26 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 
 from houses import local_home
 from pitboard.drivers import names, records
 from pitboard.drivers.budget import Budget
-from pitboard.drivers.ports import Errand, Record, UpstreamError
+from pitboard.drivers.page import PENDING, Missed
+from pitboard.drivers.plan import Plan, Wanted
+from pitboard.drivers.ports import Errand, Record, RefusedError, UpstreamError
+from pitboard.drivers.service import MOST_FLIGHTS
+from pitboard.iracing.data_api import ATTEMPTS
 from pitboard.simulator import Simulator
+
+
+@dataclass
+class Somebody:
+    cust_id: int
+    display_name: str
 
 
 @pytest.fixture
@@ -45,7 +57,7 @@ def leave_calls(home, level):
 
 
 def keep_due(home, drivers, *, licences=3600.0, profile=-1.0):
-    """Keeps complete records of which licences or profile are due (seconds from now)."""
+    """Keeps complete records of which licences or profile are due (seconds from now; None: no profile)."""
     now = time.time()
     home.store.keep(
         Record(
@@ -55,7 +67,7 @@ def keep_due(home, drivers, *, licences=3600.0, profile=-1.0):
             now,
             now + licences,
             now + 86400,
-            now + profile,
+            0.0 if profile is None else now + profile,
         )
         for driver in drivers
     )
@@ -104,3 +116,111 @@ def test_what_is_too_late_takes_nothing_from_the_budget(home, simulator):
     with pytest.raises(UpstreamError):
         home.upstream.search("Ann Tester", Errand(time.monotonic() - 1))
     assert home.meter.status().level >= before
+
+
+# --- a crowd, a crawl
+
+
+def test_a_crawl_neither_fills_the_memory_nor_hides_known_drivers(home, simulator):
+    known = names_of(simulator, 20)
+    assert states(ask(home, known)) == ["fresh"] * 20
+    leave_calls(home, 0)
+    slowest = 0.0
+    for page in range(200):
+        crawl = home.service.begin([f"Nobody {page} {n}" for n in range(50)], 0.0)
+        assert set(states(json.loads(crawl.page().body))) == {"pending"}
+        began = time.monotonic()
+        assert states(ask(home, known)) == ["fresh"] * 20
+        slowest = max(slowest, time.monotonic() - began)
+    assert len(home.service._flights) <= MOST_FLIGHTS
+    assert slowest < 0.5
+    assert ask(home, ["One More"], 0.0)["One More"]["retry_after"] >= 10
+
+
+def test_what_queued_until_it_was_too_late_is_settled_without_work(home, simulator):
+    plan = Plan(
+        home.service._tools,
+        {"ann tester": Wanted(names.parse("Ann Tester"))},
+        Errand(time.monotonic() - 1),
+        lambda key, outcome: settled.append((key, outcome)),
+    )
+    settled = []
+    simulator.calls.clear()
+    plan.run()
+    assert settled == [("ann tester", PENDING)]
+    assert len(simulator.calls) == 0
+
+
+def test_names_in_the_air_land_when_the_home_is_closed(simulator, tmp_path):
+    with local_home(simulator, tmp_path) as home:
+        home.sign_in()
+        leave_calls(home, 0)
+        pages = [home.service.begin([f"Nobody {n}"], 8.0) for n in range(40)]
+    assert all(flight.done() for page in pages for flight in page.waiting)
+
+
+def test_a_name_that_is_asked_for_while_the_home_is_closed_is_pending(home):
+    home._planners.shutdown()
+    assert states(ask(home, ["Too Late"])) == ["pending"]
+
+
+def test_many_askers_of_one_id_make_one_search(home, simulator):
+    (driver,) = simulator.population.sample(1)
+    simulator.faults.latency = 0.1
+    with ThreadPoolExecutor(16) as crowd:
+        said = set(crowd.map(lambda _: home.service.customer_id(driver.display_name, 8.0), range(16)))
+    assert said == {(driver.cust_id, "iRacing")}
+    assert simulator.calls.count("lookup/drivers") == 1
+
+
+# --- iRacing fails
+
+
+@pytest.mark.parametrize("state", ["stale", "partial"])
+def test_a_failing_iracing_is_left_alone_for_a_minute_by_known_drivers_too(home, simulator, state):
+    drivers = simulator.population.sample(5)
+    keep_due(home, drivers, licences=-10.0, profile=-5.0 if state == "stale" else None)
+    asked = [driver.display_name for driver in drivers]
+    simulator.faults.add("status", "*", times=1000, status=500)
+    simulator.calls.clear()
+    end = time.monotonic() + 3.0
+    while time.monotonic() < end:
+        assert states(ask(home, asked, 1.5)) == [state] * 5
+        time.sleep(0.02)
+    assert simulator.calls.count(service="data") <= 2 * ATTEMPTS
+
+
+def test_an_asker_in_a_hurry_makes_nobody_unavailable(home, simulator):
+    (driver,) = simulator.population.sample(1)
+    simulator.faults.latency = 0.3
+    assert isinstance(home.service.customer_id(driver.display_name, 0.1), Missed)
+    with pytest.raises(UpstreamError):
+        home.histories.history(driver.cust_id, "oval", "irating", 0.1)
+    assert home.service.customer_id(driver.display_name, 8.0) == (driver.cust_id, "iRacing")
+    assert home.histories.history(driver.cust_id, "oval", "irating", 8.0)
+
+
+def test_a_failure_is_remembered_for_ids_and_charts_too(home, simulator):
+    (driver,) = simulator.population.sample(1)
+    simulator.faults.add("status", "*", times=1000, status=500)
+    for _ in range(3):
+        assert home.service.customer_id(driver.display_name, 8.0).code == "unavailable"
+        with pytest.raises(UpstreamError):
+            home.histories.history(driver.cust_id, "oval", "irating", 8.0)
+    assert simulator.calls.count("lookup/drivers") == ATTEMPTS
+    assert simulator.calls.count("member/chart_data") == ATTEMPTS
+
+
+def test_a_chart_of_nobody_is_asked_for_once(home, simulator):
+    for _ in range(3):
+        with pytest.raises(RefusedError):
+            home.histories.history(1, "oval", "irating", 8.0)
+    assert simulator.calls.count("member/chart_data") == 1
+
+
+def test_a_known_driver_whom_one_answer_leaves_out_stays_while_iracing_fails(home, simulator):
+    (driver,) = simulator.population.sample(1)
+    keep_due(home, [Somebody(1, driver.display_name)], licences=-10.0)
+    simulator.faults.add("status", "lookup/drivers", times=50, status=500)
+    home.service.renew([driver.display_name])
+    assert states(ask(home, [driver.display_name], 0.0)) == ["stale"]

@@ -1,15 +1,22 @@
 """The chart of the hover card: a driver's iRating or safety rating over time, and the career's numbers."""
 
 import contextvars
-import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pitboard.drivers import freshness, records
+from pitboard.drivers.flights import Flights
+from pitboard.drivers.page import NOT_FOUND, UNAVAILABLE, Missed
 from pitboard.drivers.plan import Tools
-from pitboard.drivers.ports import Errand, Record, UnreachableError, UpstreamError
+from pitboard.drivers.ports import (
+    Errand,
+    IdEntry,
+    Record,
+    RefusedError,
+    UnreachableError,
+    UpstreamError,
+)
 
 CATEGORIES = {"oval": 1, "dirt_oval": 3, "dirt_road": 4, "sports_car": 5, "formula_car": 6}
 """iRacing's category ids (constants/categories). 2, the old road category, was split in March 2024."""
@@ -26,8 +33,7 @@ class HistoryService:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._flights: dict[str, Future[Record]] = {}
-        self._lock = threading.Lock()
+        self._flights = Flights[Record]()
 
     def history(self, cust_id: int, category: str, kind: str, seconds: float) -> bytes:
         """The encoded answer. `category` is a key of `CATEGORIES`, `kind` one of `KINDS`.
@@ -40,7 +46,9 @@ class HistoryService:
         kept = self._tools.store.records([key]).get(key)
         if kept is None or now >= kept.fresh_until:
             try:
-                kept = self._ask(key, cust_id, category, kind, seconds)
+                kept = self._flights.once(
+                    key, seconds, lambda: self._ask(key, cust_id, category, kind, seconds)
+                )
             except UpstreamError:
                 if kept is None:
                     raise
@@ -48,27 +56,27 @@ class HistoryService:
         return records.shown(kept, self._tools.clock(), state)
 
     def _ask(self, key: str, cust_id: int, category: str, kind: str, seconds: float) -> Record:
-        with self._lock:
-            flight = self._flights.get(key)
-            mine = flight is None
-            if flight is None:
-                flight = self._flights[key] = Future()
-        if not mine:
-            try:
-                return flight.result(timeout=seconds)
-            except TimeoutError:
-                raise UnreachableError("iRacing has not answered in time.", retry_after=5) from None
+        """Asks iRacing, unless it said a while ago that there is no such driver, or could not answer."""
+        if entry := self._tools.store.ids([key]).get(key):
+            if entry.reason == NOT_FOUND.code:
+                raise RefusedError("iRacing has no such driver.")
+            raise UnreachableError(UNAVAILABLE.error, retry_after=entry.until - self._tools.clock())
+        errand = Errand(time.monotonic() + seconds)
         try:
-            record = self._fetch(key, cust_id, category, kind, Errand(time.monotonic() + seconds))
-            self._tools.store.keep([record])
-            flight.set_result(record)
-        except BaseException as error:
-            flight.set_exception(error)
+            record = self._fetch(key, cust_id, category, kind, errand)
+        except RefusedError:
+            self._remember(key, NOT_FOUND, freshness.NOT_FOUND_KEPT)
             raise
-        finally:
-            with self._lock:
-                del self._flights[key]
+        except UnreachableError:
+            if time.monotonic() < errand.deadline:  # else only the asker was in a hurry
+                self._remember(key, UNAVAILABLE, freshness.FAILURE_KEPT)
+            raise
+        self._tools.store.keep([record])
         return record
+
+    def _remember(self, key: str, why: Missed, seconds: float) -> None:
+        until = self._tools.clock() + seconds
+        self._tools.store.keep_ids([IdEntry(key, None, "iRacing", until, why.code)])
 
     def _fetch(self, key: str, cust_id: int, category: str, kind: str, errand: Errand) -> Record:
         context = contextvars.copy_context()
@@ -79,7 +87,7 @@ class HistoryService:
             "cust_id": cust_id,
             "category": category,
             "kind": kind,
-            "points": [_point(kind, row) for row in chart.get("data") or []],
+            "points": _points(kind, chart.get("data") or []),
             "career": career.result(),
         }
         return Record(
@@ -99,10 +107,21 @@ class HistoryService:
             return None
         wanted = category.replace("_", " ")
         # Keyed by name: category_id was 0 for a while (seen by clients of the yearly stats).
-        mine = [r for r in rows if str(r.get("category", "")).lower().replace("_", " ") == wanted]
+        mine = [r for r in rows if isinstance(r, Mapping) and _plain(r.get("category")) == wanted]
         return (
             {field: mine[0].get(field, 0) for field in ("starts", "wins", "top5", "poles")} if mine else None
         )
+
+
+def _plain(category: object) -> str:
+    return str(category).lower().replace("_", " ")
+
+
+def _points(kind: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    try:
+        return [_point(kind, row) for row in rows]
+    except (KeyError, TypeError, ValueError):
+        raise UnreachableError("iRacing's answer could not be read.") from None
 
 
 def _point(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:

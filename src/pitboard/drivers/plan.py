@@ -98,6 +98,9 @@ class Plan:
     def run(self) -> None:
         """Works until every name is settled or the errand's deadline has passed."""
         keys = list(self._wanted)
+        if time.monotonic() >= self._errand.deadline:  # it had to queue for too long
+            self._tell_all(keys, PENDING)
+            return
         try:
             lease = self._tools.clock() + max(0.0, self._errand.deadline - time.monotonic()) + 5
             mine = self._tools.store.claim(keys, self._owner, lease)
@@ -128,9 +131,9 @@ class Plan:
         held = {k: w.record for k, w in wanted.items() if k not in due and w.record is not None}
         if due:
             ids = self._identify(due)
-            renewed, changed_hands = self._licences(due, ids)
-            if changed_hands:
-                again = {key: Wanted(due[key].name) for key in changed_hands}
+            renewed, lost = self._licences(due, ids)
+            if lost:
+                again = {key: Wanted(due[key].name) for key in lost}
                 found, gone = self._licences(again, self._search(again))
                 self._nobody(gone)
                 renewed |= found
@@ -173,22 +176,24 @@ class Plan:
     def _nobody(self, keys: Iterable[str]) -> None:
         """Remembers for some hours that nobody has these names."""
         keys = list(keys)
+        if known := [key for key in keys if self._wanted[key].record]:
+            self._tools.store.forget(known)
         until = self._tools.clock() + freshness.NOT_FOUND_KEPT
         self._tools.store.keep_ids(IdEntry(key, None, "iRacing", until, NOT_FOUND.code) for key in keys)
         for key in keys:
             self._settle(key, NOT_FOUND)
 
     def _failed(self, ids: Mapping[str, int | None], error: UpstreamError) -> None:
-        """Settles names that the upstream had no answer for. A fault of its is remembered for a minute;
-        a refusal for our credentials or our rate is not, it says nothing about the driver."""
-        lost = {key: cust_id for key, cust_id in ids.items() if self._wanted[key].record is None}
+        """Settles names that the upstream had no answer for. A fault of its is remembered for a minute, in
+        which nobody asks for them; a refusal for our credentials or our rate is not, it says nothing about
+        the driver."""
         if isinstance(error, UnreachableError):
             until = self._tools.clock() + freshness.FAILURE_KEPT
             self._tools.store.keep_ids(
-                IdEntry(key, cust_id, "iRacing", until, UNAVAILABLE.code) for key, cust_id in lost.items()
+                IdEntry(key, cust_id, "iRacing", until, UNAVAILABLE.code) for key, cust_id in ids.items()
             )
         for key in ids:
-            self._settle(key, missed_for(error) if key in lost else None)
+            self._settle(key, None if self._wanted[key].record else missed_for(error))
 
     def _find(self, name: Name) -> int | None:
         return exact_match(name, self._tools.upstream.search(name.shown, self._errand))
@@ -198,9 +203,10 @@ class Plan:
     def _licences(
         self, due: Mapping[str, Wanted], ids: Mapping[str, int]
     ) -> tuple[dict[str, Record], list[str]]:
-        """Renews the licences of all, fifty a call. Gives the records written, and the keys whose id now
-        belongs to a driver of another name: the name changed hands."""
+        """Renews the licences of all, fifty a call. Gives the records written, and the keys whose id is
+        nobody's any more, or now belongs to a driver of another name: the name changed hands."""
         kept: dict[str, Record] = {}
+        gone: list[str] = []
         strangers: list[str] = []
         keys = [key for key in due if key in ids]
         for start in range(0, len(keys), MEMBERS_A_CALL):
@@ -211,9 +217,9 @@ class Plan:
             batch = {}
             for key in some:
                 member = members.get(ids[key])
-                if member is not None and names.same(
-                    str(member.get("display_name", "")), due[key].name.shown
-                ):
+                if member is None:
+                    gone.append(key)
+                elif names.same(str(member.get("display_name", "")), due[key].name.shown):
                     batch[key] = self._record(key, due[key].record, member)
                 else:
                     strangers.append(key)
@@ -221,7 +227,7 @@ class Plan:
             kept |= batch
         if strangers:
             self._tools.store.forget(strangers)
-        return kept, strangers
+        return kept, [*gone, *strangers]
 
     def _members(self, keys: list[str], ids: Mapping[str, int]) -> Mapping[int, Mapping[str, Any]] | None:
         try:

@@ -8,13 +8,28 @@ from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 
 from pitboard.drivers import freshness, names
+from pitboard.drivers.flights import Flights
 from pitboard.drivers.names import InvalidNameError, Name
 from pitboard.drivers.page import NOT_FOUND, PENDING, UNAVAILABLE, Missed, Page, compose
 from pitboard.drivers.plan import Plan, Tools, Wanted, exact_match, missed_for
-from pitboard.drivers.ports import Errand, IdEntry, Priority, Record, Refresher, UpstreamError
+from pitboard.drivers.ports import (
+    Errand,
+    IdEntry,
+    Priority,
+    Record,
+    Refresher,
+    UnreachableError,
+    UpstreamError,
+)
 
 MOST_NAMES = 50
 """Most names of one request."""
+
+MOST_FLIGHTS = 2_000
+"""Names that are looked up at a time; at three calls each, ten minutes of the whole budget. Whoever asks
+for more is told to come back, so that a crawl fills neither the memory nor the queue."""
+
+TOO_MANY = Missed(PENDING.code, PENDING.error, 30)
 
 BACKGROUND_PATIENCE = 60.0
 """How long a renewal that nobody waits for may take, in seconds."""
@@ -64,6 +79,7 @@ class DriverService:
         self._patience = patience
         self._hand_over = hand_over
         self._flights: dict[str, Future[Missed | None]] = {}
+        self._asking = Flights[tuple[int, str] | Missed]()
         self._lock = threading.Lock()
 
     def begin(self, asked: Sequence[str], seconds: float) -> Asked:
@@ -80,11 +96,10 @@ class DriverService:
         absent = [key for key in valid if key not in found]
         lacking = [key for key, record in found.items() if record.partial and record.profile_due(now)]
         if absent or lacking:
-            missed |= self._known_misses(absent, now)
-            flights = self._fly(
-                {k: Wanted(valid[k], found.get(k)) for k in (*absent, *lacking) if k not in missed},
-                Errand(time.monotonic() + seconds + self._patience),
-            )
+            missed |= self._known_misses([*absent, *lacking], now)
+            wanted = {k: Wanted(valid[k], found.get(k)) for k in (*absent, *lacking) if k not in missed}
+            flights = self._fly(wanted, Errand(time.monotonic() + seconds + self._patience))
+            missed |= dict.fromkeys(wanted.keys() - flights.keys(), TOO_MANY)
         due = [valid[key].shown for key, record in found.items() if key not in flights and record.due(now)]
         if due:
             self._refresher.refresh(due)
@@ -100,11 +115,14 @@ class DriverService:
         """Renews what is due of these names now. Blocks.
 
         What is kept already gets the budget that readers leave; what is not was handed over by a reader.
+        What could not be had a moment ago is left alone.
         """
         _, valid, _ = _parse(asked)
         now, end = self._tools.clock(), time.monotonic() + BACKGROUND_PATIENCE
         found = self._tools.store.records(list(valid))
         due = {k: Wanted(n, found.get(k)) for k, n in valid.items() if k not in found or found[k].due(now)}
+        failed = self._known_misses(list(due), now)
+        due = {key: wanted for key, wanted in due.items() if key not in failed}
         whole = {k for k in due if k in found and not found[k].partial}
         flights = self._fly({k: due[k] for k in due if k not in whole}, Errand(end))
         flights |= self._fly({k: due[k] for k in due if k in whole}, Errand(end, Priority.BACKGROUND))
@@ -123,14 +141,21 @@ class DriverService:
             return entry.cust_id, "index" if entry.origin == "index" else "store"
         if entry:
             return NOT_FOUND if entry.reason == NOT_FOUND.code else UNAVAILABLE
-        return self._ask_id(name, Errand(time.monotonic() + seconds))
+        errand = Errand(time.monotonic() + seconds)
+        try:
+            return self._asking.once(name.key, seconds, lambda: self._ask_id(name, errand))
+        except UpstreamError as error:
+            return missed_for(error)
 
     def _ask_id(self, name: Name, errand: Errand) -> tuple[int, str] | Missed:
         now = self._tools.clock()
         try:
             cust_id = exact_match(name, self._tools.upstream.search(name.shown, errand))
-        except UpstreamError as error:
-            return missed_for(error)
+        except UnreachableError:
+            if time.monotonic() < errand.deadline:  # else only the asker was in a hurry
+                until = now + freshness.FAILURE_KEPT
+                self._tools.store.keep_ids([IdEntry(name.key, None, "iRacing", until, UNAVAILABLE.code)])
+            raise
         if cust_id is None:
             gone = IdEntry(name.key, None, "iRacing", now + freshness.NOT_FOUND_KEPT, NOT_FOUND.code)
             self._tools.store.keep_ids([gone])
@@ -141,20 +166,34 @@ class DriverService:
     # --- flights: one a name, whoever asks
 
     def _fly(self, wanted: Mapping[str, Wanted], errand: Errand) -> dict[str, Future[Missed | None]]:
-        """Joins the flights there are and starts one plan for the other names."""
+        """Joins the flights there are and starts one plan for the other names, if there is room for them."""
         started: dict[str, Wanted] = {}
         flights: dict[str, Future[Missed | None]] = {}
         with self._lock:
             for key, name in wanted.items():
                 flight = self._flights.get(key)
+                if flight is None and len(self._flights) >= MOST_FLIGHTS:
+                    continue
                 if flight is None:
                     flight = self._flights[key] = Future()
                     started[key] = name
                 flights[key] = flight
         if started:
-            work = Plan(self._tools, started, errand, self._land)
-            self._planners.submit(contextvars.copy_context().run, work.run)
+            self._start(Plan(self._tools, started, errand, self._land), list(started))
         return flights
+
+    def _start(self, plan: Plan, keys: Sequence[str]) -> None:
+        def give_up(run: "Future[None]") -> None:
+            if run.cancelled():
+                for key in keys:
+                    self._land(key, PENDING)
+
+        try:
+            run = self._planners.submit(contextvars.copy_context().run, plan.run)
+        except RuntimeError:  # the home is being closed
+            run = Future()
+            run.cancel()
+        run.add_done_callback(give_up)
 
     def _land(self, key: str, outcome: Missed | None) -> None:
         with self._lock:

@@ -73,8 +73,9 @@ class LocalHome:
     def close(self) -> None:
         """Begins no more calls, lets running ones end (they have deadlines), then closes the store."""
         self.meter.stop()
+        self._planners.shutdown(wait=False, cancel_futures=True)
         self.refresher.close()
-        self._planners.shutdown(cancel_futures=True)
+        self._planners.shutdown()
         self._callers.shutdown(cancel_futures=True)
         self._behind.shutdown(cancel_futures=True)
         self._transport.close()
