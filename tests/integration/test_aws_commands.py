@@ -1,0 +1,298 @@
+"""deploy, verify and rollback on bad input: one sentence with the remedy, exit 2, and nothing has changed.
+
+The way when all is well is walked in tests/e2e/test_aws_deploy.py.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import urllib3
+
+pytest.importorskip("ministack", reason="needs the dependency group `infra`")
+
+from cloud import Cloud, ministack
+from lambda_host import Server
+from pitboard.cli import main
+
+HTTP = urllib3.PoolManager()
+CREDENTIALS = {"client_id": "c", "client_secret": "hush-secret", "username": "u", "password": "hush-pass"}
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[str]:
+    with ministack() as url:
+        yield url
+
+
+@pytest.fixture
+def cloud(emulator: str, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """A new account with nothing in it but CDK's bootstrap."""
+    cloud = Cloud(emulator)
+    cloud.use(monkeypatch)
+    cloud.bootstrap()
+    return cloud
+
+
+@pytest.fixture
+def said(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """Runs a command line; gives its exit code and what it said, in one line."""
+    monkeypatch.setenv("COLUMNS", "500")
+
+    def run(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["pitboard", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        return int(ended.value.code or 0), " ".join((out + err).split())
+
+    return run
+
+
+def state(cloud: Cloud) -> str:
+    """All that a deploy would change."""
+    secrets = cloud.client("secretsmanager").list_secrets()["SecretList"]
+    stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
+    return json.dumps(
+        [
+            [
+                s["StackName"] + s["StackStatus"]
+                for s in cloud.client("cloudformation").describe_stacks()["Stacks"]
+            ],
+            cloud.client("dynamodb").list_tables()["TableNames"],
+            [[s["Name"], s.get("SecretVersionsToStages")] for s in secrets],
+            [f["FunctionName"] for f in cloud.client("lambda").list_functions()["Functions"]],
+        ]
+    )
+
+
+def table(cloud: Cloud, name: str, key: str) -> None:
+    cloud.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+@contextmanager
+def between(url: str, change) -> Iterator[str]:
+    """A proxy before the emulator. `change` gets the request's body and the answer's, and gives another
+    answer: status and body."""
+
+    def answer(request, body):
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in ("host", "content-length")}
+        got = HTTP.request(request.command, url + request.path, body=body, headers=headers)
+        status, content = change(body, got.status, got.data)
+        return status, {"Content-Type": got.headers.get("Content-Type", "text/xml")}, content
+
+    with Server(answer) as server:
+        yield server.url
+
+
+def refused(cloud: Cloud, said, *words: str) -> str:
+    """The sentence of a command that must not have changed anything."""
+    before = state(cloud)
+    code, sentence = said(*words)
+    assert code == 2, sentence
+    assert sentence.startswith("pitboard:")
+    assert state(cloud) == before
+    assert "hush" not in sentence
+    return sentence
+
+
+@pytest.mark.parametrize("command", ["deploy", "verify", "rollback"])
+def test_an_unknown_environment(cloud, said, command):
+    sentence = refused(cloud, said, command, "--env", "production")
+    assert "There is no environment 'production'; there are dev, staging, prod." in sentence
+
+
+@pytest.mark.parametrize("command", ["deploy", "verify", "rollback"])
+def test_missing_aws_credentials(cloud, said, monkeypatch, command):
+    with monkeypatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.delenv(name)
+        code, sentence = said(command, "--env", "dev")
+    assert code == 2
+    assert "Unable to locate credentials" in sentence
+    assert "aws sts get-caller-identity" in sentence
+
+
+def test_wrong_aws_credentials(cloud, said, monkeypatch):
+    wrong = (
+        b"<ErrorResponse><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code><Message>The security"
+        b" token included in the request is invalid.</Message></Error></ErrorResponse>"
+    )
+
+    def change(body, status, content):
+        return (403, wrong) if b"GetCallerIdentity" in body else (status, content)
+
+    with between(cloud.url, change) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        code, sentence = said("deploy", "--env", "dev")
+    assert code == 2
+    assert "InvalidClientTokenId" in sentence
+    assert "Check `aws sts get-caller-identity`" in sentence
+
+
+def test_no_region(cloud, said, monkeypatch):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    code, sentence = said("deploy", "--env", "dev")
+    assert code == 2
+    assert "You must specify a region" in sentence
+
+
+def test_not_bootstrapped(cloud, said):
+    cloud.client("ssm").delete_parameter(Name="/cdk-bootstrap/hnb659fds/version")
+    sentence = refused(cloud, said, "deploy", "--env", "dev")
+    assert "CDK is not bootstrapped in" in sentence
+    assert f"npx aws-cdk@2.1148.1 bootstrap aws://{cloud.account}/" in sentence
+
+
+def test_bootstrapped_too_long_ago(cloud, said):
+    cloud.client("ssm").put_parameter(
+        Name="/cdk-bootstrap/hnb659fds/version", Value="5", Type="String", Overwrite=True
+    )
+    sentence = refused(cloud, said, "deploy", "--env", "dev")
+    assert "has version 5, and 6 is needed" in sentence
+    assert "bootstrap --force" in sentence
+
+
+def test_a_table_that_exists(cloud, said):
+    table(cloud, "ir_auth_dev", "username")
+    sentence = refused(cloud, said, "deploy", "--env", "dev")
+    assert "Table already exists: ir_auth_dev." in sentence
+    assert "--import-tables" in sentence
+
+
+def test_a_table_that_cannot_be_taken_over(cloud, said):
+    table(cloud, "ir_auth_dev", "name")
+    sentence = refused(cloud, said, "deploy", "--env", "dev", "--import-tables")
+    assert "ir_auth_dev cannot be taken over: its key must be username alone." in sentence
+
+
+def test_a_secret_that_exists(cloud, said):
+    cloud.client("secretsmanager").create_secret(
+        Name="iRacing/OAuth/Credentials-dev", SecretString=json.dumps(CREDENTIALS)
+    )
+    assert "--import-secret" in refused(cloud, said, "deploy", "--env", "dev")
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        ("{", "is not JSON"),
+        ('"hush"', "is not a JSON object"),
+        (json.dumps({**CREDENTIALS, "password": ""}), "lacks password"),
+        (json.dumps({"client_id": "c", "client_secret": "hush"}), "lacks username, password"),
+    ],
+)
+def test_a_secret_in_aws_that_cannot_be_used(cloud, said, text, trouble):
+    cloud.client("secretsmanager").create_secret(Name="iRacing/OAuth/Credentials-dev", SecretString=text)
+    sentence = refused(cloud, said, "deploy", "--env", "dev", "--import-secret")
+    assert f"The secret iRacing/OAuth/Credentials-dev {trouble}" in sentence
+    assert "--update-secrets" in sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [("{", "is not JSON"), ("[]", "is not a JSON object"), ('{"client_id": "c"}', "lacks client_secret")],
+)
+def test_a_file_of_secrets_that_cannot_be_used(cloud, said, tmp_path: Path, text, trouble):
+    file = tmp_path / "secrets.json"
+    file.write_text(text)
+    sentence = refused(cloud, said, "deploy", "--env", "dev", "--update-secrets", "--secrets-file", str(file))
+    assert f"The file {file} {trouble}" in sentence
+
+
+def test_a_file_of_secrets_that_is_not_there(cloud, said, tmp_path: Path):
+    file = tmp_path / "absent.json"
+    sentence = refused(cloud, said, "deploy", "--env", "dev", "--update-secrets", "--secrets-file", str(file))
+    assert f"{file} cannot be read" in sentence
+
+
+def test_secrets_that_are_not_in_the_environment(cloud, said, monkeypatch):
+    monkeypatch.setenv("PITBOARD_PASSWORD", "hush-pass")
+    sentence = refused(cloud, said, "deploy", "--env", "dev", "--update-secrets")
+    assert "Set PITBOARD_CLIENT_ID, PITBOARD_CLIENT_SECRET, PITBOARD_USERNAME" in sentence
+    assert "PITBOARD_PASSWORD" not in sentence
+
+
+@pytest.mark.parametrize("command", ["deploy", "rollback"])
+def test_while_another_deploy_runs(cloud, said, monkeypatch, command):
+    cloud.template("pitboard-dev", {"Topic": {"Type": "AWS::SNS::Topic"}})
+
+    def change(_, status, content):
+        return status, content.replace(b"CREATE_COMPLETE", b"UPDATE_IN_PROGRESS")
+
+    before = state(cloud)
+    with between(cloud.url, change) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        code, sentence = said(command, "--env", "dev")
+    assert code == 2
+    assert "deployment of pitboard-dev is running" in sentence
+    assert "pitboard rollback --env dev --stack" in sentence
+    assert state(cloud) == before
+
+
+def test_production_is_not_changed_without_a_yes(cloud, said, monkeypatch):
+    before = state(cloud)
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr("sys.stdin", nothing)
+        code, sentence = said("deploy", "--env", "prod")
+    assert code == 1
+    assert "Deploy to production in" in sentence
+    assert state(cloud) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "trouble"),
+    [
+        (("deploy", "--secrets-file", "x"), "--secrets-file goes with --update-secrets."),
+        (("deploy", "--context", "canary"), "--context takes NAME=VALUE, not 'canary'."),
+        (("rollback", "--table", "ir_drivers_dev"), "--table and --to go together."),
+        (("rollback", "--stack", "--table", "t", "--to", "x"), "are two different ways back"),
+        (("rollback", "--table", "ir_drivers_dev", "--to", "yesterday"), "'yesterday' is no time"),
+        (("rollback", "--table", "ir_cars", "--to", "2026-01-01"), "There is no table 'ir_cars'"),
+        (("rollback", "--table", "ir_auth_dev", "--to", "2026-01-01"), "ir_auth_dev does not exist"),
+        (("rollback",), "pitboard-dev is not deployed in"),
+        (("rollback", "--stack"), "pitboard-dev is not deployed; only a deployment that runs"),
+        (("verify",), "pitboard-dev is not deployed in"),
+    ],
+)
+def test_what_cannot_be_meant(cloud, said, words, trouble):
+    command, *rest = words
+    assert trouble in refused(cloud, said, command, "--env", "dev", *rest)
+
+
+def test_a_table_is_not_restored_to_before_its_time(cloud, said):
+    table(cloud, "ir_auth_dev", "username")
+    sentence = refused(
+        *(cloud, said, "rollback", "--env", "dev", "--table", "ir_auth_dev", "--to", "2026-01-01T00:00:00Z")
+    )
+    assert "Point-in-time recovery is off for ir_auth_dev" in sentence
+    cloud.client("dynamodb").update_continuous_backups(
+        TableName="ir_auth_dev",
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )
+    sentence = refused(
+        *(cloud, said, "rollback", "--env", "dev", "--table", "ir_auth_dev", "--to", "2099-01-01T00:00:00Z")
+    )
+    assert "ir_auth_dev can be restored to a moment" in sentence
+
+
+def test_verify_names_each_thing_that_is_wrong(cloud, said):
+    cloud.template("pitboard-dev", {"Topic": {"Type": "AWS::SNS::Topic"}}, {"ApiUrl": "http://127.0.0.1:9"})
+    code, answer = said("verify", "--env", "dev", "--json", "--name", "Ann Tester")
+    assert code == 1
+    found = {result["what"]: result for result in json.loads(answer)}
+    assert found["pitboard-dev"]["ok"] is True
+    assert found["ir-auth-dev"]["detail"] == "There is no alias live."
+    assert found["ir_auth_dev"]["detail"] == "It does not exist."
+    assert found["secret"]["detail"] == "iRacing/OAuth/Credentials-dev does not exist."
+    assert "does not answer" in found["look-up"]["detail"]
