@@ -59,10 +59,7 @@ def state(cloud: Cloud) -> str:
     stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
     return json.dumps(
         [
-            [
-                s["StackName"] + s["StackStatus"]
-                for s in cloud.client("cloudformation").describe_stacks()["Stacks"]
-            ],
+            [s["StackName"] + s["StackStatus"] for s in stacks],
             cloud.client("dynamodb").list_tables()["TableNames"],
             [[s["Name"], s.get("SecretVersionsToStages")] for s in secrets],
             [f["FunctionName"] for f in cloud.client("lambda").list_functions()["Functions"]],
