@@ -224,3 +224,14 @@ def test_a_known_driver_whom_one_answer_leaves_out_stays_while_iracing_fails(hom
     simulator.faults.add("status", "lookup/drivers", times=50, status=500)
     home.service.renew([driver.display_name])
     assert states(ask(home, [driver.display_name], 0.0)) == ["stale"]
+
+
+def test_a_reader_is_not_made_to_wait_when_there_will_be_no_call_for_long(home, simulator):
+    known, unknown = names_of(simulator, 2), names_of(simulator, 2, seed=9)
+    assert states(ask(home, known)) == ["fresh"] * 2
+    home.meter.rate_limited({"Retry-After": "20"})
+    began = time.monotonic()
+    answer = ask(home, known + unknown)
+    assert time.monotonic() - began < 1.0
+    assert states(answer) == ["fresh"] * 2 + ["pending"] * 2
+    assert 15 <= answer[unknown[0]]["retry_after"] <= 20

@@ -28,6 +28,10 @@ BLOCK_LIFE = 2.0
 LEAST_CALL = 0.2
 """Seconds that must be left for the call itself after waiting for it."""
 
+LONGEST_READERS_WAIT = 3.0
+"""Seconds that a reader's call waits for the budget. With longer to go, as after a 429, the reader is better
+told at once when to ask again."""
+
 
 class Meter:
     """Grants calls to the Data API. Safe for threads.
@@ -56,14 +60,16 @@ class Meter:
     def spend(self, errand: Errand) -> None:
         """Takes one call, waiting for it if there will be one before the errand's deadline.
 
-        Raises at once `RateLimitedError` if there will be none by then, `MaintenanceError` while iRacing
-        is in maintenance, and `StoreError`.
+        Raises at once `RateLimitedError` if there will be none by then (for a reader: none soon),
+        `MaintenanceError` while iRacing is in maintenance, and `StoreError`.
         """
         if self.stopped:
             raise RateLimitedError("No more calls are made: the program is about to end.", retry_after=1)
         while refusal := self._try(errand.priority):
             wait = refusal.retry_after or 0.0
             left = errand.deadline - LEAST_CALL - time.monotonic()
+            if errand.priority is Priority.READER and wait > LONGEST_READERS_WAIT:
+                raise refusal
             if wait > left or isinstance(refusal, MaintenanceError):
                 raise refusal
             wait = min(left, wait * random.uniform(1.0, 1.2))  # noqa: S311 - spreads, hides nothing
