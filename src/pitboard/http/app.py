@@ -16,7 +16,8 @@ from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.http.problems import HANDLERS, Problem
 
 LONGEST_TARGET = 10_240
-"""Most bytes of path and query. Fifty long names fit; API Gateway takes no more either."""
+"""Most bytes of path and query; API Gateway takes no more either. Fifty names as people have them fit, fifty
+of a hundred characters each do not."""
 
 SLOW = 2.0
 """Requests that took so many seconds get a line in the log; so do failures. The others are counted only."""
@@ -91,7 +92,8 @@ class Envelope:
         if not self._host_allowed(host):
             return Problem(421, "wrong_host", "This server does not answer for that host name.").response()
         if len(scope["path"]) + len(scope["query_string"]) > LONGEST_TARGET:
-            return Problem(414, "address_too_long", f"At most {LONGEST_TARGET} bytes of address.").response()
+            detail = f"At most {LONGEST_TARGET} bytes of address. Ask for fewer names at a time."
+            return Problem(414, "address_too_long", detail).response()
         if scope["method"] == "OPTIONS":
             return _preflight
         return None
@@ -112,6 +114,8 @@ async def _preflight(_: Scope, __: Receive, send: Send) -> None:
 def _route(scope: Scope) -> str:
     """The route's pattern, for metrics: few values, no names and no ids."""
     path: str = scope["path"]
+    if not scope.get("endpoint"):
+        return "other"
     if path.startswith("/drivers/"):
         return "/drivers/{cust_id}/history"
-    return path if scope.get("endpoint") else "other"
+    return "/static" if path.startswith("/static/") else path

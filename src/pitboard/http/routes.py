@@ -1,10 +1,11 @@
 """The routes of the contract. A home picks what it serves and passes the services in."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -12,12 +13,16 @@ from starlette.routing import Route
 from pitboard.drivers.history import CATEGORIES, KINDS, HistoryService
 from pitboard.drivers.page import Missed, Page
 from pitboard.drivers.ports import RefusedError
-from pitboard.drivers.service import Asked, DriverService
+from pitboard.drivers.service import DriverService
 from pitboard.http.problems import Problem
 from pitboard.http.query import asked_names, asked_wait, one_of
 
 Health = Callable[[], tuple[bool, Mapping[str, Any]]]
 """Looks at the home's parts: whether all is well, and a JSON-ready word on each."""
+
+
+LONGEST_ID = 10
+"""Most digits of a customer id. iRacing's have up to seven."""
 
 
 class Auth(Protocol):
@@ -35,14 +40,12 @@ def driver_routes(service: DriverService, histories: HistoryService) -> list[Rou
 
     async def drivers(request: Request) -> Response:
         seconds = asked_wait(request)
-        begun = service.begin(asked_names(request.scope["query_string"]), seconds)
-        await _landing(begun, seconds)
-        return _page(request, begun.page())
+        return _page(request, await page(service, asked_names(request.scope["query_string"]), seconds))
 
     async def history(request: Request) -> Response:
         category = one_of(request, "category", list(CATEGORIES), "sports_car")
         kind = one_of(request, "kind", list(KINDS), "irating")
-        cust_id = request.path_params["cust_id"]
+        cust_id = _cust_id(request.path_params["cust_id"])
         try:
             body = await run_in_threadpool(histories.history, cust_id, category, kind, asked_wait(request))
         except RefusedError:
@@ -51,7 +54,7 @@ def driver_routes(service: DriverService, histories: HistoryService) -> list[Rou
 
     return [
         Route("/drivers", drivers, methods=["GET"]),
-        Route("/drivers/{cust_id:int}/history", history, methods=["GET"]),
+        Route("/drivers/{cust_id}/history", history, methods=["GET"]),
     ]
 
 
@@ -93,7 +96,8 @@ def health_routes(health: Health, version: str) -> list[Route]:
     """GET /health."""
 
     async def look(_: Request) -> Response:
-        healthy, checks = await run_in_threadpool(health)
+        # Not in the threads that look-ups may fill: whoever watches must be answered then, too.
+        healthy, checks = await asyncio.to_thread(health)
         return JSONResponse(
             {"status": "healthy" if healthy else "unhealthy", "version": version, "checks": checks},
             200 if healthy else 503,
@@ -103,11 +107,20 @@ def health_routes(health: Health, version: str) -> list[Route]:
     return [Route("/health", look, methods=["GET"])]
 
 
-async def _landing(begun: Asked, seconds: float) -> None:
-    """Waits for the flights of a page, without a thread. What is still in the air flies on."""
+async def page(service: DriverService, asked: Sequence[str], seconds: float) -> Page:
+    """`DriverService.page` without a thread that waits. What is still in the air then flies on."""
+    begun = service.begin(asked, seconds)
     flights = [asyncio.wrap_future(flight) for flight in begun.waiting]
     if flights and seconds:
         await asyncio.wait(flights, timeout=seconds)
+    return begun.page()
+
+
+def _cust_id(text: str) -> int:
+    """A customer id of a path; what cannot be one is an unknown route."""
+    if text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID and int(text):
+        return int(text)
+    raise HTTPException(404)
 
 
 def _page(request: Request, page: Page) -> Response:
@@ -117,6 +130,11 @@ def _page(request: Request, page: Page) -> Response:
     else:
         cache = "no-cache"
     headers = {"ETag": page.etag, "Cache-Control": cache}
-    if page.etag in request.headers.get("if-none-match", ""):
+    if _has(request.headers.get("if-none-match", ""), page.etag):
         return Response(status_code=304, headers=headers)
     return Response(page.body, headers=headers, media_type="application/json")
+
+
+def _has(header: str, etag: str) -> bool:
+    """Whether an If-None-Match header means this weak ETag (RFC 9110, weak comparison)."""
+    return etag.removeprefix("W/") in header or header.strip() == "*"

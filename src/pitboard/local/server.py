@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from importlib.resources import files
 
 import uvicorn
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -20,8 +19,8 @@ from pitboard import __version__
 from pitboard.http.app import make_app
 from pitboard.http.openapi import document
 from pitboard.http.problems import Problem
-from pitboard.http.query import checked
-from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes
+from pitboard.http.query import DEFAULT_WAIT, checked
+from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes, page
 from pitboard.local import site
 from pitboard.local.home import LocalHome
 from pitboard.settings import UsageError
@@ -56,7 +55,7 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
         answer, problem = None, ""
         if asked:
             try:
-                answer = (await run_in_threadpool(home.service.page, checked(asked), 8.0)).body
+                answer = (await page(home.service, checked(asked), DEFAULT_WAIT)).body
             except Problem as error:
                 problem = error.detail
         return HTMLResponse(

@@ -1,0 +1,164 @@
+"""Requests that browsers rarely make, and clients that mean no good, against the local server."""
+
+import re
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote, urlsplit
+
+import pytest
+import urllib3
+
+from houses import local_house
+from pitboard.drivers.budget import Budget
+
+HTTP = urllib3.PoolManager(maxsize=64, timeout=20)
+
+
+@pytest.fixture(scope="module")
+def whole_house(tmp_path_factory):
+    with local_house(tmp_path_factory.mktemp("edges"), latency=0.005, link_latency=0.002) as house:
+        get(house, f"/drivers?names={quote(house.drivers(1)[0].display_name)}")
+        yield house
+
+
+@pytest.fixture
+def house(whole_house):
+    fill_bucket(whole_house.home)
+    yield whole_house
+    whole_house.simulator.faults.clear()
+
+
+def fill_bucket(home):
+    kept = home.store.documents.get("BUDGET")
+    home.store.documents.put("BUDGET", Budget(level=60, at=time.time()).document(), expected=kept.version)
+
+
+def get(house, target, method="GET", **headers):
+    return HTTP.request(method, house.base_url + target, headers=headers, redirect=False, retries=False)
+
+
+@pytest.fixture
+def known(house):
+    """The address of a page of five known drivers."""
+    names = ",".join(quote(driver.display_name) for driver in house.drivers(5))
+    target = f"/drivers?names={names}"
+    assert '"fresh"' in get(house, target).data.decode()
+    return target
+
+
+# --- what has not changed
+
+
+@pytest.mark.parametrize("form", ["{}", '"other", {}', '{},W/"other"', "*"])
+def test_the_same_content_is_known_by_any_form_of_if_none_match(house, known, form):
+    etag = get(house, known).headers["ETag"]
+    for tag in (etag, etag.removeprefix("W/")):
+        answer = get(house, known, **{"If-None-Match": form.format(tag), "Accept-Encoding": "gzip"})
+        assert answer.status == 304
+        assert not answer.data
+        assert answer.headers["ETag"] == etag
+        assert "max-age" in answer.headers["Cache-Control"]
+        assert "Content-Encoding" not in answer.headers
+
+
+@pytest.mark.parametrize("form", ['"other"', 'W/"other"', "", "nonsense", '""'])
+def test_other_content_is_sent(house, known, form):
+    assert get(house, known, **{"If-None-Match": form}).status == 200
+
+
+def test_what_is_still_to_come_may_not_be_kept(house):
+    answer = get(house, "/drivers?names=Not%20Asked%20Before&wait=0")
+    assert answer.json()["Not Asked Before"]["code"] == "pending"
+    assert answer.headers["Cache-Control"] == "no-cache"
+
+
+def test_head_is_get_without_the_body(house, known):
+    answer = get(house, known, "HEAD")
+    assert answer.status == 200
+    assert not answer.data
+    assert answer.headers["ETag"] == get(house, known).headers["ETag"]
+
+
+# --- odd requests
+
+
+def test_names_that_differ_in_case_only_are_each_answered(house):
+    name = house.drivers(1)[0].display_name
+    body = get(house, f"/drivers?names={quote(name)},{quote(name.upper())},{quote(name.lower())}").json()
+    assert list(body) == [name, name.upper(), name.lower()]
+    assert {value["cust_id"] for value in body.values()} == {house.drivers(1)[0].cust_id}
+
+
+def test_fifty_of_the_longest_names_are_too_long_and_the_answer_says_what_to_do(house):
+    names = ",".join(quote("\U0001f3ce" * 98 + f"{n:02}") for n in range(50))
+    answer = get(house, f"/drivers?names={names}")
+    assert answer.status == 414
+    assert "fewer names" in answer.json()["detail"]
+    fitting = ",".join(quote(f"Maximilian Ümläutsson von Vierzig Zeichen{n}") for n in range(50))
+    assert get(house, f"/drivers?names={fitting}&wait=0").status == 200
+
+
+@pytest.mark.parametrize("cust_id", ["0", "00", "9" * 11, "9" * 5000, "-1", "٣", "1.0"])
+def test_what_cannot_be_a_customer_id_is_an_unknown_route(house, cust_id):
+    before = house.simulator.calls.count("member/chart_data")
+    answer = get(house, f"/drivers/{quote(cust_id)}/history")
+    assert answer.status == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert house.simulator.calls.count("member/chart_data") == before
+
+
+def test_strangers_do_not_make_the_metrics_grow(house):
+    for n in range(5):
+        get(house, f"/static/nothing{n}")
+        get(house, f"/nothing{n}")
+        get(house, f"/drivers/{n}")
+    text = get(house, "/metrics").data.decode()
+    assert "nothing" not in text
+    assert set(re.findall(r'requests_total\{route="(/drivers/[^"]*)"', text)) <= {
+        "/drivers/{cust_id}/history"
+    }
+
+
+# --- slow and vanishing clients
+
+
+def test_health_is_answered_while_look_ups_wait(house):
+    house.simulator.faults.add("hang", "lookup/drivers", times=1000)
+    with ThreadPoolExecutor(60) as crowd:
+        waiting = [
+            crowd.submit(get, house, f"/custid?name={quote(f'Slow Driver{n}')}&wait=2") for n in range(60)
+        ]
+        try:
+            wait_until(lambda: house.simulator.calls.count("lookup/drivers") > 40)
+            began = time.monotonic()
+            assert get(house, "/health").status == 200
+            assert get(house, "/drivers?names=Another%20Name&wait=0").status == 200
+            assert time.monotonic() - began < 1.0
+        finally:
+            assert {answer.result().status for answer in waiting} == {503}
+
+
+def wait_until(condition):
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_what_a_client_asked_for_who_then_left_is_there_for_the_next(house):
+    house.simulator.faults.latency = 0.1
+    (driver,) = house.drivers(1, seed=77)
+    address = urlsplit(house.base_url)
+    with socket.create_connection((address.hostname, address.port)) as client:
+        client.sendall(
+            f"GET /drivers?name={quote(driver.display_name)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        )
+        wait_until(lambda: searches(house, driver))
+    assert get(house, f"/drivers?name={quote(driver.display_name)}").json()[driver.display_name]["cust_id"]
+    assert searches(house, driver) == 1
+
+
+def searches(house, driver):
+    calls = house.simulator.calls.select("lookup/drivers")
+    return sum(call.parameters.get("search_term") == driver.display_name for call in calls)
