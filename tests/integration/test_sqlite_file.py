@@ -4,12 +4,13 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 import pytest
 
 from pitboard.drivers.ports import IdEntry, Record, StoreError
-from pitboard.stores.sqlite import MIGRATIONS, SqliteStore
+from pitboard.stores.sqlite import APPLICATION_ID, MIGRATIONS, SqliteStore
 
 
 @pytest.fixture
@@ -108,3 +109,41 @@ def test_what_another_process_writes_is_seen_at_once(path):
     assert ours.records(["ann"]) == {}
     ours.close()
     theirs.close()
+
+
+OPEN = """
+import sys, time
+from pathlib import Path
+from pitboard.stores.sqlite import SqliteStore
+time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+store = SqliteStore(Path(sys.argv[1]))
+store.ping()
+store.close()
+"""
+
+
+def test_processes_that_make_the_file_at_the_same_moment_all_get_it(tmp_path):
+    start = str(time.time() + 1.0)
+    paths = [tmp_path / str(number) / "pitboard.sqlite3" for number in range(3)]
+    workers = [
+        subprocess.Popen([sys.executable, "-c", OPEN, str(path), start]) for path in paths for _ in range(6)
+    ]
+    assert [worker.wait(60) for worker in workers] == [0] * 18
+
+
+def test_a_file_that_another_program_holds_is_named(path, monkeypatch):
+    monkeypatch.setattr("pitboard.stores.sqlite.BUSY_SECONDS", 0.1)
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            SqliteStore(path)
+
+
+def test_after_the_clock_was_set_back_newer_answers_replace_those_from_the_future(path):
+    store = SqliteStore(path, lambda: 1000.0)
+    store.keep([Record("ann", 1, b'{"v":1}', 9e6, 9e6 + 100, 9e9, 9e6 + 100)])
+    store.keep([Record("ann", 1, b'{"v":2}', 1000.0, 1100.0, 9e9, 1100.0)])
+    assert store.records(["ann"])["ann"].body == b'{"v":2}'
+    store.close()

@@ -235,3 +235,31 @@ def test_a_reader_is_not_made_to_wait_when_there_will_be_no_call_for_long(home, 
     assert time.monotonic() - began < 1.0
     assert states(answer) == ["fresh"] * 2 + ["pending"] * 2
     assert 15 <= answer[unknown[0]]["retry_after"] <= 20
+
+
+# --- the clock
+
+
+def test_after_the_clock_was_set_back_drivers_are_renewed_once(simulator, tmp_path):
+    (name,) = names_of(simulator, 1)
+    clock = Clock()
+    with local_home(simulator, tmp_path, clock) as home:
+        home.sign_in()
+        clock.ahead = 30 * 86400.0
+        assert states(ask(home, [name])) == ["fresh"]
+        clock.ahead = 0.0
+        assert states(ask(home, [name])) == ["stale"]
+        wait_until(lambda: states(ask(home, [name])) == ["fresh"])
+        assert 0 <= ask(home, [name])[name]["_meta"]["age"] < 60
+        simulator.calls.clear()
+        home.service.renew([name])
+        assert len(simulator.calls) == 0
+
+
+class Clock:
+    """The wall clock, moved by hand."""
+
+    ahead = 0.0
+
+    def __call__(self):
+        return time.time() + self.ahead

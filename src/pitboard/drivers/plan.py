@@ -127,7 +127,7 @@ class Plan:
 
     def _bring(self, wanted: Mapping[str, Wanted]) -> None:
         now = self._tools.clock()
-        due = {k: w for k, w in wanted.items() if w.record is None or now >= w.record.fresh_until}
+        due = {k: w for k, w in wanted.items() if w.record is None or w.record.licences_due(now)}
         held = {k: w.record for k, w in wanted.items() if k not in due and w.record is not None}
         if due:
             ids = self._identify(due)
@@ -245,7 +245,7 @@ class Plan:
             as_of=now,
             fresh_until=freshness.LICENCES.fresh_until(now, rng),
             stale_until=freshness.LICENCES.stale_until(now),
-            profile_until=older.profile_until if older else 0.0,
+            profile_until=_not_after(older.profile_until, now) if older else 0.0,
         )
 
     # --- ids to profiles
@@ -306,6 +306,12 @@ class Plan:
             if entry.reason:
                 waiting.discard(key)
                 self._settle(key, NOT_FOUND if entry.reason == NOT_FOUND.code else UNAVAILABLE)
+
+
+def _not_after(profile_until: float, now: float) -> float:
+    """The same, but no later than it could have been set to now: the clock may have been set back."""
+    latest = now + freshness.PROFILE.fresh * (1 + freshness.JITTER)
+    return max(-latest, min(profile_until, latest))
 
 
 def exact_match(name: Name, rows: Iterable[tuple[int, str]]) -> int | None:

@@ -22,6 +22,10 @@ class Priority(StrEnum):
 # --- the store -----------------------------------------------------------------------------------
 
 
+CLOCK_DOUBT = 3600.0
+"""A record that was made so many seconds in the future was made before the clock was set back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One kept answer with its clocks, as a store holds it.
@@ -49,9 +53,13 @@ class Record:
         """Whether the profile should be asked for."""
         return now >= abs(self.profile_until)
 
+    def licences_due(self, now: float) -> bool:
+        """Whether the licences should be renewed."""
+        return now >= self.fresh_until or now < self.as_of - CLOCK_DOUBT
+
     def due(self, now: float) -> bool:
         """Whether licences or profile should be renewed."""
-        return now >= self.fresh_until or self.profile_due(now)
+        return self.licences_due(now) or self.profile_due(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,8 @@ class Store(Protocol):
 
     def keep(self, records: Iterable[Record]) -> None:
         """Writes records, replacing older ones under the same key. A record whose `as_of` and
-        `profile_until` are both not newer than the kept one's may be dropped."""
+        `profile_until` are both not newer than the kept one's may be dropped, unless the kept one's `as_of`
+        is newer by more than `CLOCK_DOUBT`."""
 
     def ids(self, keys: Sequence[str]) -> dict[str, IdEntry]:
         """The id entries there are, by key; ones past `until` are left out."""

@@ -11,7 +11,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from pitboard.drivers.ports import Document, IdEntry, Record, StoreError
+from pitboard.drivers.ports import CLOCK_DOUBT, Document, IdEntry, Record, StoreError
 
 APPLICATION_ID = 0x50495442
 """Marks the file as ours ("PITB"), so that another program's database is never written to."""
@@ -62,9 +62,9 @@ class SqliteStore:
         self._writer = _Connection(path, synchronous="NORMAL")
         try:
             _migrate(self._writer)
-        except sqlite3.DatabaseError as error:
+        except StoreError:
             self._writer.close()
-            raise StoreError(f"The database {path} cannot be used: {error}.") from error
+            raise
         self._reader = _Connection(path, synchronous="NORMAL")
         self.documents = SqliteDocuments(path)
 
@@ -91,12 +91,13 @@ class SqliteStore:
 
     def keep(self, records: Iterable[Record]) -> None:
         self._writer.write_many(
-            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+            "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (key) DO UPDATE SET"
             " cust_id = excluded.cust_id, body = excluded.body, as_of = excluded.as_of,"
             " fresh_until = excluded.fresh_until, stale_until = excluded.stale_until,"
             " profile_until = excluded.profile_until"
-            " WHERE excluded.as_of >= as_of OR excluded.profile_until > profile_until",
-            [astuple(record) for record in records],
+            " WHERE excluded.as_of >= as_of OR excluded.profile_until > profile_until"
+            " OR as_of > excluded.as_of + ?8",
+            [(*astuple(record), CLOCK_DOUBT) for record in records],
         )
 
     def ids(self, keys: Sequence[str]) -> dict[str, IdEntry]:
@@ -184,9 +185,29 @@ class _Connection:
     def __init__(self, path: Path, synchronous: str) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute(f"PRAGMA synchronous = {synchronous}")
+        with self._named_errors():
+            self._db = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._enter_wal()
+                self._db.execute(f"PRAGMA synchronous = {synchronous}")
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _enter_wal(self) -> None:
+        """Waits for other processes that do so at this moment; SQLite itself does not wait here."""
+        end = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
 
     def rows(self, statement: str, values: Sequence[Any]) -> list[Any]:
         with self._lock, self._named_errors():
@@ -234,6 +255,7 @@ def _inspect(path: Path) -> None:
     away = "Move it away or set PITBOARD_DB to another path."
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            db.execute("BEGIN")  # one look, while another process may be making its tables
             (application,) = db.execute("PRAGMA application_id").fetchone()
             (version,) = db.execute("PRAGMA user_version").fetchone()
             (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
