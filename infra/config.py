@@ -24,13 +24,15 @@ ALIAS = "live"
 class Size:
     """What one function gets. Memory in MB (CPU comes with it, one core at 1,769 MB), timeout in seconds.
 
-    `snap_start` and `provisioned` (copies kept warm) exclude each other; so says AWS.
+    `snap_start` and `provisioned` (copies kept warm) exclude each other; so says AWS. `reserved` keeps so
+    many of the account's copies for this function and lets it have no more (0: neither).
     """
 
     memory: int
     timeout: int
     snap_start: bool = False
     provisioned: int = 0
+    reserved: int = 0
 
     def check(self, name: str, python: str) -> None:
         """Raises `UsageError` for a combination that Lambda does not have."""

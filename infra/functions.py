@@ -111,6 +111,7 @@ class Functions(Construct):
             handler=f"pitboard.aws.{kind}.lambda_handler",
             memory_size=size.memory,
             timeout=Duration.seconds(size.timeout),
+            reserved_concurrent_executions=size.reserved or None,
             environment=self._environment(places),
             role=self._role(kind, log_group, policies),
             log_group=log_group,

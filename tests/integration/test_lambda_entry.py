@@ -92,6 +92,19 @@ def test_a_renewal_event_brings_names_into_the_store(running, simulator):
     assert len(simulator.calls) == before
 
 
+def test_what_nobody_waits_for_arrives_by_an_asynchronous_invocation(running, simulator):
+    driver = simulator.population.sample(80, seed=13)[-1]
+    asked = event("GET", f"/drivers?name={quote(driver.display_name)}&wait=0")
+    function = running.functions["drivers"]
+    seen, deadline = [], time.monotonic() + 30
+    while not seen or "cust_id" not in seen[-1]:
+        assert time.monotonic() < deadline
+        seen.append(json.loads(function.invoke(asked)[1]["body"])[driver.display_name])
+    assert seen[0]["code"] == "pending"
+    assert seen[-1]["cust_id"] == driver.cust_id
+    assert len(seen) == 2, "the functions take one invocation at a time, and the renewal is the next"
+
+
 def test_metrics_are_written_before_the_function_is_frozen(running, simulator):
     function = running.functions["drivers"]
     seen = len(function.log)
@@ -116,12 +129,23 @@ def test_no_log_holds_a_token_a_secret_or_a_name(running, simulator):
         assert driver.display_name not in written
 
 
+def test_before_the_first_token_auth_says_how_one_comes_and_makes_no_login(simulator):
+    with lambdas(simulator) as running:
+        before = len(simulator.calls)
+        _, answer = running.functions["auth"].invoke(event("POST", "/auth"))
+        assert answer["statusCode"] == 503
+        assert "a look-up gets one (`pitboard verify`)" in json.loads(answer["body"])["detail"]
+        assert len(simulator.calls) == before
+
+
 def test_a_secret_that_was_changed_is_read_anew_when_the_old_one_is_refused(simulator):
     with lambdas(simulator) as running:
         value = json.loads(running.secrets.get_secret_value(SecretId=running.secret)["SecretString"])
         wrong = json.dumps({**value, "password": "not-the-password"})
         running.secrets.put_secret_value(SecretId=running.secret, SecretString=wrong)
-        assert token_of(running)["error"]["code"] == "credentials"
+        error = token_of(running)["error"]
+        assert error["code"] == "credentials"
+        assert "`pitboard deploy --update-secrets`" in error["message"]
         running.secrets.put_secret_value(SecretId=running.secret, SecretString=json.dumps(value))
         assert token_of(running)["access_token"]
 

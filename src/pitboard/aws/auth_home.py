@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 LONGEST = 30.0
 """Most seconds that a direct invocation waits for a renewal by somebody else."""
 
+_WORDS = (
+    ("may not log in; run `pitboard login`", "may not log in; a look-up gets one (`pitboard verify`)"),
+    ("`pitboard login`", "`pitboard deploy --update-secrets`"),
+)
+"""The token keeper's remedies are the local home's; these are ours."""
+
 
 class AuthHome:
     """What the routes and the direct invocations of ir-auth ask. Safe for threads."""
@@ -45,7 +51,7 @@ class AuthHome:
         try:
             return self._given(str(event.get("rejected") or ""), deadline)
         except CredentialsError as error:
-            return self._given_anew(error, deadline)
+            return self._given_anew(_worded(error), deadline)
         except UpstreamError as error:
             return error_answer(error)
 
@@ -75,7 +81,10 @@ class AuthHome:
     def check(self) -> int:
         """`http.routes.Auth`: seconds the token has left; a refresh is made if due, a login never."""
         keeper = self._keeper()
-        keeper.access_token(time.monotonic() + 8, may_login=False)
+        try:
+            keeper.access_token(time.monotonic() + 8, may_login=False)
+        except CredentialsError as error:
+            raise _worded(error) from None
         return int(keeper.status().expires_in)
 
     def health(self) -> tuple[bool, Mapping[str, Any]]:
@@ -102,7 +111,8 @@ class AuthHome:
     def _look_at_token(self) -> dict[str, Any]:
         token = self._keeper().status()
         held = "A valid token is held." if token.valid else "No token is held yet."
-        return {"ok": not token.why, "detail": token.why or held, "logins_left": token.logins_left}
+        why = _ours(token.why)
+        return {"ok": not why, "detail": why or held, "logins_left": token.logins_left}
 
     def _keeper(self) -> TokenKeeper:
         """The keeper for the credentials that the secret holds now."""
@@ -112,3 +122,14 @@ class AuthHome:
                 keeper = TokenKeeper(self._documents, self._oauth, credentials, telemetry=self._telemetry)
                 self._kept = (credentials, keeper)
             return self._kept[1]
+
+
+def _worded(error: CredentialsError) -> CredentialsError:
+    """The error with the remedy that helps here."""
+    return CredentialsError(_ours(str(error)), retry_after=error.retry_after)
+
+
+def _ours(text: str) -> str:
+    for theirs, ours in _WORDS:
+        text = text.replace(theirs, ours)
+    return text

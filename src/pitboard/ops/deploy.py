@@ -30,8 +30,8 @@ from pitboard.ops.cloud import (
 from pitboard.ops.doctor.aws import Aws
 from pitboard.settings import UsageError
 
-VERSIONS_KEPT = 5
-"""Versions of a function that stay for a rollback; with SnapStart each costs something."""
+VERSIONS_KEPT = 3
+"""Versions of a function that stay for a rollback. With SnapStart each costs about 4 dollars a month."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,140 @@
+"""What the AWS home costs a month, at three sizes: prices, assumptions and arithmetic in one place.
+
+    python scripts/cost.py [--write]
+
+Prices are AWS' published on-demand prices for us-east-1 in US dollars, as of November 2026, without taxes and
+without the free tier except where it never ends. Look them up before you rely on them: the pages are named
+beside each. With --write the table in docs/DEPLOYMENT.md is brought up to date; a test holds it so.
+"""
+
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "DEPLOYMENT.md"
+BEGIN, END = "<!-- cost -->", "<!-- end -->"
+
+MILLION = 1_000_000
+HOURS = 730
+SECONDS = HOURS * 3600
+
+PRICES = {
+    # https://aws.amazon.com/lambda/pricing/ (arm64)
+    "lambda request": 0.20 / MILLION,
+    "lambda GB-second": 0.0000133334,
+    "SnapStart cache GB-second": 0.0000015046,
+    "SnapStart restore GB": 0.0001397998,
+    # https://aws.amazon.com/api-gateway/pricing/ (REST)
+    "gateway request": 3.50 / MILLION,
+    "gateway cache hour, 0.5 GB": 0.020,
+    # https://aws.amazon.com/dynamodb/pricing/on-demand/
+    "write unit": 0.625 / MILLION,
+    "read unit": 0.125 / MILLION,
+    "table GB": 0.25,
+    "recovery GB": 0.20,
+    # https://aws.amazon.com/cloudwatch/pricing/
+    "log GB": 0.50,
+    "metric": 0.30,
+    "alarm": 0.10,
+    # https://aws.amazon.com/secrets-manager/pricing/
+    "secret": 0.40,
+    # https://aws.amazon.com/xray/pricing/
+    "trace": 5.00 / MILLION,
+    # https://aws.amazon.com/ec2/pricing/on-demand/ (data out; 100 GB a month are free for good)
+    "GB out": 0.09,
+}
+
+NAMES_A_PAGE = 20
+RECORD_KB = 2.0
+"""A driver with profile and races, compressed, as the table keeps it."""
+
+PAGE_SECONDS = 0.030
+"""Mean of a page under the runtime client: 12 ms when all names are known, and now and then a cold start."""
+
+PAGE_KB_OUT = 30.0
+LOG_KB_A_PAGE = 2.5
+RENEWALS_A_DRIVER_AND_DAY = 6
+"""Renewals of a driver who is asked for all day; licences are fresh for an hour, but nights are quiet."""
+
+RENEWAL_WRITES = math.ceil(RECORD_KB) + 2 + 0.2
+"""Write units: the record, its lease taken and given up, its part in a block of the budget."""
+
+GB_OF_DRIVERS = 1.0
+"""Memory of ir-drivers."""
+
+ALARMS = 20
+METRICS = 9 + 7 + 6 + 2
+"""Ours (telemetry.metrics), and those with a second dimension by its values."""
+
+VERSIONS = 3
+"""Versions of ir-drivers that are kept; each has its snapshot."""
+
+TRACED = 0.05
+"""X-Ray's default rule: one a second, and five of a hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much a host's readers ask in a month. `drivers` are those who are asked for at all."""
+
+    name: str
+    pages: int
+    drivers: int
+
+
+SIZES = (
+    Size("a league", 30_000, 300),
+    Size("a busy part of the forum", 600_000, 5_000),
+    Size("everybody", 6_000_000, 20_000),
+)
+
+
+def parts(size: Size) -> dict[str, float]:
+    """Dollars a month by what they are paid for."""
+    p = PRICES
+    renewals = size.drivers * RENEWALS_A_DRIVER_AND_DAY * 30
+    events = renewals / NAMES_A_PAGE
+    reads = size.pages * NAMES_A_PAGE * math.ceil(RECORD_KB / 4) + renewals
+    stored = size.drivers * RECORD_KB / MILLION
+    compute = (size.pages * PAGE_SECONDS + events) * GB_OF_DRIVERS
+    return {
+        "API Gateway": size.pages * p["gateway request"],
+        "Lambda": (size.pages + events) * p["lambda request"] + compute * p["lambda GB-second"],
+        "SnapStart": VERSIONS * GB_OF_DRIVERS * SECONDS * p["SnapStart cache GB-second"]
+        + size.pages / 200 * GB_OF_DRIVERS * p["SnapStart restore GB"],
+        "DynamoDB": reads * p["read unit"]
+        + renewals * RENEWAL_WRITES * p["write unit"]
+        + stored * (p["table GB"] + p["recovery GB"]),
+        "Logs and traces": size.pages * LOG_KB_A_PAGE / MILLION * p["log GB"]
+        + size.pages * TRACED * p["trace"],
+        "Metrics and alarms": METRICS * p["metric"] + ALARMS * p["alarm"],
+        "Secret": p["secret"],
+        "Data out": max(0.0, size.pages * PAGE_KB_OUT / MILLION - 100) * p["GB out"],
+    }
+
+
+def table() -> str:
+    """The costs as a Markdown table, in dollars a month."""
+    costs = [parts(size) for size in SIZES]
+    heads = [f"{size.name}: {size.pages:,} pages, {size.drivers:,} drivers" for size in SIZES]
+    lines = [f"| $ a month | {' | '.join(heads)} |", "| --- |" + " ---: |" * len(SIZES)]
+    lines += [f"| {part} | {' | '.join(f'{cost[part]:.2f}' for cost in costs)} |" for part in costs[0]]
+    totals = " | ".join(f"**{sum(cost.values()):.2f}**" for cost in costs)
+    cache = HOURS * PRICES["gateway cache hour, 0.5 GB"]
+    return "\n".join(
+        [*lines, f"| **together** | {totals} |", "", f"The gateway's cache, if turned on: {cache:.2f} more."]
+    )
+
+
+def in_document(text: str) -> str:
+    """The document with the table as it is now."""
+    head, rest = text.split(BEGIN)
+    tail = rest.split(END, 1)[1]
+    return f"{head}{BEGIN}\n{table()}\n{END}{tail}"
+
+
+if __name__ == "__main__":
+    if "--write" in sys.argv[1:]:
+        DOCUMENT.write_text(in_document(DOCUMENT.read_text("utf-8")), "utf-8")
+    print(table())

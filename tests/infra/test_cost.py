@@ -1,0 +1,39 @@
+"""The costs in the documentation are what the script computes, for the stack that there is."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def cost():
+    return runpy.run_path(str(ROOT / "scripts" / "cost.py"))
+
+
+def test_the_document_has_the_table_as_it_is_computed(cost):
+    text = cost["DOCUMENT"].read_text("utf-8")
+    assert cost["in_document"](text) == text, "run `python scripts/cost.py --write`"
+
+
+def test_it_counts_the_alarms_and_metrics_that_there_are(cost, prod):
+    from infra.dashboards import OUTCOMES, STATES
+
+    from pitboard.telemetry.metrics import METRICS
+
+    assert len(prod.of("AWS::CloudWatch::Alarm")) == cost["ALARMS"]
+    assert cost["METRICS"] == len(METRICS) + len(STATES) + len(OUTCOMES) + 2
+
+
+def test_it_counts_the_memory_and_the_versions_that_there_are(cost, prod):
+    from pitboard.ops.deploy import VERSIONS_KEPT
+
+    assert cost["VERSIONS"] == VERSIONS_KEPT
+    assert cost["GB_OF_DRIVERS"] == prod.config.drivers.memory / 1024
+
+
+def test_more_readers_never_cost_less(cost):
+    totals = [sum(cost["parts"](size).values()) for size in cost["SIZES"]]
+    assert totals == sorted(totals)

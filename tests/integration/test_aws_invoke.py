@@ -1,0 +1,195 @@
+"""One function asking another, over AWS' Invoke API on loopback."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+
+from lambda_host import Server
+from pitboard.aws import invoke, preflight
+from pitboard.aws.clients import INVOKE_CONFIG
+from pitboard.aws.invoke import EventRefresher, RemoteTokens, error_answer, fingerprint
+from pitboard.drivers.ports import (
+    CredentialsError,
+    MaintenanceError,
+    RateLimitedError,
+    UnreachableError,
+)
+
+
+@dataclass
+class Aws:
+    """Lambda's API as a script: what it was asked for, and what it answers."""
+
+    url: str = ""
+    asked: list[tuple[str, str, dict]] = field(default_factory=list)
+    status: int = 200
+    answer: Any = None
+    error: str = ""
+    hold: threading.Event | None = None
+
+    def __call__(self, request: Any, body: bytes) -> Any:
+        if "CodeDeploy" in (request.headers.get("X-Amz-Target") or ""):
+            self.asked.append(("codedeploy", request.headers["X-Amz-Target"], json.loads(body)))
+            return 200, {"Content-Type": "application/x-amz-json-1.1"}, b"{}"
+        name = request.path.split("/")[3]
+        kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        self.asked.append((name, kind, json.loads(body)))
+        if self.hold:
+            self.hold.wait(10)
+        headers = {"Content-Type": "application/json"}
+        if self.error:
+            headers |= {"X-Amz-Function-Error" if self.status == 200 else "X-Amzn-ErrorType": self.error}
+        return self.status, headers, json.dumps(self.answer).encode()
+
+    def client(self, service: str = "lambda") -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="invented",
+            aws_secret_access_key="invented",
+            config=INVOKE_CONFIG,
+        )
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    aws = Aws(answer={"access_token": "hush-one", "expires_in": 600})
+    with Server(aws) as server:
+        aws.url = server.url
+        yield aws
+
+
+class Clock:
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tokens(aws: Aws, clock: Clock) -> RemoteTokens:
+    client = aws.client()
+    return RemoteTokens(lambda: client, "ir-auth-dev:live", clock)
+
+
+def soon() -> float:
+    return time.monotonic() + 10
+
+
+def test_a_token_is_asked_for_once_and_kept_until_shortly_before_its_end(aws, tokens, clock):
+    assert [tokens.access_token(soon()) for _ in range(3)] == ["hush-one"] * 3
+    clock.now += 600 - invoke.EARLY - 10.1
+    tokens.access_token(soon())
+    assert len(aws.asked) == 1
+    clock.now += 10.2
+    aws.answer = {"access_token": "hush-two", "expires_in": 600}
+    assert tokens.access_token(soon()) == "hush-two"
+
+
+def test_however_many_ask_at_once_ir_auth_is_asked_once(aws, tokens):
+    aws.hold = threading.Event()
+    with ThreadPoolExecutor(16) as pool:
+        answers = [pool.submit(tokens.access_token, soon()) for _ in range(16)]
+        aws.hold.set()
+        assert {answer.result() for answer in answers} == {"hush-one"}
+    assert len(aws.asked) == 1
+
+
+def test_a_refused_token_is_named_by_its_fingerprint_and_never_sent(aws, tokens):
+    tokens.access_token(soon())
+    aws.answer = {"access_token": "hush-two", "expires_in": 600}
+    assert tokens.replace("hush-one", soon()) == "hush-two"
+    assert aws.asked[-1][2]["rejected"] == fingerprint("hush-one")
+    assert "hush" not in json.dumps([asked[2] for asked in aws.asked])
+    assert tokens.replace("hush-one", soon()) == "hush-two"
+    assert len(aws.asked) == 2, "another thread has replaced it already"
+
+
+@pytest.mark.parametrize("kind", [CredentialsError, MaintenanceError, RateLimitedError, UnreachableError])
+def test_what_ir_auth_could_not_do_is_raised_here_as_it_was_there(aws, tokens, kind):
+    aws.answer = error_answer(kind("It is closed.", retry_after=7.5))
+    with pytest.raises(kind, match=r"^It is closed\.$") as caught:
+        tokens.access_token(soon())
+    assert type(caught.value) is kind
+    assert caught.value.retry_after == 7.5
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "answer", "sentence"),
+    [
+        (200, "Unhandled", {"errorMessage": "hush"}, "ir-auth-dev:live failed; its log says why"),
+        (200, "", None, "ir-auth-dev:live failed"),
+        (429, "TooManyRequestsException", {"Reason": "hush"}, "ir-auth-dev:live is throttled"),
+        (403, "AccessDeniedException", {"Message": "hush"}, "could not be asked for a token (AccessDenied"),
+    ],
+)
+def test_an_invocation_that_fails_is_told_without_its_content(aws, tokens, status, error, answer, sentence):
+    aws.status, aws.error, aws.answer = status, error, answer
+    with pytest.raises(UnreachableError) as caught:
+        tokens.access_token(soon())
+    assert sentence in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+def test_without_time_nobody_is_asked(aws, tokens):
+    with pytest.raises(UnreachableError):
+        tokens.access_token(time.monotonic() - 1)
+    assert not aws.asked
+
+
+def test_renewals_are_sent_as_events_and_each_name_once_in_a_while(aws, clock):
+    client = aws.client()
+    aws.status = 202
+    refresher = EventRefresher(lambda: client, "ir-drivers-dev:live", clock)
+    refresher.refresh(["Ann Tester", "Bo Demo", "Ann Tester"])
+    refresher.refresh(["Bo Demo", "Cy Invented"])
+    refresher.refresh(["Cy Invented"])
+    clock.now += invoke.SENT_AGAIN_AFTER
+    refresher.refresh(["Bo Demo"])
+    assert {(name, kind) for name, kind, _ in aws.asked} == {("ir-drivers-dev%3Alive", "Event")}
+    sent = [event for *_, event in aws.asked]
+    assert [event["names"] for event in sent] == [["Ann Tester", "Bo Demo"], ["Cy Invented"], ["Bo Demo"]]
+    assert {event["action"] for event in sent} == {"refresh"}
+
+
+def test_a_renewal_that_cannot_be_sent_is_no_readers_trouble(aws, clock, caplog):
+    client = aws.client()
+    aws.status, aws.error = 403, "AccessDeniedException"
+    EventRefresher(lambda: client, "ir-drivers-dev:live", clock).refresh(["Ann Tester"])
+    assert "A renewal of 1 names could not be sent (AccessDeniedException)" in caplog.text
+    assert "Ann" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "answer", "verdict"),
+    [("", {"healthy": True}, "Succeeded"), ("", {}, "Failed"), ("Unhandled", {"healthy": True}, "Failed")],
+)
+def test_the_check_before_traffic_tries_the_version_and_tells_codedeploy(
+    aws, monkeypatch, error, answer, verdict
+):
+    for name in ("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_CODEDEPLOY"):
+        monkeypatch.setenv(name, aws.url)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "invented")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("VERSION", "ir-auth-dev:7")
+    monkeypatch.setattr(preflight, "client", aws.client)
+    aws.error, aws.answer = error, answer
+    preflight.lambda_handler({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}, None)
+    (name, _, tried), (_, target, told) = aws.asked
+    assert (name, tried) == ("ir-auth-dev%3A7", {"action": "ping"})
+    assert target.endswith("PutLifecycleEventHookExecutionStatus")
+    assert told == {"deploymentId": "d-1", "lifecycleEventHookExecutionId": "e-1", "status": verdict}
