@@ -1,6 +1,8 @@
 """How the names of a request are read."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pitboard.http import query
 from pitboard.http.problems import Problem
@@ -32,3 +34,13 @@ def test_texts_of_any_length_cost_no_memory_for_long():
     for number in range(50):
         query.asked_names(b"names=Ann,%d%b" % (number, b"+" * 9_000))
     assert query._remembered.cache_info().currsize <= before + 1
+
+
+@given(st.lists(st.binary(max_size=30), max_size=60))
+def test_any_query_gives_names_or_a_problem(parts):
+    try:
+        asked = query.asked_names(b"&".join(b"names=" + part for part in parts))
+    except Problem as problem:
+        assert problem.status == 400
+    else:
+        assert 1 <= len(asked) <= 50

@@ -31,7 +31,6 @@ def document() -> dict[str, Any]:
 
 
 def _drivers() -> dict[str, Any]:
-    name = {"type": "string", "minLength": 1, "maxLength": LONGEST}
     return {
         "summary": "Driver data of the authors of a page",
         "description": "Every name is a key of the answer. One name's trouble never fails another's.",
@@ -39,11 +38,11 @@ def _drivers() -> dict[str, Any]:
             _query(
                 "names",
                 "Names with commas between them, each percent-encoded.",
-                {"type": "array", "items": name, "minItems": 1, "maxItems": MOST_NAMES},
+                {"type": "array", "items": _NAME, "minItems": 1, "maxItems": MOST_NAMES},
                 style="form",
                 explode=False,
             ),
-            _query("name", "One name; may be repeated.", {"type": "array", "items": name}, explode=True),
+            _query("name", "One name; may be repeated.", {"type": "array", "items": _NAME}, explode=True),
             _wait(),
         ],
         "responses": {
@@ -76,7 +75,7 @@ def _history() -> dict[str, Any]:
         ],
         "responses": {
             "200": _answer("The chart.", _ref("History")),
-            **_problems("400", "404", "503"),
+            **_problems("400", "404", "414", "503"),
         },
     }
 
@@ -94,10 +93,10 @@ def _custid() -> dict[str, Any]:
     return {
         "summary": "The customer id of a name",
         "parameters": [
-            _query("name", "The name, percent-encoded.", {"type": "string"}, required=True),
+            _query("name", "The name, percent-encoded.", _NAME, required=True),
             _wait(),
         ],
-        "responses": {"200": _answer("The id.", schema), **_problems("400", "404", "503")},
+        "responses": {"200": _answer("The id.", schema), **_problems("400", "404", "414", "503")},
     }
 
 
@@ -151,6 +150,8 @@ def _problems(*statuses: str) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": _ref("Problem")}}
     return {status: {"description": "See `code` and `detail`.", "content": content} for status in statuses}
 
+
+_NAME = {"type": "string", "minLength": 1, "maxLength": LONGEST}
 
 _META = {
     "type": "object",

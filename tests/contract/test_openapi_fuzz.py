@@ -1,0 +1,67 @@
+"""Requests that nobody would think of, made from the server's own OpenAPI description.
+
+Whatever is asked, the answer has a status and a content type that are described, and fits its schema.
+"""
+
+import time
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from houses import local_house
+from pitboard.drivers.budget import Budget
+from pitboard.http.openapi import document
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory):
+    with local_house(tmp_path_factory.mktemp("fuzzed"), latency=0.0, link_latency=0.0) as house:
+        house.home.sign_in()
+        yield house
+
+
+CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+def refill(house):
+    """Lets neither our budget nor the simulator's limit decide what is answered."""
+    kept = house.home.store.documents.get("BUDGET")
+    full = Budget(at=time.time()).document()
+    house.home.store.documents.put("BUDGET", full, expected=kept.version if kept else None)
+    house.simulator.set_calls_left(240)
+
+
+ALL = [result.ok() for result in schemathesis.openapi.from_dict(document()).get_all_operations()]
+CASES = [(operation, GenerationMode.POSITIVE) for operation in ALL] + [
+    (operation, GenerationMode.NEGATIVE) for operation in ALL if list(operation.iter_parameters())
+]
+"""With arguments as they are described, and, where there are any, with others."""
+
+
+@pytest.mark.parametrize(
+    ("operation", "mode"), CASES, ids=[f"{operation.label} {mode.value}" for operation, mode in CASES]
+)
+def test_every_answer_is_as_described(fuzzed, operation, mode):
+    @settings(
+        max_examples=60,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def ask(case):
+        refill(fuzzed)
+        answer = case.call(base_url=fuzzed.base_url)
+        case.validate_response(answer, checks=CHECKS)
+        assert answer.status_code in (200, 304, 503) or 400 <= answer.status_code < 500
+
+    ask()
