@@ -144,9 +144,14 @@ def protect(aws: Aws, table: str) -> None:
             client.update_time_to_live(
                 TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
             )
-        client.update_continuous_backups(
-            TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
-        )
+        backups = client.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+        recovery = backups.get("PointInTimeRecoveryDescription", {})
+        if (
+            recovery.get("PointInTimeRecoveryStatus") != "ENABLED"
+        ):  # else the time one can go back to may shrink
+            client.update_continuous_backups(
+                TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+            )
 
 
 def versions(aws: Aws, function: str) -> list[dict[str, str]]:
