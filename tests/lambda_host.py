@@ -116,6 +116,7 @@ class Function:
             **self.environment,
         }
         self.log = ""
+        self._grown = threading.Condition()
         self._process = subprocess.Popen(
             [self.python, "-m", "awslambdaric", self.handler],
             cwd=self.package,
@@ -175,7 +176,15 @@ class Function:
     def _read_log(self) -> None:
         with self._process.stdout as stream:
             for line in stream:
-                self.log += line.decode(errors="replace")
+                with self._grown:
+                    self.log += line.decode(errors="replace")
+                    self._grown.notify_all()
+
+    def written(self, mark: str, since: int = 0, timeout: float = 30) -> str:
+        """The log from `since` on, as soon as `mark` is in it: lines come after the answer they belong to."""
+        with self._grown:
+            assert self._grown.wait_for(lambda: mark in self.log[since:], timeout), f"{mark} was not written"
+            return self.log[since:]
 
     def _runtime_client(self) -> list[str]:
         """Where awslambdaric is. The package's own libraries come first, as in Lambda's image."""

@@ -109,7 +109,8 @@ def test_metrics_are_written_before_the_function_is_frozen(running, simulator):
     function = running.functions["drivers"]
     seen = len(function.log)
     function.invoke(drivers_event(simulator, 2, 3))
-    lines = [json.loads(line) for line in function.log[seen:].splitlines() if '"_aws"' in line]
+    log = function.written('"Requests"', seen)
+    lines = [json.loads(line) for line in log.splitlines() if '"_aws"' in line]
     (requests,) = [line for line in lines if "Requests" in line]
     assert requests["route"] == "/drivers"
     assert requests["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "iRacing/Lambda"
