@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -205,8 +205,11 @@ class Lambdas:
 
 
 @contextmanager
-def lambdas(simulator: Simulator) -> Iterator[Lambdas]:
-    """ir-auth, ir-custid and ir-drivers on moto, with the simulator as upstream."""
+def lambdas(
+    simulator: Simulator, between: Callable[[str, str], str] = lambda _, url: url
+) -> Iterator[Lambdas]:
+    """ir-auth, ir-custid and ir-drivers on moto, with the simulator as upstream. `between` may give a
+    function, by its short name, another address than moto's."""
     package = build(PYTHON, ARCHITECTURE, 40_000_000).path
     with ExitStack() as stack:
         moto = stack.enter_context(moto_endpoint())
@@ -232,8 +235,6 @@ def lambdas(simulator: Simulator) -> Iterator[Lambdas]:
         invoke_api = stack.enter_context(Server(lambda request, body: _invoke(functions, request, body)))
         common = {
             "ENVIRONMENT": "dev",
-            "AWS_ENDPOINT_URL_DYNAMODB": moto,
-            "AWS_ENDPOINT_URL_SECRETS_MANAGER": moto,
             "AWS_ENDPOINT_URL_LAMBDA": invoke_api.url,
             "PITBOARD_OAUTH_URL": environment["PITBOARD_OAUTH_URL"],
             "PITBOARD_DATA_URL": environment["PITBOARD_DATA_URL"],
@@ -249,7 +250,10 @@ def lambdas(simulator: Simulator) -> Iterator[Lambdas]:
             },
         }
         for kind, place in places.items():
-            function = Function(f"pitboard.aws.{kind}.lambda_handler", {**common, **place}, package)
+            data = between(kind, moto)
+            endpoints = {"AWS_ENDPOINT_URL_DYNAMODB": data, "AWS_ENDPOINT_URL_SECRETS_MANAGER": data}
+            environment = {**common, **endpoints, **place}
+            function = Function(f"pitboard.aws.{kind}.lambda_handler", environment, package)
             functions[kind] = stack.enter_context(function)
         yield Lambdas(functions, client, tables, secrets, secret)
 

@@ -1,8 +1,20 @@
-"""Who may do what: the exact actions and resources of every role. Nothing more is allowed anywhere."""
+"""Who may do what: the exact actions and resources of every role. Nothing more is allowed anywhere.
+
+At the end the roles are held against what the functions do: each request that they make is allowed, and each
+action that is allowed is made use of. They run under Lambda's runtime client; a proxy sees their requests.
+"""
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import quote
 
 import pytest
+import urllib3
+
+from lambda_host import Server, event, lambdas
+from pitboard.simulator import Simulator
 
 XRAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -135,3 +147,65 @@ def test_a_check_before_traffic_may_invoke_its_own_version_and_report_to_its_own
     ]
     assert len(reports) == 3
     assert all("deploymentgroup" in json.dumps(s["Resource"]) for s in reports)
+
+
+# --- the roles in use
+
+HTTP = urllib3.PoolManager()
+
+
+class Watcher:
+    """Passes requests of one function on, and notes them as (action, table or secret)."""
+
+    def __init__(self, url: str, seen: set[tuple[str, str]]) -> None:
+        self._url = url
+        self._seen = seen
+
+    def __call__(self, request: Any, body: bytes) -> Any:
+        service, operation = request.headers["X-Amz-Target"].split(".")
+        asked = json.loads(body)
+        where = [asked.get("TableName"), asked.get("SecretId"), *asked.get("RequestItems", {})]
+        prefix = "dynamodb" if service.startswith("DynamoDB") else service
+        self._seen |= {(f"{prefix}:{operation}", name) for name in where if name}
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in ("host", "content-length")}
+        got = HTTP.request("POST", self._url + request.path, body=body, headers=headers)
+        kept = {k: v for k, v in got.headers.items() if k.lower() in ("content-type", "x-amz-crc32")}
+        return got.status, kept, got.data
+
+
+@pytest.fixture(scope="module")
+def used() -> Iterator[dict[str, set[tuple[str, str]]]]:
+    """What each function asked AWS for, while it did everything that it can do."""
+    seen: dict[str, set[tuple[str, str]]] = {"auth": set(), "custid": set(), "drivers": set()}
+    with ExitStack() as stack:
+        simulator = stack.enter_context(Simulator(latency=0.01, link_latency=0.005))
+
+        def between(kind: str, url: str) -> str:
+            return stack.enter_context(Server(Watcher(url, seen[kind]))).url
+
+        running = stack.enter_context(lambdas(simulator, between))
+        first, second, third = simulator.population.sample(3, seed=31)
+        functions = running.functions
+        for target in (
+            f"/drivers?name={quote(first.display_name)}&name=Nobody%20At%20All",
+            f"/drivers/{first.cust_id}/history",
+        ):
+            functions["drivers"].invoke(event("GET", target))
+        functions["drivers"].invoke({"action": "refresh", "names": [second.display_name]})
+        functions["custid"].invoke(event("GET", f"/custid?name={quote(third.display_name)}"))
+        functions["auth"].invoke(event("GET", "/health"))
+        functions["auth"].invoke(event("POST", "/auth"))
+        tables = {name: f"ir_{kind.removesuffix('_TABLE').lower()}" for kind, name in running.tables.items()}
+        tables[running.secret] = "iRacing/OAuth/Credentials"
+        yield {kind: {(action, tables[where]) for action, where in found} for kind, found in seen.items()}
+
+
+@pytest.mark.parametrize("kind", ["auth", "custid", "drivers"])
+def test_a_role_allows_what_its_function_asks_for_and_nothing_that_it_does_not(prod, used, kind):
+    allowed = {
+        (action, resource.removesuffix(".Arn"))
+        for (policy, resource, *_), actions in statements(prod, f"ir-{kind}-role").items()
+        for action in actions
+        if policy in ("DynamoDBPolicy", "SecretsManagerPolicy")
+    }
+    assert used[kind] == allowed
