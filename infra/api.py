@@ -14,8 +14,6 @@ from infra.config import Config
 from infra.functions import retention
 from infra.release import Release
 
-PREFLIGHT = {"allow_methods": ["GET", "POST", "OPTIONS"], "allow_headers": ["Content-Type", "If-None-Match"]}
-
 CACHED = {
     "/drivers": ("querystring.names", "querystring.name", "querystring.wait"),
     "/drivers/{cust_id}/history": ("path.cust_id", "querystring.category", "querystring.kind"),
@@ -72,7 +70,10 @@ class Api(Construct):
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             min_compression_size=Size.bytes(1024),
             default_cors_preflight_options=apigateway.CorsOptions(
-                allow_origins=apigateway.Cors.ALL_ORIGINS, max_age=Duration.days(1), **PREFLIGHT
+                allow_origins=apigateway.Cors.ALL_ORIGINS,
+                allow_methods=["GET", "POST", "OPTIONS"],
+                allow_headers=["Content-Type", "If-None-Match"],
+                max_age=Duration.days(1),
             ),
             deploy_options=self._stage(),
         )
