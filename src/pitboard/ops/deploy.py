@@ -108,7 +108,7 @@ def checkout() -> Path:
     if importlib.util.find_spec("aws_cdk") is None:
         raise UsageError("CDK's library is missing: `uv sync --all-extras --group infra`.")
     if not shutil.which("npx"):
-        raise UsageError("npx is missing; CDK's command line runs on Node.js 20 or newer.")
+        raise UsageError("npx is missing; CDK's command line runs on Node.js 22 or newer.")
     return root
 
 
