@@ -1,0 +1,155 @@
+"""Hours of a home's life in some seconds: pages, charts and ids, while faults come and go at random.
+
+What holds whatever happens: nobody is shown for somebody else, every name is answered, a driver who was
+known stays known, and iRacing's limits are kept.
+"""
+
+import json
+import random
+import time
+from dataclasses import replace
+
+import pytest
+
+from pitboard.drivers.history import CATEGORIES
+from pitboard.drivers.page import Missed
+from pitboard.drivers.ports import UpstreamError
+from pitboard.local.credentials import find
+from pitboard.local.home import LocalHome
+from pitboard.settings import Settings
+from pitboard.simulator import Kind, Simulator
+
+SECONDS = 5.0
+CALLS_A_MINUTE = 180
+LOGINS_AN_HOUR = 4
+CODES = {"not_found", "pending", "unavailable"}
+SETTLED = {"fresh", "stale", "not_found"}
+ENDPOINTS = ("lookup/drivers", "member/get", "member/profile", "member/chart_data", "link", "token", "*")
+PASSING = (429, 500, 502, 503, 504)
+STATUSES = (400, 401, 403, 404, *PASSING)
+
+
+def impatient_home(simulator, folder):
+    """A home by the simulator's clock, whose look-ups end soon after the answer."""
+    environment = simulator.environment()
+    settings = replace(Settings.read(environment), db=folder / "pitboard.sqlite3")
+    return LocalHome(settings, find(environment), clock=simulator.clock.now, patience=0.5)
+
+
+class Life:
+    """A home, its iRacing, and what its readers have seen."""
+
+    def __init__(self, home, simulator, seed):
+        self.home, self.simulator, self.rng = home, simulator, random.Random(seed)
+        drivers = simulator.population.sample(120, seed=seed)
+        self.ids = {driver.display_name: driver.cust_id for driver in drivers}
+        self.ids |= {name.upper(): cust_id for name, cust_id in list(self.ids.items())[:30]}
+        self.names = [*self.ids, *(f"{name} Nobody" for name in list(self.ids)[:20])]
+        self.known = set()
+
+    def pages(self):
+        for _ in range(self.rng.randint(1, 4)):
+            self.page(self.rng.sample(self.names, self.rng.randint(1, 25)), self.rng.choice((0, 0.05, 0.3)))
+
+    def page(self, asked, seconds):
+        answer = json.loads(self.home.service.page(asked, seconds).body)
+        assert list(answer) == asked
+        for name, value in answer.items():
+            if "error" in value:
+                assert value["code"] in CODES
+                assert name not in self.known, f"a known driver became {value}"
+                assert value["code"] != "not_found" or name not in self.ids
+            else:
+                assert value["cust_id"] == value["member_info"]["cust_id"] == self.ids[name]
+                assert value["member_info"]["display_name"].lower() == name.lower()
+                assert len(value["member_info"]["licenses"]) == 5
+                self.known.add(name)
+        return answer
+
+    def states_at_last(self, seconds=30.0):
+        """The states of all names when nothing is missing any more, or after so many seconds. Renewals go on:
+        they wait for the budget in real seconds.
+        """
+        end = time.monotonic() + seconds
+        while True:
+            answers = [
+                self.page(self.names[start : start + 50], 1.0) for start in range(0, len(self.names), 50)
+            ]
+            states = {v.get("code") or v["_meta"]["state"] for answer in answers for v in answer.values()}
+            if states <= SETTLED or time.monotonic() > end:
+                return states
+            self.time_passes(10)
+
+    def customer_id(self):
+        name = self.rng.choice(self.names)
+        answer = self.home.service.customer_id(name, 0.3)
+        if isinstance(answer, Missed):
+            assert answer.code in CODES
+        else:
+            assert answer[0] == self.ids[name]
+
+    def chart(self):
+        cust_id = self.rng.choice(list(self.ids.values()))
+        try:
+            answer = self.home.histories.history(cust_id, self.rng.choice(list(CATEGORIES)), "irating", 0.3)
+        except UpstreamError:
+            return
+        assert json.loads(answer)["cust_id"] == cust_id
+
+    def fault(self):
+        faults = self.simulator.faults
+        self.rng.choice(
+            (
+                faults.clear,
+                lambda: setattr(faults, "maintenance", True),
+                lambda: setattr(faults, "oauth_maintenance", True),
+                lambda: setattr(faults, "latency", 0.2),
+                lambda: setattr(faults, "access_lifetime", 30.0),
+                lambda: setattr(faults, "other_calls", 2),
+                self.simulator.revoke_sessions,
+                *[self.single_fault] * 8,
+            )
+        )()
+
+    def single_fault(self):
+        kind = self.rng.choice(list(Kind))
+        times = self.rng.randint(1, 2 if kind is Kind.HANG else 12)
+        endpoint = self.rng.choice(ENDPOINTS)
+        # A login that is refused holds until somebody acts.
+        status = self.rng.choice(PASSING if endpoint in ("token", "*") else STATUSES)
+        self.simulator.faults.add(kind, endpoint, times=times, status=status)
+
+    def time_passes(self, seconds):
+        # No call may be on its way then: it would seem to have been granted later than it was.
+        with self.home.meter._lock:
+            time.sleep(0.03)
+            self.simulator.clock.advance(seconds)
+
+
+def most_in(seconds, times):
+    """The most of these times that lie within so many seconds."""
+    times = sorted(times)
+    return max((sum(t <= at < t + seconds for at in times) for t in times), default=0)
+
+
+@pytest.mark.parametrize("seed", [1, 8])
+def test_whatever_fails_nobody_is_mistaken_nobody_is_lost_and_no_limit_is_passed(tmp_path, seed):
+    with Simulator(latency=0.002, link_latency=0.001) as simulator:
+        with impatient_home(simulator, tmp_path) as home:
+            life = Life(home, simulator, seed)
+            deeds = [life.pages] * 6 + [life.customer_id, life.chart, life.fault, life.fault]
+            end = time.monotonic() + SECONDS
+            while time.monotonic() < end:
+                life.rng.choice(deeds)()
+                life.time_passes(life.rng.choice((0, 1, 1, 5, 20, 60, 600, 7000)))
+        assert not home.service._flights
+
+        simulator.faults.clear()
+        with impatient_home(simulator, tmp_path) as life.home:
+            life.time_passes(2 * 3600)
+            assert life.states_at_last() <= SETTLED
+        calls = [call.at for call in simulator.calls.select(service="data")]
+        logins = [c.at for c in simulator.calls.select("token") if "password" in c.parameters["grant_type"]]
+    assert len(calls) > 200
+    assert most_in(60, calls) <= CALLS_A_MINUTE
+    assert 1 <= most_in(3600, logins) <= LOGINS_AN_HOUR
