@@ -6,11 +6,15 @@ import shutil
 import pytest
 
 
-def need(program: str, package: str) -> str:
-    """The path of a program. Without it the test is skipped; in CI it fails, for nothing may hide there."""
+def need(program: str, package: str, advice: str = "") -> str:
+    """The path of a program. Without it the test is skipped; in CI it fails, for nothing may hide there.
+
+    `package` is Debian's; `advice` says what to do where Debian has none.
+    """
     if path := shutil.which(program):
         return path
-    sentence = f"{program} is missing: install Debian's package {package} (apt-get install {package})"
+    advice = advice or f"install Debian's package {package} (apt-get install {package})"
+    sentence = f"{program} is missing: {advice}"
     if os.environ.get("CI") == "true":
         pytest.fail(sentence)
     pytest.skip(sentence)
@@ -29,6 +33,11 @@ def firefox() -> str:
 @pytest.fixture(scope="session")
 def wrk() -> str:
     return need("wrk", "wrk")
+
+
+@pytest.fixture(scope="session")
+def uv() -> str:
+    return need("uv", "", "pip install uv")
 
 
 @pytest.fixture(autouse=True)

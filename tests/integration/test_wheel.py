@@ -1,0 +1,48 @@
+"""The package as users install it: the built wheel in an environment of its own, in an empty folder."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(uv, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([uv, "build", "-q", "--wheel", "-o", folder], cwd=ROOT, check=True, timeout=100)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_every_file_of_the_package_and_the_licence(wheel):
+    with zipfile.ZipFile(wheel) as opened:
+        held = set(opened.namelist())
+    source = ROOT / "src"
+    tracked = subprocess.run(
+        ["git", "ls-files", "src"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert {str((ROOT / file).relative_to(source)) for file in tracked if (ROOT / file).exists()} <= held
+    assert {"pitboard/py.typed", "pitboard/local/pitboard.user.js", "pitboard/local/static/site.css"} <= held
+    assert any(name.endswith("licenses/LICENSE") for name in held)
+
+
+def test_the_demo_runs_from_the_wheel_and_leaves_nothing_behind(uv, wheel, tmp_path):
+    place, empty = tmp_path / "venv", tmp_path / "empty"
+    empty.mkdir()
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, place], check=True, timeout=60)
+    python = place / ("Scripts" if os.name == "nt" else "bin") / "python"
+    subprocess.run([uv, "pip", "install", "-q", "--python", python, wheel], check=True, timeout=100)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(empty), "COLUMNS": "120"}
+    command = [python, "-m", "pitboard", "demo", "--once", "--port", "0"]
+    done = subprocess.run(
+        command, cwd=empty, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "20 drivers nobody had asked for" in done.stdout
+    assert done.stderr == ""
+    assert list(empty.iterdir()) == []
