@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from pitboard.drivers.history import CATEGORIES, CLASSES
+from pitboard.drivers.history import CLASSES
 
 _COLOURS = {
     "R": "red",
@@ -29,9 +29,9 @@ _ORDER = ("sports_car", "formula_car", "oval", "dirt_oval", "dirt_road")
 
 
 def driver_table(answer: Mapping[str, Any], width: int, title: str | None = None) -> Table:
-    """A row for each name of an answer of GET /drivers, in its order, for a terminal of `width` columns.
+    """A row for each driver of an answer of GET /drivers, in its order, for a terminal of `width` columns.
 
-    Below 106 columns the safety ratings fall away.
+    Below 106 columns the safety ratings fall away. What is to be said of the other names stands below.
     """
     wide = width >= 106
     table = Table(
@@ -42,9 +42,11 @@ def driver_table(answer: Mapping[str, Any], width: int, title: str | None = None
     table.add_column("Since", justify="right")
     for category in _ORDER:
         table.add_column(_HEADINGS[category][not wide], justify="right", no_wrap=True)
+    missed = [f"{name}: {value['error']}" for name, value in answer.items() if "error" in value]
+    if missed:
+        table.caption, table.caption_justify, table.min_width = Text("\n".join(missed)), "left", width - 1
     for name, value in answer.items():
         if "error" in value:
-            table.add_row(Text(name), Text(value["error"], style="dim"), *[""] * (1 + len(CATEGORIES)))
             continue
         info = value["member_info"]
         by_category = {licence.get("category"): licence for licence in info.get("licenses", [])}
