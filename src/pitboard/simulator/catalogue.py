@@ -173,23 +173,23 @@ SERIES: dict[int, tuple[Series, ...]] = {
     1: (
         Series(201, "Thunder Stock Series", (Car(11, "Bulwark Stock V8"),), _OVALS, 80, 31.2, 38),
         Series(202, "Rookie Street Stock", (Car(12, "Bulwark Street"),), _OVALS, 40, 34.8, 20),
-        Series(203, "Open Wheel Oval Cup", (Car(13, "Osprey IR-05"),), _OVALS[:3], 60, 27.4, 24),
+        Series(203, "Open Wheel Oval Cup", (Car(18, "Osprey IR-05"),), _OVALS[:3], 60, 27.4, 24),
     ),
     5: (
         Series(
             301,
             "GT3 Sprint Challenge",
-            (Car(31, "Halberd GT3"), Car(32, "Vantaro GT3 Evo"), Car(33, "Meridian RS GT3")),
+            (Car(132, "Halberd GT3"), Car(133, "Vantaro GT3 Evo"), Car(156, "Meridian RS GT3")),
             _ROADS,
             18,
             101.4,
             28,
         ),
-        Series(302, "Production Cup", (Car(34, "Meridian Cup"),), _ROADS, 10, 118.9, 22),
+        Series(302, "Production Cup", (Car(67, "Meridian Cup"),), _ROADS, 10, 118.9, 22),
         Series(
             303,
             "World Endurance Trophy",
-            (Car(35, "Halberd LMDh"), Car(31, "Halberd GT3")),
+            (Car(159, "Halberd LMDh"), Car(132, "Halberd GT3")),
             _ROADS[:4],
             84,
             97.7,
@@ -197,18 +197,19 @@ SERIES: dict[int, tuple[Series, ...]] = {
         ),
     ),
     6: (
-        Series(401, "Formula Junior", (Car(51, "Osprey FJ"),), _ROADS, 14, 96.3, 20),
+        Series(401, "Formula Junior", (Car(105, "Osprey FJ"),), _ROADS, 14, 96.3, 20),
         Series(
-            402, "Grand Prix Tour", (Car(52, "Osprey GP24"), Car(53, "Vantaro F-2")), _ROADS, 24, 82.6, 24
+            402, "Grand Prix Tour", (Car(161, "Osprey GP24"), Car(106, "Vantaro F-2")), _ROADS, 24, 82.6, 24
         ),
     ),
     3: (
-        Series(501, "Dirt Late Model Tour", (Car(71, "Bulwark Late Model"),), _DIRT_OVALS, 35, 16.9, 22),
-        Series(502, "Sprint Car Shootout", (Car(72, "Wasp 360 Sprint"),), _DIRT_OVALS, 25, 14.2, 20),
+        Series(501, "Dirt Late Model Tour", (Car(83, "Bulwark Late Model"),), _DIRT_OVALS, 35, 16.9, 22),
+        Series(502, "Sprint Car Shootout", (Car(79, "Wasp 360 Sprint"),), _DIRT_OVALS, 25, 14.2, 20),
     ),
     4: (Series(601, "Rallycross Series", (Car(91, "Vantaro RX"),), _DIRT_ROADS, 6, 44.5, 10),),
 }
-"""Official series by category id."""
+"""Official series by category id. The car ids are iRacing's for cars of that category, the names invented:
+clients tell a car's category by its id."""
 
 LEAGUES = (
     (7001, "Backmarkers' League - GT3 Thursdays"),
