@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 ADDON = ROOT / "addon"
-DEBIAN = {"chromium": "chromium", "firefox-esr": "firefox-esr", "wrk": "wrk"}
+DEBIAN = {"chromium": "chromium", "firefox-esr": "firefox-esr", "wrk": "wrk", "openssl": "openssl"}
 
 
 def main() -> int:
