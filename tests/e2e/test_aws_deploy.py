@@ -177,6 +177,7 @@ def restore(stage: Stage) -> Any:
     return done
 
 
+@pytest.mark.long
 def test_a_table_is_restored_to_a_moment_and_used(deployed: Stage) -> None:
     client = deployed.client("dynamodb")
     kept = {item["name"]["S"] for item in client.scan(TableName="ir_drivers_dev")["Items"] if "body" in item}
@@ -193,10 +194,11 @@ def test_a_table_is_restored_to_a_moment_and_used(deployed: Stage) -> None:
     assert found[table]
 
 
+@pytest.mark.long
 def test_the_next_deploy_goes_on_with_the_restored_table(deployed: Stage) -> None:
     done = deployed.deploy()
     assert done.returncode == 0, done.stdout
     settings = deployed.client("lambda").get_function_configuration(
         FunctionName="ir-drivers-dev", Qualifier="live"
     )
-    assert settings["Environment"]["Variables"]["DRIVERS_TABLE"].startswith("ir_drivers_dev_")
+    assert settings["Environment"]["Variables"]["DRIVERS_TABLE"].startswith("ir_drivers_dev_"), done.stdout
