@@ -99,7 +99,7 @@ def test_a_look_up_takes_no_longer_than_it_was_told_to_wait(environment, simulat
     simulator.faults.add("hang", "lookup/drivers", times=50)
     began = time.monotonic()
     process, out, _ = run("drivers", "Ann Tester", "--json", "--wait", "0.5", env=environment)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 8
     assert process.returncode == 1
     assert json.loads(out)["Ann Tester"]["code"] == "pending"
 

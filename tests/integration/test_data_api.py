@@ -356,7 +356,7 @@ class TestErrors:
         begun = time.monotonic()
         with pytest.raises(NoAnswerError, match="in time"):
             bench.api.get("/data/constants/categories", {}, errand(0.2))
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 5
         gate.set()
 
     def test_an_answer_that_drips_is_left_at_the_deadline(self, bench: Bench) -> None:
@@ -364,7 +364,7 @@ class TestErrors:
         begun = time.monotonic()
         with pytest.raises(NoAnswerError, match="in time"):
             bench.api.get("/data/constants/categories", {}, errand(0.3))
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 5
 
     def test_an_answer_that_is_too_large_is_not_read(self, bench: Bench) -> None:
         body = gzip.compress(b" " * (17 * 1024 * 1024))

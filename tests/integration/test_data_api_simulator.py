@@ -164,7 +164,7 @@ class TestFaults:
         begun = time.monotonic()
         with pytest.raises(UnreachableError):
             client.api.profile(simulator.population.sample(1)[0].cust_id, errand(0.3))
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 5
 
     @pytest.mark.parametrize("old_shape", [False, True])
     def test_maintenance_is_asked_about_once_in_a_while(

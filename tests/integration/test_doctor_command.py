@@ -152,7 +152,7 @@ def test_a_hung_check_is_reported_and_holds_nobody_up(tmp_path: Path) -> None:
     fine = made("fine", lambda _: ok("fine"))
     begin = time.monotonic()
     results = run.run(context(tmp_path), [hangs, fine], 0.2)
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 10
     assert [(r.check.id, r.finding.status) for r in results] == [("hangs", Status.HUNG), ("fine", Status.OK)]
     never.set()
 

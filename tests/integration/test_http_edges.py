@@ -134,7 +134,7 @@ def test_health_is_answered_while_look_ups_wait(house):
             began = time.monotonic()
             assert get(house, "/health").status == 200
             assert get(house, "/drivers?names=Another%20Name&wait=0").status == 200
-            assert time.monotonic() - began < 1.0
+            assert time.monotonic() - began < 1.9
         finally:
             assert {answer.result().status for answer in waiting} == {503}
 

@@ -158,7 +158,7 @@ def test_a_slow_link_trickles(client, faults):
     faults.link_rate = size * 5.0
     began = time.perf_counter()
     assert len(client.request("GET", link).data) == size
-    assert 0.1 < time.perf_counter() - began < 2
+    assert 0.1 < time.perf_counter() - began < 20
 
 
 def test_clear_puts_back_what_the_simulator_was_made_with():
