@@ -40,7 +40,10 @@ class Aws:
             from botocore.config import Config
             from botocore.exceptions import BotoCoreError, ClientError
         except ImportError:
-            raise UsageError("This needs AWS' library: `pip install 'pitboard[aws]'`.") from None
+            raise UsageError(
+                "This needs AWS' library, which is not installed: run `uv sync --all-extras --group infra` in"
+                " the checkout."
+            ) from None
         self.names = Names(environment)
         self._session = boto3.Session()
         self._config = Config(
