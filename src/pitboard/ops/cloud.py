@@ -96,10 +96,16 @@ def own_resources(aws: Aws) -> set[str]:
 def tables_in_use(aws: Aws, stack: Mapping[str, Any] | None) -> dict[str, str]:
     """The table that stands in for each of the contract's: another one after a restore."""
     told = outputs(stack)
+    if stack and not told and str(stack["StackStatus"]) in _SETTLED:
+        # Going on would quietly put the contract's own tables back in the place of restored ones.
+        raise UsageError(f"{aws.names.stack} does not say which tables it works with; ask again in a minute.")
     return {
         name: told.get(next(o for kind, o in OUTPUTS.items() if name.startswith(kind)), name)
         for name in aws.names.tables
     }
+
+
+_SETTLED = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
 
 
 def wait_for_stack(aws: Aws) -> str:
