@@ -62,7 +62,7 @@ class DynamoStore:
     """`ports.Store` on two tables, both with the key attribute `name` and the TTL attribute `ttl`.
 
     `client` is a boto client for DynamoDB with `CLIENT_CONFIG`; clients are safe for threads. Leases and
-    documents lie beside the records under keys in capitals, which no case-folded name can be.
+    documents lie beside the records under keys in capitals, which no lower-cased name can be.
     """
 
     def __init__(
