@@ -1,9 +1,11 @@
 /**
- * Builds the three outputs from one source: dist/chromium and dist/firefox (folder and zip) and the userscript.
+ * Builds the three outputs from one source: dist/chromium and dist/firefox (folder and zip) and the userscript, which is
+ * two files.
  *
- *   node scripts/build.mjs [--out FILE]    --out: where the userscript goes (default ../src/pitboard/local)
+ *   node scripts/build.mjs [--out FOLDER]    --out: where the userscript goes (default ../src/pitboard/local)
  */
 
+import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,7 +26,7 @@ export async function locales() {
   return Object.fromEntries(await Promise.all(names.map(read)));
 }
 
-/** Keys that a source file uses: `"key"` or a template `prefix_${…}`. */
+/** Keys that a script uses, from its source or bundled: `"key"` or a template `prefix_${…}`. */
 export function keysUsed(source, keys) {
   const prefixes = [...source.matchAll(/`(\w+_)\$\{/g)].map((match) => match[1]);
   return keys.filter((key) => source.includes(`"${key}"`) || prefixes.some((prefix) => key.startsWith(prefix)));
@@ -43,7 +45,7 @@ const plugin = (used) => ({
       const words = (messages) => keys.map((key) => messages[key].message).join("\n");
       const rest = Object.fromEntries(Object.entries(others).map(([name, messages]) => [name, words(messages)]));
       const packed = deflateRawSync(JSON.stringify(rest), { level: 9 }).toString("base64");
-      return { contents: JSON.stringify({ keys, en: words(en), others: packed }), loader: "json" };
+      return { contents: JSON.stringify({ keys: keys.join(" "), en: words(en), others: packed }), loader: "json" };
     });
     on.onLoad({ filter: /\.css$/ }, async ({ path }) => {
       const { code } = await transform(await readFile(path, "utf8"), {
@@ -56,8 +58,8 @@ const plugin = (used) => ({
   },
 });
 
-/** One bundled script, as text. The first pass finds out which words it needs. */
-async function script(entry, banner = "") {
+/** One bundled script, as text. The first pass finds out which words are left in it. */
+async function script(entry, more = {}) {
   const settings = {
     absWorkingDir: root,
     entryPoints: [entry],
@@ -70,17 +72,9 @@ async function script(entry, banner = "") {
     legalComments: "none",
     define: { __VERSION__: JSON.stringify(version) },
   };
-  const used = new Set();
-  const { metafile } = await build({ ...settings, metafile: true, plugins: [plugin(used)] });
-  const keys = Object.keys((await locales()).en);
-  for (const path of Object.keys(metafile.inputs)) {
-    if (path.endsWith(".ts")) for (const key of keysUsed(await readFile(join(root, path), "utf8"), keys)) used.add(key);
-  }
-  const { outputFiles } = await build({
-    ...settings,
-    plugins: [plugin(used)],
-    ...(banner ? { banner: { js: banner } } : {}),
-  });
+  const wordless = await build({ ...settings, plugins: [plugin(new Set())] });
+  const used = new Set(keysUsed(wordless.outputFiles[0].text, Object.keys((await locales()).en)));
+  const { outputFiles } = await build({ ...settings, plugins: [plugin(used)], ...more });
   return Buffer.from(outputFiles[0].contents);
 }
 
@@ -113,34 +107,44 @@ async function packageFor(browser, scripts) {
   await writeFile(join(root, "dist", `pitboard-${browser}-${version}.zip`), zip(files));
 }
 
+/**
+ * The userscript, by file name: the script for the page, and the options dialog that it requires. The requirement names
+ * the dialog's hash: managers that check it load nothing else, and each release has an address of its own.
+ */
 async function userscript() {
   const { en } = await locales();
+  const options = await script("src/options/dialog.ts", { globalName: "pitboardOptions" });
   const banner = (await readFile(join(root, "scripts/userscript.txt"), "utf8"))
     .replace("{version}", version)
-    .replace("{description}", en.description.message);
-  return script("src/platform/userscript.ts", banner.trim());
+    .replace("{description}", en.description.message)
+    .replace("{options_hash}", createHash("sha256").update(options).digest("base64"));
+  return new Map([
+    ["pitboard.user.js", await script("src/platform/userscript.ts", { banner: { js: banner.trim() } })],
+    ["pitboard-options.js", options],
+  ]);
 }
 
 /** Where the committed userscript is: the local server hands it out. */
-export const USERSCRIPT = resolve(root, "../src/pitboard/local/pitboard.user.js");
+export const USERSCRIPT = resolve(root, "../src/pitboard/local");
 
-/** All scripts, built: those of the extension by file name, and the userscript. */
+/** All scripts, built, by file name: those of the extension, and those of the userscript. */
 export async function outputs() {
-  const scripts = new Map([
+  const extension = new Map([
     ["content.js", await script("src/platform/webext.ts")],
     ["background.js", await script("src/background/main.ts")],
     ["options.js", await script("src/options/main.ts")],
   ]);
-  return { scripts, user: await userscript() };
+  return { extension, userscript: await userscript() };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const out = process.argv.indexOf("--out");
-  const { scripts, user } = await outputs();
-  await packageFor("chromium", scripts);
-  await packageFor("firefox", scripts);
-  await writeFile(out > 0 ? resolve(process.argv[out + 1]) : USERSCRIPT, user);
-  for (const [name, data] of [...scripts, ["pitboard.user.js", user]]) {
-    console.log(name.padEnd(18), (data.length / 1000).toFixed(1), "kB");
+  const made = await outputs();
+  await packageFor("chromium", made.extension);
+  await packageFor("firefox", made.extension);
+  const folder = out > 0 ? resolve(process.argv[out + 1]) : USERSCRIPT;
+  for (const [name, data] of made.userscript) await writeFile(join(folder, name), data);
+  for (const [name, data] of [...made.extension, ...made.userscript]) {
+    console.log(name.padEnd(20), (data.length / 1000).toFixed(1), "kB");
   }
 }

@@ -30,213 +30,215 @@ const roomOf = ({ layout, races, cars, raceCount, hiddenCategories, surfaces }: 
   JSON.stringify([layout, races, cars, raceCount, hiddenCategories, surfaces]);
 
 export class App {
-  private readonly roster: Roster;
-  private readonly seats = new Map<Element, Seat>();
-  private readonly byHost = new WeakMap<Element, Seat>();
-  private readonly byName = new Map<string, Set<Seat>>();
-  private readonly near: IntersectionObserver;
-  private readonly watcher: Watcher;
-  private readonly card: Card;
-  private theme: Theme | null = null;
-  private me = "";
-  private mine: Driver | null = null;
+  readonly #platform: Platform;
+  readonly #roster: Roster;
+  readonly #seats = new Map<Element, Seat>();
+  readonly #byHost = new WeakMap<Element, Seat>();
+  readonly #byName = new Map<string, Set<Seat>>();
+  readonly #near: IntersectionObserver;
+  readonly #watcher: Watcher;
+  readonly #card: Card;
+  #theme: Theme | null = null;
+  #me = "";
+  #mine: Driver | null = null;
 
-  private options: Options = DEFAULTS;
-  private notes: Record<string, Note> = {};
-  private settled: () => void = () => {};
+  #options: Options = DEFAULTS;
+  #notes: Record<string, Note> = {};
+  #settled: () => void = () => {};
 
-  constructor(private readonly platform: Platform) {
+  constructor(platform: Platform) {
+    this.#platform = platform;
     const ready = new Promise<void>((resolve) => {
-      this.settled = resolve;
+      this.#settled = resolve;
     });
-    this.roster = new Roster(
+    this.#roster = new Roster(
       (names, again) => ready.then(() => platform.drivers(names, again)),
-      (name) => this.answered(name),
+      (name) => this.#answered(name),
     );
-    this.near = new IntersectionObserver((seen) => this.seen(seen), { rootMargin: "600px 0px" });
-    this.watcher = new Watcher(
-      (roots) => this.search(roots),
-      (host) => this.removed(host),
+    this.#near = new IntersectionObserver((seen) => this.#seen(seen), { rootMargin: "600px 0px" });
+    this.#watcher = new Watcher(
+      (roots) => this.#search(roots),
+      (host) => this.#removed(host),
     );
-    this.card = new Card(platform, {
-      view: (name) => this.view(name),
-      theme: () => this.theme ?? "light",
-      note: (name) => this.notes[nameKey(name)],
-      again: (name) => this.roster.again(name),
-      answer: (name) => this.roster.answer(name),
+    this.#card = new Card(platform, {
+      view: (name) => this.#view(name),
+      theme: () => this.#theme ?? "light",
+      note: (name) => this.#notes[nameKey(name)],
+      again: (name) => this.#roster.again(name),
+      answer: (name) => this.#roster.answer(name),
     });
   }
 
   start(): void {
-    this.platform.onOptions((options) => void this.restart(options));
-    this.platform.onNotes((notes) => {
-      this.notes = notes;
-      for (const seat of this.seats.values()) this.draw(seat);
+    this.#platform.onOptions((options) => void this.#restart(options));
+    this.#platform.onNotes((notes) => {
+      this.#notes = notes;
+      for (const seat of this.#seats.values()) this.#draw(seat);
     });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.rethink());
-    this.watcher.start(() => this.rethink());
-    const report = () => setTimeout(() => this.reportMissing(), 3000);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#rethink());
+    this.#watcher.start(() => this.#rethink());
+    const report = () => setTimeout(() => this.#reportMissing(), 3000);
     if (document.readyState === "complete") report();
     else addEventListener("load", report, { once: true });
   }
 
   /** The stored options and notes are here: from now on names are asked for. */
   async settle(options: Options, notes: Record<string, Note>): Promise<void> {
-    this.notes = notes;
-    if (roomOf(options) !== roomOf(this.options)) await this.restart(options);
-    if (options.theme !== this.options.theme) this.theme = null;
-    this.options = options;
+    this.#notes = notes;
+    if (roomOf(options) !== roomOf(this.#options)) await this.#restart(options);
+    if (options.theme !== this.#options.theme) this.#theme = null;
+    this.#options = options;
     await useLanguage(options.language);
-    for (const seat of [...this.seats.values()]) if (this.isHidden(seat.place)) this.leave(seat);
-    this.settled();
+    for (const seat of [...this.#seats.values()]) if (this.#isHidden(seat.place)) this.#leave(seat);
+    this.#settled();
   }
 
-  private view(name: string): View {
-    const self = nameKey(name) === nameKey(this.me);
-    return { options: this.options, me: self ? null : this.mine, now: Date.now };
+  #view(name: string): View {
+    const self = nameKey(name) === nameKey(this.#me);
+    return { options: this.#options, me: self ? null : this.#mine, now: Date.now };
   }
 
-  private async restart(options: Options): Promise<void> {
+  async #restart(options: Options): Promise<void> {
     await useLanguage(options.language);
-    const forgetNames = options.backend !== this.options.backend;
-    this.options = options;
-    this.theme = null;
-    this.me = "";
-    this.mine = null;
-    this.card.close();
-    for (const seat of [...this.seats.values()]) this.leave(seat);
-    if (forgetNames) this.roster.clear();
-    this.meet();
-    this.search([document.documentElement]);
+    const forgetNames = options.backend !== this.#options.backend;
+    this.#options = options;
+    this.#theme = null;
+    this.#me = "";
+    this.#mine = null;
+    this.#card.close();
+    for (const seat of [...this.#seats.values()]) this.#leave(seat);
+    if (forgetNames) this.#roster.clear();
+    this.#meet();
+    this.#search([document.documentElement]);
   }
 
-  private rethink(): void {
-    this.theme = null;
-    for (const seat of this.seats.values()) this.draw(seat);
+  #rethink(): void {
+    this.#theme = null;
+    for (const seat of this.#seats.values()) this.#draw(seat);
   }
 
   /** One line for whoever wonders why nothing shows, e.g. after the forum has changed its markup. */
-  private reportMissing(): void {
-    if (this.seats.size || !expectsAuthors(location.pathname)) return;
+  #reportMissing(): void {
+    if (this.#seats.size || !expectsAuthors(location.pathname)) return;
     console.info("Pitboard: found no authors on this page.");
   }
 
-  private search(roots: Iterable<Element>): void {
-    for (const [container, seat] of this.seats) if (!container.isConnected) this.leave(seat);
+  #search(roots: Iterable<Element>): void {
+    for (const [container, seat] of this.#seats) if (!container.isConnected) this.#leave(seat);
     const path = location.pathname;
     for (const surface of SURFACES) {
-      if (!this.options.surfaces[surface.id] || !surface.on(path)) continue;
+      if (!this.#options.surfaces[surface.id] || !surface.on(path)) continue;
       for (const root of roots) {
-        for (const place of surface.find(root)) this.take(place);
+        for (const place of surface.find(root)) this.#take(place);
       }
     }
   }
 
-  private take(place: Place): void {
-    const known = this.seats.get(place.container);
+  #take(place: Place): void {
+    const known = this.#seats.get(place.container);
     if (known?.place.name === place.name && known.host.isConnected) return;
-    if (known) this.leave(known);
+    if (known) this.#leave(known);
     if (place.form === "badge" && place.container.nextElementSibling?.localName === HOST_TAG) {
       // the link was replaced: its badge is still there, but belongs to the link that is gone
       place.container.nextElementSibling.remove();
     }
-    if (this.isHidden(place)) return;
+    if (this.#isHidden(place)) return;
     const seat: Seat = {
       place,
-      host: createHost(place.form, place.name, this.options),
+      host: createHost(place.form, place.name, this.#options),
       mounts: known?.place.name === place.name ? known.mounts + 1 : 0,
     };
     if (seat.mounts > REMOUNTS) return;
-    this.seats.set(place.container, seat);
-    this.byHost.set(seat.host, seat);
-    const same = this.byName.get(place.name) ?? new Set();
-    this.byName.set(place.name, same.add(seat));
+    this.#seats.set(place.container, seat);
+    this.#byHost.set(seat.host, seat);
+    const same = this.#byName.get(place.name) ?? new Set();
+    this.#byName.set(place.name, same.add(seat));
     place.mount(seat.host);
-    this.roster.add(place.name);
-    this.near.observe(seat.host);
-    if (this.roster.answer(place.name)) this.draw(seat);
+    this.#roster.add(place.name);
+    this.#near.observe(seat.host);
+    if (this.#roster.answer(place.name)) this.#draw(seat);
   }
 
-  private leave(seat: Seat): void {
-    this.near.unobserve(seat.host);
+  #leave(seat: Seat): void {
+    this.#near.unobserve(seat.host);
     seat.host.remove();
-    this.seats.delete(seat.place.container);
-    const same = this.byName.get(seat.place.name);
+    this.#seats.delete(seat.place.container);
+    const same = this.#byName.get(seat.place.name);
     same?.delete(seat);
     if (same?.size !== 0) return;
-    this.byName.delete(seat.place.name);
-    this.roster.drop(seat.place.name);
+    this.#byName.delete(seat.place.name);
+    this.#roster.drop(seat.place.name);
   }
 
-  private isHidden(place: Place): boolean {
+  #isHidden(place: Place): boolean {
     const key = nameKey(place.name);
-    if (this.options.hiddenDrivers.some((name) => nameKey(name) === key)) return true;
-    return this.options.hideOwn && place.form === "line" && key === nameKey(this.ownName());
+    if (this.#options.hiddenDrivers.some((name) => nameKey(name) === key)) return true;
+    return this.#options.hideOwn && place.form === "line" && key === nameKey(this.#ownName());
   }
 
-  private ownName(): string {
-    this.me ||= this.options.me || ownName();
-    return this.me;
+  #ownName(): string {
+    this.#me ||= this.#options.me || ownName();
+    return this.#me;
   }
 
-  private removed(host: Element): void {
-    const seat = this.byHost.get(host);
-    if (seat && this.seats.get(seat.place.container) === seat && seat.place.container.isConnected) {
-      this.search([scope(seat.place.container)]);
+  #removed(host: Element): void {
+    const seat = this.#byHost.get(host);
+    if (seat && this.#seats.get(seat.place.container) === seat && seat.place.container.isConnected) {
+      this.#search([scope(seat.place.container)]);
     }
   }
 
   /** A bar for those who have no answer after a moment; most have one by then, and nothing flickers. */
-  private stillWaiting(seats: Seat[]): void {
-    for (const seat of seats) if (seat.host.isConnected && !this.roster.answer(seat.place.name)) this.draw(seat);
+  #stillWaiting(seats: Seat[]): void {
+    for (const seat of seats) if (seat.host.isConnected && !this.#roster.answer(seat.place.name)) this.#draw(seat);
   }
 
-  private seen(entries: IntersectionObserverEntry[]): void {
+  #seen(entries: IntersectionObserverEntry[]): void {
     const waiting: Seat[] = [];
     for (const entry of entries) {
-      const seat = this.byHost.get(entry.target);
+      const seat = this.#byHost.get(entry.target);
       if (!entry.isIntersecting || !seat) continue;
-      this.near.unobserve(entry.target);
+      this.#near.unobserve(entry.target);
       // the layout is clean here, so that asking for the page's colours costs nothing
-      this.theme ??= detectTheme(this.options.theme, seat.host.parentElement);
-      this.roster.want(seat.place.name);
-      if (!this.roster.answer(seat.place.name)) waiting.push(seat);
+      this.#theme ??= detectTheme(this.#options.theme, seat.host.parentElement);
+      this.#roster.want(seat.place.name);
+      if (!this.#roster.answer(seat.place.name)) waiting.push(seat);
     }
-    if (waiting.length) setTimeout(() => this.stillWaiting(waiting), PATIENCE);
-    this.meet();
+    if (waiting.length) setTimeout(() => this.#stillWaiting(waiting), PATIENCE);
+    this.#meet();
   }
 
   /** Finds the reader's own stats, if there is something to compare them with. */
-  private meet(): void {
-    const me = this.options.compare && !this.mine ? this.ownName() : "";
+  #meet(): void {
+    const me = this.#options.compare && !this.#mine ? this.#ownName() : "";
     if (!me) return;
-    const answer = this.roster.answer(me);
-    if (answer && "driver" in answer) this.mine = answer.driver;
-    else this.roster.want(me);
+    const answer = this.#roster.answer(me);
+    if (answer && "driver" in answer) this.#mine = answer.driver;
+    else this.#roster.want(me);
   }
 
-  private answered(name: string): void {
-    const answer = this.roster.answer(name);
-    if (this.me === name && answer && "driver" in answer && !this.mine) {
-      this.mine = answer.driver;
-      for (const seat of this.seats.values()) if (this.roster.answer(seat.place.name)) this.draw(seat);
+  #answered(name: string): void {
+    const answer = this.#roster.answer(name);
+    if (this.#me === name && answer && "driver" in answer && !this.#mine) {
+      this.#mine = answer.driver;
+      for (const seat of this.#seats.values()) if (this.#roster.answer(seat.place.name)) this.#draw(seat);
     }
-    for (const seat of this.byName.get(name) ?? []) this.draw(seat);
-    this.card.update(name);
+    for (const seat of this.#byName.get(name) ?? []) this.#draw(seat);
+    this.#card.update(name);
   }
 
-  private draw(seat: Seat): void {
+  #draw(seat: Seat): void {
     const { name } = seat.place;
-    this.theme ??= detectTheme(this.options.theme, seat.host.parentElement);
+    this.#theme ??= detectTheme(this.#options.theme, seat.host.parentElement);
     drawHost(seat.host, {
-      answer: this.roster.answer(name),
-      view: this.view(name),
-      note: this.notes[nameKey(name)],
-      theme: this.theme,
+      answer: this.#roster.answer(name),
+      view: this.#view(name),
+      note: this.#notes[nameKey(name)],
+      theme: this.#theme,
       actions: {
-        open: () => this.card.toggle(name, seat.host),
-        hover: (over) => this.card.hover(name, seat.host, over),
-        retry: () => void this.roster.again(name),
+        open: () => this.#card.toggle(name, seat.host),
+        hover: (over) => this.#card.hover(name, seat.host, over),
+        retry: () => void this.#roster.again(name),
       },
     });
   }

@@ -1,6 +1,6 @@
 declare module "virtual:messages" {
-  /** Message keys, and the messages in the same order, joined by line feeds: English, and the others packed. */
-  const packed: { keys: string[]; en: string; others: string };
+  /** Message keys, separated by blanks, and the messages in the same order, by line feeds: English, and the others packed. */
+  const packed: { keys: string; en: string; others: string };
   export default packed;
 }
 

@@ -19,6 +19,7 @@ from doctoring import breaks, look, mend, sound
 from houses import local_home, local_house
 from pitboard.drivers.ports import UpstreamError
 from pitboard.local.credentials import save
+from pitboard.local.server import USERSCRIPT
 from pitboard.ops.doctor.check import Finding, Status
 from pitboard.ops.doctor.checks import addon_version
 from pitboard.ops.doctor.local import Local
@@ -517,7 +518,13 @@ def test_traces_are_on(doctor):
 @breaks("addon-version", "a userscript of another version")
 def test_an_old_userscript():
     script = "// ==UserScript==\n// @name Pitboard\n// @version 0.0.1\n"
-    assert_found(addon_version.compare(script), Status.PROBLEM, "0.0.1")
+    assert_found(addon_version.compare(script, b""), Status.PROBLEM, "0.0.1")
+
+
+@breaks("addon-version", "a userscript with the options dialog of another build")
+def test_a_userscript_that_requires_another_dialog():
+    script = USERSCRIPT.read_text(encoding="utf-8")
+    assert_found(addon_version.compare(script, b"another"), Status.PROBLEM, "options dialog")
 
 
 @sound("addon-version")

@@ -1,8 +1,10 @@
 """What the local server adds to the contract: its page, its metrics, its guard of the Host header."""
 
+import base64
+import hashlib
 import re
 import socket
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 import urllib3
@@ -104,14 +106,19 @@ def test_openapi_describes_every_route_of_the_contract_that_is_served(house):
     routes = [route for route in local_routes(house.home, house.telemetry) if isinstance(route, Route)]
     served = {(route.path, *(route.methods - {"HEAD"})) for route in routes}
     described = {(path, *(m.upper() for m in methods)) for path, methods in document()["paths"].items()}
-    own = {"/", "/metrics", "/openapi.json", "/pitboard.user.js"}
+    own = {"/", "/metrics", "/openapi.json", "/pitboard.user.js", "/pitboard-options.js"}
     assert {route for route in served if route[0] not in own} == described
 
 
-def test_the_userscript_is_served_for_managers_to_install(house):
+def test_the_userscript_is_served_for_managers_to_install_with_what_it_requires(house):
     answer = get(house, "/pitboard.user.js")
     assert answer.status == 200
     assert answer.data.startswith(b"// ==UserScript==")
+    required = re.search(rb"^// @require +(\S+)#sha256-(\S+)$", answer.data, re.MULTILINE)
+    assert required, "the header names the dialog and its hash"
+    options = get(house, urlsplit(required[1].decode()).path)
+    assert options.status == 200
+    assert base64.b64encode(hashlib.sha256(options.data).digest()) == required[2]
 
 
 def test_every_request_has_an_id_of_its_own(house):

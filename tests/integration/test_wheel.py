@@ -27,7 +27,10 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_licence(wheel):
         ["git", "ls-files", "src"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.split()
     assert {str((ROOT / file).relative_to(source)) for file in tracked if (ROOT / file).exists()} <= held
-    assert {"pitboard/py.typed", "pitboard/local/pitboard.user.js", "pitboard/local/static/site.css"} <= held
+    local = {
+        f"pitboard/local/{name}" for name in ("pitboard.user.js", "pitboard-options.js", "static/site.css")
+    }
+    assert local | {"pitboard/py.typed"} <= held
     assert any(name.endswith("licenses/LICENSE") for name in held)
 
 

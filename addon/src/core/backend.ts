@@ -72,30 +72,35 @@ export const driversUrl = (backend: string, names: readonly string[]): string =>
   `${backend}/drivers?names=${names.map(encodeURIComponent).join(",")}`;
 
 export class Backend {
-  private underWay = new Map<string, Promise<Answer>>();
+  readonly #underWay = new Map<string, Promise<Answer>>();
+  readonly #address: () => Promise<string>;
+  readonly #get: Get;
+  readonly #session: Shelf;
+  readonly #kept: Shelf;
+  readonly #now: () => number;
 
   /**
    * @param session answers of this browser session, by name key
    * @param kept the last good answer for each driver, for the days when the backend is away
    */
-  constructor(
-    private readonly address: () => Promise<string>,
-    private readonly get: Get,
-    private readonly session: Shelf,
-    private readonly kept: Shelf,
-    private readonly now: () => number = Date.now,
-  ) {}
+  constructor(address: () => Promise<string>, get: Get, session: Shelf, kept: Shelf, now: () => number = Date.now) {
+    this.#address = address;
+    this.#get = get;
+    this.#session = session;
+    this.#kept = kept;
+    this.#now = now;
+  }
 
   /** An answer for each name, keyed as asked. `again` asks even what is kept from this session. */
   async drivers(names: readonly string[], again = false): Promise<Record<string, Answer>> {
     const wanted = new Map(names.map((name) => [name, tidyName(name)]));
-    const known = again ? new Map<string, Answer>() : await this.remembered([...wanted.values()]);
+    const known = again ? new Map<string, Answer>() : await this.#remembered([...wanted.values()]);
     const missing = [...new Set(wanted.values())].filter(
-      (name) => name && !known.has(nameKey(name)) && !this.underWay.has(nameKey(name)),
+      (name) => name && !known.has(nameKey(name)) && !this.#underWay.has(nameKey(name)),
     );
-    for (const group of chunks(missing)) this.start(group, again);
+    for (const group of chunks(missing)) this.#start(group, again);
     const answers = [...wanted].map(async ([asked, name]): Promise<[string, Answer]> => {
-      const answer = known.get(nameKey(name)) ?? (await this.underWay.get(nameKey(name)));
+      const answer = known.get(nameKey(name)) ?? (await this.#underWay.get(nameKey(name)));
       return [asked, answer ?? { problem: "invalid_name", retryAfter: null }];
     });
     return Object.fromEntries(await Promise.all(answers));
@@ -104,52 +109,52 @@ export class Backend {
   /** Ratings over time. Rejects when there is no usable answer. */
   async history(custId: number, category: string, kind: string): Promise<History> {
     const key = `history ${custId} ${category} ${kind}`;
-    const stored = (await this.session.read([key]))[key] as { at: number; history: History } | undefined;
-    if (stored && this.now() - stored.at < FRESH_FOR) return stored.history;
+    const stored = (await this.#session.read([key]))[key] as { at: number; history: History } | undefined;
+    if (stored && this.#now() - stored.at < FRESH_FOR) return stored.history;
     const query = new URLSearchParams({ category, kind });
-    const history = parseHistory(await this.json(`${await this.address()}/drivers/${custId}/history?${query}`));
-    await this.session.write({ [key]: { at: this.now(), history } });
+    const history = parseHistory(await this.#json(`${await this.#address()}/drivers/${custId}/history?${query}`));
+    await this.#session.write({ [key]: { at: this.#now(), history } });
     return history;
   }
 
   /** Forgets answers of this session (after the backend's address changed). */
   async forget(): Promise<void> {
-    await this.session.remove(await this.session.keys());
+    await this.#session.remove(await this.#session.keys());
   }
 
-  private async remembered(names: string[]): Promise<Map<string, Answer>> {
-    const stored = await this.session.read(names.map((name) => `driver ${nameKey(name)}`));
+  async #remembered(names: string[]): Promise<Map<string, Answer>> {
+    const stored = await this.#session.read(names.map((name) => `driver ${nameKey(name)}`));
     const found = new Map<string, Answer>();
     for (const [key, value] of Object.entries(stored)) {
       const { at, answer } = value as Kept;
-      if (this.now() - at < ("driver" in answer ? FRESH_FOR : UNKNOWN_FOR)) found.set(key.slice(7), answer);
+      if (this.#now() - at < ("driver" in answer ? FRESH_FOR : UNKNOWN_FOR)) found.set(key.slice(7), answer);
     }
     return found;
   }
 
-  private start(group: string[], pressed: boolean): void {
-    const all = this.ask(group, pressed);
+  #start(group: string[], pressed: boolean): void {
+    const all = this.#ask(group, pressed);
     for (const name of group) {
       const key = nameKey(name);
       const one = all.then((answers): Answer => answers.get(key) ?? { problem: "unavailable", retryAfter: null });
-      this.underWay.set(key, one);
-      const done = () => this.underWay.delete(key);
+      this.#underWay.set(key, one);
+      const done = () => this.#underWay.delete(key);
       one.then(done, done);
     }
   }
 
-  private async ask(group: string[], pressed: boolean): Promise<Map<string, Answer>> {
+  async #ask(group: string[], pressed: boolean): Promise<Map<string, Answer>> {
     const answers = new Map<string, Answer>();
     try {
-      const body = await this.json(driversUrl(await this.address(), group), pressed);
+      const body = await this.#json(driversUrl(await this.#address(), group), pressed);
       const byKey = new Map(Object.entries(body).map(([name, value]) => [nameKey(tidyName(name)), value]));
-      for (const name of group) answers.set(nameKey(name), parseAnswer(byKey.get(nameKey(name)), this.now()));
-      await this.remember(answers);
+      for (const name of group) answers.set(nameKey(name), parseAnswer(byKey.get(nameKey(name)), this.#now()));
+      await this.#remember(answers);
     } catch (error) {
       const retryAfter = error instanceof Failure ? error.retryAfter : null;
       for (const name of group) answers.set(nameKey(name), { problem: "unavailable", retryAfter });
     }
-    await this.fillFromKept(answers);
+    await this.#fillFromKept(answers);
     return answers;
   }
 
@@ -157,18 +162,18 @@ export class Backend {
    * The JSON object at an address; a `Failure` when there is none or the backend is to be left alone. A reader who
    * `pressed` a button may cut our own pause short, but not one that the backend asked for.
    */
-  private async json(url: string, pressed = false): Promise<Record<string, unknown>> {
-    const pause = await this.pause();
-    const left = pause.until - this.now();
+  async #json(url: string, pressed = false): Promise<Record<string, unknown>> {
+    const pause = await this.#pause();
+    const left = pause.until - this.#now();
     if (left > 0 && !(pressed && !pause.told)) throw new Failure(Math.ceil(left / 1000));
     let reply: Reply;
     try {
-      reply = await this.get(url);
+      reply = await this.#get(url);
     } catch {
-      throw await this.failed(pause.failures, null);
+      throw await this.#failed(pause.failures, null);
     }
-    if (reply.status === 429 || reply.status >= 500) throw await this.failed(pause.failures, reply.retryAfter);
-    if (pause.failures) await this.session.remove(["pause"]);
+    if (reply.status === 429 || reply.status >= 500) throw await this.#failed(pause.failures, reply.retryAfter);
+    if (pause.failures) await this.#session.remove(["pause"]);
     try {
       const body: unknown = JSON.parse(reply.body);
       if (reply.status < 300 && typeof body === "object" && body !== null) return body as Record<string, unknown>;
@@ -179,51 +184,51 @@ export class Backend {
   }
 
   /** The pause in force. In the session's shelf, because a browser puts the background to sleep at any time. */
-  private async pause(): Promise<Pause> {
-    const stored = (await this.session.read(["pause"])).pause as Pause | undefined;
+  async #pause(): Promise<Pause> {
+    const stored = (await this.#session.read(["pause"])).pause as Pause | undefined;
     return stored ?? { until: 0, failures: 0, told: false };
   }
 
-  private async failed(failures: number, retryAfter: number | null): Promise<Failure> {
+  async #failed(failures: number, retryAfter: number | null): Promise<Failure> {
     const grown = Math.min(LONGEST_PAUSE, 2000 * 2 ** failures);
     const wait = retryAfter === null ? grown : Math.min(retryAfter * 1000, 60 * MINUTE);
-    const pause: Pause = { until: this.now() + wait, failures: failures + 1, told: retryAfter !== null };
-    await this.session.write({ pause });
+    const pause: Pause = { until: this.#now() + wait, failures: failures + 1, told: retryAfter !== null };
+    await this.#session.write({ pause });
     return new Failure(Math.ceil(wait / 1000));
   }
 
-  private async remember(answers: Map<string, Answer>): Promise<void> {
+  async #remember(answers: Map<string, Answer>): Promise<void> {
     const session: Record<string, unknown> = {};
     const kept: Record<string, unknown> = {};
     for (const [key, answer] of answers) {
       const final = "driver" in answer ? answer.driver.state !== "partial" : answer.problem === "not_found";
-      if (final) session[`driver ${key}`] = { at: this.now(), answer };
-      if (final && "driver" in answer) kept[`kept ${key}`] = { at: this.now(), answer };
+      if (final) session[`driver ${key}`] = { at: this.#now(), answer };
+      if (final && "driver" in answer) kept[`kept ${key}`] = { at: this.#now(), answer };
     }
-    await this.session.write(session);
+    await this.#session.write(session);
     if (Object.keys(kept).length) {
-      await this.kept.write(kept);
-      await this.trim();
+      await this.#kept.write(kept);
+      await this.#trim();
     }
   }
 
-  private async fillFromKept(answers: Map<string, Answer>): Promise<void> {
+  async #fillFromKept(answers: Map<string, Answer>): Promise<void> {
     const away = [...answers].filter(([, a]) => "problem" in a && a.problem === "unavailable").map(([key]) => key);
     if (!away.length) return;
-    const stored = await this.kept.read(away.map((key) => `kept ${key}`));
+    const stored = await this.#kept.read(away.map((key) => `kept ${key}`));
     for (const [key, value] of Object.entries(stored)) {
       const { at, answer } = value as Kept;
-      if (!("driver" in answer) || this.now() - at > KEPT_FOR) continue;
+      if (!("driver" in answer) || this.#now() - at > KEPT_FOR) continue;
       const driver: Driver = { ...answer.driver, state: "kept", asOf: answer.driver.asOf ?? at };
       answers.set(key.slice(5), { driver });
     }
   }
 
-  private async trim(): Promise<void> {
-    const keys = (await this.kept.keys()).filter((key) => key.startsWith("kept "));
+  async #trim(): Promise<void> {
+    const keys = (await this.#kept.keys()).filter((key) => key.startsWith("kept "));
     if (keys.length <= KEPT_DRIVERS) return;
-    const stored = Object.entries(await this.kept.read(keys)) as [string, Kept][];
+    const stored = Object.entries(await this.#kept.read(keys)) as [string, Kept][];
     stored.sort((a, b) => a[1].at - b[1].at);
-    await this.kept.remove(stored.slice(0, keys.length - KEPT_DRIVERS + 50).map(([key]) => key));
+    await this.#kept.remove(stored.slice(0, keys.length - KEPT_DRIVERS + 50).map(([key]) => key));
   }
 }

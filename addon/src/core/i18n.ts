@@ -7,7 +7,7 @@ import { LANGUAGES, type Options } from "./options.ts";
 
 export type MessageKey = keyof typeof english;
 
-const at = new Map(packed.keys.map((key, i) => [key, i]));
+const at = new Map(packed.keys.split(" ").map((key, i) => [key, i]));
 let words: string[] = packed.en.split("\n");
 let language = "en";
 

@@ -92,13 +92,27 @@ export const DEFAULTS: Options = {
   me: "",
 };
 
-type Loose = Partial<Record<keyof Options, unknown>>;
+/** Options with a few values each. */
+export const CHOICES = { layout: LAYOUTS, theme: THEMES, language: LANGUAGES, opener: OPENERS, order: ORDERS } as const;
+export type Choice = keyof typeof CHOICES;
+/** Options that are on or off. */
+export type Flag = { [K in keyof Options]: Options[K] extends boolean ? K : never }[keyof Options];
+
+type Loose = Record<string, unknown>;
 
 const oneOf = <T extends string>(allowed: readonly T[], value: unknown, fallback: T): T =>
   allowed.find((item) => item === value) ?? fallback;
 const subset = <T extends string>(allowed: readonly T[], value: unknown, fallback: T[]): T[] =>
   Array.isArray(value) ? [...new Set(value)].filter((v): v is T => allowed.includes(v as T)) : fallback;
 const flag = (value: unknown, fallback: boolean): boolean => (typeof value === "boolean" ? value : fallback);
+/** The on-off options of `defaults` as they are in `raw`. */
+const flags = <T extends object>(raw: Loose, defaults: T): Partial<T> =>
+  Object.fromEntries(
+    Object.entries(defaults).flatMap(([key, value]) =>
+      typeof value === "boolean" ? [[key, flag(raw[key], value)]] : [],
+    ),
+  ) as Partial<T>;
+const object = (value: unknown): Loose => (typeof value === "object" && value !== null ? (value as Loose) : {});
 const line = (value: unknown, max: number): string => (typeof value === "string" ? value.trim().slice(0, max) : "");
 
 /** The address of a backend without path end slash, or "" when it is no http(s) address. */
@@ -119,7 +133,7 @@ function linkTemplates(value: unknown): LinkTemplate[] {
   return value
     .slice(0, 20)
     .map((item: unknown) => {
-      const raw = (typeof item === "object" && item !== null ? item : {}) as Record<string, unknown>;
+      const raw = object(item);
       return { label: line(raw.label, 30), url: line(raw.url, 300), on: flag(raw.on, true) };
     })
     .filter((link) => link.label && /^(https?:\/\/|\{backend\}\/)/i.test(link.url));
@@ -140,37 +154,25 @@ function newest(names: unknown[]): string[] {
 
 /** Options from what was stored or imported: unknown keys are dropped, wrong values become the default. */
 export function readOptions(stored: unknown): Options {
-  const raw: Loose = typeof stored === "object" && stored !== null ? stored : {};
-  const surfaces = (typeof raw.surfaces === "object" && raw.surfaces !== null ? raw.surfaces : {}) as Loose;
+  const raw = object(stored);
   const categories = subset(CATEGORIES, raw.categories, []);
   const number = Number(raw.raceCount ?? DEFAULTS.raceCount);
-  const hidden = Array.isArray(raw.hiddenDrivers) ? raw.hiddenDrivers : [];
+  const choices = Object.entries(CHOICES).map(([key, values]) => [
+    key,
+    oneOf<string>(values, raw[key], DEFAULTS[key as Choice]),
+  ]);
   return {
+    ...DEFAULTS,
+    ...flags(raw, DEFAULTS),
+    ...(Object.fromEntries(choices) as Pick<Options, Choice>),
     backend: backendAddress(raw.backend) || DEFAULTS.backend,
-    layout: oneOf(LAYOUTS, raw.layout, DEFAULTS.layout),
-    theme: oneOf(THEMES, raw.theme, DEFAULTS.theme),
-    language: oneOf(LANGUAGES, raw.language, DEFAULTS.language),
-    opener: oneOf(OPENERS, raw.opener, DEFAULTS.opener),
-    surfaces: Object.fromEntries(
-      SURFACES.map((id) => [id, flag((surfaces as Record<string, unknown>)[id], DEFAULTS.surfaces[id])]),
-    ) as Options["surfaces"],
-    order: oneOf(ORDERS, raw.order, DEFAULTS.order),
+    surfaces: { ...DEFAULTS.surfaces, ...flags(object(raw.surfaces), DEFAULTS.surfaces) },
     categories: [...categories, ...CATEGORIES.filter((c) => !categories.includes(c))],
     hiddenCategories: subset(CATEGORIES, raw.hiddenCategories, DEFAULTS.hiddenCategories),
-    mainFirst: flag(raw.mainFirst, DEFAULTS.mainFirst),
-    cpi: flag(raw.cpi, DEFAULTS.cpi),
-    country: flag(raw.country, DEFAULTS.country),
-    member: flag(raw.member, DEFAULTS.member),
-    followers: flag(raw.followers, DEFAULTS.followers),
-    races: flag(raw.races, DEFAULTS.races),
-    cars: flag(raw.cars, DEFAULTS.cars),
     raceCount: Number.isInteger(number) ? Math.min(10, Math.max(1, number)) : DEFAULTS.raceCount,
     raceTypes: subset(RACE_TYPES, raw.raceTypes, DEFAULTS.raceTypes),
     links: linkTemplates(raw.links),
-    hideRatings: flag(raw.hideRatings, DEFAULTS.hideRatings),
-    hideOwn: flag(raw.hideOwn, DEFAULTS.hideOwn),
-    hiddenDrivers: newest(hidden),
-    compare: flag(raw.compare, DEFAULTS.compare),
+    hiddenDrivers: newest(Array.isArray(raw.hiddenDrivers) ? raw.hiddenDrivers : []),
     me: line(raw.me, 100),
   };
 }

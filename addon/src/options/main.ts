@@ -8,6 +8,7 @@ import { extension } from "../platform/api.ts";
 import { fetchGet } from "../platform/get.ts";
 import { Form } from "./form.ts";
 import css from "./options.css";
+import { preview } from "./preview.ts";
 
 const { permissions, storage } = extension;
 
@@ -37,6 +38,7 @@ async function start(): Promise<void> {
       const allowed = await permissions.request({ origins: [pattern(address)] }).catch(() => false);
       return diagnose(address, fetchGet, allowed);
     },
+    preview,
   });
 }
 

@@ -2,14 +2,11 @@
 
 import { run } from "../app.ts";
 import { Backend, type Reply, type Shelf } from "../core/backend.ts";
-import { diagnose } from "../core/diagnose.ts";
 import { t } from "../core/i18n.ts";
 import { readNotes, withNote } from "../core/notes.ts";
 import { DEFAULTS, type Options, readOptions } from "../core/options.ts";
-import { Form } from "../options/form.ts";
-import optionsCss from "../options/options.css";
-import { h } from "../ui/h.ts";
-import { dress } from "../ui/sheet.ts";
+import type * as dialog from "../options/dialog.ts";
+import { preview } from "../options/preview.ts";
 import { fetchGet, PATIENCE, retrySeconds } from "./get.ts";
 import type { Platform } from "./platform.ts";
 
@@ -40,6 +37,9 @@ declare const GM: Gm | undefined;
 declare const GM_xmlhttpRequest: Gm["xmlHttpRequest"];
 /** A page of our own (the demo) can name its backend; it then needs no script manager. */
 declare const pitboardDemo: { backend: string } | undefined;
+
+/** `pitboard-options.js`, which the manager loads with this script (`@require`). */
+declare const pitboardOptions: typeof dialog | undefined;
 
 const gm: Gm = typeof GM === "undefined" ? {} : GM;
 const request = gm.xmlHttpRequest ?? (typeof GM_xmlhttpRequest === "undefined" ? undefined : GM_xmlhttpRequest);
@@ -124,27 +124,17 @@ async function saveNotes(changed: ReturnType<typeof readNotes>): Promise<void> {
 
 /** The options in a dialog over the page. */
 async function openDialog(): Promise<void> {
-  if (document.querySelector("pitboard-options")) return;
-  const host = document.createElement("pitboard-options");
-  const root = host.attachShadow({ mode: "open" });
-  dress(
-    root,
-    `${optionsCss} dialog{border:0;border-radius:12px;padding:0;inline-size:min(800px,96vw);max-block-size:92vh;background:#f4f6f8}@media (prefers-color-scheme: dark){dialog{background:#15171b}} dialog::backdrop{background:rgb(0 0 0/.45)} .shut{position:absolute;inset-block-start:14px;inset-inline-end:14px}`,
-  );
-  const main = h("div");
-  const shut = h("button", { type: "button", class: "shut", onclick: () => dialog.close() }, t("close"));
-  const dialog = h("dialog", { "aria-label": t("options_title") }, h("div", { class: "options" }, shut, main));
-  dialog.addEventListener("close", () => host.remove());
-  root.append(dialog);
-  document.body.append(host);
-  new Form(main, {
+  if (typeof pitboardOptions === "undefined") {
+    console.warn("Pitboard: the options are missing. Install the userscript anew.");
+    return;
+  }
+  await pitboardOptions.openDialog(get, {
     options: await options(),
     save: (changed) => void saveOptions(changed),
     notes,
     saveNotes,
-    test: (address) => diagnose(address, get, true),
+    preview,
   });
-  dialog.showModal();
 }
 
 const platform: Platform = {

@@ -9,17 +9,18 @@ import { scope } from "./surfaces.ts";
 const isOurs = (node: Node): boolean => (node as Element).localName?.startsWith("pitboard-") ?? false;
 
 export class Watcher {
-  private readonly observer: MutationObserver;
+  readonly #observer: MutationObserver;
+  readonly #search: (roots: Set<Element>) => void;
+  readonly #removed: (host: Element) => void;
 
   /**
    * @param search is called with the elements to search again
    * @param removed is called with a host of ours that somebody took out
    */
-  constructor(
-    private readonly search: (roots: Set<Element>) => void,
-    private readonly removed: (host: Element) => void,
-  ) {
-    this.observer = new MutationObserver((records) => this.changed(records));
+  constructor(search: (roots: Set<Element>) => void, removed: (host: Element) => void) {
+    this.#search = search;
+    this.#removed = removed;
+    this.#observer = new MutationObserver((records) => this.#changed(records));
   }
 
   /** @param themeChanged is called when the page changes its colours */
@@ -27,23 +28,23 @@ export class Watcher {
     new MutationObserver(themeChanged).observe(document.documentElement, {
       attributeFilter: ["class", "style", "data-iracing-forums-user-color-scheme"],
     });
-    this.parsing();
+    this.#parsing();
   }
 
   /**
    * While the page is being parsed, looks once before each frame is painted: an observer would be told of every
    * single node. Afterwards the observer takes over.
    */
-  private parsing(): void {
+  #parsing(): void {
     const everything = document.getElementsByTagName("*");
     let seen = 0;
     const look = () => {
-      if (everything.length !== seen) this.search(new Set([document.documentElement]));
+      if (everything.length !== seen) this.#search(new Set([document.documentElement]));
       seen = everything.length;
     };
     if (document.readyState !== "loading") {
       look();
-      this.observe();
+      this.#observe();
       return;
     }
     let frame = 0;
@@ -55,16 +56,16 @@ export class Watcher {
     const parsed = () => {
       cancelAnimationFrame(frame);
       look();
-      this.observe();
+      this.#observe();
     };
     document.addEventListener("DOMContentLoaded", parsed, { once: true });
   }
 
-  private observe(): void {
-    this.observer.observe(document, { childList: true, subtree: true, characterData: true });
+  #observe(): void {
+    this.#observer.observe(document, { childList: true, subtree: true, characterData: true });
   }
 
-  private changed(records: MutationRecord[]): void {
+  #changed(records: MutationRecord[]): void {
     const roots = new Set<Element>();
     for (const { type, target, addedNodes, removedNodes } of records) {
       if (type === "characterData") {
@@ -77,9 +78,9 @@ export class Watcher {
         else if (node.nodeType === 3 && (target as Element).localName === "a") roots.add(scope(target as Element));
       }
       for (const node of removedNodes) {
-        if ((node as Element).localName === HOST_TAG && !node.isConnected) this.removed(node as Element);
+        if ((node as Element).localName === HOST_TAG && !node.isConnected) this.#removed(node as Element);
       }
     }
-    if (roots.size) this.search(roots);
+    if (roots.size) this.#search(roots);
   }
 }

@@ -10,7 +10,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { Theme } from "../site/theme.ts";
 import cardCss from "./card.css";
 import { historyChart, type Kind } from "./chart.ts";
-import { h } from "./h.ts";
+import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
 import { cars, licenceChip, links, memberFact, races, type View } from "./parts.ts";
 import { dress } from "./sheet.ts";
@@ -28,148 +28,152 @@ interface Context {
   again(name: string): Promise<void>;
 }
 
-export class Card {
-  private host: HTMLElement | null = null;
-  private box: HTMLElement | null = null;
-  private name = "";
-  private anchor: HTMLElement | null = null;
-  private byHover = false;
-  private closing = 0;
-  private category: Category | null = null;
-  private kind: Kind = "irating";
+type CardPlatform = Pick<Platform, "history" | "saveNote" | "hideDriver" | "openOptions">;
 
-  constructor(
-    private readonly platform: Pick<Platform, "history" | "saveNote" | "hideDriver" | "openOptions">,
-    private readonly context: Context,
-  ) {}
+export class Card {
+  readonly #platform: CardPlatform;
+  readonly #context: Context;
+  #host: HTMLElement | null = null;
+  #box: HTMLElement | null = null;
+  #name = "";
+  #anchor: HTMLElement | null = null;
+  #byHover = false;
+  #closing = 0;
+  #category: Category | null = null;
+  #kind: Kind = "irating";
+
+  constructor(platform: CardPlatform, context: Context) {
+    this.#platform = platform;
+    this.#context = context;
+  }
 
   /** Opens the card at a host, or closes it when it is open there. */
   toggle(name: string, anchor: HTMLElement): void {
-    const open = this.anchor === anchor && !this.byHover;
+    const open = this.#anchor === anchor && !this.#byHover;
     this.close();
-    if (!open) this.open(name, anchor, false);
+    if (!open) this.#open(name, anchor, false);
   }
 
   /** The pointer rests on a host, or has left it. */
   hover(name: string, anchor: HTMLElement, over: boolean): void {
-    if (this.context.view(this.name).options.opener !== "hover") return;
-    clearTimeout(this.closing);
-    const answer = this.context.answer(name);
-    if (over && !this.anchor && answer && "driver" in answer) this.open(name, anchor, true);
-    else if (!over && this.byHover) this.closing = window.setTimeout(() => this.close(), GRACE);
+    if (this.#context.view(this.#name).options.opener !== "hover") return;
+    clearTimeout(this.#closing);
+    const answer = this.#context.answer(name);
+    if (over && !this.#anchor && answer && "driver" in answer) this.#open(name, anchor, true);
+    else if (!over && this.#byHover) this.#closing = window.setTimeout(() => this.close(), GRACE);
   }
 
   close(): void {
-    if (!this.anchor) return;
-    clearTimeout(this.closing);
-    this.expanded(false);
-    this.anchor = null;
-    this.host?.remove();
-    this.host = this.box = null;
+    if (!this.#anchor) return;
+    clearTimeout(this.#closing);
+    this.#expanded(false);
+    this.#anchor = null;
+    this.#host?.remove();
+    this.#host = this.#box = null;
   }
 
   /** Draws anew when the open card's driver has changed. */
   update(name: string): void {
-    if (this.anchor && this.name === name) this.draw();
+    if (this.#anchor && this.#name === name) this.#draw();
   }
 
-  private expanded(on: boolean): void {
-    this.anchor?.shadowRoot?.querySelector("[aria-expanded]")?.setAttribute("aria-expanded", String(on));
+  #expanded(on: boolean): void {
+    this.#anchor?.shadowRoot?.querySelector("[aria-expanded]")?.setAttribute("aria-expanded", String(on));
   }
 
-  private open(name: string, anchor: HTMLElement, byHover: boolean): void {
-    this.name = name;
-    this.anchor = anchor;
-    this.byHover = byHover;
-    this.category = null;
-    this.kind = this.context.view(this.name).options.hideRatings ? "safety_rating" : "irating";
-    this.host = document.createElement("pitboard-card");
-    const root = this.host.attachShadow({ mode: "open" });
+  #open(name: string, anchor: HTMLElement, byHover: boolean): void {
+    this.#name = name;
+    this.#anchor = anchor;
+    this.#byHover = byHover;
+    this.#category = null;
+    this.#kind = this.#context.view(this.#name).options.hideRatings ? "safety_rating" : "irating";
+    this.#host = document.createElement("pitboard-card");
+    const root = this.#host.attachShadow({ mode: "open" });
     dress(root, statsCss + cardCss);
-    this.box = h("div", { popover: "auto", role: "dialog", tabindex: "-1" });
-    root.append(this.box);
-    document.body.append(this.host);
-    this.draw();
-    this.box.addEventListener("toggle", (event) => {
-      if ((event as ToggleEvent).newState === "closed") this.dismissed();
+    this.#box = h("div", { popover: "auto", role: "dialog", tabindex: "-1" });
+    root.append(this.#box);
+    document.body.append(this.#host);
+    this.#draw();
+    this.#box.addEventListener("toggle", (event) => {
+      if ((event as ToggleEvent).newState === "closed") this.#dismissed();
     });
-    this.host.addEventListener("pointerenter", () => clearTimeout(this.closing));
-    this.host.addEventListener("pointerleave", () => this.hover(name, anchor, false));
-    this.box.addEventListener("pointerdown", () => this.keep());
-    this.box.addEventListener("focusin", () => this.keep());
-    this.box.showPopover();
-    this.place();
-    this.expanded(true);
-    if (!byHover) this.box.focus({ preventScroll: true });
+    this.#host.addEventListener("pointerenter", () => clearTimeout(this.#closing));
+    this.#host.addEventListener("pointerleave", () => this.hover(name, anchor, false));
+    this.#box.addEventListener("pointerdown", () => this.#keep());
+    this.#box.addEventListener("focusin", () => this.#keep());
+    this.#box.showPopover();
+    this.#place();
+    this.#expanded(true);
+    if (!byHover) this.#box.focus({ preventScroll: true });
   }
 
   /** From now on the card stays until it is closed: the reader is using it. */
-  private keep(): void {
-    if (this.host?.shadowRoot?.activeElement || this.box?.matches(":active")) this.byHover = false;
+  #keep(): void {
+    if (this.#host?.shadowRoot?.activeElement || this.#box?.matches(":active")) this.#byHover = false;
   }
 
-  private dismissed(): void {
-    const from = this.anchor?.shadowRoot?.querySelector<HTMLElement>("[aria-expanded]");
-    const had = this.host?.shadowRoot?.activeElement;
+  #dismissed(): void {
+    const from = this.#anchor?.shadowRoot?.querySelector<HTMLElement>("[aria-expanded]");
+    const had = this.#host?.shadowRoot?.activeElement;
     this.close();
     if (had) from?.focus({ preventScroll: true });
   }
 
   /** Below the anchor, or above it when there is no room; moves with the page. */
-  private place(): void {
-    if (!this.box || !this.anchor) return;
-    const at = this.anchor.getBoundingClientRect();
-    const { offsetWidth: width, offsetHeight: height } = this.box;
-    const end = getComputedStyle(this.anchor).direction === "rtl" ? at.right - width : at.left;
+  #place(): void {
+    if (!this.#box || !this.#anchor) return;
+    const at = this.#anchor.getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = this.#box;
+    const end = getComputedStyle(this.#anchor).direction === "rtl" ? at.right - width : at.left;
     const x = Math.max(MARGIN, Math.min(end, document.documentElement.clientWidth - width - MARGIN));
     const below = at.bottom + 4;
     const fits = below + height < innerHeight - MARGIN || at.top - height - 4 < MARGIN;
     const y = fits ? Math.min(below, Math.max(MARGIN, innerHeight - height - MARGIN)) : at.top - height - 4;
-    this.box.style.insetInlineStart = "auto";
-    this.box.style.left = `${x + scrollX}px`;
-    this.box.style.top = `${y + scrollY}px`;
+    this.#box.style.insetInlineStart = "auto";
+    this.#box.style.left = `${x + scrollX}px`;
+    this.#box.style.top = `${y + scrollY}px`;
   }
 
-  private draw(): void {
-    if (!this.box) return;
-    const answer = this.context.answer(this.name);
-    this.box.className = `root card ${this.context.theme()}`;
-    this.box.setAttribute("aria-label", this.name);
-    const focused = this.host?.shadowRoot?.activeElement?.id;
-    if (answer && "driver" in answer) this.box.replaceChildren(...this.content(answer.driver));
-    else this.box.replaceChildren(h("p", { class: "quiet" }, t("unavailable")));
-    if (focused) this.box.querySelector<HTMLElement>(`#${focused}`)?.focus();
+  #draw(): void {
+    if (!this.#box) return;
+    const answer = this.#context.answer(this.#name);
+    this.#box.className = `root card ${this.#context.theme()}`;
+    this.#box.setAttribute("aria-label", this.#name);
+    const focused = this.#host?.shadowRoot?.activeElement?.id;
+    if (answer && "driver" in answer) this.#box.replaceChildren(...this.#content(answer.driver));
+    else this.#box.replaceChildren(h("p", { class: "quiet" }, t("unavailable")));
+    if (focused) this.#box.querySelector<HTMLElement>(`#${focused}`)?.focus();
   }
 
-  private content(driver: Driver): Node[] {
-    const view = this.context.view(this.name);
+  #content(driver: Driver): Node[] {
+    const view = this.#context.view(this.#name);
     const { options } = view;
     const parts = [
-      this.head(driver),
-      this.facts(driver, view),
-      this.ratings(driver, view),
+      this.#head(driver),
+      this.#facts(driver, view),
+      this.#ratings(driver, view),
       options.races && section(t("recent_races"), races(driver, options)),
       options.cars &&
         cars(driver, options).length > 0 &&
         section(t("recent_cars"), h("p", { class: "quiet wrap" }, cars(driver, options).join(", "))),
       links(driver, options),
-      this.noteForm(driver),
-      this.foot(driver, view),
+      this.#noteForm(driver),
+      this.#foot(driver, view),
     ];
     return parts.filter((part) => part instanceof Node);
   }
 
-  private head(driver: Driver): HTMLElement {
+  #head(driver: Driver): HTMLElement {
     return h(
       "div",
       { class: "head" },
       h("h2", { dir: "auto" }, driver.name),
       driver.country && h("span", { class: "quiet" }, driver.country.name),
-      button("close", t("close"), () => this.box?.hidePopover()),
+      iconButton("close", t("close"), () => this.#box?.hidePopover()),
     );
   }
 
-  private facts(driver: Driver, view: View): HTMLElement {
+  #facts(driver: Driver, view: View): HTMLElement {
     const { options } = view;
     const rows: [string, string | Node][] = [];
     const member = options.member ? memberFact(driver, view) : "";
@@ -177,25 +181,23 @@ export class Card {
     if (options.followers && driver.followers !== null)
       rows.push([t("followers"), `${driver.followers} · ${t("follows_n", driver.follows ?? 0)}`]);
     if (driver.activity) rows.push([t("activity"), t("activity_n", driver.activity.last30, driver.activity.before30)]);
-    const copy = button("copy", t("copy"), () => void navigator.clipboard.writeText(String(driver.custId)));
+    const copy = iconButton("copy", t("copy"), () => void navigator.clipboard.writeText(String(driver.custId)));
     rows.push([t("customer_id"), h("span", {}, driver.custId, copy)]);
     return h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   }
 
-  private ratings(driver: Driver, view: View): HTMLElement {
+  #ratings(driver: Driver, view: View): HTMLElement {
     const shown = licencesInOrder(driver, view.options);
-    this.category ??= shown[0]?.category ?? null;
+    this.#category ??= shown[0]?.category ?? null;
     const tabs = shown.map((licence) => {
       const chip = licenceChip(licence, view);
       chip.removeAttribute("role");
-      return h(
-        "button",
+      return button(
         {
-          type: "button",
           class: "tab",
           id: `tab-${licence.category}`,
-          "aria-pressed": String(licence.category === this.category),
-          onclick: () => this.choose(licence.category, this.kind),
+          "aria-pressed": String(licence.category === this.#category),
+          onclick: () => this.#choose(licence.category, this.#kind),
         },
         chip,
       );
@@ -203,40 +205,38 @@ export class Card {
     const kinds = (["irating", "safety_rating"] as const)
       .filter((kind) => kind === "safety_rating" || !view.options.hideRatings)
       .map((kind) =>
-        h(
-          "button",
+        button(
           {
-            type: "button",
             class: "kind-tab",
             id: `kind-${kind}`,
-            "aria-pressed": String(kind === this.kind),
-            onclick: () => this.choose(this.category, kind),
+            "aria-pressed": String(kind === this.#kind),
+            onclick: () => this.#choose(this.#category, kind),
           },
           t(kind),
         ),
       );
     const place = h("div", { class: "history", "aria-live": "polite" });
-    if (this.category) void this.fillHistory(place, driver, this.category, this.kind);
+    if (this.#category) void this.#fillHistory(place, driver, this.#category, this.#kind);
     return h("section", {}, h("div", { class: "tabs" }, ...tabs), h("div", { class: "kinds" }, ...kinds), place);
   }
 
-  private choose(category: Category | null, kind: Kind): void {
-    this.category = category;
-    this.kind = kind;
-    this.draw();
+  #choose(category: Category | null, kind: Kind): void {
+    this.#category = category;
+    this.#kind = kind;
+    this.#draw();
   }
 
-  private async fillHistory(place: HTMLElement, driver: Driver, category: Category, kind: Kind): Promise<void> {
+  async #fillHistory(place: HTMLElement, driver: Driver, category: Category, kind: Kind): Promise<void> {
     try {
-      const history = await this.platform.history(driver.custId, category, kind);
+      const history = await this.#platform.history(driver.custId, category, kind);
       place.replaceChildren(historyChart(history, kind), ...figures(history, kind));
     } catch {
       place.replaceChildren(h("p", { class: "quiet chart-empty" }, t("history_unavailable")));
     }
   }
 
-  private noteForm(driver: Driver): HTMLElement {
-    const note = this.context.note(this.name) ?? { text: "", tags: [] };
+  #noteForm(driver: Driver): HTMLElement {
+    const note = this.#context.note(this.#name) ?? { text: "", tags: [] };
     const text = h("textarea", {
       id: "note",
       rows: 2,
@@ -257,7 +257,7 @@ export class Card {
         .split(",")
         .map((tag) => tag.trim())
         .filter(Boolean);
-      void this.platform.saveNote(driver.name, { text: text.value.trim(), tags: [...new Set(list)].slice(0, 10) });
+      void this.#platform.saveNote(driver.name, { text: text.value.trim(), tags: [...new Set(list)].slice(0, 10) });
     };
     text.addEventListener("change", save);
     tags.addEventListener("change", save);
@@ -271,7 +271,7 @@ export class Card {
     );
   }
 
-  private foot(driver: Driver, view: View): HTMLElement {
+  #foot(driver: Driver, view: View): HTMLElement {
     const age = driver.asOf === null ? "" : t("data_age", formatAge(Math.max(0, view.now() - driver.asOf)));
     const state =
       driver.state === "kept"
@@ -285,25 +285,17 @@ export class Card {
       "div",
       { class: "foot" },
       h("span", { class: "quiet small" }, [age, state].filter(Boolean).join(" · ")),
-      button("refresh", t("refresh"), () => void this.context.again(this.name)),
-      h(
-        "button",
-        { type: "button", class: "plain small", onclick: () => void this.platform.hideDriver(this.name) },
-        t("hide_driver"),
-      ),
-      button("gear", t("options"), () => this.platform.openOptions()),
+      iconButton("refresh", t("refresh"), () => void this.#context.again(this.#name)),
+      button({ class: "plain small", onclick: () => void this.#platform.hideDriver(this.#name) }, t("hide_driver")),
+      iconButton("gear", t("options"), () => this.#platform.openOptions()),
     );
   }
 }
 
 const section = (title: string, ...content: Node[]): HTMLElement => h("section", {}, h("h3", {}, title), ...content);
 
-const button = (name: "close" | "refresh" | "gear" | "copy", label: string, onclick: () => void): HTMLElement =>
-  h(
-    "button",
-    { type: "button", class: "icon-button", id: `do-${name}`, "aria-label": label, title: label, onclick },
-    icon(name),
-  );
+const iconButton = (name: "close" | "refresh" | "gear" | "copy", label: string, onclick: () => void): HTMLElement =>
+  button({ class: "icon-button", id: `do-${name}`, "aria-label": label, title: label, onclick }, icon(name));
 
 /** What the chart does not say: the change over the last results, and the career. */
 function figures(history: History, kind: Kind): HTMLElement[] {

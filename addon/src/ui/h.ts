@@ -28,6 +28,14 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A button that submits nothing. */
+export const button = (props: Props, ...children: Child[]): HTMLButtonElement =>
+  h("button", { type: "button", ...props }, ...children);
+
+/** A link that opens in a new tab, and tells that page nothing of this one. */
+export const linkOut = (href: string, child: Child): HTMLAnchorElement =>
+  h("a", { href, target: "_blank", rel: "noopener noreferrer" }, child);
+
 /** An SVG element. */
 export function s(tag: string, props: Props = {}, ...children: Child[]): SVGElement {
   const element = document.createElementNS(SVG, tag) as SVGElement;

@@ -6,7 +6,7 @@ import { type Answer, CATEGORIES, type Driver } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Options } from "../core/options.ts";
 import { licencesInOrder } from "../core/order.ts";
-import { h } from "./h.ts";
+import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
 import { cars, country, licences, links, memberYears, races, type View } from "./parts.ts";
 
@@ -29,11 +29,9 @@ let openButton: HTMLElement | undefined;
 function opener(actions: LineActions): HTMLElement {
   const label = t("details");
   if (openButton?.title !== label) {
-    openButton = h(
-      "button",
+    openButton = button(
       {
         class: "open",
-        type: "button",
         "aria-haspopup": "dialog",
         "aria-expanded": "false",
         "aria-label": label,
@@ -42,9 +40,9 @@ function opener(actions: LineActions): HTMLElement {
       icon("more"),
     );
   }
-  const button = openButton.cloneNode(true) as HTMLElement;
-  button.addEventListener("click", () => actions.open());
-  return button;
+  const copy = openButton.cloneNode(true) as HTMLElement;
+  copy.addEventListener("click", () => actions.open());
+  return copy;
 }
 
 function noteMarks(note: Note | undefined): Node[] {
@@ -92,8 +90,7 @@ function message(answer: Answer | null, actions: LineActions): HTMLElement {
     { class: "quiet", role: "status" },
     t(WORDS[answer.problem]),
     answer.problem === "unavailable" && " · ",
-    answer.problem === "unavailable" &&
-      h("button", { class: "retry", type: "button", onclick: () => actions.retry() }, t("retry")),
+    answer.problem === "unavailable" && button({ class: "retry", onclick: () => actions.retry() }, t("retry")),
   );
 }
 
@@ -118,11 +115,9 @@ export function badge(answer: Answer | null, view: View, note: Note | undefined,
   const licence = driver ? licencesInOrder(driver, view.options)[0] : undefined;
   if (!driver || !licence) return h("span", { class: "badge empty" });
   const rating = view.options.hideRatings ? "" : iratingShort(licence.irating);
-  return h(
-    "button",
+  return button(
     {
       class: `badge chip c-${licence.class}`,
-      type: "button",
       "aria-haspopup": "dialog",
       "aria-expanded": "false",
       "aria-label": `${driver.name}: ${licence.class} ${rating}. ${t("details")}`,

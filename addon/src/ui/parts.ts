@@ -8,7 +8,7 @@ import type { Category, Driver, Licence, LicenceClass, Race } from "../core/mode
 import { type Options, RACE_TYPES } from "../core/options.ts";
 import { licencesInOrder } from "../core/order.ts";
 import { membership } from "../core/time.ts";
-import { h } from "./h.ts";
+import { h, linkOut } from "./h.ts";
 import { icon } from "./icons.ts";
 
 export interface View {
@@ -130,9 +130,7 @@ export function races(driver: Driver, options: Options): HTMLElement {
         { class: "car-icon", title: category ? categoryName(category) : t("category_unknown") },
         icon(category ?? "any"),
       ),
-      race.subsession === null
-        ? when
-        : h("a", { href: subsessionUrl(race.subsession), target: "_blank", rel: "noopener noreferrer" }, when),
+      race.subsession === null ? when : linkOut(subsessionUrl(race.subsession), when),
       h("span", { class: "pos", title: t("start_finish") }, positions(race)),
       h(
         "span",
@@ -157,6 +155,6 @@ export function links(driver: Driver, options: Options): HTMLElement | null {
     .filter((link) => link.on)
     .map((link) => ({ label: link.label, url: fillTemplate(link.url, driver, options.backend) }))
     .filter((link) => link.url)
-    .map((link) => h("a", { href: link.url, target: "_blank", rel: "noopener noreferrer" }, link.label));
+    .map((link) => linkOut(link.url, link.label));
   return items.length ? h("nav", { class: "links", "aria-label": t("links") }, ...items) : null;
 }

@@ -3,7 +3,7 @@
  * in the public address space: the same rules as under a real manager.
  */
 
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type BrowserContext, chromium } from "playwright-core";
@@ -11,7 +11,15 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { type FakeBackend, startBackend } from "../support/backend.mjs";
 import * as pages from "../support/pages.mjs";
 
-const USERSCRIPT = resolve(import.meta.dirname, "../../../src/pitboard/local/pitboard.user.js");
+const FOLDER = resolve(import.meta.dirname, "../../../src/pitboard/local");
+const USERSCRIPT = join(FOLDER, "pitboard.user.js");
+
+/** What a manager runs: the scripts that the userscript requires, then itself. */
+async function scripts(): Promise<string[]> {
+  const script = await readFile(USERSCRIPT, "utf8");
+  const required = [...script.matchAll(/^\/\/ @require +(\S+)/gm)].map(([, url]) => new URL(url ?? "").pathname);
+  return [...(await Promise.all(required.map((path) => readFile(join(FOLDER, path), "utf8")))), script];
+}
 
 /** What a manager puts before a script: requests and storage go through its background. */
 const GM = `
@@ -52,7 +60,6 @@ beforeAll(async () => {
     }),
   );
   await writeFile(join(manager, "manager.js"), MANAGER);
-  await cp(USERSCRIPT, join(manager, "pitboard.user.js"));
   backend = await startBackend();
   context = await chromium.launchPersistentContext(join(folder, "profile"), {
     executablePath: "/usr/bin/chromium",
@@ -73,9 +80,9 @@ beforeAll(async () => {
     id,
   );
   const worker = await restarted;
-  const source = (await readFile(USERSCRIPT, "utf8")).replaceAll("http://127.0.0.1:8765", backend.url);
+  const sources = (await scripts()).map((source) => source.replaceAll("http://127.0.0.1:8765", backend.url));
   await worker.evaluate(
-    async ([gm, script]) => {
+    async (codes) => {
       // biome-ignore lint/suspicious/noExplicitAny: the harness' own browser API
       const { userScripts } = (globalThis as any).chrome;
       await userScripts.configureWorld({ messaging: true });
@@ -83,13 +90,13 @@ beforeAll(async () => {
         {
           id: "pitboard",
           matches: ["https://forums.iracing.com/*"],
-          js: [{ code: gm }, { code: script }],
+          js: codes.map((code) => ({ code })),
           runAt: "document_start",
           world: "USER_SCRIPT",
         },
       ]);
     },
-    [GM, source] as const,
+    [GM, ...sources],
   );
 });
 
@@ -120,7 +127,9 @@ it("the userscript shows stats, the card and the options dialog, and keeps what 
   await page.locator("pitboard-options #hideRatings").check();
   await page.locator("pitboard-options #test").click();
   await expect.poll(() => page.locator("pitboard-options #finding").textContent()).toContain("Works");
-  await page.keyboard.press("Escape");
+  await page.locator("pitboard-options #language").selectOption("de");
+  await page.locator("pitboard-options").getByRole("dialog", { name: "Pitboard-Einstellungen" }).waitFor();
+  await page.locator("pitboard-options").getByRole("button", { name: "Schließen" }).click();
   await page.locator("pitboard-options").waitFor({ state: "detached" });
   await page.reload();
   await settled();
@@ -128,7 +137,7 @@ it("the userscript shows stats, the card and the options dialog, and keeps what 
   expect(backend.state.asked).toHaveLength(1);
 });
 
-it("runs without a manager on a page that names its backend, as the demo does", async () => {
+it("runs without a manager on a page that names its backend, as the demo does, and says that options are missing", async () => {
   const page = await context.newPage();
   await page.route(`${backend.url}/demo*`, async (route) => {
     const file = new URL(route.request().url()).pathname.endsWith(".js");
@@ -142,4 +151,8 @@ it("runs without a manager on a page that names its backend, as the demo does", 
       [...document.querySelectorAll<HTMLElement>("pitboard-stats")].filter((h) => h.dataset.state === "fresh")
         .length === 3,
   );
+  const told = page.waitForEvent("console", (message) => message.text().includes("Install the userscript anew"));
+  await page.locator("pitboard-stats .open").first().click();
+  await page.locator("pitboard-card #do-gear").click();
+  await told;
 });

@@ -59,8 +59,9 @@ declare module "*/support/firefox.mjs" {
 }
 
 declare module "*/scripts/build.mjs" {
+  /** The folder of the committed userscript. */
   export const USERSCRIPT: string;
-  export function outputs(): Promise<{ scripts: Map<string, Buffer>; user: Buffer }>;
+  export function outputs(): Promise<{ extension: Map<string, Buffer>; userscript: Map<string, Buffer> }>;
   export function keysUsed(source: string, keys: string[]): string[];
 }
 

@@ -15,7 +15,11 @@ export const wordsForTests = () => ({
     const keys = Object.keys(en);
     const words = (messages) => keys.map((key) => messages[key].message).join("\n");
     const rest = Object.fromEntries(Object.entries(others).map(([name, messages]) => [name, words(messages)]));
-    const packed = { keys, en: words(en), others: deflateRawSync(JSON.stringify(rest)).toString("base64") };
+    const packed = {
+      keys: keys.join(" "),
+      en: words(en),
+      others: deflateRawSync(JSON.stringify(rest)).toString("base64"),
+    };
     return `export default ${JSON.stringify(packed)}`;
   },
 });

@@ -1,5 +1,7 @@
 // @vitest-environment node
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { keysUsed, outputs, USERSCRIPT } from "../../scripts/build.mjs";
 import { zip } from "../../scripts/zip.mjs";
@@ -7,10 +9,22 @@ import { zip } from "../../scripts/zip.mjs";
 describe("the build", () => {
   it("gives equal bytes twice, and the committed userscript", async () => {
     const [first, second] = [await outputs(), await outputs()];
-    expect(first.user.equals(second.user)).toBe(true);
-    for (const [name, data] of first.scripts) expect(second.scripts.get(name)?.equals(data)).toBe(true);
-    expect((await readFile(USERSCRIPT)).equals(first.user), "run `npm run build` and commit").toBe(true);
-    expect(first.user.toString()).not.toContain(process.cwd());
+    for (const kind of ["extension", "userscript"] as const)
+      for (const [name, data] of first[kind]) expect(second[kind].get(name)?.equals(data), name).toBe(true);
+    for (const [name, data] of first.userscript) {
+      const committed = await readFile(join(USERSCRIPT, name));
+      expect(committed.equals(data), `${name}: run \`npm run build\` and commit`).toBe(true);
+      expect(data.toString()).not.toContain(process.cwd());
+    }
+  });
+
+  it("lets the userscript require the options dialog that belongs to it, and no other", async () => {
+    const { userscript } = await outputs();
+    const required = /^\/\/ @require +\S+\/pitboard-options\.js#sha256-(\S+)$/m.exec(
+      String(userscript.get("pitboard.user.js")),
+    );
+    const dialog = userscript.get("pitboard-options.js") ?? "";
+    expect(required?.[1]).toBe(createHash("sha256").update(dialog).digest("base64"));
   });
 
   it("packs the same zip whatever the order of the files", () => {

@@ -51,7 +51,10 @@ def forum_page(authors: Sequence[str], scripts: bool = True) -> str:
     rng.shuffle(order)
     first, *others = (_post(number, name, order, rng) for number, name in enumerate(order))
     comments = "".join(_comment(i, post) for i, post in enumerate(others))
-    addon = '<script src="/demo/setup.js"></script><script src="/pitboard.user.js" defer></script>'
+    addon = "".join(
+        f'<script src="{file}" defer></script>'
+        for file in ("/demo/setup.js", "/pitboard-options.js", "/pitboard.user.js")
+    )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Who was in that race? - Pitboard demo forum</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">

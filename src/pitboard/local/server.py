@@ -4,9 +4,10 @@ import ipaddress
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 import uvicorn
 from starlette.requests import Request
@@ -28,6 +29,7 @@ from pitboard.telemetry import PrometheusTelemetry
 
 STATIC = files("pitboard.local") / "static"
 USERSCRIPT = files("pitboard.local") / "pitboard.user.js"
+USERSCRIPT_OPTIONS = files("pitboard.local") / "pitboard-options.js"
 
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
@@ -69,11 +71,6 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
     async def openapi(_: Request) -> Response:
         return JSONResponse(document())
 
-    async def userscript(_: Request) -> Response:
-        return FileResponse(
-            str(USERSCRIPT), media_type="text/javascript", headers={"Cache-Control": "no-cache"}
-        )
-
     return [
         *driver_routes(home.service, home.histories),
         *custid_routes(home.service),
@@ -82,9 +79,17 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
         Route("/", look_up, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
         Route("/openapi.json", openapi, methods=["GET"]),
-        Route("/pitboard.user.js", userscript, methods=["GET"]),
+        Route("/pitboard.user.js", _script(USERSCRIPT), methods=["GET"]),
+        Route("/pitboard-options.js", _script(USERSCRIPT_OPTIONS), methods=["GET"]),
         Mount("/static", StaticFiles(directory=str(STATIC))),
     ]
+
+
+def _script(file: Traversable) -> Callable[[Request], Awaitable[Response]]:
+    async def script(_: Request) -> Response:
+        return FileResponse(str(file), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+    return script
 
 
 def host_guard(listening: str) -> Callable[[str], bool]:
