@@ -53,7 +53,8 @@ async function memory(forum, changes) {
       document.querySelector("#app").replaceChildren(...next.childNodes);
     }, react({ authors }));
     await ready(page, 30);
-    await session.send("HeapProfiler.collectGarbage");
+    // twice: what the first round frees may be all that kept other nodes alive
+    for (let i = 0; i < 2; i++) await session.send("HeapProfiler.collectGarbage");
     const { JSHeapUsedSize, Nodes } = await metrics(session);
     seen.push({ heap: JSHeapUsedSize / 1e6, nodes: Nodes });
   }
@@ -83,6 +84,7 @@ const rows = [
   ["userscript (kB)", await size("../src/pitboard/local/pitboard.user.js"), GOALS.size],
   ["userscript's options dialog (kB)", await size("../src/pitboard/local/pitboard-options.js"), GOALS.size],
   ["script time of the addon (ms)", of("script"), GOALS.script],
+  ["... in the round that other programs disturbed least", Math.min(...runs.map((run) => run.script)), GOALS.script],
   ["all tasks of the addon (ms)", of("tasks"), null],
   ["all tasks of page and addon (ms)", of("all"), GOALS.tasks],
   ["layout shift", Math.max(...runs.map((run) => run.shift)), GOALS.shift],
