@@ -4,7 +4,7 @@ import { useLanguage } from "./core/i18n.ts";
 import type { Driver } from "./core/model.ts";
 import { nameKey } from "./core/names.ts";
 import type { Note } from "./core/notes.ts";
-import { DEFAULTS, type Options } from "./core/options.ts";
+import { DEFAULTS, type Options, readOptions } from "./core/options.ts";
 import { Roster } from "./core/roster.ts";
 import type { Platform } from "./platform/platform.ts";
 import { expectsAuthors, ownName, type Place, SURFACES, scope } from "./site/surfaces.ts";
@@ -27,7 +27,30 @@ interface Seat {
 
 /** What decides about where places are and how much room they take. */
 const roomOf = ({ layout, races, cars, raceCount, hiddenCategories, surfaces }: Options): string =>
-  JSON.stringify([layout, races, cars, raceCount, hiddenCategories, surfaces]);
+  JSON.stringify({ layout, races, cars, raceCount, hiddenCategories, surfaces });
+
+const ROOM = "pitboard room";
+
+/**
+ * The options with the room of the reader's last page. Only the page's own storage answers before the first paint; it
+ * holds nothing for who has the defaults.
+ */
+function lastRoom(): Options {
+  try {
+    return readOptions(JSON.parse(localStorage.getItem(ROOM) ?? "{}"));
+  } catch {
+    return DEFAULTS;
+  }
+}
+
+function keepRoom(options: Options): void {
+  try {
+    if (roomOf(options) === roomOf(DEFAULTS)) localStorage.removeItem(ROOM);
+    else localStorage.setItem(ROOM, roomOf(options));
+  } catch {
+    // no storage: a page may move once while it loads
+  }
+}
 
 export class App {
   readonly #platform: Platform;
@@ -42,7 +65,7 @@ export class App {
   #me = "";
   #mine: Driver | null = null;
 
-  #options: Options = DEFAULTS;
+  #options = lastRoom();
   #notes: Record<string, Note> = {};
   #settled: () => void = () => {};
 
@@ -86,6 +109,7 @@ export class App {
   async settle(options: Options, notes: Record<string, Note>): Promise<void> {
     this.#notes = notes;
     if (roomOf(options) !== roomOf(this.#options)) await this.#restart(options);
+    else keepRoom(options);
     if (options.theme !== this.#options.theme) this.#theme = null;
     this.#options = options;
     await useLanguage(options.language);
@@ -99,6 +123,7 @@ export class App {
   }
 
   async #restart(options: Options): Promise<void> {
+    keepRoom(options);
     await useLanguage(options.language);
     const forgetNames = options.backend !== this.#options.backend;
     this.#options = options;
@@ -246,7 +271,7 @@ export class App {
 
 /**
  * Starts the page part. The stored options come some milliseconds later: should posts be painted before that, they
- * have the default layout's room, so that nothing moves for most readers.
+ * have the room of the reader's last page, so that nothing moves.
  */
 export async function run(platform: Platform): Promise<void> {
   const app = new App(platform);
