@@ -269,11 +269,24 @@ export class App {
   }
 }
 
+/** Waits for the page's root element. */
+const rooted = () =>
+  new Promise<void>((resolve) => {
+    const observer = new MutationObserver(() => {
+      if (!document.documentElement) return; // the doctype comes first
+      observer.disconnect();
+      resolve();
+    });
+    observer.observe(document, { childList: true });
+  });
+
 /**
  * Starts the page part. The stored options come some milliseconds later: should posts be painted before that, they
  * have the room of the reader's last page, so that nothing moves.
  */
 export async function run(platform: Platform): Promise<void> {
+  // some script managers are here before the page has anything
+  if (!document.documentElement) await rooted();
   const app = new App(platform);
   app.start();
   const [options, notes] = await Promise.all([platform.options(), platform.notes()]);

@@ -6,7 +6,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type BrowserContext, chromium } from "playwright-core";
+import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type FakeBackend, startBackend } from "../support/backend.mjs";
 import * as pages from "../support/pages.mjs";
@@ -137,13 +137,13 @@ it("the userscript shows stats, the card and the options dialog, and keeps what 
   expect(backend.state.asked).toHaveLength(1);
 });
 
-it("runs without a manager on a page that names its backend, as the demo does, and says that options are missing", async () => {
-  const page = await context.newPage();
+/** Opens a page of three posts that names its backend, with `scripts` on it. */
+async function demo(page: Page, scripts: string): Promise<void> {
   await page.route(`${backend.url}/demo*`, async (route) => {
     const file = new URL(route.request().url()).pathname.endsWith(".js");
     if (file) return route.fulfill({ contentType: "text/javascript", body: await readFile(USERSCRIPT, "utf8") });
-    const shim = `<script>window.pitboardDemo = { backend: ${JSON.stringify(backend.url)} }</script><script src="/demo.js" defer></script></body>`;
-    return route.fulfill({ contentType: "text/html", body: pages.classic({ posts: 3 }).replace("</body>", shim) });
+    const body = pages.classic({ posts: 3 }).replace("</body>", `${scripts}</body>`);
+    return route.fulfill({ contentType: "text/html", body });
   });
   await page.goto(`${backend.url}/demo`);
   await page.waitForFunction(
@@ -151,8 +151,24 @@ it("runs without a manager on a page that names its backend, as the demo does, a
       [...document.querySelectorAll<HTMLElement>("pitboard-stats")].filter((h) => h.dataset.state === "fresh")
         .length === 3,
   );
+}
+
+const named = () => `window.pitboardDemo = { backend: ${JSON.stringify(backend.url)} };`;
+
+it("runs without a manager on a page that names its backend, as the demo does, and says that options are missing", async () => {
+  const page = await context.newPage();
+  await demo(page, `<script>${named()}</script><script src="/demo.js" defer></script>`);
   const told = page.waitForEvent("console", (message) => message.text().includes("Install the userscript anew"));
   await page.locator("pitboard-stats .open").first().click();
   await page.locator("pitboard-card #do-gear").click();
   await told;
+});
+
+it("may start before the page has a root element, as under some managers", async () => {
+  const page = await context.newPage();
+  await page.addInitScript(
+    `window.rootless = !document.documentElement; ${named()}\n${await readFile(USERSCRIPT, "utf8")}`,
+  );
+  await demo(page, "");
+  expect(await page.evaluate("window.rootless")).toBe(true);
 });
