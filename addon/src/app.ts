@@ -32,8 +32,8 @@ const roomOf = ({ layout, races, cars, raceCount, hiddenCategories, surfaces }: 
 const ROOM = "pitboard room";
 
 /**
- * The options with the room of the reader's last page. Only the page's own storage answers before the first paint; it
- * holds nothing for who has the defaults.
+ * The options with the room of the reader's last page. Only the page's own storage answers at once; it holds nothing
+ * for who has the defaults. Its first use in a page takes milliseconds, so it is asked only when there is no time left.
  */
 function lastRoom(): Options {
   try {
@@ -44,12 +44,14 @@ function lastRoom(): Options {
 }
 
 function keepRoom(options: Options): void {
-  try {
-    if (roomOf(options) === roomOf(DEFAULTS)) localStorage.removeItem(ROOM);
-    else localStorage.setItem(ROOM, roomOf(options));
-  } catch {
-    // no storage: a page may move once while it loads
-  }
+  requestIdleCallback(() => {
+    try {
+      if (roomOf(options) === roomOf(DEFAULTS)) localStorage.removeItem(ROOM);
+      else localStorage.setItem(ROOM, roomOf(options));
+    } catch {
+      // no storage: a page may move once while it loads
+    }
+  });
 }
 
 export class App {
@@ -65,7 +67,9 @@ export class App {
   #me = "";
   #mine: Driver | null = null;
 
-  #options = lastRoom();
+  #options: Options = DEFAULTS;
+  /** Whether `#options` are the reader's, or at least have their room. */
+  #known = false;
   #notes: Record<string, Note> = {};
   #settled: () => void = () => {};
 
@@ -108,8 +112,8 @@ export class App {
   /** The stored options and notes are here: from now on names are asked for. */
   async settle(options: Options, notes: Record<string, Note>): Promise<void> {
     this.#notes = notes;
+    this.#known = true;
     if (roomOf(options) !== roomOf(this.#options)) await this.#restart(options);
-    else keepRoom(options);
     if (options.theme !== this.#options.theme) this.#theme = null;
     this.#options = options;
     await useLanguage(options.language);
@@ -149,6 +153,8 @@ export class App {
   }
 
   #search(roots: Iterable<Element>): void {
+    if (!this.#known) this.#options = lastRoom();
+    this.#known = true;
     for (const [container, seat] of this.#seats) if (!container.isConnected) this.#leave(seat);
     const path = location.pathname;
     for (const surface of SURFACES) {
@@ -255,16 +261,16 @@ export class App {
   #draw(seat: Seat): void {
     const { name } = seat.place;
     this.#theme ??= detectTheme(this.#options.theme, seat.host.parentElement);
-    drawHost(seat.host, {
+    const drawing = {
       answer: this.#roster.answer(name),
       view: this.#view(name),
       note: this.#notes[nameKey(name)],
       theme: this.#theme,
-      actions: {
-        open: () => this.#card.toggle(name, seat.host),
-        hover: (over) => this.#card.hover(name, seat.host, over),
-        retry: () => void this.#roster.again(name),
-      },
+    };
+    drawHost(seat.host, drawing, {
+      open: () => this.#card.toggle(name, seat.host),
+      hover: (over) => this.#card.hover(name, seat.host, over),
+      retry: () => void this.#roster.again(name),
     });
   }
 }

@@ -20,6 +20,17 @@ export const signed = (value: number): string => (value > 0 ? `+${value}` : valu
 export const positions = (race: Race): string =>
   race.from === null && race.to === null ? "" : `${race.from ?? NONE} → ${race.to ?? NONE}`;
 
+/** The parts of the United Kingdom have flags of their own; iRacing's codes for them are no countries of ISO 3166. */
+const PARTS: Record<string, string> = { ENG: "gbeng", SCT: "gbsct", WLS: "gbwls" };
+
+/** The flag of a country code as an emoji (Unicode TR 51), or "" where there is none. */
+export function flag(code: string): string {
+  const shifted = (letters: string, by: number) => [...letters].map((letter) => letter.charCodeAt(0) + by);
+  const part = PARTS[code];
+  if (part) return String.fromCodePoint(0x1f3f4, ...shifted(part, 0xe0000), 0xe007f);
+  return code.length === 2 ? String.fromCodePoint(...shifted(code, 0x1f1e6 - 65)) : "";
+}
+
 /** Difference of iRatings in the same category; null where one has none. */
 export function difference(mine: Licence | undefined, theirs: Licence): number | null {
   return mine?.irating && theirs.irating ? Math.round(theirs.irating) - Math.round(mine.irating) : null;

@@ -18,7 +18,7 @@ export const preview: Preview = async (place, driver, me, options) => {
   const { theme } = options;
   const dark = theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
   const view = { options, me, now: Date.now };
-  const shown = line({ driver }, view, undefined, { open() {}, retry() {} });
+  const shown = line({ driver }, view, undefined);
   root.replaceChildren();
   dress(root, css);
   root.append(h("div", { class: `root ${dark ? "dark" : "light"}` }, shown));

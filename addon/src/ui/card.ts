@@ -12,7 +12,7 @@ import cardCss from "./card.css";
 import { historyChart, type Kind } from "./chart.ts";
 import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
-import { cars, licenceChip, links, memberFact, races, type View } from "./parts.ts";
+import { cars, flagged, licenceChip, links, memberFact, races, type View } from "./parts.ts";
 import { dress } from "./sheet.ts";
 import statsCss from "./stats.css";
 
@@ -168,7 +168,7 @@ export class Card {
       "div",
       { class: "head" },
       h("h2", { dir: "auto" }, driver.name),
-      driver.country && h("span", { class: "quiet" }, driver.country.name),
+      driver.country && h("span", { class: "quiet" }, flagged(driver.country.code, driver.country.name)),
       iconButton("close", t("close"), () => this.#box?.hidePopover()),
     );
   }

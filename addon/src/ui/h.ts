@@ -6,7 +6,8 @@ type Props = Record<string, string | number | boolean | null | undefined | ((eve
 const SVG = "http://www.w3.org/2000/svg";
 
 function fill(element: Element, props: Props, children: Child[]): void {
-  for (const [key, value] of Object.entries(props)) {
+  for (const key in props) {
+    const value = props[key];
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") element.addEventListener(key.slice(2), value as EventListener);
     else element.setAttribute(key, value === true ? "" : String(value));

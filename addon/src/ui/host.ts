@@ -4,7 +4,7 @@ import type { Answer } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Options } from "../core/options.ts";
 import type { Theme } from "../site/theme.ts";
-import { badge, type LineActions, line, reservedHeight } from "./line.ts";
+import { badge, line, reservedHeight } from "./line.ts";
 import type { View } from "./parts.ts";
 import { dress } from "./sheet.ts";
 import css from "./stats.css";
@@ -16,7 +16,12 @@ export interface Drawing {
   view: View;
   note: Note | undefined;
   theme: Theme;
-  actions: LineActions & { hover(over: boolean): void };
+}
+
+export interface Actions {
+  open(): void;
+  retry(): void;
+  hover(over: boolean): void;
 }
 
 /** An empty host that already takes the room it will need. */
@@ -35,26 +40,53 @@ export function createHost(form: "line" | "badge", name: string, options: Option
 const stateOf = (answer: Answer | null): string =>
   answer === null ? "loading" : "driver" in answer ? answer.driver.state : answer.problem;
 
-/** Draws the host's content anew. Bad data for one driver never stops the others. */
-export function drawHost(host: HTMLElement, drawing: Drawing): void {
-  const { answer, view, note, theme, actions } = drawing;
+let last: { drawing: Drawing; form: string | undefined; box: HTMLElement } | undefined;
+
+const isSame = (a: Drawing, b: Drawing): boolean =>
+  a.answer === b.answer &&
+  a.view.options === b.view.options &&
+  a.view.me === b.view.me &&
+  a.note === b.note &&
+  a.theme === b.theme;
+
+/** The content for a drawing. Seats of one author are drawn in a row: copying is cheaper than making it anew. */
+function content(form: string | undefined, drawing: Drawing): HTMLElement {
+  const { answer, view, note, theme } = drawing;
+  if (last && last.form === form && isSame(last.drawing, drawing)) {
+    const copy = last.box.cloneNode(true) as HTMLElement;
+    copy.querySelector("[aria-expanded]")?.setAttribute("aria-expanded", "false");
+    return copy;
+  }
+  const box = document.createElement("div");
+  box.className = `root ${theme}`;
+  box.append((form === "badge" ? badge : line)(answer, view, note));
+  last = { drawing, form, box };
+  return box;
+}
+
+/**
+ * Draws the host's content anew. Bad data for one driver never stops the others.
+ * @param actions what the reader can do here; those of the first drawing stay
+ */
+export function drawHost(host: HTMLElement, drawing: Drawing, actions: Actions): void {
   let root = host.shadowRoot;
   if (!root) {
     root = host.attachShadow({ mode: "open" });
     dress(root, css);
     hoverIntent(host, actions.hover);
+    root.addEventListener("click", ({ target }) => {
+      const { classList } = (target as Element).closest("button") ?? {};
+      if (classList?.contains("retry")) actions.retry();
+      else if (classList) actions.open();
+    });
   }
-  const draw = host.dataset.form === "badge" ? badge : line;
-  const box = document.createElement("div");
-  box.className = `root ${theme}`;
+  for (const child of [...root.children]) if (child.localName !== "style") child.remove();
   try {
-    box.append(draw(answer, view, note, actions));
+    root.append(content(host.dataset.form, drawing));
   } catch (error) {
     console.warn("Pitboard: cannot show this driver.", error);
   }
-  for (const child of [...root.children]) if (child.localName !== "style") child.remove();
-  root.append(box);
-  host.dataset.state = stateOf(answer);
+  host.dataset.state = stateOf(drawing.answer);
 }
 
 const INTENT = 450;

@@ -1,4 +1,7 @@
-/** What stands beside an author: a compact line, the full form or the portrait form, or a small badge. */
+/**
+ * What stands beside an author: a compact line, the full form or the portrait form, or a small badge. Its buttons do
+ * nothing by themselves: the host listens (`retry`: ask again; any other: open the card).
+ */
 
 import { iratingShort } from "../core/format.ts";
 import { t } from "../core/i18n.ts";
@@ -9,11 +12,6 @@ import { licencesInOrder } from "../core/order.ts";
 import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
 import { cars, country, licences, links, memberYears, races, type View } from "./parts.ts";
-
-export interface LineActions {
-  open(): void;
-  retry(): void;
-}
 
 /** Pixels to keep free before anything is known, so that nothing on the page moves later. */
 export function reservedHeight(form: "line" | "badge", options: Options): number {
@@ -26,7 +24,7 @@ export function reservedHeight(form: "line" | "badge", options: Options): number
 
 let openButton: HTMLElement | undefined;
 
-function opener(actions: LineActions): HTMLElement {
+function opener(): Node {
   const label = t("details");
   if (openButton?.title !== label) {
     openButton = button(
@@ -40,9 +38,7 @@ function opener(actions: LineActions): HTMLElement {
       icon("more"),
     );
   }
-  const copy = openButton.cloneNode(true) as HTMLElement;
-  copy.addEventListener("click", () => actions.open());
-  return copy;
+  return openButton.cloneNode(true);
 }
 
 function noteMarks(note: Note | undefined): Node[] {
@@ -82,7 +78,7 @@ const WORDS = {
   unavailable: "unavailable",
 } as const;
 
-function message(answer: Answer | null, actions: LineActions): HTMLElement {
+function message(answer: Answer | null): HTMLElement {
   if (!answer || "driver" in answer) return h("span", { class: "bar", role: "status", "aria-label": t("loading") });
   if (answer.problem === "pending") return h("span", { class: "bar", role: "status", "aria-label": t("loading") });
   return h(
@@ -90,27 +86,27 @@ function message(answer: Answer | null, actions: LineActions): HTMLElement {
     { class: "quiet", role: "status" },
     t(WORDS[answer.problem]),
     answer.problem === "unavailable" && " · ",
-    answer.problem === "unavailable" && button({ class: "retry", onclick: () => actions.retry() }, t("retry")),
+    answer.problem === "unavailable" && button({ class: "retry" }, t("retry")),
   );
 }
 
 /** The line for an answer (null: none yet). */
-export function line(answer: Answer | null, view: View, note: Note | undefined, actions: LineActions): HTMLElement {
+export function line(answer: Answer | null, view: View, note: Note | undefined): HTMLElement {
   const { layout } = view.options;
   if (!answer || !("driver" in answer))
-    return h("div", { class: `line ${layout}` }, h("div", { class: "row first" }, message(answer, actions)));
+    return h("div", { class: `line ${layout}` }, h("div", { class: "row first" }, message(answer)));
   const { driver } = answer;
   const first = h(
     "div",
     { class: `row first${driver.state === "kept" ? " kept" : ""}` },
     h("div", { class: "items" }, ...compact(driver, view, note)),
-    opener(actions),
+    opener(),
   );
   return h("div", { class: `line ${layout}` }, first, ...(layout === "compact" ? [] : extended(driver, view)));
 }
 
 /** The badge: class letter and iRating of the first licence. Empty when there is nothing to say. */
-export function badge(answer: Answer | null, view: View, note: Note | undefined, actions: LineActions): HTMLElement {
+export function badge(answer: Answer | null, view: View, note: Note | undefined): HTMLElement {
   const driver = answer && "driver" in answer ? answer.driver : null;
   const licence = driver ? licencesInOrder(driver, view.options)[0] : undefined;
   if (!driver || !licence) return h("span", { class: "badge empty" });
@@ -122,7 +118,6 @@ export function badge(answer: Answer | null, view: View, note: Note | undefined,
       "aria-expanded": "false",
       "aria-label": `${driver.name}: ${licence.class} ${rating}. ${t("details")}`,
       title: note?.text || null,
-      onclick: () => actions.open(),
     },
     h("b", { class: "class" }, licence.class),
     rating && h("span", { class: "ir" }, rating),

@@ -1,7 +1,7 @@
 /** The parts that stats are made of: licences, facts, races, links. Each takes a driver and gives nodes. */
 
 import { carCategory } from "../core/cars.ts";
-import { difference, iratingText, NONE, positions, safetyText, signed } from "../core/format.ts";
+import { difference, flag, iratingText, NONE, positions, safetyText, signed } from "../core/format.ts";
 import { formatDate, type MessageKey, t } from "../core/i18n.ts";
 import { fillTemplate, subsessionUrl } from "../core/links.ts";
 import type { Category, Driver, Licence, LicenceClass, Race } from "../core/model.ts";
@@ -81,11 +81,17 @@ export function licences(driver: Driver, view: View): HTMLElement {
   return h("span", { class: "licences", role: "list", "aria-label": t("licences") }, ...chips);
 }
 
-/** The country's code; its full name is the tooltip. Flag emoji do not exist on Windows. */
+/** Chromium has no flags on Windows and writes the code's letters in their place. */
+const hasFlags = (navigator as { userAgentData?: { platform: string } }).userAgentData?.platform !== "Windows";
+
+/** Text with the country's flag before it, where there is one. */
+export const flagged = (code: string, text: string): string => [hasFlags && flag(code), text].filter(Boolean).join(" ");
+
+/** The country's flag and code; its full name is the tooltip. */
 export function country(driver: Driver): HTMLElement | null {
   if (!driver.country) return null;
   const { code, name } = driver.country;
-  return h("abbr", { class: "country", title: name }, code || name);
+  return h("abbr", { class: "country", title: name }, flagged(code, code || name));
 }
 
 export function memberYears(driver: Driver, view: View): HTMLElement | null {

@@ -34,6 +34,7 @@ describe("a page that is painted before the stored options are here", () => {
     // an app never ends; those of earlier tests must not see this page
     vi.stubGlobal("MutationObserver", Nothing);
     vi.stubGlobal("IntersectionObserver", Nothing);
+    vi.stubGlobal("requestIdleCallback", (run: () => void) => run());
     localStorage.clear();
     document.body.innerHTML = POST;
   });

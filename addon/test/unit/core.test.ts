@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { carCategory } from "../../src/core/cars.ts";
 import { change, chart, levels } from "../../src/core/chart.ts";
 import { diagnose, isOlder } from "../../src/core/diagnose.ts";
-import { difference, iratingShort, iratingText, positions, safetyText, signed } from "../../src/core/format.ts";
+import { difference, flag, iratingShort, iratingText, positions, safetyText, signed } from "../../src/core/format.ts";
 import { currentLanguage, formatAge, t, useLanguage } from "../../src/core/i18n.ts";
 import { fillTemplate, safeUrl } from "../../src/core/links.ts";
 import { CATEGORIES, CLASSES, type Driver, type Licence, parseDriver } from "../../src/core/model.ts";
@@ -126,6 +126,16 @@ describe("numbers", () => {
     const race = { type: "RACE", carId: 1, car: "", track: "", start: null, subsession: null };
     expect(positions({ ...race, from: 3, to: null })).toBe("3 → –");
     expect(positions({ ...race, from: null, to: null })).toBe("");
+  });
+});
+
+describe("flags", () => {
+  it("are emoji of two-letter codes and of the parts of the United Kingdom that have one", () => {
+    expect([flag("NL"), flag("SCT"), flag("ENG"), flag("WLS")]).toEqual(["🇳🇱", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🏴󠁧󠁢󠁷󠁬󠁳󠁿"]);
+  });
+
+  it("are left out where there is none", () => {
+    expect([flag(""), flag("NIR")]).toEqual(["", ""]);
   });
 });
 

@@ -18,7 +18,7 @@ function draw(
   const host = createHost(form, "Ann Tester", options);
   const me = mine && "driver" in mine ? mine.driver : null;
   const actions = { open: vi.fn(), retry: vi.fn(), hover: vi.fn() };
-  drawHost(host, { answer, view: { options, me, now: () => NOW }, note: undefined, theme: "light", actions });
+  drawHost(host, { answer, view: { options, me, now: () => NOW }, note: undefined, theme: "light" }, actions);
   return {
     host,
     root: host.shadowRoot as ShadowRoot,
@@ -44,6 +44,21 @@ describe("the line", () => {
     expect([...root.querySelectorAll(".ir")].map((n) => n.textContent)).toEqual(["–", "–", "–", "–", "–"]);
     expect(text).not.toMatch(/undefined|NaN|null/);
     expect(root.querySelector(".chip")?.getAttribute("title")).toContain("no iRating yet");
+  });
+
+  it("shows the country's flag and code, and its name as a tooltip", () => {
+    const country = draw(ann()).root.querySelector(".country");
+    expect(country?.textContent).toBe("🇳🇱 NL");
+    expect(country?.getAttribute("title")).toBe("Netherlands");
+  });
+
+  it("shows the code alone in Chromium on Windows, which has no flags", async () => {
+    vi.stubGlobal("navigator", { ...navigator, languages: ["en"], userAgentData: { platform: "Windows" } });
+    vi.resetModules();
+    const { country } = await import("../../src/ui/parts.ts");
+    vi.unstubAllGlobals();
+    const answer = ann();
+    expect("driver" in answer && country(answer.driver)?.textContent).toBe("NL");
   });
 
   it("hides iRating everywhere when asked to", () => {
