@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { App } from "../../src/app.ts";
 import { DEFAULTS, type Options, readOptions } from "../../src/core/options.ts";
 import type { Platform } from "../../src/platform/platform.ts";
@@ -29,16 +29,16 @@ async function visited(options: Options): Promise<void> {
   document.body.innerHTML = POST;
 }
 
-describe("a page that is painted before the stored options are here", () => {
-  beforeEach(() => {
-    // an app never ends; those of earlier tests must not see this page
-    vi.stubGlobal("MutationObserver", Nothing);
-    vi.stubGlobal("IntersectionObserver", Nothing);
-    vi.stubGlobal("requestIdleCallback", (run: () => void) => run());
-    localStorage.clear();
-    document.body.innerHTML = POST;
-  });
+beforeEach(() => {
+  // an app never ends; those of earlier tests must not see this page
+  vi.stubGlobal("MutationObserver", Nothing);
+  vi.stubGlobal("IntersectionObserver", Nothing);
+  vi.stubGlobal("requestIdleCallback", (run: () => void) => run());
+  localStorage.clear();
+  document.body.innerHTML = POST;
+});
 
+describe("a page that is painted before the stored options are here", () => {
   it("keeps the room of the default layout for a new reader", () => {
     expect(roomAtFirst()).toBe(`${reservedHeight("line", DEFAULTS)}px`);
   });
@@ -57,5 +57,33 @@ describe("a page that is painted before the stored options are here", () => {
   it("stands nonsense in the page's storage", () => {
     localStorage.setItem("pitboard room", "{");
     expect(roomAtFirst()).toBe(`${reservedHeight("line", DEFAULTS)}px`);
+  });
+});
+
+describe("a discussion in markup that nobody knows", () => {
+  const said = vi.spyOn(console, "info").mockImplementation(() => {});
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    said.mockClear();
+    history.replaceState(null, "", "/discussion/90001/cold-tyres");
+  });
+  afterEach(() => vi.useRealTimers());
+
+  it("is told of in the console, once", () => {
+    document.body.innerHTML = "<article>Ann: hello</article>";
+    new App(platform).start();
+    vi.advanceTimersByTime(60_000);
+    expect(said.mock.calls).toEqual([["Pitboard: found no authors on this page."]]);
+  });
+
+  it("is no matter while there are authors, or none are expected", () => {
+    new App(platform).start();
+    vi.advanceTimersByTime(60_000);
+    document.body.innerHTML = "";
+    history.replaceState(null, "", "/entry/signin");
+    new App(platform).start();
+    vi.advanceTimersByTime(60_000);
+    expect(said).not.toHaveBeenCalled();
   });
 });

@@ -91,6 +91,34 @@ describe("the line", () => {
   });
 });
 
+describe("two posts of one author", () => {
+  /** Two hosts drawn in a row; the first one's card is open when the second is drawn. */
+  const pair = () => {
+    const options = { ...DEFAULTS };
+    const answer = ann();
+    return [1, 2].map(() => {
+      const host = createHost("line", "Ann Tester", options);
+      const actions = { open: vi.fn(), retry: vi.fn(), hover: vi.fn() };
+      drawHost(host, { answer, view: { options, me: null, now: () => NOW }, note: undefined, theme: "light" }, actions);
+      const button = host.shadowRoot?.querySelector<HTMLElement>(".open");
+      const expanded = button?.getAttribute("aria-expanded");
+      button?.setAttribute("aria-expanded", "true");
+      return { button, expanded, actions, text: host.shadowRoot?.textContent };
+    });
+  };
+
+  it("say the same, and each acts for itself", () => {
+    const [first, second] = pair();
+    expect(second?.text).toBe(first?.text);
+    second?.button?.click();
+    expect([first?.actions.open.mock.calls.length, second?.actions.open.mock.calls.length]).toEqual([0, 1]);
+  });
+
+  it("do not both look as if their card were open", () => {
+    expect(pair().map(({ expanded }) => expanded)).toEqual(["false", "false"]);
+  });
+});
+
 describe("trouble", () => {
   it("of an unavailable backend is one quiet line with a retry", () => {
     const { root, text, actions } = draw({ problem: "unavailable", retryAfter: null });
