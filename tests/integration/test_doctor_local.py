@@ -19,7 +19,7 @@ from doctoring import breaks, look, mend, sound
 from houses import local_home, local_house
 from pitboard.drivers.ports import UpstreamError
 from pitboard.local.credentials import save
-from pitboard.local.server import USERSCRIPT
+from pitboard.local.userscript import SCRIPT
 from pitboard.ops.doctor.check import Finding, Status
 from pitboard.ops.doctor.checks import addon_version
 from pitboard.ops.doctor.local import Local
@@ -523,7 +523,7 @@ def test_an_old_userscript():
 
 @breaks("addon-version", "a userscript with the options dialog of another build")
 def test_a_userscript_that_requires_another_dialog():
-    script = USERSCRIPT.read_text(encoding="utf-8")
+    script = SCRIPT.read_text(encoding="utf-8")
     assert_found(addon_version.compare(script, b"another"), Status.PROBLEM, "options dialog")
 
 

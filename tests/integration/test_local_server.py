@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 import socket
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 import urllib3
@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from houses import local_house
 from pitboard.http.openapi import document
+from pitboard.local import userscript
 from pitboard.local.server import PortTakenError, host_guard, listen, local_routes
 
 
@@ -110,15 +111,29 @@ def test_openapi_describes_every_route_of_the_contract_that_is_served(house):
     assert {route for route in served if route[0] not in own} == described
 
 
-def test_the_userscript_is_served_for_managers_to_install_with_what_it_requires(house):
+def test_the_userscript_is_installed_from_this_server_with_what_it_requires(house):
     answer = get(house, "/pitboard.user.js")
     assert answer.status == 200
     assert answer.data.startswith(b"// ==UserScript==")
-    required = re.search(rb"^// @require +(\S+)#sha256-(\S+)$", answer.data, re.MULTILINE)
-    assert required, "the header names the dialog and its hash"
-    options = get(house, urlsplit(required[1].decode()).path)
+    header = dict(re.findall(r"^// @(\w+URL|require) +(\S+)$", answer.data.decode(), re.MULTILINE))
+    assert header["updateURL"] == header["downloadURL"] == f"{house.base_url}/pitboard.user.js"
+    address, _, stated = header["require"].partition("#sha256-")
+    options = urllib3.request("GET", address)
     assert options.status == 200
-    assert base64.b64encode(hashlib.sha256(options.data).digest()) == required[2]
+    assert base64.b64encode(hashlib.sha256(options.data).digest()).decode() == stated
+
+
+def test_the_userscript_asks_the_server_that_it_came_from(house):
+    for file in ("/pitboard.user.js", "/pitboard-options.js"):
+        script = get(house, file).data.decode()
+        assert f'"{house.base_url}"' in script
+        assert userscript.BUILT_FOR not in script
+
+
+@pytest.mark.parametrize("port", ['1"+alert(1)+"', "8765/*", "1;stranger"])
+def test_a_host_header_never_becomes_code(house, port):
+    script = get(house, "/pitboard.user.js", Host=f"127.0.0.1:{port}").data
+    assert port.encode() not in script
 
 
 def test_every_request_has_an_id_of_its_own(house):

@@ -7,11 +7,10 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 
 import uvicorn
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -22,14 +21,12 @@ from pitboard.http.openapi import document
 from pitboard.http.problems import Problem
 from pitboard.http.query import DEFAULT_WAIT, checked
 from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes, page
-from pitboard.local import site
+from pitboard.local import site, userscript
 from pitboard.local.home import LocalHome
 from pitboard.settings import UsageError
 from pitboard.telemetry import PrometheusTelemetry
 
 STATIC = files("pitboard.local") / "static"
-USERSCRIPT = files("pitboard.local") / "pitboard.user.js"
-USERSCRIPT_OPTIONS = files("pitboard.local") / "pitboard-options.js"
 
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
@@ -79,15 +76,16 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
         Route("/", look_up, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
         Route("/openapi.json", openapi, methods=["GET"]),
-        Route("/pitboard.user.js", _script(USERSCRIPT), methods=["GET"]),
-        Route("/pitboard-options.js", _script(USERSCRIPT_OPTIONS), methods=["GET"]),
+        Route("/pitboard.user.js", _script(userscript.script_for), methods=["GET"]),
+        Route("/pitboard-options.js", _script(userscript.options_for), methods=["GET"]),
         Mount("/static", StaticFiles(directory=str(STATIC))),
     ]
 
 
-def _script(file: Traversable) -> Callable[[Request], Awaitable[Response]]:
-    async def script(_: Request) -> Response:
-        return FileResponse(str(file), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+def _script(content: Callable[[str], bytes]) -> Callable[[Request], Awaitable[Response]]:
+    async def script(request: Request) -> Response:
+        origin = f"{request.url.scheme}://{request.url.netloc}"
+        return Response(content(origin), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
     return script
 

@@ -1,18 +1,16 @@
 """The userscript that this server hands out must be of the server's own version, and whole."""
 
-import base64
-import hashlib
 import re
 
 from pitboard import __version__
-from pitboard.local.server import USERSCRIPT, USERSCRIPT_OPTIONS
+from pitboard.local.userscript import OPTIONS, SCRIPT, integrity
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.doctor.local import Local
 
 
 def local(_: Local) -> Finding:
-    script = USERSCRIPT.read_text(encoding="utf-8") if USERSCRIPT.is_file() else ""
-    return compare(script, USERSCRIPT_OPTIONS.read_bytes() if USERSCRIPT_OPTIONS.is_file() else b"")
+    script = SCRIPT.read_text(encoding="utf-8") if SCRIPT.is_file() else ""
+    return compare(script, OPTIONS.read_bytes() if OPTIONS.is_file() else b"")
 
 
 def compare(userscript: str, options: bytes) -> Finding:
@@ -23,7 +21,7 @@ def compare(userscript: str, options: bytes) -> Finding:
     theirs = found.group(1) if found else "none"
     if theirs != __version__:
         return problem(f"The addon has version {theirs}, the server {__version__}.")
-    if f"#sha256-{base64.b64encode(hashlib.sha256(options).digest()).decode()}\n" not in userscript:
+    if f"{integrity(options).decode()}\n" not in userscript:
         return problem("The userscript requires another options dialog than the one that is here.")
     return ok(f"Addon and server both have version {__version__}.")
 

@@ -1,0 +1,39 @@
+"""The userscript as this server hands it out: it is installed from here, and asks here.
+
+The files are built for the default address (`addon/scripts/build.mjs`). A server that listens elsewhere
+puts its own in its place: in the header, whose addresses the script manager loads, and as the backend to ask
+by default.
+"""
+
+import base64
+import hashlib
+import re
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+BUILT_FOR = "http://127.0.0.1:8765"
+SCRIPT: Traversable = files("pitboard.local") / "pitboard.user.js"
+OPTIONS: Traversable = files("pitboard.local") / "pitboard-options.js"
+
+_ORIGIN = re.compile(r"https?://(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?", re.ASCII)
+
+
+def options_for(origin: str) -> bytes:
+    """`pitboard-options.js`, the options dialog, for a server at `origin` (scheme, host and port)."""
+    return _moved(OPTIONS.read_bytes(), origin)
+
+
+def script_for(origin: str) -> bytes:
+    """`pitboard.user.js` for a server at `origin`; it requires what `options_for` gives, by its hash."""
+    script = _moved(SCRIPT.read_bytes(), origin)
+    return script.replace(integrity(OPTIONS.read_bytes()), integrity(options_for(origin)))
+
+
+def integrity(options: bytes) -> bytes:
+    """The fragment by which a userscript's header names the hash of a file, as Tampermonkey reads it."""
+    return b"#sha256-" + base64.b64encode(hashlib.sha256(options).digest())
+
+
+def _moved(file: bytes, origin: str) -> bytes:
+    # a Host header is the client's: nothing but an address goes into code
+    return file.replace(BUILT_FOR.encode(), origin.encode()) if _ORIGIN.fullmatch(origin) else file
