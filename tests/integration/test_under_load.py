@@ -4,6 +4,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -171,6 +172,44 @@ def test_many_askers_of_one_id_make_one_search(home, simulator):
         said = crowd.map(lambda _: home.service.customer_id(driver.display_name, 8.0), range(16))
     assert {cust_id for cust_id, _ in said} == {driver.cust_id}
     assert simulator.calls.count("lookup/drivers") == 1
+
+
+def while_one_looks(monkeypatch, store, method, happens):
+    """Lets something happen between the next look into the store and what its caller makes of it."""
+    look = getattr(store, method)
+
+    def late(keys):
+        monkeypatch.undo()
+        seen = look(keys)
+        happens()
+        return seen
+
+    monkeypatch.setattr(store, method, late)
+
+
+def test_what_lands_while_another_reader_looks_is_not_asked_for_again(home, simulator, monkeypatch):
+    (name,) = names_of(simulator, 1)
+    while_one_looks(monkeypatch, home.store, "records", lambda: ask(home, [name]))
+    assert states(ask(home, [name])) == ["fresh"]
+    assert [simulator.calls.count(call) for call in ("lookup/drivers", "member/get", "member/profile")] == [
+        1
+    ] * 3
+
+
+def test_an_id_that_lands_while_another_looks_is_not_asked_for_again(home, simulator, monkeypatch):
+    (driver,) = simulator.population.sample(1)
+    asks = partial(home.service.customer_id, driver.display_name, 8.0)
+    while_one_looks(monkeypatch, home.store, "ids", asks)
+    assert asks() == (driver.cust_id, "store")
+    assert simulator.calls.count("lookup/drivers") == 1
+
+
+def test_a_chart_that_lands_while_another_looks_is_not_asked_for_again(home, simulator, monkeypatch):
+    (driver,) = simulator.population.sample(1)
+    asks = partial(home.histories.history, driver.cust_id, "oval", "irating", 8.0)
+    while_one_looks(monkeypatch, home.store, "records", asks)
+    assert json.loads(asks())["cust_id"] == driver.cust_id
+    assert simulator.calls.count("member/chart_data") == 1
 
 
 # --- iRacing fails

@@ -56,7 +56,11 @@ class HistoryService:
         return records.shown(kept, self._tools.clock(), state)
 
     def _ask(self, key: str, cust_id: int, category: str, kind: str, seconds: float) -> Record:
-        """Asks iRacing, unless it said a while ago that there is no such driver, or could not answer."""
+        """Asks iRacing, unless it said a while ago that there is no such driver, or could not answer; or
+        another flight landed between our look and this one's start."""
+        kept = self._tools.store.records([key]).get(key)
+        if kept and self._tools.clock() < kept.fresh_until:
+            return kept
         if entry := self._tools.store.ids([key]).get(key):
             if entry.reason == NOT_FOUND.code:
                 raise RefusedError("iRacing has no such driver.")

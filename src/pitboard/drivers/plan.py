@@ -126,6 +126,7 @@ class Plan:
                 self._tell(key, self._outcomes.get(key, None if wanted.record else otherwise))
 
     def _bring(self, wanted: Mapping[str, Wanted]) -> None:
+        wanted = self._looked_again(wanted)
         now = self._tools.clock()
         due = {k: w for k, w in wanted.items() if w.record is None or w.record.licences_due(now)}
         held = {k: w.record for k, w in wanted.items() if k not in due and w.record is not None}
@@ -139,6 +140,12 @@ class Plan:
                 renewed |= found
             held |= renewed
         self._profiles(held)
+
+    def _looked_again(self, wanted: Mapping[str, Wanted]) -> dict[str, Wanted]:
+        """With what others have brought between our reader's look and our lease: nothing is asked twice."""
+        absent = [key for key, name in wanted.items() if name.record is None]
+        brought = self._tools.store.records(absent) if absent else {}
+        return {key: replace(name, record=brought.get(key, name.record)) for key, name in wanted.items()}
 
     # --- names to ids
 

@@ -134,6 +134,15 @@ class DriverService:
             name = names.parse(text)
         except InvalidNameError as error:
             return Missed("invalid_name", str(error))
+        if known := self._known_id(name):
+            return known
+        errand = Errand(time.monotonic() + seconds)
+        try:
+            return self._asking.once(name.key, seconds, lambda: self._ask_id(name, errand))
+        except UpstreamError as error:
+            return missed_for(error)
+
+    def _known_id(self, name: Name) -> tuple[int, str] | Missed | None:
         if record := self._tools.store.records([name.key]).get(name.key):
             return record.cust_id, "store"
         entry = self._tools.store.ids([name.key]).get(name.key)
@@ -141,13 +150,11 @@ class DriverService:
             return entry.cust_id, "index" if entry.origin == "index" else "store"
         if entry:
             return NOT_FOUND if entry.reason == NOT_FOUND.code else UNAVAILABLE
-        errand = Errand(time.monotonic() + seconds)
-        try:
-            return self._asking.once(name.key, seconds, lambda: self._ask_id(name, errand))
-        except UpstreamError as error:
-            return missed_for(error)
+        return None
 
     def _ask_id(self, name: Name, errand: Errand) -> tuple[int, str] | Missed:
+        if known := self._known_id(name):  # another flight landed between our look and this one's start
+            return known
         now = self._tools.clock()
         try:
             cust_id = exact_match(name, self._tools.upstream.search(name.shown, errand))
