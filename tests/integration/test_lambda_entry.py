@@ -4,7 +4,6 @@ The routes are asked by tests/contract/test_http_contract.py.
 """
 
 import json
-import statistics
 import time
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -192,15 +191,15 @@ def test_a_warm_page_of_twenty_known_names_costs_at_most_15_ms_over_the_store(ru
         _, answer = function.invoke(asked)
     keys = [{"name": {"S": name.lower()}} for name in json.loads(answer["body"])]
     wanted = {running.tables["DRIVERS_TABLE"]: {"Keys": keys, "ConsistentRead": True}}
-    store = median_ms(lambda: running.dynamodb.batch_get_item(RequestItems=wanted))
-    whole = median_ms(lambda: function.invoke(asked))
-    assert whole - store <= 15, f"{whole:.1f} ms, of which the store takes {store:.1f}"
+    store, whole = [], []
+    for _ in range(20):
+        store.append(milliseconds(lambda: running.dynamodb.batch_get_item(RequestItems=wanted)))
+        whole.append(milliseconds(lambda: function.invoke(asked)))
+    # other programs only ever add to a time: the least is the program's own
+    assert min(whole) - min(store) <= 15, f"{min(whole):.1f} ms, of which the store takes {min(store):.1f}"
 
 
-def median_ms(call) -> float:
-    times = []
-    for _ in range(15):
-        began = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - began) * 1000)
-    return statistics.median(times)
+def milliseconds(call) -> float:
+    began = time.perf_counter()
+    call()
+    return (time.perf_counter() - began) * 1000
