@@ -1,0 +1,12 @@
+"""What the test suite itself relies on."""
+
+import os
+
+import pytest
+
+
+@pytest.mark.xdist_group("together")
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process keeps everything together")
+def test_groups_stay_on_one_worker(request: pytest.FixtureRequest) -> None:
+    """Else every worker deploys a stage of its own, and tests that build on each other part silently."""
+    assert request.node.nodeid.endswith("@together"), "run with --dist loadgroup, as scripts/check.py does"
