@@ -80,9 +80,14 @@ export function drawHost(host: HTMLElement, drawing: Drawing, actions: Actions):
       else if (classList) actions.open();
     });
   }
+  const focused = root.activeElement;
+  const expanded = root.querySelector('[aria-expanded="true"]');
   for (const child of [...root.children]) if (child.localName !== "style") child.remove();
   try {
     root.append(content(host.dataset.form, drawing));
+    const button = root.querySelector("button");
+    if (expanded) button?.setAttribute("aria-expanded", "true");
+    if (focused) button?.focus({ preventScroll: true });
   } catch (error) {
     console.warn("Pitboard: cannot show this driver.", error);
   }

@@ -119,6 +119,28 @@ describe("two posts of one author", () => {
   });
 });
 
+describe("a line that is drawn anew", () => {
+  it("keeps the reader's focus, and that its card is open", () => {
+    const host = createHost("line", "Ann Tester", DEFAULTS);
+    document.body.append(host);
+    const actions = { open() {}, retry() {}, hover() {} };
+    const view = { options: DEFAULTS, me: null, now: () => NOW };
+    drawHost(
+      host,
+      { answer: { problem: "unavailable", retryAfter: null }, view, note: undefined, theme: "light" },
+      actions,
+    );
+    host.shadowRoot?.querySelector<HTMLElement>(".retry")?.focus();
+    drawHost(host, { answer: ann(), view, note: undefined, theme: "light" }, actions);
+    const open = host.shadowRoot?.querySelector<HTMLElement>(".open");
+    expect(host.shadowRoot?.activeElement).toBe(open);
+    open?.setAttribute("aria-expanded", "true");
+    drawHost(host, { answer: ann(), view, note: undefined, theme: "dark" }, actions);
+    expect(host.shadowRoot?.querySelector(".open")?.getAttribute("aria-expanded")).toBe("true");
+    host.remove();
+  });
+});
+
 describe("trouble", () => {
   it("of an unavailable backend is one quiet line with a retry", () => {
     const { root, text, actions } = draw({ problem: "unavailable", retryAfter: null });
