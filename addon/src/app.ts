@@ -153,16 +153,27 @@ export class App {
   }
 
   #search(roots: Iterable<Element>): void {
-    if (!this.#known) this.#options = lastRoom();
-    this.#known = true;
     for (const [container, seat] of this.#seats) if (!container.isConnected) this.#leave(seat);
     const path = location.pathname;
     for (const surface of SURFACES) {
       if (!this.#options.surfaces[surface.id] || !surface.on(path)) continue;
       for (const root of roots) {
-        for (const place of surface.find(root)) this.#take(place);
+        for (const place of surface.find(root)) {
+          if (!this.#known) {
+            this.#guess(roots);
+            return;
+          }
+          this.#take(place);
+        }
       }
     }
+  }
+
+  /** There are posts, and a frame is about to be painted, before the stored options are here. */
+  #guess(roots: Iterable<Element>): void {
+    this.#known = true;
+    this.#options = lastRoom();
+    this.#search(roots);
   }
 
   #take(place: Place): void {
@@ -293,8 +304,9 @@ const rooted = () =>
 export async function run(platform: Platform): Promise<void> {
   // some script managers are here before the page has anything
   if (!document.documentElement) await rooted();
+  // asked for first: they are on their way while the rest starts
+  const stored = Promise.all([platform.options(), platform.notes()]);
   const app = new App(platform);
   app.start();
-  const [options, notes] = await Promise.all([platform.options(), platform.notes()]);
-  await app.settle(options, notes);
+  await app.settle(...(await stored));
 }

@@ -48,6 +48,11 @@ describe("a page that is painted before the stored options are here", () => {
     expect(roomAtFirst()).toBe(`${reservedHeight("line", full)}px`);
   });
 
+  it("has no line where the reader of the last page wanted none", async () => {
+    await visited(readOptions({ surfaces: { posts: false } }));
+    expect(roomAtFirst()).toBeUndefined();
+  });
+
   it("forgets the room when the reader goes back to the defaults", async () => {
     await visited(full);
     await visited(DEFAULTS);
