@@ -378,6 +378,21 @@ it("has no accessibility violations on page, card and options, light and dark", 
   }
 });
 
+it("lets the last licences give way on a narrow line, not what the reader wants beside them", async () => {
+  await forum.setOptions({ backend: backend.url, cpi: true });
+  const page = await open(pages.classic({ posts: 3 }));
+  await page.setViewportSize({ width: 700, height: 900 });
+  await settled(page, 3);
+  const seen = await page.evaluate(() => {
+    const root = document.querySelector("pitboard-stats")?.shadowRoot;
+    const bottom = root?.querySelector(".items")?.getBoundingClientRect().bottom ?? 0;
+    const visible = (selector: string) =>
+      [...(root?.querySelectorAll(selector) ?? [])].map((part) => part.getBoundingClientRect().bottom <= bottom + 1);
+    return { chips: visible(".chip"), facts: visible(".country, .fact") };
+  });
+  expect(seen).toEqual({ chips: [true, true, true, false, false], facts: [true, true] });
+});
+
 it("works from right to left", async () => {
   const page = await open(pages.classic({ posts: 3 }).replace('<html lang="en">', '<html lang="ar" dir="rtl">'));
   await settled(page, 3);
