@@ -44,7 +44,7 @@ function lastRoom(): Options {
 }
 
 function keepRoom(options: Options): void {
-  requestIdleCallback(() => {
+  setTimeout(() => {
     try {
       if (roomOf(options) === roomOf(DEFAULTS)) localStorage.removeItem(ROOM);
       else localStorage.setItem(ROOM, roomOf(options));

@@ -4,7 +4,6 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 import pytest
 
@@ -174,41 +173,30 @@ def test_many_askers_of_one_id_make_one_search(home, simulator):
     assert simulator.calls.count("lookup/drivers") == 1
 
 
-def while_one_looks(monkeypatch, store, method, happens):
-    """Lets something happen between the next look into the store and what its caller makes of it."""
-    look = getattr(store, method)
+def test_what_lands_while_another_reader_looks_is_not_asked_for_again(home, simulator, monkeypatch):
+    (name,) = names_of(simulator, 1)
+    look = home.store.records
 
     def late(keys):
         monkeypatch.undo()
         seen = look(keys)
-        happens()
+        ask(home, [name])  # somebody else's whole page, between the look and what comes of it
         return seen
 
-    monkeypatch.setattr(store, method, late)
-
-
-def test_what_lands_while_another_reader_looks_is_not_asked_for_again(home, simulator, monkeypatch):
-    (name,) = names_of(simulator, 1)
-    while_one_looks(monkeypatch, home.store, "records", lambda: ask(home, [name]))
+    monkeypatch.setattr(home.store, "records", late)
     assert states(ask(home, [name])) == ["fresh"]
     assert [simulator.calls.count(call) for call in ("lookup/drivers", "member/get", "member/profile")] == [
         1
     ] * 3
 
 
-def test_an_id_that_lands_while_another_looks_is_not_asked_for_again(home, simulator, monkeypatch):
+def test_many_askers_of_one_chart_make_one_call(home, simulator):
     (driver,) = simulator.population.sample(1)
-    asks = partial(home.service.customer_id, driver.display_name, 8.0)
-    while_one_looks(monkeypatch, home.store, "ids", asks)
-    assert asks() == (driver.cust_id, "store")
-    assert simulator.calls.count("lookup/drivers") == 1
-
-
-def test_a_chart_that_lands_while_another_looks_is_not_asked_for_again(home, simulator, monkeypatch):
-    (driver,) = simulator.population.sample(1)
-    asks = partial(home.histories.history, driver.cust_id, "oval", "irating", 8.0)
-    while_one_looks(monkeypatch, home.store, "records", asks)
-    assert json.loads(asks())["cust_id"] == driver.cust_id
+    simulator.faults.latency = 0.1
+    chart = (driver.cust_id, "oval", "irating", 8.0)
+    with ThreadPoolExecutor(16) as crowd:
+        said = list(crowd.map(lambda _: home.histories.history(*chart), range(16)))
+    assert {json.loads(body)["cust_id"] for body in said} == {driver.cust_id}
     assert simulator.calls.count("member/chart_data") == 1
 
 

@@ -26,6 +26,7 @@ async function visited(options: Options): Promise<void> {
   const app = new App(platform);
   app.start();
   await app.settle(options, {});
+  await new Promise((kept) => setTimeout(kept)); // after the timer that keeps the room
   document.body.innerHTML = POST;
 }
 
@@ -33,7 +34,6 @@ beforeEach(() => {
   // an app never ends; those of earlier tests must not see this page
   vi.stubGlobal("MutationObserver", Nothing);
   vi.stubGlobal("IntersectionObserver", Nothing);
-  vi.stubGlobal("requestIdleCallback", (run: () => void) => run());
   localStorage.clear();
   document.body.innerHTML = POST;
 });

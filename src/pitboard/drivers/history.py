@@ -42,25 +42,26 @@ class HistoryService:
         answer; what is kept is served instead wherever possible.
         """
         key = f"HISTORY:{cust_id}:{category}:{kind}"
+        try:
+            kept = self._flights.once(
+                key,
+                seconds,
+                lambda: self._fresh(key) or self._ask(key, cust_id, category, kind, seconds),
+            )
+        except UpstreamError:
+            older = self._tools.store.records([key]).get(key)
+            if older is None:
+                raise
+            kept = older
         now = self._tools.clock()
+        return records.shown(kept, now, "fresh" if now < kept.fresh_until else "stale")
+
+    def _fresh(self, key: str) -> Record | None:
         kept = self._tools.store.records([key]).get(key)
-        if kept is None or now >= kept.fresh_until:
-            try:
-                kept = self._flights.once(
-                    key, seconds, lambda: self._ask(key, cust_id, category, kind, seconds)
-                )
-            except UpstreamError:
-                if kept is None:
-                    raise
-        state = "fresh" if now < kept.fresh_until else "stale"
-        return records.shown(kept, self._tools.clock(), state)
+        return kept if kept and self._tools.clock() < kept.fresh_until else None
 
     def _ask(self, key: str, cust_id: int, category: str, kind: str, seconds: float) -> Record:
-        """Asks iRacing, unless it said a while ago that there is no such driver, or could not answer; or
-        another flight landed between our look and this one's start."""
-        kept = self._tools.store.records([key]).get(key)
-        if kept and self._tools.clock() < kept.fresh_until:
-            return kept
+        """Asks iRacing, unless it said a while ago that there is no such driver, or could not answer."""
         if entry := self._tools.store.ids([key]).get(key):
             if entry.reason == NOT_FOUND.code:
                 raise RefusedError("iRacing has no such driver.")

@@ -134,11 +134,12 @@ class DriverService:
             name = names.parse(text)
         except InvalidNameError as error:
             return Missed("invalid_name", str(error))
-        if known := self._known_id(name):
-            return known
         errand = Errand(time.monotonic() + seconds)
         try:
-            return self._asking.once(name.key, seconds, lambda: self._ask_id(name, errand))
+            # the look into the store is part of the flight: no other can land between look and search
+            return self._asking.once(
+                name.key, seconds, lambda: self._known_id(name) or self._ask_id(name, errand)
+            )
         except UpstreamError as error:
             return missed_for(error)
 
@@ -153,8 +154,6 @@ class DriverService:
         return None
 
     def _ask_id(self, name: Name, errand: Errand) -> tuple[int, str] | Missed:
-        if known := self._known_id(name):  # another flight landed between our look and this one's start
-            return known
         now = self._tools.clock()
         try:
             cust_id = exact_match(name, self._tools.upstream.search(name.shown, errand))
