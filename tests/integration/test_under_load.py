@@ -227,6 +227,18 @@ def test_an_asker_in_a_hurry_makes_nobody_unavailable(home, simulator):
     assert home.histories.history(driver.cust_id, "oval", "irating", 8.0)
 
 
+def test_a_plan_that_is_cut_off_makes_nobody_unavailable(home, simulator):
+    (text,) = names_of(simulator, 1)
+    name = names.parse(text)
+    settled = {}
+    simulator.faults.latency = 0.5
+    wanted = {name.key: Wanted(name)}
+    Plan(home.service._tools, wanted, Errand(time.monotonic() + 0.2), settled.__setitem__).run()
+    assert settled == {name.key: PENDING}
+    simulator.faults.latency = 0.0
+    assert states(ask(home, [text])) == ["fresh"]
+
+
 def test_a_failure_is_remembered_for_ids_and_charts_too(home, simulator):
     (driver,) = simulator.population.sample(1)
     simulator.faults.add("status", "*", times=1000, status=500)

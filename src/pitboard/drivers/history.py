@@ -73,7 +73,7 @@ class HistoryService:
             self._remember(key, NOT_FOUND, freshness.NOT_FOUND_KEPT)
             raise
         except UnreachableError:
-            if time.monotonic() < errand.deadline:  # else only the asker was in a hurry
+            if not errand.is_over:  # else only the asker was in a hurry
                 self._remember(key, UNAVAILABLE, freshness.FAILURE_KEPT)
             raise
         self._tools.store.keep([record])

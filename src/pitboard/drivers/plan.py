@@ -98,7 +98,7 @@ class Plan:
     def run(self) -> None:
         """Works until every name is settled or the errand's deadline has passed."""
         keys = list(self._wanted)
-        if time.monotonic() >= self._errand.deadline:  # it had to queue for too long
+        if self._errand.is_over:  # it had to queue for too long
             self._tell_all(keys, PENDING)
             return
         try:
@@ -193,7 +193,9 @@ class Plan:
     def _failed(self, ids: Mapping[str, int | None], error: UpstreamError) -> None:
         """Settles names that the upstream had no answer for. A fault of its is remembered for a minute, in
         which nobody asks for them; a refusal for our credentials or our rate is not, it says nothing about
-        the driver."""
+        the driver. Nor does a call that the errand's end has cut off: the asker was in a hurry."""
+        if isinstance(error, UnreachableError) and self._errand.is_over:
+            return
         if isinstance(error, UnreachableError):
             until = self._tools.clock() + freshness.FAILURE_KEPT
             self._tools.store.keep_ids(
@@ -273,7 +275,8 @@ class Plan:
             except RefusedError:
                 self._without_profile(record, freshness.PROFILE.fresh)
             except UnreachableError:
-                self._without_profile(record, freshness.FAILURE_KEPT)
+                if not self._errand.is_over:
+                    self._without_profile(record, freshness.FAILURE_KEPT)
             except UpstreamError:
                 log.debug("no profile for now")
             else:

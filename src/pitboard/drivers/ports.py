@@ -4,6 +4,7 @@ Every time in here is Unix seconds (float, UTC) unless it is called `deadline`, 
 `time.monotonic()` seconds.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
@@ -156,6 +157,11 @@ class Errand:
 
     deadline: float
     priority: Priority = Priority.READER
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the deadline has passed: what fails now says nothing about iRacing."""
+        return time.monotonic() >= self.deadline
 
 
 class Upstream(Protocol):

@@ -158,7 +158,7 @@ class DriverService:
         try:
             cust_id = exact_match(name, self._tools.upstream.search(name.shown, errand))
         except UnreachableError:
-            if time.monotonic() < errand.deadline:  # else only the asker was in a hurry
+            if not errand.is_over:  # else only the asker was in a hurry
                 until = now + freshness.FAILURE_KEPT
                 self._tools.store.keep_ids([IdEntry(name.key, None, "iRacing", until, UNAVAILABLE.code)])
             raise
