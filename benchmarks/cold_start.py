@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from infra.config import PACKAGE_LIMIT  # noqa: E402
+from tests.support.lambda_runtime import ARCHITECTURE, Function  # noqa: E402
 
 from infra import bundle  # noqa: E402 - they are in the checkout, not in a package
-from lambda_host import ARCHITECTURE, Function  # noqa: E402
 
 BARE = """
 import boto3

@@ -1,13 +1,13 @@
 """Names and sizes of every environment, and what may be changed from the command line.
 
-Names are those of `pitboard.ops.doctor.names`, so that the stack makes what doctor and verify look for.
+Names are those of `pitboard.aws.names`, so that the stack makes what doctor and verify look for.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pitboard.ops.doctor.names import Names
+from pitboard.aws.names import Names
 from pitboard.settings import UsageError
 
 PACKAGE_LIMIT = 40_000_000

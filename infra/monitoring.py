@@ -4,7 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.config import Config
-from pitboard.ops.doctor.names import METRICS_NAMESPACE
+from pitboard.aws.names import METRICS_NAMESPACE
 
 FIVE_MINUTES = Duration.minutes(5)
 

@@ -22,7 +22,7 @@ class Schedule(Construct):
             targets=[
                 targets.LambdaFunction(
                     release.aliases["auth"],
-                    event=events.RuleTargetInput.from_object({"action": "renew_token"}),
+                    event=events.RuleTargetInput.from_object({"action": "refresh_token_now"}),
                     retry_attempts=1,
                 )
             ],

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pitboard import __version__
-from pitboard.drivers.ports import StoreError, UpstreamError
+from pitboard.drivers.errors import StoreError, UpstreamError
 from pitboard.ops.commands import app_commands as aws_commands
 from pitboard.ops.doctor.commands import app_commands as doctor_commands
 from pitboard.settings import Settings, UsageError
@@ -57,7 +57,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit after the table.")] = False,
 ) -> None:
     """Try it: invented drivers, a forum page with the addon, no credentials."""
-    from pitboard.local.demonstration import demo as show
+    from pitboard.local.demo import demo as show
 
     _log_to_stderr("WARNING")
     show(host, port, browser=browser, once=once, console=output)
@@ -66,7 +66,7 @@ def demo(
 @app.command(epilog="Example: pitboard serve --port 9000")
 def serve(host: Host = "127.0.0.1", port: Port = 8765) -> None:
     """Run the backend on this machine."""
-    from pitboard.local.serving import serve as run
+    from pitboard.local.serve import serve as run
 
     run(Settings.read({**os.environ, "PITBOARD_HOST": host, "PITBOARD_PORT": str(port)}), errors)
 
@@ -78,7 +78,7 @@ def drivers(
     wait: Annotated[float, typer.Option(min=0, max=60, help="Seconds to wait for iRacing.")] = 20.0,
 ) -> None:
     """Look drivers up. Exit code 1 if one of them was not found."""
-    from pitboard.local.looking import look_up
+    from pitboard.local.lookup import look_up
 
     _log_to_stderr("ERROR")
     answer = look_up(names, wait, errors)
@@ -122,7 +122,7 @@ def index_refresh(
     as_json: Annotated[bool, typer.Option("--json", help="Print what it brought as JSON.")] = False,
 ) -> None:
     """Load the names and ids of all drivers; five calls to iRacing. Once a week is plenty."""
-    from pitboard.local.indexing import refresh_index
+    from pitboard.local.index_refresh import refresh_index
 
     _log_to_stderr("ERROR")
     brought = refresh_index(errors)

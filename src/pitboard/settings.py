@@ -42,27 +42,46 @@ class SettingError(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The settings as read. Secrets do not show in `repr`."""
+class UpstreamSettings:
+    """Where iRacing is. Both homes read these."""
 
-    host: str
-    port: int
-    db: Path
     oauth_url: str
     data_url: str
 
     @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> "UpstreamSettings":
+        """Reads the environment. Raises `SettingError` for an address that cannot be used."""
+        values = _values(environment)
+        return cls(
+            oauth_url=_url("PITBOARD_OAUTH_URL", values["PITBOARD_OAUTH_URL"]),
+            data_url=_url("PITBOARD_DATA_URL", values["PITBOARD_DATA_URL"]).rstrip("/"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of the local home, without the credentials."""
+
+    host: str
+    port: int
+    db: Path
+    upstream: UpstreamSettings
+
+    @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """Reads the environment. Raises `SettingError` for a port that is no port or a URL that is none."""
-        environment = os.environ if environment is None else environment
-        values = {s.env: environment.get(s.env) or s.default for s in SETTINGS if not s.secret}
+        """Reads the environment. Raises `SettingError` that names the variable with a wrong value."""
+        values = _values(environment)
         return cls(
             host=values["PITBOARD_HOST"],
             port=_port(values["PITBOARD_PORT"]),
             db=Path(values["PITBOARD_DB"]) if values["PITBOARD_DB"] else default_db(),
-            oauth_url=_url("PITBOARD_OAUTH_URL", values["PITBOARD_OAUTH_URL"]),
-            data_url=_url("PITBOARD_DATA_URL", values["PITBOARD_DATA_URL"]).rstrip("/"),
+            upstream=UpstreamSettings.read(environment),
         )
+
+
+def _values(environment: Mapping[str, str] | None) -> dict[str, str]:
+    environment = os.environ if environment is None else environment
+    return {s.env: environment.get(s.env) or s.default for s in SETTINGS if not s.secret}
 
 
 def default_db() -> Path:

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-
-from houses import House, local_house
-from lambda_host import runtime_house
+from tests.support.lambda_runtime import lambda_server
+from tests.support.local_server import Backend, local_server
 
 QUICK = {"latency": 0.01, "link_latency": 0.005}
 
@@ -19,16 +18,16 @@ QUICK = {"latency": 0.01, "link_latency": 0.005}
         pytest.param("stage", marks=[pytest.mark.emulator, pytest.mark.xdist_group("contract-stage")]),
     ],
 )
-def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     """The local server, the functions under Lambda's runtime client, and a stage deployed to an emulator."""
     if request.param == "local":
-        with local_house(tmp_path_factory.mktemp("house"), **QUICK) as house:
-            yield house
+        with local_server(tmp_path_factory.mktemp("backend"), **QUICK) as backend:
+            yield backend
     elif request.param == "lambda":
-        with runtime_house(**QUICK) as house:
-            yield house
+        with lambda_server(**QUICK) as backend:
+            yield backend
     else:
-        from stage_house import stage_house
+        from tests.support.deployed_stage import deployed_stage
 
-        with stage_house(**QUICK) as house:
-            yield house
+        with deployed_stage(**QUICK) as backend:
+            yield backend

@@ -14,28 +14,28 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from tests.support.local_server import local_server
 
-from houses import local_house
 from pitboard.drivers.budget import Budget
 from pitboard.http.openapi import document
 
 
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory):
-    with local_house(tmp_path_factory.mktemp("fuzzed"), latency=0.0, link_latency=0.0) as house:
-        house.home.sign_in()
-        yield house
+    with local_server(tmp_path_factory.mktemp("fuzzed"), latency=0.0, link_latency=0.0) as backend:
+        backend.home.sign_in()
+        yield backend
 
 
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
-def refill(house):
+def refill(backend):
     """Lets neither our budget nor the simulator's limit decide what is answered."""
-    kept = house.home.store.documents.get("BUDGET")
+    kept = backend.home.store.documents.get("BUDGET")
     full = Budget(at=time.time()).document()
-    house.home.store.documents.put("BUDGET", full, expected=kept.version if kept else None)
-    house.simulator.set_calls_left(240)
+    backend.home.store.documents.put("BUDGET", full, expected=kept.version if kept else None)
+    backend.simulator.set_calls_left(240)
 
 
 ALL = [result.ok() for result in schemathesis.openapi.from_dict(document()).get_all_operations()]

@@ -9,17 +9,18 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from pitboard.drivers import names
-from pitboard.drivers.ports import Document, IdEntry, Record, StoreError
-from store_houses import (
+from tests.support.stores import (
     Clock,
     dynalite_endpoint,
     dynamo_client,
-    dynamo_house,
+    dynamo_under_test,
     moto_endpoint,
-    sqlite_house,
+    sqlite_under_test,
 )
+
+from pitboard.drivers import names
+from pitboard.drivers.errors import StoreError
+from pitboard.drivers.model import Document, IdEntry, Record
 
 LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -37,23 +38,23 @@ def dynalite():
 
 
 @pytest.fixture(params=["sqlite", "moto", "dynalite"])
-def house(request, tmp_path):
+def backend(request, tmp_path):
     if request.param == "sqlite":
-        house = sqlite_house(tmp_path)
+        backend = sqlite_under_test(tmp_path)
     else:
-        house = dynamo_house(request.getfixturevalue(request.param))
-    yield house
-    house.close()
+        backend = dynamo_under_test(request.getfixturevalue(request.param))
+    yield backend
+    backend.close()
 
 
 @pytest.fixture
-def clock(house) -> Clock:
-    return house.clock
+def clock(backend) -> Clock:
+    return backend.clock
 
 
 @pytest.fixture
-def store(house):
-    return house.open()
+def store(backend):
+    return backend.open()
 
 
 def record(clock, key="ann tester", **changes):
@@ -133,20 +134,20 @@ def test_a_record_past_its_end_is_not_given_though_nobody_has_deleted_it(store, 
     assert store.records([kept.key]) == {}
 
 
-def test_one_process_reads_what_another_has_written(house, clock):
-    one, other = house.open(), house.open()
+def test_one_process_reads_what_another_has_written(backend, clock):
+    one, other = backend.open(), backend.open()
     one.keep([record(clock)])
     assert other.records(["ann tester"])
 
 
 @LAWS
 @given(text=st.text(min_size=1, max_size=40))
-def test_every_name_that_can_be_asked_for_can_be_kept(house, store, text):
+def test_every_name_that_can_be_asked_for_can_be_kept(backend, store, text):
     try:
         key = names.parse(text).key
     except names.InvalidNameError:
         return
-    kept = record(house.clock, key)
+    kept = record(backend.clock, key)
     store.keep([kept])
     assert store.records([key]) == {key: kept}
 
@@ -156,9 +157,9 @@ finite = st.floats(min_value=-4e9, max_value=4e9, allow_nan=False).map(lambda x:
 
 @LAWS
 @given(cust_id=st.integers(1, 2**31), as_of=finite, fresh=finite, profile=finite, body=st.binary(max_size=64))
-def test_no_field_of_a_record_changes_on_the_way(house, store, cust_id, as_of, fresh, profile, body):
+def test_no_field_of_a_record_changes_on_the_way(backend, store, cust_id, as_of, fresh, profile, body):
     key = f"law {uuid.uuid4().hex}"
-    kept = Record(key, cust_id, body, as_of, fresh, house.clock.now + 1, profile)
+    kept = Record(key, cust_id, body, as_of, fresh, backend.clock.now + 1, profile)
     store.keep([kept])
     assert store.records([key]) == {key: kept}
 
@@ -239,10 +240,10 @@ def test_a_lease_is_neither_record_nor_entry_nor_in_their_way(store, clock):
     assert store.claim(["a"], "you", clock.now + 5) == set()
 
 
-def test_many_workers_race_for_leases_and_each_lease_has_one_winner(house, clock):
+def test_many_workers_race_for_leases_and_each_lease_has_one_winner(backend, clock):
     keys, stores, begin = (
         [f"name {n}" for n in range(5)],
-        [house.open() for _ in range(3)],
+        [backend.open() for _ in range(3)],
         threading.Barrier(16),
     )
 
@@ -259,9 +260,9 @@ def test_many_workers_race_for_leases_and_each_lease_has_one_winner(house, clock
 
 
 @pytest.fixture(params=["shared", "token"])
-def documents(request, house):
+def documents(request, backend):
     """The shared documents and those of the token: in AWS different tables with different keys."""
-    return house.open().documents if request.param == "shared" else house.token_documents()
+    return backend.open().documents if request.param == "shared" else backend.token_documents()
 
 
 def test_a_document_begins_with_version_one_and_counts_on(documents):
@@ -299,8 +300,8 @@ def test_a_document_is_no_record(store, clock):
     assert store.documents.get("HISTORY:1:oval:irating") == Document({"n": 1}, 1)
 
 
-def test_no_increment_of_many_workers_is_lost(house):
-    stores = [house.open() for _ in range(3)]
+def test_no_increment_of_many_workers_is_lost(backend):
+    stores = [backend.open() for _ in range(3)]
     stores[0].documents.put("N", {"n": 0}, expected=None)
 
     def add(worker: int) -> None:
@@ -343,8 +344,8 @@ def test_threads_may_share_a_store(store, clock):
         assert all(workers.map(work, range(48)))
 
 
-def test_errors_are_store_errors_with_a_sentence(house, moto):
-    """Asked of DynamoDB alone; what a broken file says is in test_sqlite_file.py."""
+def test_errors_are_store_errors_with_a_sentence(backend, moto):
+    """PendingPage of DynamoDB alone; what a broken file says is in test_sqlite_file.py."""
     from pitboard.stores.dynamodb import DynamoStore
 
     absent = DynamoStore(moto, "ir_absent", "ir_absent")

@@ -17,8 +17,7 @@ from urllib.parse import quote
 
 import pytest
 import urllib3
-
-from stage_house import Stage, emulated
+from tests.support.deployed_stage import Stage, emulated
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("stage"), pytest.mark.timeout(600)]
 

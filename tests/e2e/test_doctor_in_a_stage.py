@@ -7,26 +7,27 @@ import pytest
 
 pytest.importorskip("ministack", reason="needs the dependency group `infra`")
 
-from guide_commands import GAPS
-from houses import House
+from tests.support.deployed_stage import deployed_stage
+from tests.support.guide_commands import GAPS
+from tests.support.local_server import Backend
+
 from pitboard.ops.doctor.run import all_checks
-from stage_house import stage_house
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("doctor")]
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[House]:
-    with stage_house(latency=0.0, link_latency=0.0) as house:
-        yield house
+def stage() -> Iterator[Backend]:
+    with deployed_stage(latency=0.0, link_latency=0.0) as backend:
+        yield backend
 
 
-def findings(stage: House, *options: str) -> dict[str, str]:
+def findings(stage: Backend, *options: str) -> dict[str, str]:
     done = stage.home.pitboard("doctor", "--env", "dev", "--json", *options)
     return {check["id"]: check for check in json.loads(done.stdout)["checks"]}
 
 
-def test_a_fresh_deploy_is_healthy_but_for_what_the_emulator_lacks(stage: House) -> None:
+def test_a_fresh_deploy_is_healthy_but_for_what_the_emulator_lacks(stage: Backend) -> None:
     name = stage.drivers(1)[0].display_name
     done = stage.home.pitboard("verify", "--env", "dev", "--url", stage.base_url, "--name", name)
     assert done.returncode == 0, done.stdout
@@ -39,7 +40,7 @@ def test_a_fresh_deploy_is_healthy_but_for_what_the_emulator_lacks(stage: House)
         assert secret not in json.dumps(found)
 
 
-def test_the_logs_of_the_functions_hold_no_secret(stage: House) -> None:
+def test_the_logs_of_the_functions_hold_no_secret(stage: Backend) -> None:
     done = stage.home.pitboard("logs", "--env", "dev", "--json")
     assert done.returncode == 0, done.stdout
     for secret in stage.secrets:

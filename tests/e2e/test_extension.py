@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
+from tests.support.forum_server import HOST, forum
+from tests.support.local_server import local_server
 
-from forum import HOST, forum
-from houses import local_house
-from pitboard.local.demo import forum_page
+from pitboard.local.demo_forum import forum_page
 
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "build" / "shots"
@@ -35,9 +35,9 @@ def extension():
 
 
 @pytest.fixture
-def house(tmp_path):
-    with local_house(tmp_path, latency=0.02, link_latency=0.01) as house:
-        yield house
+def backend(tmp_path):
+    with local_server(tmp_path, latency=0.02, link_latency=0.01) as backend:
+        yield backend
 
 
 @contextmanager
@@ -79,24 +79,24 @@ def point_at(context, url):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_thirty_posts_by_twenty_authors_are_one_request_and_all_the_right_people(
-    chromium, extension, house, tmp_path, scheme
+    chromium, extension, backend, tmp_path, scheme
 ):
-    drivers = house.drivers(20, seed=7)
+    drivers = backend.drivers(20, seed=7)
     page_html = forum_page([driver.display_name for driver in drivers], scripts=False)
     styles = ROOT / "src" / "pitboard" / "local" / "static"
-    asked = requests_of(house)
+    asked = requests_of(backend)
     with (
         forum(tmp_path, lambda path: page_html if path.startswith("/discussion") else None, styles) as port,
         browser(chromium, extension, tmp_path / "profile", port, scheme) as context,
     ):
-        point_at(context, house.base_url)
+        point_at(context, backend.base_url)
         page = context.new_page()
         page.goto(f"https://{HOST}/discussion/90001/who-was-in-that-race")
         stats = page.locator(".Item-Header pitboard-stats")
         expect(stats).to_have_count(30)
         for author in page.locator(".Item").all():
             author.scroll_into_view_if_needed()
-        truth = json.loads(house.home.service.page([driver.display_name for driver in drivers], 8.0).body)
+        truth = json.loads(backend.home.service.page([driver.display_name for driver in drivers], 8.0).body)
         for post in page.locator(".Item").all():
             licences = truth[post.locator(".Author a").inner_text()]["member_info"]["licenses"]
             for rating in {f"{licence['safety_rating']:.2f}" for licence in licences}:
@@ -104,14 +104,14 @@ def test_thirty_posts_by_twenty_authors_are_one_request_and_all_the_right_people
         SHOTS.mkdir(parents=True, exist_ok=True)
         page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=SHOTS / f"forum-{scheme}.png")
-    assert requests_of(house) - asked == 1
+    assert requests_of(backend) - asked == 1
 
 
-def requests_of(house):
+def requests_of(backend):
     """How often GET /drivers was asked so far, as the server itself counts it."""
     import urllib3
 
-    text = urllib3.request("GET", f"{house.base_url}/metrics").data.decode()
+    text = urllib3.request("GET", f"{backend.base_url}/metrics").data.decode()
     return sum(
         float(line.rsplit(" ", 1)[1])
         for line in text.splitlines()

@@ -14,8 +14,8 @@ import pytest
 pytest.importorskip("boto3", reason="needs the extra `aws`")
 pytest.importorskip("ministack", reason="needs the dependency group `infra`")
 
-from guide_commands import COMMANDS, Command
-from stage_house import ACCOUNT, HOST, Stage, emulated
+from tests.support.deployed_stage import ACCOUNT, HOST, Stage, emulated
+from tests.support.guide_commands import COMMANDS, Command
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("guide")]
 

@@ -3,9 +3,9 @@
 import subprocess
 
 import pytest
+from tests.support.lambda_runtime import ARCHITECTURE, PYTHON
 
 from infra import bundle
-from lambda_host import ARCHITECTURE, PYTHON
 from pitboard.settings import UsageError
 
 LAMBDA_LIMIT = 262_144_000

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import pytest
 import urllib3
+from tests.support.lambda_runtime import Server, event, lambdas
 
-from lambda_host import Server, event, lambdas
 from pitboard.simulator import Simulator
 
 XRAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
@@ -191,7 +191,7 @@ def used() -> Iterator[dict[str, set[tuple[str, str]]]]:
             f"/drivers/{first.cust_id}/history",
         ):
             functions["drivers"].invoke(event("GET", target))
-        functions["drivers"].invoke({"action": "refresh", "names": [second.display_name]})
+        functions["drivers"].invoke({"action": "renew", "names": [second.display_name]})
         functions["custid"].invoke(event("GET", f"/custid?name={quote(third.display_name)}"))
         functions["auth"].invoke(event("GET", "/health"))
         functions["auth"].invoke(event("POST", "/auth"))

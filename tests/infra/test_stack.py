@@ -134,7 +134,7 @@ def test_every_log_ends_some_day(each):
 def test_the_token_is_renewed_by_the_clock(each):
     rule = each.one("AWS::Events::Rule")
     assert rule["ScheduleExpression"] == "rate(6 hours)"
-    assert json.loads(rule["Targets"][0]["Input"]) == {"action": "renew_token"}
+    assert json.loads(rule["Targets"][0]["Input"]) == {"action": "refresh_token_now"}
 
 
 # --- the API

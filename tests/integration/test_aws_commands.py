@@ -15,8 +15,9 @@ import urllib3
 
 pytest.importorskip("ministack", reason="needs the dependency group `infra`")
 
-from cloud import Cloud, ministack
-from lambda_host import Server
+from tests.support.aws_account import AwsAccount, ministack
+from tests.support.lambda_runtime import Server
+
 from pitboard.cli import main
 
 HTTP = urllib3.PoolManager()
@@ -30,9 +31,9 @@ def emulator() -> Iterator[str]:
 
 
 @pytest.fixture
-def cloud(emulator: str, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+def cloud(emulator: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
     """A new account with nothing in it but CDK's bootstrap."""
-    cloud = Cloud(emulator)
+    cloud = AwsAccount(emulator)
     cloud.use(monkeypatch)
     cloud.bootstrap()
     return cloud
@@ -53,7 +54,7 @@ def said(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-def state(cloud: Cloud) -> str:
+def state(cloud: AwsAccount) -> str:
     """All that a deploy would change."""
     secrets = cloud.client("secretsmanager").list_secrets()["SecretList"]
     stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
@@ -67,7 +68,7 @@ def state(cloud: Cloud) -> str:
     )
 
 
-def table(cloud: Cloud, name: str, key: str) -> None:
+def table(cloud: AwsAccount, name: str, key: str) -> None:
     cloud.client("dynamodb").create_table(
         TableName=name,
         KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
@@ -91,7 +92,7 @@ def between(url: str, change) -> Iterator[str]:
         yield server.url
 
 
-def refused(cloud: Cloud, said, *words: str) -> str:
+def refused(cloud: AwsAccount, said, *words: str) -> str:
     """The sentence of a command that must not have changed anything."""
     before = state(cloud)
     code, sentence = said(*words)

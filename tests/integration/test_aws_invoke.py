@@ -10,21 +10,16 @@ from typing import Any
 
 import boto3
 import pytest
+from tests.support.lambda_runtime import Server
 
-from lambda_host import Server
 from pitboard.aws import invoke, preflight
 from pitboard.aws.clients import INVOKE_CONFIG
-from pitboard.aws.invoke import EventRefresher, RemoteTokens, error_answer, fingerprint
-from pitboard.drivers.ports import (
-    CredentialsError,
-    MaintenanceError,
-    RateLimitedError,
-    UnreachableError,
-)
+from pitboard.aws.invoke import EventRenewals, RemoteTokens, error_answer, fingerprint
+from pitboard.drivers.errors import CredentialsError, MaintenanceError, RateLimitedError, UnreachableError
 
 
 @dataclass
-class Aws:
+class AwsEnvironment:
     """Lambda's API as a script: what it was asked for, and what it answers."""
 
     url: str = ""
@@ -60,8 +55,8 @@ class Aws:
 
 
 @pytest.fixture
-def aws() -> Iterator[Aws]:
-    aws = Aws(answer={"access_token": "hush-one", "expires_in": 600})
+def aws() -> Iterator[AwsEnvironment]:
+    aws = AwsEnvironment(answer={"access_token": "hush-one", "expires_in": 600})
     with Server(aws) as server:
         aws.url = server.url
         yield aws
@@ -80,7 +75,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def tokens(aws: Aws, clock: Clock) -> RemoteTokens:
+def tokens(aws: AwsEnvironment, clock: Clock) -> RemoteTokens:
     client = aws.client()
     return RemoteTokens(lambda: client, "ir-auth-dev:live", clock)
 
@@ -153,22 +148,22 @@ def test_without_time_nobody_is_asked(aws, tokens):
 def test_renewals_are_sent_as_events_and_each_name_once_in_a_while(aws, clock):
     client = aws.client()
     aws.status = 202
-    refresher = EventRefresher(lambda: client, "ir-drivers-dev:live", clock)
-    refresher.refresh(["Ann Tester", "Bo Demo", "Ann Tester"])
-    refresher.refresh(["Bo Demo", "Cy Invented"])
-    refresher.refresh(["Cy Invented"])
+    renewals = EventRenewals(lambda: client, "ir-drivers-dev:live", clock)
+    renewals.enqueue(["Ann Tester", "Bo Demo", "Ann Tester"])
+    renewals.enqueue(["Bo Demo", "Cy Invented"])
+    renewals.enqueue(["Cy Invented"])
     clock.now += invoke.SENT_AGAIN_AFTER
-    refresher.refresh(["Bo Demo"])
+    renewals.enqueue(["Bo Demo"])
     assert {(name, kind) for name, kind, _ in aws.asked} == {("ir-drivers-dev%3Alive", "Event")}
     sent = [event for *_, event in aws.asked]
     assert [event["names"] for event in sent] == [["Ann Tester", "Bo Demo"], ["Cy Invented"], ["Bo Demo"]]
-    assert {event["action"] for event in sent} == {"refresh"}
+    assert {event["action"] for event in sent} == {"renew"}
 
 
 def test_a_renewal_that_cannot_be_sent_is_no_readers_trouble(aws, clock, caplog):
     client = aws.client()
     aws.status, aws.error = 403, "AccessDeniedException"
-    EventRefresher(lambda: client, "ir-drivers-dev:live", clock).refresh(["Ann Tester"])
+    EventRenewals(lambda: client, "ir-drivers-dev:live", clock).refresh(["Ann Tester"])
     assert "A renewal of 1 names could not be sent (AccessDeniedException)" in caplog.text
     assert "Ann" not in caplog.text
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from tests.support.stores import create_table, dynalite_endpoint, dynamo_client, moto_endpoint
 
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import OAuth
@@ -14,7 +15,6 @@ from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Transport
 from pitboard.simulator import Simulator
 from pitboard.stores.dynamodb import DynamoDocuments
-from store_houses import create_table, dynalite_endpoint, dynamo_client, moto_endpoint
 
 WORKERS = 32
 ROUNDS = 3

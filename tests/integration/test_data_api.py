@@ -8,23 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.fake_http import FakeHttp, Reply, running
 
-from pitboard.drivers.ports import (
+from pitboard.drivers.errors import (
     CredentialsError,
-    Errand,
     MaintenanceError,
-    Priority,
     RateLimitedError,
     RefusedError,
-    Telemetry,
     UnreachableError,
     UpstreamError,
 )
+from pitboard.drivers.model import CallContext, Priority
+from pitboard.drivers.ports import Telemetry
 from pitboard.iracing.data_api import DataApi
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.transport import NoAnswerError, Transport
 from pitboard.stores.sqlite import SqliteStore
-from scripted import Reply, Scripted, running
 
 PROFILE = {"cust_id": 7, "success": True, "member_info": {"cust_id": 7, "display_name": "Alex Sample"}}
 
@@ -55,7 +54,7 @@ class Counts(Telemetry):
 
 
 class Bench:
-    def __init__(self, server: Scripted, store: SqliteStore) -> None:
+    def __init__(self, server: FakeHttp, store: SqliteStore) -> None:
         self.server = server
         self.tokens = Tokens()
         self.telemetry = Counts()
@@ -86,14 +85,14 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     store.close()
 
 
-def errand(seconds: float = 10.0, priority: Priority = Priority.READER) -> Errand:
-    return Errand(time.monotonic() + seconds, priority)
+def context(seconds: float = 10.0, priority: Priority = Priority.READER) -> CallContext:
+    return CallContext(time.monotonic() + seconds, priority)
 
 
 class TestWhoSeesTheToken:
     def test_the_data_api_and_not_the_file_store(self, bench: Bench) -> None:
         bench.linked("/data/member/profile", Reply(json=PROFILE))
-        assert bench.api.profile(7, errand()) == PROFILE
+        assert bench.api.profile(7, context()) == PROFILE
         call, asset = bench.server.got
         assert call.headers["authorization"] == "Bearer hush-1"
         assert call.query == {"cust_id": "7"}
@@ -105,7 +104,7 @@ class TestWhoSeesTheToken:
         bench.linked("/data/member/profile", Reply(json=PROFILE))
         bench.server.on(path, Reply(302, headers={"Location": f"{bench.server.url}/elsewhere"}))
         with pytest.raises(UnreachableError):
-            bench.api.profile(7, errand(1))
+            bench.api.profile(7, context(1))
         assert "/elsewhere" not in bench.server.paths
 
     @pytest.mark.parametrize(
@@ -113,7 +112,7 @@ class TestWhoSeesTheToken:
     )
     def test_no_other_host_by_way_of_the_path(self, bench: Bench, path: str) -> None:
         with pytest.raises(ValueError, match="no path of the Data API"):
-            bench.api.get(path, {}, errand())
+            bench.api.get(path, {}, context())
         assert bench.server.got == []
 
     @pytest.mark.parametrize(
@@ -132,7 +131,7 @@ class TestWhoSeesTheToken:
     def test_links_to_strange_places_are_not_followed(self, bench: Bench, link: str) -> None:
         bench.server.on("/data/member/profile", Reply(json={"link": link}))
         with pytest.raises(UnreachableError) as caught:
-            bench.api.profile(7, errand())
+            bench.api.profile(7, context())
         assert len(bench.server.got) == 1
         assert not link or link not in str(caught.value)
 
@@ -146,7 +145,7 @@ class TestWhoSeesTheToken:
         transport = Transport(request_id=lambda: "request-9")
         bench.server.on("/data/constants/categories", Reply(json=[]))
         DataApi(bench.server.url, transport, bench.tokens, bench.meter).get(
-            "/data/constants/categories", {}, errand()
+            "/data/constants/categories", {}, context()
         )
         assert bench.server.got[0].headers["x-request-id"] == "request-9"
 
@@ -154,13 +153,13 @@ class TestWhoSeesTheToken:
 class TestShapes:
     def test_a_direct_array(self, bench: Bench) -> None:
         bench.server.on("/data/constants/categories", Reply(json=[{"value": 1}]))
-        assert bench.api.get("/data/constants/categories", {}, errand()) == [{"value": 1}]
+        assert bench.api.get("/data/constants/categories", {}, context()) == [{"value": 1}]
 
     def test_a_data_url(self, bench: Bench) -> None:
         answer = {"type": "member_awards", "data": {"success": True}, "data_url": f"{bench.server.url}/asset"}
         bench.server.on("/data/member/awards", Reply(json=answer))
         bench.server.on("/asset", Reply(json=[1, 2]))
-        assert bench.api.get("/data/member/awards", {"cust_id": 7}, errand()) == [1, 2]
+        assert bench.api.get("/data/member/awards", {"cust_id": 7}, context()) == [1, 2]
 
     @pytest.mark.parametrize("direct", [True, False])
     @pytest.mark.parametrize("nested", [True, False])
@@ -179,36 +178,36 @@ class TestShapes:
             bench.server.on("/data/results/search_series", Reply(json=body))
         else:
             bench.linked("/data/results/search_series", Reply(json=body))
-        assert bench.api.get("/data/results/search_series", {}, errand()) == [1, 2, 3, 4, 5]
+        assert bench.api.get("/data/results/search_series", {}, context()) == [1, 2, 3, 4, 5]
         assert bench.spent == 1
 
     @pytest.mark.parametrize("info", [None, {"base_download_url": "x", "chunk_file_names": []}])
     def test_no_chunks_are_no_rows(self, bench: Bench, info: object) -> None:
         bench.linked("/data/results/search_series", Reply(json={"chunk_info": info}))
-        assert bench.api.get("/data/results/search_series", {}, errand()) == []
+        assert bench.api.get("/data/results/search_series", {}, context()) == []
 
     def test_content_types_that_lie_and_compressed_answers(self, bench: Bench) -> None:
         body = gzip.compress(b'{"cust_id": 7, "member_info": {"cust_id": 7}}')
         headers = {"Content-Type": "text/csv", "Content-Encoding": "gzip"}
         bench.linked("/data/member/profile", Reply(body=body, headers=headers))
-        assert bench.api.profile(7, errand())["cust_id"] == 7
+        assert bench.api.profile(7, context())["cust_id"] == 7
 
 
 class TestTheUpstreamPort:
     def test_search(self, bench: Bench) -> None:
         rows = [{"cust_id": 1, "display_name": "Ana Núñez"}, {"cust_id": 2, "display_name": "Ana Núñez2"}]
         bench.linked("/data/lookup/drivers", Reply(json=rows))
-        assert bench.api.search("Ana Núñez", errand()) == [(1, "Ana Núñez"), (2, "Ana Núñez2")]
+        assert bench.api.search("Ana Núñez", context()) == [(1, "Ana Núñez"), (2, "Ana Núñez2")]
         assert bench.server.got[0].query == {"search_term": "Ana Núñez"}
 
     def test_search_without_a_hit(self, bench: Bench) -> None:
         bench.linked("/data/lookup/drivers", Reply(json=[]))
-        assert bench.api.search("Nobody", errand()) == []
+        assert bench.api.search("Nobody", context()) == []
 
     def test_members_in_one_call_without_those_unknown_or_not_asked_for(self, bench: Bench) -> None:
         members = [{"cust_id": 9, "licenses": []}, {"cust_id": 7, "licenses": []}, {"cust_id": 5}]
         bench.linked("/data/member/get", Reply(json={"success": True, "members": members}))
-        found = bench.api.members([7, 8, 9], errand())
+        found = bench.api.members([7, 8, 9], context())
         assert dict(found) == {7: members[1], 9: members[0]}
         assert bench.server.got[0].query == {"cust_ids": "7,8,9", "include_licenses": "true"}
         assert bench.spent == 1
@@ -216,7 +215,7 @@ class TestTheUpstreamPort:
     @pytest.mark.parametrize("count", [0, 51])
     def test_members_are_asked_for_fifty_at_a_time(self, bench: Bench, count: int) -> None:
         with pytest.raises(ValueError, match="1 to 50"):
-            bench.api.members(range(count), errand())
+            bench.api.members(range(count), context())
 
     def test_chart_and_career(self, bench: Bench) -> None:
         chart = {
@@ -226,18 +225,18 @@ class TestTheUpstreamPort:
             "data": [{"when": "2025-01-01", "value": 1}],
         }
         bench.linked("/data/member/chart_data", Reply(json=chart))
-        assert bench.api.chart(7, 5, 1, errand()) == chart
+        assert bench.api.chart(7, 5, 1, context()) == chart
         assert bench.server.got[0].query == {"cust_id": "7", "category_id": "5", "chart_type": "1"}
         bench.linked("/data/stats/member_career", Reply(json={"cust_id": 7, "stats": []}))
-        assert bench.api.career(7, errand()) == {"cust_id": 7, "stats": []}
+        assert bench.api.career(7, context()) == {"cust_id": 7, "stats": []}
 
 
 ASKS: dict[str, tuple[str, Callable[[DataApi], object]]] = {
-    "search": ("/data/lookup/drivers", lambda api: api.search("A", errand())),
-    "members": ("/data/member/get", lambda api: api.members([7], errand())),
-    "profile": ("/data/member/profile", lambda api: api.profile(7, errand())),
-    "chart": ("/data/member/chart_data", lambda api: api.chart(7, 5, 1, errand())),
-    "career": ("/data/stats/member_career", lambda api: api.career(7, errand())),
+    "search": ("/data/lookup/drivers", lambda api: api.search("A", context())),
+    "members": ("/data/member/get", lambda api: api.members([7], context())),
+    "profile": ("/data/member/profile", lambda api: api.profile(7, context())),
+    "chart": ("/data/member/chart_data", lambda api: api.chart(7, 5, 1, context())),
+    "career": ("/data/stats/member_career", lambda api: api.career(7, context())),
 }
 
 
@@ -283,7 +282,7 @@ class TestWrongShapes:
     def test_deeply_nested_json_is_an_error(self, bench: Bench) -> None:
         bench.linked("/data/member/profile", Reply(body=b"[" * 200_000))
         with pytest.raises(UnreachableError):
-            bench.api.profile(7, errand())
+            bench.api.profile(7, context())
 
 
 MAINTENANCE = {"error": "Site Maintenance", "note": "The site is currently undergoing maintenance."}
@@ -322,7 +321,7 @@ class TestErrors:
     ) -> None:
         bench.server.on("/data/member/profile", reply)
         with pytest.raises(kind) as caught:
-            bench.api.profile(7, errand())
+            bench.api.profile(7, context())
         assert len(bench.server.got) == calls
         assert bench.spent == calls
         assert bench.telemetry.calls == [("member/profile", kind.code)] * calls
@@ -332,7 +331,7 @@ class TestErrors:
         bench.server.on(
             "/data/constants/categories", Reply(401, json={"error": "Unauthorized"}), Reply(json=[])
         )
-        assert bench.api.get("/data/constants/categories", {}, errand()) == []
+        assert bench.api.get("/data/constants/categories", {}, context()) == []
         assert bench.tokens.rejected == ["hush-1"]
         assert [got.headers["authorization"] for got in bench.server.got] == [
             "Bearer hush-1",
@@ -341,13 +340,13 @@ class TestErrors:
 
     def test_a_call_that_fails_once_is_answered(self, bench: Bench) -> None:
         bench.server.on("/data/constants/categories", Reply(504, body=b"<html>"), Reply(json=[1]))
-        assert bench.api.get("/data/constants/categories", {}, errand()) == [1]
+        assert bench.api.get("/data/constants/categories", {}, context()) == [1]
         assert bench.spent == 2
 
     def test_nothing_is_repeated_after_the_deadline(self, bench: Bench) -> None:
         bench.server.on("/data/constants/categories", Reply(504, body=b"<html>"))
         with pytest.raises(UnreachableError):
-            bench.api.get("/data/constants/categories", {}, errand(0.05))
+            bench.api.get("/data/constants/categories", {}, context(0.05))
         assert len(bench.server.got) == 1
 
     def test_a_silent_service_is_left_at_the_deadline(self, bench: Bench) -> None:
@@ -355,7 +354,7 @@ class TestErrors:
         bench.server.on("/data/constants/categories", Reply(hold=gate, json=[]))
         begun = time.monotonic()
         with pytest.raises(NoAnswerError, match="in time"):
-            bench.api.get("/data/constants/categories", {}, errand(0.2))
+            bench.api.get("/data/constants/categories", {}, context(0.2))
         assert time.monotonic() - begun < 5
         gate.set()
 
@@ -363,14 +362,14 @@ class TestErrors:
         bench.server.on("/data/constants/categories", Reply(body=b" " * 1000 + b"[]", drip=0.02))
         begun = time.monotonic()
         with pytest.raises(NoAnswerError, match="in time"):
-            bench.api.get("/data/constants/categories", {}, errand(0.3))
+            bench.api.get("/data/constants/categories", {}, context(0.3))
         assert time.monotonic() - begun < 5
 
     def test_an_answer_that_is_too_large_is_not_read(self, bench: Bench) -> None:
         body = gzip.compress(b" " * (17 * 1024 * 1024))
         bench.linked("/data/member/profile", Reply(body=body, headers={"Content-Encoding": "gzip"}))
         with pytest.raises(UnreachableError, match="larger than 16 MB"):
-            bench.api.profile(7, errand())
+            bench.api.profile(7, context())
 
 
 class TestLinks:
@@ -386,7 +385,7 @@ class TestLinks:
     )
     def test_are_fetched_again_without_a_new_call(self, bench: Bench, failure: Reply) -> None:
         bench.linked("/data/member/profile", failure, Reply(json=PROFILE))
-        assert bench.api.profile(7, errand()) == PROFILE
+        assert bench.api.profile(7, context()) == PROFILE
         assert bench.server.paths == ["/data/member/profile", "/asset", "/asset"]
         assert bench.spent == 1
 
@@ -394,21 +393,21 @@ class TestLinks:
         bench.linked(
             "/data/member/profile", Reply(403, body=b"<Error>AccessDenied</Error>"), Reply(json=PROFILE)
         )
-        assert bench.api.profile(7, errand()) == PROFILE
+        assert bench.api.profile(7, context()) == PROFILE
         assert bench.server.paths == ["/data/member/profile", "/asset"] * 2
         assert bench.spent == 2
 
     def test_that_die_again_are_an_error(self, bench: Bench) -> None:
         bench.linked("/data/member/profile", Reply(403))
         with pytest.raises(UnreachableError) as caught:
-            bench.api.profile(7, errand())
+            bench.api.profile(7, context())
         assert bench.server.paths == ["/data/member/profile", "/asset"] * 2
         assert "hush" not in str(caught.value)
 
     def test_are_never_kept(self, bench: Bench) -> None:
         bench.linked("/data/member/profile", Reply(json=PROFILE))
         for _ in range(2):
-            bench.api.profile(7, errand())
+            bench.api.profile(7, context())
         assert bench.server.paths.count("/data/member/profile") == 2
 
 
@@ -416,22 +415,22 @@ class TestTheBudget:
     def test_a_call_beyond_it_is_not_made(self, bench: Bench) -> None:
         bench.server.on("/data/constants/categories", Reply(json=[]))
         for _ in range(60):
-            bench.meter.spend(errand())
+            bench.meter.spend(context())
         with pytest.raises(RateLimitedError, match="budget"):
-            bench.api.get("/data/constants/categories", {}, errand(0.1))
+            bench.api.get("/data/constants/categories", {}, context(0.1))
         assert bench.server.got == []
 
     def test_in_maintenance_nothing_more_is_asked(self, bench: Bench) -> None:
         bench.server.on("/data/constants/categories", Reply(503, json=MAINTENANCE), Reply(json=[]))
         for _ in range(10):
             with pytest.raises(MaintenanceError) as caught:
-                bench.api.get("/data/constants/categories", {}, errand())
+                bench.api.get("/data/constants/categories", {}, context())
             assert caught.value.retry_after
             bench.now += 10
         assert len(bench.server.got) == 1
         bench.now += 60
-        assert bench.api.get("/data/constants/categories", {}, errand()) == []
-        assert bench.api.get("/data/constants/categories", {}, errand()) == []
+        assert bench.api.get("/data/constants/categories", {}, context()) == []
+        assert bench.api.get("/data/constants/categories", {}, context()) == []
 
     def test_after_a_429_all_wait_for_the_reset(self, bench: Bench) -> None:
         told = {
@@ -443,10 +442,10 @@ class TestTheBudget:
         reply = Reply(429, body=b"Rate limit exceeded", headers=told)
         bench.server.on("/data/constants/categories", reply, Reply(json=[]))
         with pytest.raises(RateLimitedError) as caught:
-            bench.api.get("/data/constants/categories", {}, errand())
+            bench.api.get("/data/constants/categories", {}, context())
         assert caught.value.retry_after == pytest.approx(30.5)
         with pytest.raises(RateLimitedError, match="paused"):
-            bench.api.get("/data/constants/categories", {}, errand())
+            bench.api.get("/data/constants/categories", {}, context())
         assert len(bench.server.got) == 1
 
     def test_calls_of_others_on_the_account_are_left_room(self, bench: Bench) -> None:
@@ -457,7 +456,7 @@ class TestTheBudget:
             "Date": "Fri, 15 Jan 2027 08:00:00 GMT",
         }
         bench.server.on("/data/constants/categories", Reply(json=[], headers=told))
-        bench.api.get("/data/constants/categories", {}, errand())
+        bench.api.get("/data/constants/categories", {}, context())
         assert bench.meter.status().level == 10
 
 
@@ -467,7 +466,7 @@ HEADER = "DRIVER,CUSTID,LOCATION,IRATING\n"
 class TestCsv:
     def rows(self, bench: Bench, *replies: Reply) -> list[dict[str, str]]:
         bench.linked("/data/driver_stats_by_category/oval", *replies)
-        return list(bench.api.csv("/data/driver_stats_by_category/oval", errand()))
+        return list(bench.api.csv("/data/driver_stats_by_category/oval", context()))
 
     def test_rows_by_column_name_with_a_byte_order_mark(self, bench: Bench) -> None:
         body = ("\ufeff" + HEADER + "Ana Núñez2,7,ES,1350\nBo,8,,-1").encode()
@@ -494,7 +493,7 @@ class TestCsv:
         bench.linked(
             "/data/driver_stats_by_category/oval", Reply(body=body, headers={"Content-Encoding": "gzip"})
         )
-        rows = bench.api.csv("/data/driver_stats_by_category/oval", errand(60))
+        rows = bench.api.csv("/data/driver_stats_by_category/oval", context(60))
         assert sum(1 for _ in rows) == 300_000
 
     def test_a_failure_before_the_first_row_is_repeated(self, bench: Bench) -> None:
@@ -520,7 +519,7 @@ class TestCsv:
         bench.linked(
             "/data/driver_stats_by_category/oval", Reply(body=(HEADER + "A,1,DE,5\n" * 50_000).encode())
         )
-        rows = bench.api.csv("/data/driver_stats_by_category/oval", errand())
+        rows = bench.api.csv("/data/driver_stats_by_category/oval", context())
         next(rows)
         del rows
         assert bench.server.paths[-1] == "/asset"

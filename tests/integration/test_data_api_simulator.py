@@ -8,14 +8,8 @@ from typing import Any
 
 import pytest
 
-from pitboard.drivers.ports import (
-    Errand,
-    MaintenanceError,
-    Priority,
-    RateLimitedError,
-    RefusedError,
-    UnreachableError,
-)
+from pitboard.drivers.errors import MaintenanceError, RateLimitedError, RefusedError, UnreachableError
+from pitboard.drivers.model import CallContext, Priority
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.data_api import DataApi
 from pitboard.iracing.meter import Meter
@@ -58,8 +52,8 @@ def client(simulator: Simulator, tmp_path: Path) -> Iterator[Client]:
     client.store.close()
 
 
-def errand(seconds: float = 10.0, priority: Priority = Priority.READER) -> Errand:
-    return Errand(time.monotonic() + seconds, priority)
+def context(seconds: float = 10.0, priority: Priority = Priority.READER) -> CallContext:
+    return CallContext(time.monotonic() + seconds, priority)
 
 
 def grants(simulator: Simulator) -> list[str]:
@@ -70,11 +64,11 @@ class TestAnswers:
     def test_a_page_of_twenty_names(self, simulator: Simulator, client: Client) -> None:
         drivers = simulator.population.sample(20)
         with ThreadPoolExecutor(32) as pool:
-            found = list(pool.map(lambda d: client.api.search(d.display_name, errand()), drivers))
+            found = list(pool.map(lambda d: client.api.search(d.display_name, context()), drivers))
             for driver, rows in zip(drivers, found, strict=True):
                 assert (driver.cust_id, driver.display_name) in rows
-            members = client.api.members([d.cust_id for d in drivers], errand())
-            profiles = list(pool.map(lambda d: client.api.profile(d.cust_id, errand()), drivers))
+            members = client.api.members([d.cust_id for d in drivers], context())
+            profiles = list(pool.map(lambda d: client.api.profile(d.cust_id, context()), drivers))
         assert {d.cust_id: d.display_name for d in drivers} == {
             cust_id: member["display_name"] for cust_id, member in members.items()
         }
@@ -85,19 +79,19 @@ class TestAnswers:
 
     def test_unknown_ids_are_left_out(self, simulator: Simulator, client: Client) -> None:
         known = simulator.population.sample(1)[0].cust_id
-        assert list(client.api.members([1, known, 2], errand())) == [known]
+        assert list(client.api.members([1, known, 2], context())) == [known]
 
     @pytest.mark.parametrize("trait", list(Trait))
     def test_drivers_of_every_kind(self, simulator: Simulator, client: Client, trait: Trait) -> None:
         driver = next(simulator.population.having(trait))
-        assert client.api.profile(driver.cust_id, errand())["member_info"]["cust_id"] == driver.cust_id
-        assert list(client.api.members([driver.cust_id], errand())) == [driver.cust_id]
-        assert client.api.career(driver.cust_id, errand())["cust_id"] == driver.cust_id
-        assert client.api.chart(driver.cust_id, 5, 3, errand())["chart_type"] == 3
+        assert client.api.profile(driver.cust_id, context())["member_info"]["cust_id"] == driver.cust_id
+        assert list(client.api.members([driver.cust_id], context())) == [driver.cust_id]
+        assert client.api.career(driver.cust_id, context())["cust_id"] == driver.cust_id
+        assert client.api.chart(driver.cust_id, 5, 3, context())["chart_type"] == 3
 
     def test_an_id_that_nobody_has_is_refused(self, client: Client) -> None:
         with pytest.raises(RefusedError):
-            client.api.profile(1, errand())
+            client.api.profile(1, context())
 
     @pytest.mark.parametrize(
         ("path", "params", "kind"),
@@ -112,10 +106,10 @@ class TestAnswers:
     def test_every_way_of_handing_data_over(
         self, client: Client, path: str, params: dict[str, Any], kind: type
     ) -> None:
-        assert isinstance(client.api.get(path, params, errand()), kind)
+        assert isinstance(client.api.get(path, params, context()), kind)
 
     def test_the_driver_table_streams(self, simulator: Simulator, client: Client) -> None:
-        rows = client.api.csv("/data/driver_stats_by_category/sports_car", errand(60))
+        rows = client.api.csv("/data/driver_stats_by_category/sports_car", context(60))
         count = sum(int(row["CUSTID"]) in simulator.population for row in rows)
         assert count > 10_000
 
@@ -124,24 +118,24 @@ class TestTokens:
     def test_all_at_once_with_nothing_held(self, simulator: Simulator, client: Client) -> None:
         drivers = simulator.population.sample(32)
         with ThreadPoolExecutor(32) as pool:
-            assert len(list(pool.map(lambda d: client.api.search(d.display_name, errand()), drivers))) == 32
+            assert len(list(pool.map(lambda d: client.api.search(d.display_name, context()), drivers))) == 32
         assert grants(simulator) == ["password_limited"]
 
     def test_hours_of_use_cost_one_login(self, simulator: Simulator, client: Client) -> None:
         for _ in range(12):
-            assert client.api.get("/data/constants/categories", {}, errand())
+            assert client.api.get("/data/constants/categories", {}, context())
             simulator.clock.advance(595)
         assert grants(simulator) == ["password_limited"] + ["refresh_token"] * 11
 
     def test_revoked_sessions_cost_one_login_however_many_notice(
         self, simulator: Simulator, client: Client
     ) -> None:
-        client.api.get("/data/constants/categories", {}, errand())
+        client.api.get("/data/constants/categories", {}, context())
         simulator.clock.advance(120)
         simulator.revoke_sessions()
         with ThreadPoolExecutor(16) as pool:
             asks = [
-                pool.submit(client.api.get, "/data/constants/categories", {}, errand()) for _ in range(16)
+                pool.submit(client.api.get, "/data/constants/categories", {}, context()) for _ in range(16)
             ]
             assert all(ask.result() for ask in asks)
         assert grants(simulator) == ["password_limited", "refresh_token", "password_limited"]
@@ -155,7 +149,7 @@ class TestFaults:
     ) -> None:
         cust_id = simulator.population.sample(1)[0].cust_id
         simulator.faults.add(kind, where, status=504)
-        assert client.api.profile(cust_id, errand())["cust_id"] == cust_id
+        assert client.api.profile(cust_id, context())["cust_id"] == cust_id
         assert simulator.calls.count("member/profile") == (2 if where == "member/profile" else 1)
 
     def test_a_hanging_call_ends_at_the_deadline(self, simulator: Simulator, client: Client) -> None:
@@ -163,7 +157,7 @@ class TestFaults:
         simulator.faults.add("hang", "member/profile")
         begun = time.monotonic()
         with pytest.raises(UnreachableError):
-            client.api.profile(simulator.population.sample(1)[0].cust_id, errand(0.3))
+            client.api.profile(simulator.population.sample(1)[0].cust_id, context(0.3))
         assert time.monotonic() - begun < 5
 
     @pytest.mark.parametrize("old_shape", [False, True])
@@ -174,23 +168,23 @@ class TestFaults:
         simulator.faults.maintenance, simulator.faults.maintenance_old_shape = True, old_shape
         for _ in range(60):
             with pytest.raises(MaintenanceError):
-                client.api.get("/data/constants/categories", {}, errand())
+                client.api.get("/data/constants/categories", {}, context())
             simulator.clock.advance(10)
         assert 4 <= simulator.calls.count(service="data") <= 7
         simulator.faults.maintenance = False
         simulator.clock.advance(200)
         for _ in range(10):
-            assert client.api.get("/data/constants/categories", {}, errand())
+            assert client.api.get("/data/constants/categories", {}, context())
 
     @pytest.mark.parametrize("kind", ["status", "limited_text"])
     def test_a_rate_limit_stops_all_calls(self, simulator: Simulator, client: Client, kind: str) -> None:
         simulator.faults.add(kind, "constants/categories", status=429)
         for _ in range(5):
             with pytest.raises(RateLimitedError):
-                client.api.get("/data/constants/categories", {}, errand(1))
+                client.api.get("/data/constants/categories", {}, context(1))
         assert simulator.calls.count(service="data") == 1
         simulator.clock.advance(61)
-        assert client.api.get("/data/constants/categories", {}, errand())
+        assert client.api.get("/data/constants/categories", {}, context())
 
 
 class TestTheLimit:
@@ -199,7 +193,7 @@ class TestTheLimit:
         for _ in range(seconds):
             try:
                 while True:
-                    client.api.get("/data/constants/categories", {}, errand(0.2))
+                    client.api.get("/data/constants/categories", {}, context(0.2))
             except (RateLimitedError, UnreachableError):
                 simulator.clock.advance(1)
 

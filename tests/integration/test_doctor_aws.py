@@ -10,18 +10,18 @@ import pytest
 pytest.importorskip("boto3", reason="needs the extra `aws`")
 pytest.importorskip("ministack", reason="needs the dependency group `infra`")
 
+from tests.support.aws_account import AwsAccount, ministack
+from tests.support.doctor_checks import breaks, look, mend, sound
+from tests.support.local_server import local_server
 from typer.testing import CliRunner
 
-from cloud import Cloud, ministack
-from doctoring import breaks, look, mend, sound
-from houses import local_house
 from pitboard import cli
+from pitboard.aws.names import TABLE_OUTPUTS, Names
 from pitboard.ops import logs
 from pitboard.ops.doctor import run
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Finding, Status
 from pitboard.ops.doctor.checks.package_size import LIMIT
-from pitboard.ops.doctor.names import TABLE_OUTPUTS, Names
+from pitboard.ops.environment import AwsEnvironment
 from pitboard.settings import UsageError
 
 AUTH, CUSTID, DRIVERS = Names("prod").functions
@@ -35,24 +35,24 @@ def emulator() -> Iterator[str]:
 
 
 @pytest.fixture
-def empty(emulator: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
+def empty(emulator: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AwsAccount:
     """An account in which nothing is."""
-    cloud = Cloud(emulator)
+    cloud = AwsAccount(emulator)
     cloud.use(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return cloud
 
 
 @pytest.fixture
-def cloud(empty: Cloud) -> Cloud:
+def cloud(empty: AwsAccount) -> AwsAccount:
     """An account after a deploy."""
     return empty.build()
 
 
 @pytest.fixture
-def doctor() -> Callable[[], Aws]:
+def doctor() -> Callable[[], AwsEnvironment]:
     """Makes a new context: what a context has seen it keeps."""
-    return lambda: Aws("prod")
+    return lambda: AwsEnvironment("prod")
 
 
 def assert_found(finding: Finding, status: Status, *words: str) -> None:
@@ -91,8 +91,8 @@ def assert_found(finding: Finding, status: Status, *words: str) -> None:
 @sound("cors")
 @sound("health")
 def test_a_healthy_environment(empty, doctor, tmp_path):
-    with local_house(tmp_path / "house", latency=0.0, link_latency=0.0) as house:
-        empty.answering = house.base_url
+    with local_server(tmp_path / "backend", latency=0.0, link_latency=0.0) as backend:
+        empty.answering = backend.base_url
         cloud = empty.build()
         now = time.time()
         cloud.token(access_token="a", access_from=now, access_until=now + 600, refresh_token="r")
@@ -132,11 +132,11 @@ def test_the_bootstrap_is_too_old(empty, doctor):
 
 
 @pytest.fixture
-def as_role(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], None]:
+def as_role(cloud: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], None]:
     """Makes this process work under a role that may do no more than given."""
 
     def assume(actions: list[str]) -> None:
-        from cloud import policy, statement
+        from tests.support.aws_account import policy, statement
 
         iam = cloud.client("iam")
         role = iam.create_role(
@@ -491,14 +491,14 @@ def test_the_api_does_not_answer(cloud, doctor):
 def test_wrong_credentials_are_one_sentence(empty, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(UsageError, match="AWS does not let us in"):
-        Aws("prod")
+        AwsEnvironment("prod")
 
 
 def test_no_credentials_are_one_sentence(empty, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     with pytest.raises(UsageError, match="AWS does not let us in"):
-        Aws("prod")
+        AwsEnvironment("prod")
 
 
 def test_the_doctor_command_in_aws(cloud):
@@ -523,7 +523,7 @@ def test_the_logs_of_all_functions_in_order(cloud):
 
 def test_following_the_logs_shows_each_line_once(cloud):
     cloud.log(AUTH, "one")
-    lines = logs.AwsLog(Aws("prod")).follow(logs.Query())
+    lines = logs.AwsLog(AwsEnvironment("prod")).follow(logs.Query())
     heard = [next(lines).message]
     cloud.log(AUTH, "two")
     heard.append(next(lines).message)

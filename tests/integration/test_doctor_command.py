@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from tests.support.doctor_checks import check
+from tests.support.local_server import local_home
 from typer.testing import CliRunner
 
-from doctoring import check
-from houses import local_home
 from pitboard import telemetry
 from pitboard.ops.doctor import run
 from pitboard.ops.doctor.check import Check, Section, Status, ok

@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support import fake_http
+from tests.support.doctor_checks import breaks, look, mend, sound
+from tests.support.local_server import local_home, local_server
 
-import scripted
-from doctoring import breaks, look, mend, sound
-from houses import local_home, local_house
-from pitboard.drivers.ports import UpstreamError
+from pitboard.drivers.errors import UpstreamError
 from pitboard.local.credentials import save
 from pitboard.local.userscript import SCRIPT
 from pitboard.ops.doctor.check import Finding, Status
@@ -196,8 +196,8 @@ def test_the_port_is_free(doctor):
 @sound("health")
 @sound("metrics")
 def test_a_running_server(doctor, tmp_path):
-    with local_house(tmp_path / "house", latency=0.0, link_latency=0.0) as house:
-        context = doctor(PITBOARD_PORT=house.base_url.rsplit(":", 1)[1])
+    with local_server(tmp_path / "backend", latency=0.0, link_latency=0.0) as backend:
+        context = doctor(PITBOARD_PORT=backend.base_url.rsplit(":", 1)[1])
         assert_found(look(context, "port"), Status.OK, "runs")
         assert_found(look(context, "metrics"), Status.OK)
         assert_found(look(context, "health"), Status.OK)
@@ -205,18 +205,18 @@ def test_a_running_server(doctor, tmp_path):
 
 @breaks("health", "iRacing refuses the running server's credentials")
 def test_an_ill_server(doctor, tmp_path):
-    with local_house(tmp_path / "house", latency=0.0, link_latency=0.0) as house:
-        house.simulator.faults.client_disabled = True
+    with local_server(tmp_path / "backend", latency=0.0, link_latency=0.0) as backend:
+        backend.simulator.faults.client_disabled = True
         with pytest.raises(UpstreamError):
-            house.home.tokens.access_token(time.monotonic() + 5)
-        context = doctor(PITBOARD_PORT=house.base_url.rsplit(":", 1)[1])
+            backend.home.tokens.access_token(time.monotonic() + 5)
+        context = doctor(PITBOARD_PORT=backend.base_url.rsplit(":", 1)[1])
         assert_found(look(context, "health"), Status.PROBLEM, "token")
 
 
 @breaks("metrics", "the server on the port says that it is healthy, and has no /metrics")
 def test_a_server_without_metrics(doctor):
-    with scripted.running() as other:
-        other.on("/health", scripted.Reply(json={"status": "healthy", "checks": {}}))
+    with fake_http.running() as other:
+        other.on("/health", fake_http.Reply(json={"status": "healthy", "checks": {}}))
         context = doctor(PITBOARD_PORT=other.url.rsplit(":", 1)[1])
         assert_found(look(context, "metrics"), Status.PROBLEM, "404")
 

@@ -5,11 +5,12 @@ The client is wrapped rather than patched: `Reluctant` passes everything on, aft
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.support.stores import create_table, dynamo_client, moto_endpoint
 
-from pitboard.drivers.ports import Record, StoreError
+from pitboard.drivers.errors import StoreError
+from pitboard.drivers.model import Record
 from pitboard.stores import dynamodb
 from pitboard.stores.dynamodb import DynamoDocuments, DynamoStore
-from store_houses import create_table, dynamo_client, moto_endpoint
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 import urllib3
+from tests.support.local_server import local_server
 
-from houses import local_house
 from pitboard.drivers.budget import Budget
 
 HTTP = urllib3.PoolManager(maxsize=64, timeout=20)
@@ -17,13 +17,13 @@ HTTP = urllib3.PoolManager(maxsize=64, timeout=20)
 
 @pytest.fixture(scope="module")
 def whole_house(tmp_path_factory):
-    with local_house(tmp_path_factory.mktemp("edges"), latency=0.005, link_latency=0.002) as house:
-        get(house, f"/drivers?names={quote(house.drivers(1)[0].display_name)}")
-        yield house
+    with local_server(tmp_path_factory.mktemp("edges"), latency=0.005, link_latency=0.002) as backend:
+        get(backend, f"/drivers?names={quote(backend.drivers(1)[0].display_name)}")
+        yield backend
 
 
 @pytest.fixture
-def house(whole_house):
+def backend(whole_house):
     fill_bucket(whole_house.home)
     yield whole_house
     whole_house.simulator.faults.clear()
@@ -34,23 +34,23 @@ def fill_bucket(home):
     home.store.documents.put("BUDGET", Budget(level=60, at=time.time()).document(), expected=kept.version)
 
 
-def get(house, target, method="GET", **headers):
-    return HTTP.request(method, house.base_url + target, headers=headers, redirect=False, retries=False)
+def get(backend, target, method="GET", **headers):
+    return HTTP.request(method, backend.base_url + target, headers=headers, redirect=False, retries=False)
 
 
 @pytest.fixture
 def house_of_its_own(tmp_path):
     """For what leaves calls hanging behind it, which would hold up the tests after it."""
-    with local_house(tmp_path, latency=0.005, link_latency=0.002) as house:
-        yield house
+    with local_server(tmp_path, latency=0.005, link_latency=0.002) as backend:
+        yield backend
 
 
 @pytest.fixture
-def known(house):
+def known(backend):
     """The address of a page of five known drivers."""
-    names = ",".join(quote(driver.display_name) for driver in house.drivers(5))
+    names = ",".join(quote(driver.display_name) for driver in backend.drivers(5))
     target = f"/drivers?names={names}"
-    assert '"fresh"' in get(house, target).data.decode()
+    assert '"fresh"' in get(backend, target).data.decode()
     return target
 
 
@@ -58,10 +58,10 @@ def known(house):
 
 
 @pytest.mark.parametrize("form", ["{}", '"other", {}', '{},W/"other"', "*"])
-def test_the_same_content_is_known_by_any_form_of_if_none_match(house, known, form):
-    etag = get(house, known).headers["ETag"]
+def test_the_same_content_is_known_by_any_form_of_if_none_match(backend, known, form):
+    etag = get(backend, known).headers["ETag"]
     for tag in (etag, etag.removeprefix("W/")):
-        answer = get(house, known, **{"If-None-Match": form.format(tag), "Accept-Encoding": "gzip"})
+        answer = get(backend, known, **{"If-None-Match": form.format(tag), "Accept-Encoding": "gzip"})
         assert answer.status == 304
         assert not answer.data
         assert answer.headers["ETag"] == etag
@@ -70,57 +70,57 @@ def test_the_same_content_is_known_by_any_form_of_if_none_match(house, known, fo
 
 
 @pytest.mark.parametrize("form", ['"other"', 'W/"other"', "", "nonsense", '""'])
-def test_other_content_is_sent(house, known, form):
-    assert get(house, known, **{"If-None-Match": form}).status == 200
+def test_other_content_is_sent(backend, known, form):
+    assert get(backend, known, **{"If-None-Match": form}).status == 200
 
 
-def test_what_is_still_to_come_may_not_be_kept(house):
-    answer = get(house, "/drivers?names=Not%20Asked%20Before&wait=0")
-    assert answer.json()["Not Asked Before"]["code"] == "pending"
+def test_what_is_still_to_come_may_not_be_kept(backend):
+    answer = get(backend, "/drivers?names=Not%20Asked%20Before&wait=0")
+    assert answer.json()["Not PendingPage Before"]["code"] == "pending"
     assert answer.headers["Cache-Control"] == "no-cache"
 
 
-def test_head_is_get_without_the_body(house, known):
-    answer = get(house, known, "HEAD")
+def test_head_is_get_without_the_body(backend, known):
+    answer = get(backend, known, "HEAD")
     assert answer.status == 200
     assert not answer.data
-    assert answer.headers["ETag"] == get(house, known).headers["ETag"]
+    assert answer.headers["ETag"] == get(backend, known).headers["ETag"]
 
 
 # --- odd requests
 
 
-def test_names_that_differ_in_case_only_are_each_answered(house):
-    name = house.drivers(1)[0].display_name
-    body = get(house, f"/drivers?names={quote(name)},{quote(name.upper())},{quote(name.lower())}").json()
+def test_names_that_differ_in_case_only_are_each_answered(backend):
+    name = backend.drivers(1)[0].display_name
+    body = get(backend, f"/drivers?names={quote(name)},{quote(name.upper())},{quote(name.lower())}").json()
     assert list(body) == [name, name.upper(), name.lower()]
-    assert {value["cust_id"] for value in body.values()} == {house.drivers(1)[0].cust_id}
+    assert {value["cust_id"] for value in body.values()} == {backend.drivers(1)[0].cust_id}
 
 
-def test_fifty_of_the_longest_names_are_too_long_and_the_answer_says_what_to_do(house):
+def test_fifty_of_the_longest_names_are_too_long_and_the_answer_says_what_to_do(backend):
     names = ",".join(quote("\U0001f3ce" * 98 + f"{n:02}") for n in range(50))
-    answer = get(house, f"/drivers?names={names}")
+    answer = get(backend, f"/drivers?names={names}")
     assert answer.status == 414
     assert "fewer names" in answer.json()["detail"]
     fitting = ",".join(quote(f"Maximilian Ümläutsson von Vierzig Zeichen{n}") for n in range(50))
-    assert get(house, f"/drivers?names={fitting}&wait=0").status == 200
+    assert get(backend, f"/drivers?names={fitting}&wait=0").status == 200
 
 
 @pytest.mark.parametrize("cust_id", ["0", "00", "9" * 11, "9" * 5000, "-1", "٣", "1.0"])
-def test_what_cannot_be_a_customer_id_is_an_unknown_route(house, cust_id):
-    before = house.simulator.calls.count("member/chart_data")
-    answer = get(house, f"/drivers/{quote(cust_id)}/history")
+def test_what_cannot_be_a_customer_id_is_an_unknown_route(backend, cust_id):
+    before = backend.simulator.calls.count("member/chart_data")
+    answer = get(backend, f"/drivers/{quote(cust_id)}/history")
     assert answer.status == 404
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert house.simulator.calls.count("member/chart_data") == before
+    assert backend.simulator.calls.count("member/chart_data") == before
 
 
-def test_strangers_do_not_make_the_metrics_grow(house):
+def test_strangers_do_not_make_the_metrics_grow(backend):
     for n in range(5):
-        get(house, f"/static/nothing{n}")
-        get(house, f"/nothing{n}")
-        get(house, f"/drivers/{n}")
-    text = get(house, "/metrics").data.decode()
+        get(backend, f"/static/nothing{n}")
+        get(backend, f"/nothing{n}")
+        get(backend, f"/drivers/{n}")
+    text = get(backend, "/metrics").data.decode()
     assert "nothing" not in text
     assert set(re.findall(r'requests_total\{route="(/drivers/[^"]*)"', text)) <= {
         "/drivers/{cust_id}/history"
@@ -131,18 +131,18 @@ def test_strangers_do_not_make_the_metrics_grow(house):
 
 
 def test_health_is_answered_while_look_ups_wait(house_of_its_own):
-    house = house_of_its_own
-    get(house, f"/drivers?names={quote(house.drivers(1)[0].display_name)}")
-    house.simulator.faults.add("hang", "lookup/drivers", times=1000)
+    backend = house_of_its_own
+    get(backend, f"/drivers?names={quote(backend.drivers(1)[0].display_name)}")
+    backend.simulator.faults.add("hang", "lookup/drivers", times=1000)
     with ThreadPoolExecutor(60) as crowd:
         waiting = [
-            crowd.submit(get, house, f"/custid?name={quote(f'Slow Driver{n}')}&wait=2") for n in range(60)
+            crowd.submit(get, backend, f"/custid?name={quote(f'Slow Driver{n}')}&wait=2") for n in range(60)
         ]
         try:
-            wait_until(lambda: house.simulator.calls.count("lookup/drivers") > 40)
+            wait_until(lambda: backend.simulator.calls.count("lookup/drivers") > 40)
             began = time.monotonic()
-            assert get(house, "/health").status == 200
-            assert get(house, "/drivers?names=Another%20Name&wait=0").status == 200
+            assert get(backend, "/health").status == 200
+            assert get(backend, "/drivers?names=Another%20Name&wait=0").status == 200
             assert time.monotonic() - began < 1.9
         finally:
             assert {answer.result().status for answer in waiting} == {503}
@@ -155,19 +155,19 @@ def wait_until(condition):
         time.sleep(0.01)
 
 
-def test_what_a_client_asked_for_who_then_left_is_there_for_the_next(house):
-    house.simulator.faults.latency = 0.1
-    (driver,) = house.drivers(1, seed=77)
-    address = urlsplit(house.base_url)
+def test_what_a_client_asked_for_who_then_left_is_there_for_the_next(backend):
+    backend.simulator.faults.latency = 0.1
+    (driver,) = backend.drivers(1, seed=77)
+    address = urlsplit(backend.base_url)
     with socket.create_connection((address.hostname, address.port)) as client:
         client.sendall(
             f"GET /drivers?name={quote(driver.display_name)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         )
-        wait_until(lambda: searches(house, driver))
-    assert get(house, f"/drivers?name={quote(driver.display_name)}").json()[driver.display_name]["cust_id"]
-    assert searches(house, driver) == 1
+        wait_until(lambda: searches(backend, driver))
+    assert get(backend, f"/drivers?name={quote(driver.display_name)}").json()[driver.display_name]["cust_id"]
+    assert searches(backend, driver) == 1
 
 
-def searches(house, driver):
-    calls = house.simulator.calls.select("lookup/drivers")
+def searches(backend, driver):
+    calls = backend.simulator.calls.select("lookup/drivers")
     return sum(call.parameters.get("search_term") == driver.display_name for call in calls)

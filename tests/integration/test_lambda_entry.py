@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
+from tests.support.lambda_runtime import Function, InitError, Lambdas, event, lambdas
 
-from lambda_host import Function, InitError, Lambdas, event, lambdas
 from pitboard.aws.invoke import fingerprint
 from pitboard.simulator import Simulator
 
@@ -27,8 +27,8 @@ def running(simulator: Simulator) -> Iterator[Lambdas]:
         yield running
 
 
-def token_of(running: Lambdas, **wishes: object) -> dict:
-    kind, answer = running.functions["auth"].invoke({"action": "access_token", "seconds": 10, **wishes})
+def token_of(running: Lambdas, **options: object) -> dict:
+    kind, answer = running.functions["auth"].invoke({"action": "access_token", "seconds": 10, **options})
     assert kind == "response"
     return answer
 
@@ -55,7 +55,7 @@ def test_a_token_that_was_refused_is_replaced_unless_it_is_brand_new(running):
 
 def test_the_schedule_renews_and_gets_no_token(running):
     token_of(running)
-    kind, answer = running.functions["auth"].invoke({"action": "renew_token"})
+    kind, answer = running.functions["auth"].invoke({"action": "refresh_token_now"})
     assert kind == "response"
     assert set(answer) == {"expires_in"}
 
@@ -81,7 +81,7 @@ def test_ir_custid_answers_a_direct_invocation_as_its_route(running, simulator):
 
 def test_a_renewal_event_brings_names_into_the_store(running, simulator):
     driver = simulator.population.sample(60, seed=5)[-1]
-    sent = {"action": "refresh", "names": [driver.display_name, 5, None]}
+    sent = {"action": "renew", "names": [driver.display_name, 5, None]}
     assert running.functions["drivers"].invoke(sent) == ("response", {"renewed": 1})
     before = len(simulator.calls)
     _, answer = running.functions["drivers"].invoke(

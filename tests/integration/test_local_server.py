@@ -10,26 +10,26 @@ import pytest
 import urllib3
 from playwright.sync_api import sync_playwright
 from starlette.routing import Route
+from tests.support.local_server import local_server
 
-from houses import local_house
 from pitboard.http.openapi import document
 from pitboard.local import userscript
 from pitboard.local.server import PortTakenError, host_guard, listen, local_routes
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
-    with local_house(tmp_path_factory.mktemp("local"), latency=0.005, link_latency=0.002) as house:
-        yield house
+def backend(tmp_path_factory):
+    with local_server(tmp_path_factory.mktemp("local"), latency=0.005, link_latency=0.002) as backend:
+        yield backend
 
 
-def get(house, target, method="GET", **headers):
-    return urllib3.request(method, house.base_url + target, headers=headers, redirect=False)
+def get(backend, target, method="GET", **headers):
+    return urllib3.request(method, backend.base_url + target, headers=headers, redirect=False)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", ""])
-def test_a_foreign_host_name_is_refused_so_that_no_page_can_rebind_its_own(house, host):
-    answer = get(house, "/health", Host=host)
+def test_a_foreign_host_name_is_refused_so_that_no_page_can_rebind_its_own(backend, host):
+    answer = get(backend, "/health", Host=host)
     assert answer.status == 421
     assert answer.headers["Content-Type"] == "application/problem+json"
 
@@ -56,24 +56,24 @@ def test_addresses_this_machine_and_the_name_listened_on_are_served(host):
         ("GET", "/drivers?names=%ff%fe", 400, "invalid_name"),
     ],
 )
-def test_what_is_not_in_the_contract_is_a_problem_and_asks_nothing(house, method, target, status, code):
-    before = len(house.simulator.calls)
-    answer = get(house, target, method)
+def test_what_is_not_in_the_contract_is_a_problem_and_asks_nothing(backend, method, target, status, code):
+    before = len(backend.simulator.calls)
+    answer = get(backend, target, method)
     assert answer.status == status
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.json()["code"] == code
-    assert len(house.simulator.calls) == before
+    assert len(backend.simulator.calls) == before
 
 
-def test_a_wrong_method_is_told_which_is_right(house):
-    assert "GET" in get(house, "/drivers", "PUT").headers["Allow"]
+def test_a_wrong_method_is_told_which_is_right(backend):
+    assert "GET" in get(backend, "/drivers", "PUT").headers["Allow"]
 
 
-def test_the_look_up_page_shows_drivers_and_escapes_what_was_typed(house):
-    (driver,) = house.drivers(1)
+def test_the_look_up_page_shows_drivers_and_escapes_what_was_typed(backend):
+    (driver,) = backend.drivers(1)
     query = quote(f"{driver.display_name}, <script>alert(1)</script>")
-    answer = get(house, f"/?names={query}")
+    answer = get(backend, f"/?names={query}")
     text = answer.data.decode()
     assert answer.status == 200
     assert f"customer {driver.cust_id}" in text
@@ -89,55 +89,55 @@ def test_the_look_up_page_shows_drivers_and_escapes_what_was_typed(house):
         (",".join("abcdefghijklmnopqrstuvwxyz" * 2), "At most 50"),
     ],
 )
-def test_the_look_up_page_says_what_to_type(house, query, says):
-    assert says in get(house, f"/?names={quote(query)}").data.decode()
+def test_the_look_up_page_says_what_to_type(backend, query, says):
+    assert says in get(backend, f"/?names={quote(query)}").data.decode()
 
 
-def test_metrics_count_requests_by_route_and_names_by_state_and_name_nobody(house):
-    (driver,) = house.drivers(1)
-    get(house, f"/drivers?names={quote(driver.display_name)}")
-    text = get(house, "/metrics").data.decode()
+def test_metrics_count_requests_by_route_and_names_by_state_and_name_nobody(backend):
+    (driver,) = backend.drivers(1)
+    get(backend, f"/drivers?names={quote(driver.display_name)}")
+    text = get(backend, "/metrics").data.decode()
     assert re.search(r'pitboard_requests_total\{route="/drivers",status="200"\} \d', text)
     assert driver.display_name not in text
     assert str(driver.cust_id) not in text
 
 
-def test_openapi_describes_every_route_of_the_contract_that_is_served(house):
-    assert get(house, "/openapi.json").json() == document()
-    routes = [route for route in local_routes(house.home, house.telemetry) if isinstance(route, Route)]
+def test_openapi_describes_every_route_of_the_contract_that_is_served(backend):
+    assert get(backend, "/openapi.json").json() == document()
+    routes = [route for route in local_routes(backend.home, backend.telemetry) if isinstance(route, Route)]
     served = {(route.path, *(route.methods - {"HEAD"})) for route in routes}
     described = {(path, *(m.upper() for m in methods)) for path, methods in document()["paths"].items()}
     own = {"/", "/metrics", "/openapi.json", "/pitboard.user.js", "/pitboard-options.js"}
     assert {route for route in served if route[0] not in own} == described
 
 
-def test_the_userscript_is_installed_from_this_server_with_what_it_requires(house):
-    answer = get(house, "/pitboard.user.js")
+def test_the_userscript_is_installed_from_this_server_with_what_it_requires(backend):
+    answer = get(backend, "/pitboard.user.js")
     assert answer.status == 200
     assert answer.data.startswith(b"// ==UserScript==")
     header = dict(re.findall(r"^// @(\w+URL|require) +(\S+)$", answer.data.decode(), re.MULTILINE))
-    assert header["updateURL"] == header["downloadURL"] == f"{house.base_url}/pitboard.user.js"
+    assert header["updateURL"] == header["downloadURL"] == f"{backend.base_url}/pitboard.user.js"
     address, _, stated = header["require"].partition("#sha256-")
     options = urllib3.request("GET", address)
     assert options.status == 200
     assert base64.b64encode(hashlib.sha256(options.data).digest()).decode() == stated
 
 
-def test_the_userscript_asks_the_server_that_it_came_from(house):
+def test_the_userscript_asks_the_server_that_it_came_from(backend):
     for file in ("/pitboard.user.js", "/pitboard-options.js"):
-        script = get(house, file).data.decode()
-        assert f'"{house.base_url}"' in script
+        script = get(backend, file).data.decode()
+        assert f'"{backend.base_url}"' in script
         assert userscript.BUILT_FOR not in script
 
 
 @pytest.mark.parametrize("port", ['1"+alert(1)+"', "8765/*", "1;stranger"])
-def test_a_host_header_never_becomes_code(house, port):
-    script = get(house, "/pitboard.user.js", Host=f"127.0.0.1:{port}").data
+def test_a_host_header_never_becomes_code(backend, port):
+    script = get(backend, "/pitboard.user.js", Host=f"127.0.0.1:{port}").data
     assert port.encode() not in script
 
 
-def test_every_request_has_an_id_of_its_own(house):
-    ids = {get(house, "/health").headers["X-Request-Id"] for _ in range(3)}
+def test_every_request_has_an_id_of_its_own(backend):
+    ids = {get(backend, "/health").headers["X-Request-Id"] for _ in range(3)}
     assert len(ids) == 3
 
 
@@ -168,13 +168,13 @@ async ([base, name]) => {
 
 @pytest.mark.browser
 @pytest.mark.xdist_group("browser")
-def test_a_userscript_of_today_works_unchanged(house, chromium):
-    drivers = house.drivers(5, seed=11)
+def test_a_userscript_of_today_works_unchanged(backend, chromium):
+    drivers = backend.drivers(5, seed=11)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True)
         page = browser.new_page()
-        page.goto(f"{house.base_url}/health")
-        read = [page.evaluate(PEER, [house.base_url, driver.display_name]) for driver in drivers]
+        page.goto(f"{backend.base_url}/health")
+        read = [page.evaluate(PEER, [backend.base_url, driver.display_name]) for driver in drivers]
         browser.close()
     for shown in read:
         assert len(shown["licences"]) == 5

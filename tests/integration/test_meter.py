@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pitboard.drivers.ports import Errand, MaintenanceError, Priority, RateLimitedError
+from pitboard.drivers.errors import MaintenanceError, RateLimitedError
+from pitboard.drivers.model import CallContext, Priority
 from pitboard.iracing.meter import KEY, Meter
 from pitboard.stores.sqlite import SqliteStore
 
@@ -34,15 +35,15 @@ def clock() -> Clock:
     return Clock()
 
 
-def errand(seconds: float = 0.0, priority: Priority = Priority.READER) -> Errand:
-    return Errand(time.monotonic() + seconds, priority)
+def context(seconds: float = 0.0, priority: Priority = Priority.READER) -> CallContext:
+    return CallContext(time.monotonic() + seconds, priority)
 
 
 def spend_all(meter: Meter, priority: Priority = Priority.READER) -> int:
     count = 0
     try:
         while True:
-            meter.spend(errand(priority=priority))
+            meter.spend(context(priority=priority))
             count += 1
     except RateLimitedError:
         return count
@@ -81,7 +82,7 @@ def test_a_refusal_says_when_there_will_be_a_call(store: SqliteStore, clock: Clo
     meter = Meter(store.documents, clock=clock)
     spend_all(meter)
     with pytest.raises(RateLimitedError) as caught:
-        meter.spend(errand(0.6))
+        meter.spend(context(0.6))
     assert caught.value.retry_after == pytest.approx(0.5)
 
 
@@ -89,7 +90,7 @@ def test_a_call_that_comes_before_the_deadline_is_waited_for(store: SqliteStore)
     meter = Meter(store.documents)
     spend_all(meter)
     begun = time.monotonic()
-    meter.spend(errand(2))
+    meter.spend(context(2))
     assert time.monotonic() - begun > 0.2
 
 
@@ -98,7 +99,7 @@ def test_a_call_with_no_time_left_for_itself_is_not_waited_for(store: SqliteStor
     spend_all(meter)
     begun = time.monotonic()
     with pytest.raises(RateLimitedError):
-        meter.spend(errand(0.55))
+        meter.spend(context(0.55))
     assert time.monotonic() - begun < 0.45
 
 
@@ -111,13 +112,13 @@ def test_background_work_leaves_calls_to_readers(store: SqliteStore, clock: Cloc
 def test_a_block_costs_one_write_and_lapses(store: SqliteStore, clock: Clock) -> None:
     meter = Meter(store.documents, clock=clock, block=5)
     for _ in range(5):
-        meter.spend(errand())
+        meter.spend(context())
     document = store.documents.get(KEY)
     assert document is not None
     assert (document.version, document.value["level"]) == (1, 55)
-    meter.spend(errand())
+    meter.spend(context())
     clock.now += 2.5
-    meter.spend(errand())
+    meter.spend(context())
     document = store.documents.get(KEY)
     assert document is not None
     assert document.version == 3
@@ -125,10 +126,10 @@ def test_a_block_costs_one_write_and_lapses(store: SqliteStore, clock: Clock) ->
 
 def test_what_is_left_of_a_block_is_not_used_in_maintenance(store: SqliteStore, clock: Clock) -> None:
     meter = Meter(store.documents, clock=clock, block=5)
-    meter.spend(errand())
+    meter.spend(context())
     meter.maintenance({})
     with pytest.raises(MaintenanceError):
-        meter.spend(errand(5))
+        meter.spend(context(5))
 
 
 def test_headers_that_say_nothing_new_cost_neither_read_nor_write(store: SqliteStore, clock: Clock) -> None:
@@ -145,7 +146,7 @@ def test_headers_that_say_nothing_new_cost_neither_read_nor_write(store: SqliteS
 
     documents = Counting()
     meter = Meter(documents, clock=clock)
-    meter.spend(errand())
+    meter.spend(context())
     meter.heard(headers(239, 60))
     meter.heard({})
     assert (documents.reads, documents.writes) == (1, 1)
@@ -181,13 +182,13 @@ def test_maintenance_is_known_to_every_meter_and_one_call_finds_its_end(
     one, other = Meter(store.documents, clock=clock), Meter(store.documents, clock=clock)
     pause = one.maintenance({})
     with pytest.raises(MaintenanceError):
-        other.spend(errand(5))
+        other.spend(context(5))
     clock.now += pause
-    other.spend(errand())
+    other.spend(context())
     with pytest.raises(MaintenanceError):
-        one.spend(errand(5))
+        one.spend(context(5))
     other.heard({})
-    one.spend(errand())
+    one.spend(context())
     assert one.status().paused_code == ""
 
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import pytest
 
+from pitboard.drivers.errors import UpstreamError
 from pitboard.drivers.history import CATEGORIES
-from pitboard.drivers.page import Missed
-from pitboard.drivers.ports import UpstreamError
+from pitboard.drivers.page import Miss
 from pitboard.local.credentials import find
 from pitboard.local.home import LocalHome
 from pitboard.settings import Settings
@@ -83,7 +83,7 @@ class Life:
     def customer_id(self):
         name = self.rng.choice(self.names)
         answer = self.home.service.customer_id(name, 0.3)
-        if isinstance(answer, Missed):
+        if isinstance(answer, Miss):
             assert answer.code in CODES
         else:
             assert answer[0] == self.ids[name]

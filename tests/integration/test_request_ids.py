@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
+from tests.support.local_server import local_server
 
-from houses import local_house
 from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.http.app import Envelope
 from pitboard.telemetry import configure_logging
@@ -28,10 +28,10 @@ def stream() -> Iterator[io.StringIO]:
 
 
 def test_a_request_can_be_followed_through_the_log(stream, tmp_path):
-    with local_house(tmp_path, latency=0.0, link_latency=0.0) as house:
-        house.simulator.faults.add("status", "member/get", status=500)
-        name = house.drivers(1)[0].display_name
-        answer = urllib.request.urlopen(f"{house.base_url}/drivers?names={quote(name)}")
+    with local_server(tmp_path, latency=0.0, link_latency=0.0) as backend:
+        backend.simulator.faults.add("status", "member/get", status=500)
+        name = backend.drivers(1)[0].display_name
+        answer = urllib.request.urlopen(f"{backend.base_url}/drivers?names={quote(name)}")
         identity = answer.headers["X-Request-Id"]
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     ours = [line for line in lines if line["logger"].startswith("pitboard.")]
@@ -40,7 +40,7 @@ def test_a_request_can_be_followed_through_the_log(stream, tmp_path):
         "a call of member/get ended as unreachable",
     }
     assert {line["request_id"] for line in ours} == {identity}
-    for secret in house.secrets:
+    for secret in backend.secrets:
         assert secret not in stream.getvalue()
 
 

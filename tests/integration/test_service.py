@@ -6,10 +6,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.support.local_server import local_home
 
-from houses import local_home
 from pitboard.drivers import freshness
-from pitboard.drivers.ports import RefusedError
+from pitboard.drivers.errors import RefusedError
 from pitboard.simulator import Simulator
 
 
@@ -176,7 +176,7 @@ def test_the_licences_of_a_thousand_drivers_are_renewed_with_twenty_calls(home, 
 def keep_a_thousand(home, simulator):
     """Puts complete records of a thousand drivers into the store, as earlier days would have."""
     from pitboard.drivers import names, records
-    from pitboard.drivers.ports import Record
+    from pitboard.drivers.model import Record
 
     now = time.time()
     home.store.keep(

@@ -8,9 +8,9 @@ from datetime import datetime
 from xml.etree import ElementTree as ET
 
 import pytest
+from tests.support.simulator_client import plain_client
 
 from pitboard.simulator import CATEGORIES, Population, Trait
-from simulator_client import plain_client
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 import urllib3
+from tests.support.simulator_client import plain_client
 
 from pitboard.simulator import Population, Simulator
-from simulator_client import plain_client
 
 
 @pytest.fixture

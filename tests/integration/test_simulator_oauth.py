@@ -5,11 +5,11 @@ import hashlib
 import json
 
 import pytest
+from tests.support.simulator_client import FORM, login_form, plain_client
 
 from pitboard.simulator import Client
 from pitboard.simulator.faults import OAUTH_STATUS
 from pitboard.simulator.oauth import masked
-from simulator_client import FORM, login_form, plain_client
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.support.simulator_client import plain_client
 
 from pitboard.simulator import Population
-from simulator_client import plain_client
 
 POPULATION = Population(10)
 ACCESS, REFRESH = 100, 400

@@ -9,7 +9,8 @@ from contextlib import closing
 
 import pytest
 
-from pitboard.drivers.ports import IdEntry, Record, StoreError
+from pitboard.drivers.errors import StoreError
+from pitboard.drivers.model import IdEntry, Record
 from pitboard.stores.sqlite import APPLICATION_ID, MIGRATIONS, SqliteStore
 
 

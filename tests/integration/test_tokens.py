@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.fake_http import FakeHttp, Reply, running
 
-from pitboard.drivers.ports import (
+from pitboard.drivers.errors import (
     CredentialsError,
-    Document,
     MaintenanceError,
     RateLimitedError,
     StoreError,
     UnreachableError,
     UpstreamError,
 )
+from pitboard.drivers.model import Document  # noqa: TC001 - a dataclass field
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import OAuth
 from pitboard.iracing.token_state import LEASE, LOGINS_AN_HOUR, TokenState
 from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Transport
 from pitboard.stores.sqlite import SqliteStore
-from scripted import Reply, Scripted, running
 
 KEY = "TOKEN:jo@example.com"
 RIGHT = Credentials("app", "hush-client", "Jo@example.com", "hush-pass")
@@ -41,9 +41,9 @@ class Clock:
 
 
 class Bench:
-    """A scripted token endpoint, a store, and keepers on them."""
+    """A fake_http token endpoint, a store, and keepers on them."""
 
-    def __init__(self, server: Scripted, store: SqliteStore) -> None:
+    def __init__(self, server: FakeHttp, store: SqliteStore) -> None:
         self.server = server
         self.documents = store.documents
         self.clock = Clock()

@@ -4,8 +4,9 @@ import pytest
 
 pytest.importorskip("opentelemetry.sdk", reason="needs the extra `tracing`")
 
-from collector import collecting
-from houses import House
+from tests.support.local_server import Backend
+from tests.support.otlp_collector import collecting
+
 from pitboard.local.credentials import find
 from pitboard.local.home import LocalHome
 from pitboard.settings import Settings
@@ -21,7 +22,7 @@ def test_a_page_of_one_unknown_driver(monkeypatch, tmp_path):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         environment = simulator.environment() | {"PITBOARD_DB": str(tmp_path / "p.sqlite3")}
         tracer = spans("pitboard")
-        driver = House("", simulator, ()).drivers(1)[0]
+        driver = Backend("", simulator, ()).drivers(1)[0]
         settings, credentials = Settings.read(environment), find(environment)
         with LocalHome(settings, credentials, PrometheusTelemetry(tracer)) as home, tracer.span("page", {}):
             home.service.page([driver.display_name], 8.0)

@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.support.fake_http import FakeHttp, Reply, running
 
-from pitboard.drivers.ports import UnreachableError
+from pitboard.drivers.errors import UnreachableError
 from pitboard.iracing.transport import NoAnswerError, Transport, is_loopback
-from scripted import Reply, Scripted, running
 
 
 @pytest.fixture
-def server() -> Iterator[Scripted]:
+def server() -> Iterator[FakeHttp]:
     with running() as server:
         server.on("/", Reply(body=b"ok"))
         yield server
@@ -26,14 +26,14 @@ def soon(seconds: float = 10.0) -> float:
 
 
 class TestConnections:
-    def test_are_kept_for_the_next_call(self, server: Scripted) -> None:
+    def test_are_kept_for_the_next_call(self, server: FakeHttp) -> None:
         transport = Transport()
         for _ in range(3):
             assert transport.get(f"{server.url}/", soon()).body == b"ok"
         assert len({got.port for got in server.got}) == 1
         transport.close()
 
-    def test_of_thirty_two_calls_side_by_side_are_all_kept(self, server: Scripted) -> None:
+    def test_of_thirty_two_calls_side_by_side_are_all_kept(self, server: FakeHttp) -> None:
         transport = Transport()
         for _ in range(3):
             with ThreadPoolExecutor(32) as pool:
@@ -41,7 +41,7 @@ class TestConnections:
         assert len(server.got) == 96
         assert len({got.port for got in server.got}) <= 32
 
-    def test_with_unread_bytes_are_not(self, server: Scripted) -> None:
+    def test_with_unread_bytes_are_not(self, server: FakeHttp) -> None:
         server.on("/large", Reply(body=b"x" * 3_000_000))
         transport = Transport()
         with transport.stream(f"{server.url}/large", soon()) as (status, parts):
@@ -50,7 +50,7 @@ class TestConnections:
         assert transport.get(f"{server.url}/", soon()).body == b"ok"
         assert len({got.port for got in server.got}) == 2
 
-    def test_of_a_post_are_its_own(self, server: Scripted) -> None:
+    def test_of_a_post_are_its_own(self, server: FakeHttp) -> None:
         transport = Transport()
         transport.get(f"{server.url}/", soon())
         for _ in range(2):
@@ -60,12 +60,12 @@ class TestConnections:
         assert server.got[1].port != server.got[2].port
 
 
-def test_headers_are_found_in_any_case(server: Scripted) -> None:
+def test_headers_are_found_in_any_case(server: FakeHttp) -> None:
     server.on("/", Reply(headers={"x-RATELIMIT-limit": "240"}))
     assert Transport().get(f"{server.url}/", soon()).headers["X-RateLimit-Limit"] == "240"
 
 
-def test_after_the_deadline_nothing_is_sent(server: Scripted) -> None:
+def test_after_the_deadline_nothing_is_sent(server: FakeHttp) -> None:
     with pytest.raises(NoAnswerError, match="no time left") as caught:
         Transport().get(f"{server.url}/", soon(0))
     assert not caught.value.sent
@@ -108,21 +108,21 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class TestCertificates:
     @pytest.fixture
-    def server(self, certificate: Path) -> Iterator[Scripted]:
+    def server(self, certificate: Path) -> Iterator[FakeHttp]:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(certificate)
         with running(tls) as server:
             server.on("/token", Reply(body=b"ok"))
             yield server
 
-    def test_of_unknown_origin_are_refused_before_any_secret_is_sent(self, server: Scripted) -> None:
+    def test_of_unknown_origin_are_refused_before_any_secret_is_sent(self, server: FakeHttp) -> None:
         with pytest.raises(NoAnswerError, match=r"could not be verified.*clock") as caught:
             Transport().post_form(f"{server.url}/token", {"client_secret": "hush"}, soon())
         assert not caught.value.sent
         assert server.got == []
 
     def test_that_the_machine_trusts_are_accepted(
-        self, server: Scripted, certificate: Path, monkeypatch: pytest.MonkeyPatch
+        self, server: FakeHttp, certificate: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
         transport = Transport()

@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
+from tests.support.local_server import local_home
 
-from houses import local_home
 from pitboard.drivers import names, records
 from pitboard.drivers.budget import Budget
-from pitboard.drivers.page import PENDING, Missed
-from pitboard.drivers.plan import Plan, Wanted
-from pitboard.drivers.ports import Errand, Record, RefusedError, UpstreamError
+from pitboard.drivers.errors import RefusedError, UpstreamError
+from pitboard.drivers.model import CallContext, Record
+from pitboard.drivers.page import PENDING, Miss
+from pitboard.drivers.plan import Plan, Target
 from pitboard.drivers.service import MOST_FLIGHTS
 from pitboard.iracing.data_api import ATTEMPTS
 from pitboard.simulator import Simulator
@@ -88,7 +89,7 @@ def test_a_reader_does_not_queue_behind_renewals_that_wait_for_the_budget(home, 
     drivers = simulator.population.sample(50, seed=4)
     keep_due(home, drivers)
     leave_calls(home, 12)
-    home.refresher.refresh([driver.display_name for driver in drivers])
+    home.renewals.enqueue([driver.display_name for driver in drivers])
     wait_until(lambda: len(home._behind._threads) > 1 or len(home._callers._threads) > 30)
     began = time.monotonic()
     assert states(ask(home, names_of(simulator, 2), 4.0)) == ["fresh"] * 2
@@ -104,7 +105,7 @@ def test_a_home_that_waits_for_the_budget_is_closed_at_once(simulator, tmp_path)
         drivers = simulator.population.sample(50, seed=4)
         keep_due(home, drivers)
         leave_calls(home, 0)
-        home.refresher.refresh([driver.display_name for driver in drivers])
+        home.renewals.enqueue([driver.display_name for driver in drivers])
         assert states(ask(home, names_of(simulator, 40), 0.2)) == ["pending"] * 40
         began = time.monotonic()
     assert time.monotonic() - began < 6.0
@@ -114,7 +115,7 @@ def test_what_is_too_late_takes_nothing_from_the_budget(home, simulator):
     leave_calls(home, 30)
     before = home.meter.status().level
     with pytest.raises(UpstreamError):
-        home.upstream.search("Ann Tester", Errand(time.monotonic() - 1))
+        home.upstream.search("Ann Tester", CallContext(time.monotonic() - 1))
     assert home.meter.status().level >= before
 
 
@@ -139,9 +140,9 @@ def test_a_crawl_neither_fills_the_memory_nor_hides_known_drivers(home, simulato
 
 def test_what_queued_until_it_was_too_late_is_settled_without_work(home, simulator):
     plan = Plan(
-        home.service._tools,
-        {"ann tester": Wanted(names.parse("Ann Tester"))},
-        Errand(time.monotonic() - 1),
+        home.service._deps,
+        {"ann tester": Target(names.parse("Ann Tester"))},
+        CallContext(time.monotonic() - 1),
         lambda key, outcome: settled.append((key, outcome)),
     )
     settled = []
@@ -220,7 +221,7 @@ def test_a_failing_iracing_is_left_alone_for_a_minute_by_known_drivers_too(home,
 def test_an_asker_in_a_hurry_makes_nobody_unavailable(home, simulator):
     (driver,) = simulator.population.sample(1)
     simulator.faults.latency = 0.3
-    assert isinstance(home.service.customer_id(driver.display_name, 0.1), Missed)
+    assert isinstance(home.service.customer_id(driver.display_name, 0.1), Miss)
     with pytest.raises(UpstreamError):
         home.histories.history(driver.cust_id, "oval", "irating", 0.1)
     assert home.service.customer_id(driver.display_name, 8.0) == (driver.cust_id, "iRacing")
@@ -232,8 +233,8 @@ def test_a_plan_that_is_cut_off_makes_nobody_unavailable(home, simulator):
     name = names.parse(text)
     settled = {}
     simulator.faults.latency = 0.5
-    wanted = {name.key: Wanted(name)}
-    Plan(home.service._tools, wanted, Errand(time.monotonic() + 0.2), settled.__setitem__).run()
+    wanted = {name.key: Target(name)}
+    Plan(home.service._deps, wanted, CallContext(time.monotonic() + 0.2), settled.__setitem__).run()
     assert settled == {name.key: PENDING}
     simulator.faults.latency = 0.0
     assert states(ask(home, [text])) == ["fresh"]

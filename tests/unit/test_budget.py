@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pitboard.drivers.budget import LIMIT, MAINTENANCE_PAUSE, PROBE_PAUSE, WINDOW, Budget
-from pitboard.drivers.ports import MaintenanceError, Priority, RateLimitedError
+from pitboard.drivers.errors import MaintenanceError, RateLimitedError
+from pitboard.drivers.model import Priority
 
 T0 = 1_800_000_000.0
 READER, BACKGROUND = Priority.READER, Priority.BACKGROUND

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitboard.drivers.ports import CredentialsError
+from pitboard.drivers.errors import CredentialsError
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.masking import mask
 

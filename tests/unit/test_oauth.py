@@ -7,8 +7,9 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
+from tests.support.fake_http import FakeHttp, Reply, running
 
-from pitboard.drivers.ports import (
+from pitboard.drivers.errors import (
     CredentialsError,
     MaintenanceError,
     RateLimitedError,
@@ -19,7 +20,6 @@ from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.masking import mask
 from pitboard.iracing.oauth import DeniedError, Grant, OAuth, is_maintenance, retry_after
 from pitboard.iracing.transport import NoAnswerError, Transport
-from scripted import Reply, Scripted, running
 
 CREDENTIALS = Credentials("Pit App", "client+hush/=", "Jo@Example.com", "pass&hush=")
 
@@ -34,29 +34,29 @@ TOKENS = {
 
 
 @pytest.fixture
-def scripted() -> Iterator[Scripted]:
+def fake_http() -> Iterator[FakeHttp]:
     with running() as server:
         yield server
 
 
-def login(scripted: Scripted) -> Grant:
-    return OAuth(f"{scripted.url}/oauth2/token", Transport()).login(CREDENTIALS, time.monotonic() + 5)
+def login(fake_http: FakeHttp) -> Grant:
+    return OAuth(f"{fake_http.url}/oauth2/token", Transport()).login(CREDENTIALS, time.monotonic() + 5)
 
 
-def refresh(scripted: Scripted) -> Grant:
-    oauth = OAuth(f"{scripted.url}/oauth2/token", Transport())
+def refresh(fake_http: FakeHttp) -> Grant:
+    oauth = OAuth(f"{fake_http.url}/oauth2/token", Transport())
     return oauth.refresh(CREDENTIALS, "refresh+0", time.monotonic() + 5)
 
 
-def answer(scripted: Scripted, **reply: Any) -> None:
-    scripted.on("/oauth2/token", Reply(**reply))
+def answer(fake_http: FakeHttp, **reply: Any) -> None:
+    fake_http.on("/oauth2/token", Reply(**reply))
 
 
 class TestWhatGoesOut:
-    def test_a_login_sends_masked_secrets_as_a_form(self, scripted: Scripted) -> None:
-        answer(scripted, json=TOKENS)
-        login(scripted)
-        (got,) = scripted.got
+    def test_a_login_sends_masked_secrets_as_a_form(self, fake_http: FakeHttp) -> None:
+        answer(fake_http, json=TOKENS)
+        login(fake_http)
+        (got,) = fake_http.got
         assert got.method == "POST"
         assert got.headers["content-type"] == "application/x-www-form-urlencoded"
         assert got.form == {
@@ -68,66 +68,66 @@ class TestWhatGoesOut:
             "scope": "iracing.auth",
         }
 
-    def test_a_refresh_sends_neither_username_nor_password(self, scripted: Scripted) -> None:
-        answer(scripted, json=TOKENS)
-        refresh(scripted)
-        (got,) = scripted.got
+    def test_a_refresh_sends_neither_username_nor_password(self, fake_http: FakeHttp) -> None:
+        answer(fake_http, json=TOKENS)
+        refresh(fake_http)
+        (got,) = fake_http.got
         assert set(got.form) == {"grant_type", "client_id", "client_secret", "refresh_token"}
         assert (got.form["grant_type"], got.form["refresh_token"]) == ("refresh_token", "refresh+0")
 
-    def test_nothing_is_left_open_behind_a_grant(self, scripted: Scripted) -> None:
-        answer(scripted, json=TOKENS)
-        login(scripted)
-        assert scripted.got[0].headers["connection"] == "close"
-        assert scripted.got[0].headers["user-agent"].startswith("Pitboard/")
+    def test_nothing_is_left_open_behind_a_grant(self, fake_http: FakeHttp) -> None:
+        answer(fake_http, json=TOKENS)
+        login(fake_http)
+        assert fake_http.got[0].headers["connection"] == "close"
+        assert fake_http.got[0].headers["user-agent"].startswith("Pitboard/")
 
-    def test_a_redirect_is_not_followed_with_the_secrets(self, scripted: Scripted) -> None:
-        answer(scripted, status=307, headers={"Location": f"{scripted.url}/elsewhere"})
+    def test_a_redirect_is_not_followed_with_the_secrets(self, fake_http: FakeHttp) -> None:
+        answer(fake_http, status=307, headers={"Location": f"{fake_http.url}/elsewhere"})
         with pytest.raises(UnreachableError):
-            login(scripted)
-        assert scripted.paths == ["/oauth2/token"]
+            login(fake_http)
+        assert fake_http.paths == ["/oauth2/token"]
 
 
 class TestWhatComesBack:
-    def test_tokens_and_their_lifetimes(self, scripted: Scripted) -> None:
-        answer(scripted, json=TOKENS)
-        assert login(scripted) == Grant("access-1", 600, "refresh-1", 604800)
+    def test_tokens_and_their_lifetimes(self, fake_http: FakeHttp) -> None:
+        answer(fake_http, json=TOKENS)
+        assert login(fake_http) == Grant("access-1", 600, "refresh-1", 604800)
 
     def test_a_grant_does_not_show_its_tokens(self) -> None:
         assert "hush" not in repr(Grant("hush-a", 600, "hush-b", 1))
 
-    def test_no_refresh_token(self, scripted: Scripted) -> None:
+    def test_no_refresh_token(self, fake_http: FakeHttp) -> None:
         gone = ("refresh_token", "refresh_token_expires_in")
-        answer(scripted, json={k: v for k, v in TOKENS.items() if k not in gone})
-        assert login(scripted) == Grant("access-1", 600, None, None)
+        answer(fake_http, json={k: v for k, v in TOKENS.items() if k not in gone})
+        assert login(fake_http) == Grant("access-1", 600, None, None)
 
     @pytest.mark.parametrize("expires_in", [None, "soon", -5, True, 1e12])
     def test_an_unreadable_lifetime_counts_as_ten_minutes(
-        self, scripted: Scripted, expires_in: object
+        self, fake_http: FakeHttp, expires_in: object
     ) -> None:
-        answer(scripted, json=TOKENS | {"expires_in": expires_in})
-        assert login(scripted).lifetime == 600
+        answer(fake_http, json=TOKENS | {"expires_in": expires_in})
+        assert login(fake_http).lifetime == 600
 
     @pytest.mark.parametrize("scope", [None, "", "iracing.profile", "iracing.authority", 7])
-    def test_a_login_without_the_scope_is_an_error(self, scripted: Scripted, scope: object) -> None:
-        answer(scripted, json=TOKENS | {"scope": scope})
+    def test_a_login_without_the_scope_is_an_error(self, fake_http: FakeHttp, scope: object) -> None:
+        answer(fake_http, json=TOKENS | {"scope": scope})
         with pytest.raises(
             DeniedError, match=r"without the scope iracing\.auth.*PITBOARD_CLIENT_ID"
         ) as caught:
-            login(scripted)
+            login(fake_http)
         assert caught.value.error == "missing_scope"
 
-    def test_a_refresh_may_leave_the_scope_out(self, scripted: Scripted) -> None:
-        answer(scripted, json=TOKENS | {"scope": None})
-        assert refresh(scripted).access_token == "access-1"
+    def test_a_refresh_may_leave_the_scope_out(self, fake_http: FakeHttp) -> None:
+        answer(fake_http, json=TOKENS | {"scope": None})
+        assert refresh(fake_http).access_token == "access-1"
 
     @pytest.mark.parametrize(
         "body", [b"", b"<html>", b"[]", b"{}", b'{"access_token": 5}', b'{"access_token": "a\\r\\nX: b"}']
     )
-    def test_an_answer_without_a_token_cannot_be_read(self, scripted: Scripted, body: bytes) -> None:
-        answer(scripted, body=body)
+    def test_an_answer_without_a_token_cannot_be_read(self, fake_http: FakeHttp, body: bytes) -> None:
+        answer(fake_http, body=body)
         with pytest.raises(UnreachableError, match="could not be read"):
-            login(scripted)
+            login(fake_http)
 
 
 def denial(error: str, status: int) -> dict[str, Any]:
@@ -149,10 +149,10 @@ class TestErrors:
             ("unsupported_grant_type", 400, "password_limited"),
         ],
     )
-    def test_denials(self, scripted: Scripted, error: str, status: int, says: str) -> None:
-        answer(scripted, status=status, json=denial(error, status))
+    def test_denials(self, fake_http: FakeHttp, error: str, status: int, says: str) -> None:
+        answer(fake_http, status=status, json=denial(error, status))
         with pytest.raises(DeniedError, match=says) as caught:
-            login(scripted)
+            login(fake_http)
         assert isinstance(caught.value, CredentialsError)
         assert caught.value.error == error
         assert "hush" not in str(caught.value)
@@ -171,24 +171,24 @@ class TestErrors:
         ],
     )
     def test_troubles_that_pass(
-        self, scripted: Scripted, status: int, reply: dict[str, Any], kind: type[UpstreamError]
+        self, fake_http: FakeHttp, status: int, reply: dict[str, Any], kind: type[UpstreamError]
     ) -> None:
-        answer(scripted, status=status, **reply)
+        answer(fake_http, status=status, **reply)
         with pytest.raises(kind) as caught:
-            login(scripted)
+            login(fake_http)
         assert not isinstance(caught.value, CredentialsError)
 
-    def test_the_rate_limit_is_a_400_with_retry_after(self, scripted: Scripted) -> None:
+    def test_the_rate_limit_is_a_400_with_retry_after(self, fake_http: FakeHttp) -> None:
         body = denial("unauthorized_client", 400)
-        answer(scripted, status=400, json=body, headers={"Retry-After": "1234"})
+        answer(fake_http, status=400, json=body, headers={"Retry-After": "1234"})
         with pytest.raises(RateLimitedError, match="do not log in") as caught:
-            login(scripted)
+            login(fake_http)
         assert caught.value.retry_after == 1234
 
-    def test_iracings_request_id_is_quoted(self, scripted: Scripted) -> None:
-        answer(scripted, status=403, json=denial("invalid_client", 403), headers={"x-request-id": "ab-12"})
+    def test_iracings_request_id_is_quoted(self, fake_http: FakeHttp) -> None:
+        answer(fake_http, status=403, json=denial("invalid_client", 403), headers={"x-request-id": "ab-12"})
         with pytest.raises(DeniedError, match=r"\(iRacing's request id: ab-12\)"):
-            login(scripted)
+            login(fake_http)
 
     def test_a_refused_connection_was_never_sent(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as unused:
@@ -198,10 +198,10 @@ class TestErrors:
             oauth.login(CREDENTIALS, time.monotonic() + 5)
         assert not caught.value.sent
 
-    def test_a_dropped_connection_may_have_been_heard(self, scripted: Scripted) -> None:
-        answer(scripted, drop=True)
+    def test_a_dropped_connection_may_have_been_heard(self, fake_http: FakeHttp) -> None:
+        answer(fake_http, drop=True)
         with pytest.raises(NoAnswerError, match="broke off") as caught:
-            login(scripted)
+            login(fake_http)
         assert caught.value.sent
 
     def test_a_silent_service_may_have_heard(self) -> None:

@@ -11,13 +11,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitboard.drivers.ports import (
-    Document,
-    MaintenanceError,
-    RateLimitedError,
-    UnreachableError,
-    UpstreamError,
-)
+from pitboard.drivers.errors import MaintenanceError, RateLimitedError, UnreachableError, UpstreamError
+from pitboard.drivers.model import Document
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import DeniedError, Grant
 from pitboard.iracing.token_state import DOUBTS, LOGINS_AN_HOUR, TokenState

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pitboard.drivers import freshness, page, records
 from pitboard.drivers.freshness import Lifetime
+from pitboard.drivers.model import Record
 from pitboard.drivers.page import NOT_FOUND, PENDING
-from pitboard.drivers.ports import Record
 
 LICENCE = {"category": "oval", "group_id": 1, "safety_rating": 2.5}
 MEMBER = {"cust_id": 7, "display_name": "Ann Tester", "flair_id": 1, "helmet": {}, "licenses": [LICENCE]}

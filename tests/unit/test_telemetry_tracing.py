@@ -10,7 +10,8 @@ import pytest
 
 pytest.importorskip("opentelemetry.sdk", reason="needs the extra `tracing`")
 
-from collector import Collector, collecting
+from tests.support.otlp_collector import Collector, collecting
+
 from pitboard.telemetry.tracing import OpenTelemetrySpans, Spans, spans
 
 

@@ -4,18 +4,19 @@ from pitboard import __version__
 from pitboard.aws import startup
 from pitboard.aws.auth_home import AuthHome
 from pitboard.aws.entry import handler
-from pitboard.aws.invoke import ACCESS_TOKEN, RENEW_TOKEN
-from pitboard.aws.place import Place, upstream
+from pitboard.aws.function_settings import FunctionSettings
+from pitboard.aws.invoke import ACCESS_TOKEN, REFRESH_TOKEN_NOW
 from pitboard.http.app import make_app
 from pitboard.http.routes import auth_routes, health_routes
+from pitboard.settings import UpstreamSettings
 from pitboard.telemetry import EmfTelemetry, spans
 
-place = Place.read()
-telemetry = EmfTelemetry(place.environment, spans=spans("ir-auth", at_once=True))
-home = AuthHome(place, upstream(), telemetry)
+settings = FunctionSettings.read()
+telemetry = EmfTelemetry(settings.environment, spans=spans("ir-auth", at_once=True))
+home = AuthHome(settings, UpstreamSettings.read(), telemetry)
 lambda_handler = handler(
     make_app([*auth_routes(home), *health_routes(home.health, __version__)], telemetry),
-    {ACCESS_TOKEN: home.access_token, RENEW_TOKEN: home.renew_token},
+    {ACCESS_TOKEN: home.access_token, REFRESH_TOKEN_NOW: home.refresh_token_now},
     telemetry,
 )
 startup.done()

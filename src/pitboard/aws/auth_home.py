@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pitboard.aws.clients import client
+from pitboard.aws.function_settings import FunctionSettings
 from pitboard.aws.invoke import error_answer, fingerprint
-from pitboard.aws.place import Place
 from pitboard.aws.secret import Secret
-from pitboard.drivers.ports import CredentialsError, StoreError, Telemetry, UpstreamError, request_id
+from pitboard.drivers.errors import CredentialsError, StoreError, UpstreamError
+from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.iracing.oauth import OAuth
 from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Transport
-from pitboard.settings import Settings
+from pitboard.settings import UpstreamSettings
 from pitboard.stores.dynamodb import DynamoDocuments
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ _WORDS = (
 class AuthHome:
     """What the routes and the direct invocations of ir-auth ask. Safe for threads."""
 
-    def __init__(self, place: Place, settings: Settings, telemetry: Telemetry) -> None:
+    def __init__(self, settings: FunctionSettings, upstream: UpstreamSettings, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._documents = DynamoDocuments(client("dynamodb"), place.auth_table, "username")
-        self._secret = Secret(lambda: client("secretsmanager"), place.secret)
-        self._oauth = OAuth(settings.oauth_url, Transport(request_id=request_id.get))
+        self._documents = DynamoDocuments(client("dynamodb"), settings.auth_table, "username")
+        self._secret = Secret(lambda: client("secretsmanager"), settings.secret)
+        self._oauth = OAuth(upstream.oauth_url, Transport(request_id=request_id.get))
         self._lock = threading.Lock()
         self._kept: tuple[Credentials, TokenKeeper] | None = None
 
@@ -55,8 +56,8 @@ class AuthHome:
         except UpstreamError as error:
             return error_answer(error)
 
-    def renew_token(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
-        """{"action": "renew_token"}, from the schedule: keeps the session alive. Never logs in."""
+    def refresh_token_now(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
+        """{"action": "refresh_token_now"}, from the schedule: keeps the session alive. Never logs in."""
         try:
             return {"expires_in": self.check()}
         except UpstreamError as error:

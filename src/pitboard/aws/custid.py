@@ -3,13 +3,14 @@
 from pitboard.aws import startup
 from pitboard.aws.drivers_home import DriversHome
 from pitboard.aws.entry import handler
-from pitboard.aws.place import Place, upstream
+from pitboard.aws.function_settings import FunctionSettings
 from pitboard.http.app import make_app
 from pitboard.http.routes import custid_routes
+from pitboard.settings import UpstreamSettings
 from pitboard.telemetry import EmfTelemetry, spans
 
-place = Place.read()
-telemetry = EmfTelemetry(place.environment, spans=spans("ir-custid", at_once=True))
-home = DriversHome(place, upstream(), telemetry)
+settings = FunctionSettings.read()
+telemetry = EmfTelemetry(settings.environment, spans=spans("ir-custid", at_once=True))
+home = DriversHome(settings, UpstreamSettings.read(), telemetry)
 lambda_handler = handler(make_app(custid_routes(home.service), telemetry), {"custid": home.custid}, telemetry)
 startup.done()

@@ -6,17 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pitboard.aws.clients import client
-from pitboard.aws.invoke import EventRefresher, RemoteTokens
-from pitboard.aws.place import Place
+from pitboard.aws.function_settings import FunctionSettings
+from pitboard.aws.invoke import EventRenewals, RemoteTokens
+from pitboard.drivers.errors import StoreError
 from pitboard.drivers.history import HistoryService
-from pitboard.drivers.page import Missed
-from pitboard.drivers.plan import Tools
-from pitboard.drivers.ports import StoreError, Telemetry, request_id
+from pitboard.drivers.page import Miss
+from pitboard.drivers.plan import Dependencies
+from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.drivers.service import MOST_NAMES, DriverService
 from pitboard.iracing.data_api import DataApi
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.transport import Transport
-from pitboard.settings import Settings
+from pitboard.settings import UpstreamSettings
 from pitboard.stores.dynamodb import DynamoStore
 
 CALLERS = 32
@@ -32,35 +33,35 @@ BEFORE_THE_ANSWER = 0.3
 class DriversHome:
     """What the routes and the direct invocations of both functions ask."""
 
-    def __init__(self, place: Place, settings: Settings, telemetry: Telemetry) -> None:
-        store = DynamoStore(client("dynamodb"), place.drivers_table, place.custid_table)
-        upstream = DataApi(
-            settings.data_url,
+    def __init__(self, settings: FunctionSettings, upstream: UpstreamSettings, telemetry: Telemetry) -> None:
+        store = DynamoStore(client("dynamodb"), settings.drivers_table, settings.custid_table)
+        data_api = DataApi(
+            upstream.data_url,
             Transport(request_id=request_id.get),
-            RemoteTokens(lambda: client("lambda"), place.auth_function),
+            RemoteTokens(lambda: client("lambda"), settings.auth_function),
             Meter(store.documents, block=BLOCK, telemetry=telemetry),
             telemetry=telemetry,
         )
         callers = ThreadPoolExecutor(CALLERS, "pitboard-call")
-        tools = Tools(
+        dependencies = Dependencies(
             store,
-            upstream,
+            data_api,
             callers,
             callers,  # an invocation serves a reader or renews, never both at once
             rng=random.SystemRandom(),  # holds no state that a snapshot could copy
             telemetry=telemetry,
         )
         self.service = DriverService(
-            tools,
+            dependencies,
             ThreadPoolExecutor(PLANNERS, "pitboard-plan"),
-            EventRefresher(lambda: client("lambda"), place.drivers_function),
+            EventRenewals(lambda: client("lambda"), settings.drivers_function),
             patience=-BEFORE_THE_ANSWER,
             hand_over=True,
         )
-        self.histories = HistoryService(tools)
+        self.histories = HistoryService(dependencies)
 
-    def refresh(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """{"action": "refresh", "names": [...]}: renews what is due, with the budget readers leave."""
+    def renew(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """{"action": "renew", "names": [...]}: renews what is due, with the budget readers leave."""
         names = [name for name in event.get("names") or [] if isinstance(name, str)][:MOST_NAMES]
         self.service.renew(names)
         return {"renewed": len(names)}
@@ -72,6 +73,6 @@ class DriversHome:
             answer = self.service.customer_id(name, 8.0)
         except StoreError as error:
             return {"error": {"code": "store", "message": str(error)}}
-        if isinstance(answer, Missed):
+        if isinstance(answer, Miss):
             return {"error": {"code": answer.code, "message": answer.error}}
         return {"custid": str(answer[0]), "name": name, "origin": answer[1]}

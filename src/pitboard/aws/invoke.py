@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pitboard.drivers.ports import (
+from pitboard.drivers.errors import (
     CredentialsError,
     MaintenanceError,
     RateLimitedError,
@@ -21,8 +21,8 @@ from pitboard.drivers.ports import (
 from pitboard.telemetry import hide
 
 ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of an action
-RENEW_TOKEN = "renew_token"  # noqa: S105 - the name of an action
-REFRESH = "refresh"
+REFRESH_TOKEN_NOW = "refresh_token_now"  # noqa: S105 - the name of an action
+RENEW = "renew"
 PING = "ping"
 """The actions that functions take by direct invocation: {"action": ...}."""
 
@@ -121,8 +121,8 @@ class RemoteTokens:
         return body
 
 
-class EventRefresher:
-    """`ports.Refresher` by asynchronous invocation of ir-drivers itself. Safe for threads.
+class EventRenewals:
+    """`ports.RenewalQueue` by asynchronous invocation of ir-drivers itself. Safe for threads.
 
     A function is frozen once it has answered, so what is due is sent away before. Names that were sent
     lately are left out.
@@ -137,11 +137,11 @@ class EventRefresher:
         self._lock = threading.Lock()
         self._sent: dict[str, float] = {}
 
-    def refresh(self, names: Sequence[str]) -> None:
+    def enqueue(self, names: Sequence[str]) -> None:
         fresh = self._not_lately(names)
         if not fresh:
             return
-        payload = json.dumps({"action": REFRESH, "names": fresh}).encode()
+        payload = json.dumps({"action": RENEW, "names": fresh}).encode()
         try:
             self._client().invoke(FunctionName=self._function, InvocationType="Event", Payload=payload)
         except (ClientError, BotoCoreError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pitboard.drivers.ports import CredentialsError, UnreachableError
+from pitboard.drivers.errors import CredentialsError, UnreachableError
 from pitboard.iracing.credentials import Credentials
 from pitboard.telemetry import hide
 

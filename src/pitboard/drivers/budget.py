@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from pitboard.drivers.ports import MaintenanceError, Priority, RateLimitedError, UpstreamError
+from pitboard.drivers.errors import MaintenanceError, RateLimitedError, UpstreamError
+from pitboard.drivers.model import Priority
 
 LIMIT = 240
 """Calls a minute that iRacing allows, until its headers say otherwise. Source: recorded answers."""

@@ -6,17 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pitboard.drivers import freshness, records
-from pitboard.drivers.flights import Flights
-from pitboard.drivers.page import NOT_FOUND, UNAVAILABLE, Missed
-from pitboard.drivers.plan import Tools
-from pitboard.drivers.ports import (
-    Errand,
-    IdEntry,
-    Record,
-    RefusedError,
-    UnreachableError,
-    UpstreamError,
-)
+from pitboard.drivers.errors import RefusedError, UnreachableError, UpstreamError
+from pitboard.drivers.model import CallContext, IdEntry, Record
+from pitboard.drivers.page import NOT_FOUND, UNAVAILABLE, Miss
+from pitboard.drivers.plan import Dependencies
+from pitboard.drivers.single_flight import SingleFlight
 
 CATEGORIES = {"oval": 1, "dirt_oval": 3, "dirt_road": 4, "sports_car": 5, "formula_car": 6}
 """iRacing's category ids (constants/categories). 2, the old road category, was split in March 2024."""
@@ -31,9 +25,9 @@ CLASSES = {1: "R", 2: "D", 3: "C", 4: "B", 5: "A", 6: "P", 7: "WC"}
 class HistoryService:
     """Charts, kept like drivers and asked once however many want them."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
-        self._flights = Flights[Record]()
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._deps = dependencies
+        self._flights = SingleFlight[Record]()
 
     def history(self, cust_id: int, category: str, kind: str, seconds: float) -> bytes:
         """The encoded answer. `category` is a key of `CATEGORIES`, `kind` one of `KINDS`.
@@ -49,45 +43,45 @@ class HistoryService:
                 lambda: self._fresh(key) or self._ask(key, cust_id, category, kind, seconds),
             )
         except UpstreamError:
-            older = self._tools.store.records([key]).get(key)
+            older = self._deps.store.records([key]).get(key)
             if older is None:
                 raise
             kept = older
-        now = self._tools.clock()
+        now = self._deps.clock()
         return records.shown(kept, now, "fresh" if now < kept.fresh_until else "stale")
 
     def _fresh(self, key: str) -> Record | None:
-        kept = self._tools.store.records([key]).get(key)
-        return kept if kept and self._tools.clock() < kept.fresh_until else None
+        kept = self._deps.store.records([key]).get(key)
+        return kept if kept and self._deps.clock() < kept.fresh_until else None
 
     def _ask(self, key: str, cust_id: int, category: str, kind: str, seconds: float) -> Record:
         """Asks iRacing, unless it said a while ago that there is no such driver, or could not answer."""
-        if entry := self._tools.store.ids([key]).get(key):
+        if entry := self._deps.store.ids([key]).get(key):
             if entry.reason == NOT_FOUND.code:
                 raise RefusedError("iRacing has no such driver.")
-            raise UnreachableError(UNAVAILABLE.error, retry_after=entry.until - self._tools.clock())
-        errand = Errand(time.monotonic() + seconds)
+            raise UnreachableError(UNAVAILABLE.error, retry_after=entry.until - self._deps.clock())
+        context = CallContext(time.monotonic() + seconds)
         try:
-            record = self._fetch(key, cust_id, category, kind, errand)
+            record = self._fetch(key, cust_id, category, kind, context)
         except RefusedError:
             self._remember(key, NOT_FOUND, freshness.NOT_FOUND_KEPT)
             raise
         except UnreachableError:
-            if not errand.is_over:  # else only the asker was in a hurry
+            if not context.is_over:  # else only the asker was in a hurry
                 self._remember(key, UNAVAILABLE, freshness.FAILURE_KEPT)
             raise
-        self._tools.store.keep([record])
+        self._deps.store.keep([record])
         return record
 
-    def _remember(self, key: str, why: Missed, seconds: float) -> None:
-        until = self._tools.clock() + seconds
-        self._tools.store.keep_ids([IdEntry(key, None, "iRacing", until, why.code)])
+    def _remember(self, key: str, why: Miss, seconds: float) -> None:
+        until = self._deps.clock() + seconds
+        self._deps.store.keep_ids([IdEntry(key, None, "iRacing", until, why.code)])
 
-    def _fetch(self, key: str, cust_id: int, category: str, kind: str, errand: Errand) -> Record:
-        context = contextvars.copy_context()
-        career = self._tools.callers.submit(context.run, self._career, cust_id, category, errand)
-        chart = self._tools.upstream.chart(cust_id, CATEGORIES[category], KINDS[kind], errand)
-        now = self._tools.clock()
+    def _fetch(self, key: str, cust_id: int, category: str, kind: str, context: CallContext) -> Record:
+        within = contextvars.copy_context()
+        career = self._deps.callers.submit(within.run, self._career, cust_id, category, context)
+        chart = self._deps.upstream.chart(cust_id, CATEGORIES[category], KINDS[kind], context)
+        now = self._deps.clock()
         answer = {
             "cust_id": cust_id,
             "category": category,
@@ -100,14 +94,14 @@ class HistoryService:
             cust_id=cust_id,
             body=records.encode(answer),
             as_of=now,
-            fresh_until=freshness.HISTORY.fresh_until(now, self._tools.rng),
+            fresh_until=freshness.HISTORY.fresh_until(now, self._deps.rng),
             stale_until=freshness.HISTORY.stale_until(now),
         )
 
-    def _career(self, cust_id: int, category: str, errand: Errand) -> dict[str, Any] | None:
+    def _career(self, cust_id: int, category: str, context: CallContext) -> dict[str, Any] | None:
         """Starts, wins, top fives and poles of the category; None when iRacing does not say."""
         try:
-            rows = self._tools.upstream.career(cust_id, errand).get("stats") or []
+            rows = self._deps.upstream.career(cust_id, context).get("stats") or []
         except UpstreamError:
             return None
         wanted = category.replace("_", " ")

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from pitboard.drivers import freshness, names
+from pitboard.drivers.model import IdEntry
 from pitboard.drivers.names import InvalidNameError
-from pitboard.drivers.ports import IdEntry, Store
+from pitboard.drivers.ports import Store
 
 BATCH = 2_000
 """Entries written at once: big enough to be quick, small enough to leave room for readers between."""

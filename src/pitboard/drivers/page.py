@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pitboard.drivers import records
-from pitboard.drivers.ports import Record
+from pitboard.drivers.model import Record
 
 MAX_AGE = 300
 """Longest time in seconds for which a browser may keep an answer without asking."""
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
+class Miss:
     """Why a name has no driver in the answer. `code` is one of the contract's; `retry_after` in seconds."""
 
     code: str
@@ -28,9 +28,9 @@ class Missed:
         return records.encode(fields)
 
 
-NOT_FOUND = Missed("not_found", "iRacing has no driver of this name.")
-PENDING = Missed("pending", "Still being looked up; ask again in a moment.", 2)
-UNAVAILABLE = Missed("unavailable", "iRacing cannot be asked at the moment.", 60)
+NOT_FOUND = Miss("not_found", "iRacing has no driver of this name.")
+PENDING = Miss("pending", "Still being looked up; ask again in a moment.", 2)
+UNAVAILABLE = Miss("unavailable", "iRacing cannot be asked at the moment.", 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Page:
 def compose(
     asked: Sequence[tuple[str, str]],
     found: Mapping[str, Record],
-    missed: Mapping[str, Missed],
+    missed: Mapping[str, Miss],
     now: float,
 ) -> Page:
     """Puts the answer together. `asked` has (name as asked, key); each key is in `found` or `missed`."""

@@ -16,21 +16,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pitboard.drivers import freshness, names, records
+from pitboard.drivers.errors import RateLimitedError, RefusedError, UnreachableError, UpstreamError
+from pitboard.drivers.model import CallContext, IdEntry, Priority, Record
 from pitboard.drivers.names import Name
-from pitboard.drivers.page import NOT_FOUND, PENDING, UNAVAILABLE, Missed
-from pitboard.drivers.ports import (
-    Errand,
-    IdEntry,
-    Priority,
-    RateLimitedError,
-    Record,
-    RefusedError,
-    Store,
-    Telemetry,
-    UnreachableError,
-    Upstream,
-    UpstreamError,
-)
+from pitboard.drivers.page import NOT_FOUND, PENDING, UNAVAILABLE, Miss
+from pitboard.drivers.ports import Store, Telemetry, Upstream
 
 MEMBERS_A_CALL = 50
 """Most ids in one `member/get`. iRacing documents no limit; clients are seen to send small lists."""
@@ -39,28 +29,28 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Settle = Callable[[str, Missed | None], None]
+Settle = Callable[[str, Miss | None], None]
 """Called once a key: None when its record is in the store, else why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Target:
     """A name to work on and what is kept of it, if anything."""
 
     name: Name
     record: Record | None = None
 
 
-def missed_for(error: UpstreamError) -> Missed:
+def miss_for(error: UpstreamError) -> Miss:
     """What to say of a name when the upstream failed. A spent budget only means later."""
     retry_after = None if error.retry_after is None else max(1, int(error.retry_after + 0.999))
     if isinstance(error, RateLimitedError):
-        return Missed(PENDING.code, PENDING.error, retry_after or PENDING.retry_after)
-    return Missed(UNAVAILABLE.code, str(error), retry_after or UNAVAILABLE.retry_after)
+        return Miss(PENDING.code, PENDING.error, retry_after or PENDING.retry_after)
+    return Miss(UNAVAILABLE.code, str(error), retry_after or UNAVAILABLE.retry_after)
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class Dependencies:
     """What every plan works with; one set a home.
 
     `callers` makes the upstream calls, `behind` those that nobody waits for: they may have to wait for the
@@ -87,85 +77,87 @@ class Plan:
     Keys are settled after their leases are given up: whoever is told may begin a plan of his own at once.
     """
 
-    def __init__(self, tools: Tools, wanted: Mapping[str, Wanted], errand: Errand, settle: Settle) -> None:
-        self._tools = tools
+    def __init__(
+        self, dependencies: Dependencies, wanted: Mapping[str, Target], context: CallContext, settle: Settle
+    ) -> None:
+        self._deps = dependencies
         self._wanted = dict(wanted)
-        self._errand = errand
+        self._context = context
         self._tell = settle
-        self._outcomes: dict[str, Missed | None] = {}
+        self._outcomes: dict[str, Miss | None] = {}
         self._owner = uuid.uuid4().hex
 
     def run(self) -> None:
-        """Works until every name is settled or the errand's deadline has passed."""
+        """Works until every name is settled or the context's deadline has passed."""
         keys = list(self._wanted)
-        if self._errand.is_over:  # it had to queue for too long
+        if self._context.is_over:  # it had to queue for too long
             self._tell_all(keys, PENDING)
             return
         try:
-            lease = self._tools.clock() + max(0.0, self._errand.deadline - time.monotonic()) + 5
-            mine = self._tools.store.claim(keys, self._owner, lease)
+            lease = self._deps.clock() + max(0.0, self._context.deadline - time.monotonic()) + 5
+            mine = self._deps.store.claim(keys, self._owner, lease)
             try:
                 self._bring({key: self._wanted[key] for key in keys if key in mine})
             finally:
-                self._tools.store.release(list(mine), self._owner)
+                self._deps.store.release(list(mine), self._owner)
             self._tell_all(mine, PENDING)
-            if self._errand.priority is Priority.READER:
+            if self._context.priority is Priority.READER:
                 self._await_others({key for key in keys if key not in mine})
             self._tell_all(self._wanted, PENDING)
         except Exception:
             log.exception("a plan failed")
             self._tell_all(self._wanted, UNAVAILABLE)
 
-    def _settle(self, key: str, outcome: Missed | None) -> None:
+    def _settle(self, key: str, outcome: Miss | None) -> None:
         self._outcomes.setdefault(key, outcome)
 
-    def _tell_all(self, keys: Iterable[str], otherwise: Missed) -> None:
+    def _tell_all(self, keys: Iterable[str], otherwise: Miss) -> None:
         """Tells the outcomes of these keys; of those without one that they are as before, or `otherwise`."""
         for key in list(keys):
             if wanted := self._wanted.pop(key, None):
                 self._tell(key, self._outcomes.get(key, None if wanted.record else otherwise))
 
-    def _bring(self, wanted: Mapping[str, Wanted]) -> None:
+    def _bring(self, wanted: Mapping[str, Target]) -> None:
         wanted = self._looked_again(wanted)
-        now = self._tools.clock()
+        now = self._deps.clock()
         due = {k: w for k, w in wanted.items() if w.record is None or w.record.licences_due(now)}
         held = {k: w.record for k, w in wanted.items() if k not in due and w.record is not None}
         if due:
             ids = self._identify(due)
             renewed, lost = self._licences(due, ids)
             if lost:
-                again = {key: Wanted(due[key].name) for key in lost}
+                again = {key: Target(due[key].name) for key in lost}
                 found, gone = self._licences(again, self._search(again))
                 self._nobody(gone)
                 renewed |= found
             held |= renewed
         self._profiles(held)
 
-    def _looked_again(self, wanted: Mapping[str, Wanted]) -> dict[str, Wanted]:
+    def _looked_again(self, wanted: Mapping[str, Target]) -> dict[str, Target]:
         """With what others have brought between our reader's look and our lease: nothing is asked twice."""
         absent = [key for key, name in wanted.items() if name.record is None]
-        brought = self._tools.store.records(absent) if absent else {}
+        brought = self._deps.store.records(absent) if absent else {}
         return {key: replace(name, record=brought.get(key, name.record)) for key, name in wanted.items()}
 
     # --- names to ids
 
-    def _identify(self, due: Mapping[str, Wanted]) -> dict[str, int]:
+    def _identify(self, due: Mapping[str, Target]) -> dict[str, int]:
         ids = {key: wanted.record.cust_id for key, wanted in due.items() if wanted.record}
         unknown = [key for key in due if key not in ids]
-        for key, entry in self._tools.store.ids(unknown).items():
+        for key, entry in self._deps.store.ids(unknown).items():
             if entry.reason:
                 self._settle(key, NOT_FOUND if entry.reason == NOT_FOUND.code else UNAVAILABLE)
             elif entry.cust_id is not None:
                 ids[key] = entry.cust_id
         return ids | self._search({k: due[k] for k in unknown if k not in ids and k not in self._outcomes})
 
-    def _search(self, unknown: Mapping[str, Wanted]) -> dict[str, int]:
+    def _search(self, unknown: Mapping[str, Target]) -> dict[str, int]:
         """Asks iRacing for each name, side by side; keeps what it said, a `no` too."""
-        who = self._errand.priority
-        calls = {self._tools.submit(who, self._find, wanted.name): key for key, wanted in unknown.items()}
-        until = self._tools.clock() + freshness.ID_KEPT
+        who = self._context.priority
+        calls = {self._deps.submit(who, self._find, wanted.name): key for key, wanted in unknown.items()}
+        until = self._deps.clock() + freshness.ID_KEPT
         found, nobody = {}, []
-        for call in _finished(calls, self._errand.deadline):
+        for call in _finished(calls, self._context.deadline):
             key = calls[call]
             try:
                 cust_id = call.result()
@@ -176,7 +168,7 @@ class Plan:
                 nobody.append(key)
             else:
                 found[key] = cust_id
-        self._tools.store.keep_ids(IdEntry(key, cust_id, "iRacing", until) for key, cust_id in found.items())
+        self._deps.store.keep_ids(IdEntry(key, cust_id, "iRacing", until) for key, cust_id in found.items())
         self._nobody(nobody)
         return found
 
@@ -184,33 +176,33 @@ class Plan:
         """Remembers for some hours that nobody has these names."""
         keys = list(keys)
         if known := [key for key in keys if self._wanted[key].record]:
-            self._tools.store.forget(known)
-        until = self._tools.clock() + freshness.NOT_FOUND_KEPT
-        self._tools.store.keep_ids(IdEntry(key, None, "iRacing", until, NOT_FOUND.code) for key in keys)
+            self._deps.store.forget(known)
+        until = self._deps.clock() + freshness.NOT_FOUND_KEPT
+        self._deps.store.keep_ids(IdEntry(key, None, "iRacing", until, NOT_FOUND.code) for key in keys)
         for key in keys:
             self._settle(key, NOT_FOUND)
 
     def _failed(self, ids: Mapping[str, int | None], error: UpstreamError) -> None:
         """Settles names that the upstream had no answer for. A fault of its is remembered for a minute, in
         which nobody asks for them; a refusal for our credentials or our rate is not, it says nothing about
-        the driver. Nor does a call that the errand's end has cut off: the asker was in a hurry."""
-        if isinstance(error, UnreachableError) and self._errand.is_over:
+        the driver. Nor does a call that the context's end has cut off: the asker was in a hurry."""
+        if isinstance(error, UnreachableError) and self._context.is_over:
             return
         if isinstance(error, UnreachableError):
-            until = self._tools.clock() + freshness.FAILURE_KEPT
-            self._tools.store.keep_ids(
+            until = self._deps.clock() + freshness.FAILURE_KEPT
+            self._deps.store.keep_ids(
                 IdEntry(key, cust_id, "iRacing", until, UNAVAILABLE.code) for key, cust_id in ids.items()
             )
         for key in ids:
-            self._settle(key, None if self._wanted[key].record else missed_for(error))
+            self._settle(key, None if self._wanted[key].record else miss_for(error))
 
     def _find(self, name: Name) -> int | None:
-        return exact_match(name, self._tools.upstream.search(name.shown, self._errand))
+        return exact_match(name, self._deps.upstream.search(name.shown, self._context))
 
     # --- ids to licences
 
     def _licences(
-        self, due: Mapping[str, Wanted], ids: Mapping[str, int]
+        self, due: Mapping[str, Target], ids: Mapping[str, int]
     ) -> tuple[dict[str, Record], list[str]]:
         """Renews the licences of all, fifty a call. Gives the records written, and the keys whose id is
         nobody's any more, or now belongs to a driver of another name: the name changed hands."""
@@ -232,21 +224,21 @@ class Plan:
                     batch[key] = self._record(key, due[key].record, member)
                 else:
                     strangers.append(key)
-            self._tools.store.keep(batch.values())
+            self._deps.store.keep(batch.values())
             kept |= batch
         if strangers:
-            self._tools.store.forget(strangers)
+            self._deps.store.forget(strangers)
         return kept, [*gone, *strangers]
 
     def _members(self, keys: list[str], ids: Mapping[str, int]) -> Mapping[int, Mapping[str, Any]] | None:
         try:
-            return self._tools.upstream.members(sorted({ids[key] for key in keys}), self._errand)
+            return self._deps.upstream.members(sorted({ids[key] for key in keys}), self._context)
         except UpstreamError as error:
             self._failed({key: ids[key] for key in keys}, error)
             return None
 
     def _record(self, key: str, older: Record | None, member: Mapping[str, Any]) -> Record:
-        now, rng = self._tools.clock(), self._tools.rng
+        now, rng = self._deps.clock(), self._deps.rng
         return Record(
             key=key,
             cust_id=int(member["cust_id"]),
@@ -261,21 +253,21 @@ class Plan:
 
     def _profiles(self, held: Mapping[str, Record]) -> None:
         """Brings the profiles that are due, side by side, and writes each as it comes."""
-        now = self._tools.clock()
+        now = self._deps.clock()
         calls: dict[Future[Mapping[str, Any]], Record] = {}
         for key, record in held.items():
             if record.profile_due(now):
-                calls[self._tools.submit(self._errand.priority, self._profile, record.cust_id)] = record
+                calls[self._deps.submit(self._context.priority, self._profile, record.cust_id)] = record
             else:
                 self._settle(key, None)
-        for call in _finished(calls, self._errand.deadline):
+        for call in _finished(calls, self._context.deadline):
             record = calls[call]
             try:
                 profile = call.result()
             except RefusedError:
                 self._without_profile(record, freshness.PROFILE.fresh)
             except UnreachableError:
-                if not self._errand.is_over:
+                if not self._context.is_over:
                     self._without_profile(record, freshness.FAILURE_KEPT)
             except UpstreamError:
                 log.debug("no profile for now")
@@ -284,30 +276,30 @@ class Plan:
             self._settle(record.key, None)
 
     def _profile(self, cust_id: int) -> Mapping[str, Any]:
-        return self._tools.upstream.profile(cust_id, self._errand)
+        return self._deps.upstream.profile(cust_id, self._context)
 
     def _with_profile(self, record: Record, profile: Mapping[str, Any]) -> None:
-        until = freshness.PROFILE.fresh_until(self._tools.clock(), self._tools.rng)
+        until = freshness.PROFILE.fresh_until(self._deps.clock(), self._deps.rng)
         body = records.with_profile(record.body, profile)
-        self._tools.store.keep([replace(record, body=body, profile_until=until)])
+        self._deps.store.keep([replace(record, body=body, profile_until=until)])
 
     def _without_profile(self, record: Record, seconds: float) -> None:
         """Leaves the profile alone for some time; an older one stays."""
-        until = self._tools.clock() + seconds
-        self._tools.store.keep([replace(record, profile_until=-until if record.partial else until)])
+        until = self._deps.clock() + seconds
+        self._deps.store.keep([replace(record, profile_until=-until if record.partial else until)])
 
     # --- names that another process works on
 
     def _await_others(self, waiting: set[str]) -> None:
         """Waits for what another process brings, by looking into the store; asks iRacing nothing."""
         pause = 0.05
-        while waiting and time.monotonic() + pause < self._errand.deadline:
+        while waiting and time.monotonic() + pause < self._context.deadline:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.5)
             self._look_for(waiting)
 
     def _look_for(self, waiting: set[str]) -> None:
-        now, store = self._tools.clock(), self._tools.store
+        now, store = self._deps.clock(), self._deps.store
         for key, record in store.records(list(waiting)).items():
             if not record.due(now):
                 waiting.discard(key)

@@ -1,89 +1,11 @@
-"""What the core needs from outside: a store, the upstream, background work, telemetry.
+"""What the core needs from outside, as protocols: a store, the upstream, a renewal queue, telemetry."""
 
-Every time in here is Unix seconds (float, UTC) unless it is called `deadline`, which is
-`time.monotonic()` seconds.
-"""
-
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
-
-class Priority(StrEnum):
-    """Who is waiting: a reader in front of a page, or nobody."""
-
-    READER = "reader"
-    BACKGROUND = "background"
-
-
-# --- the store -----------------------------------------------------------------------------------
-
-
-CLOCK_DOUBT = 3600.0
-"""A record that was made so many seconds in the future was made before the clock was set back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One kept answer with its clocks, as a store holds it.
-
-    `body` is a JSON object in UTF-8, ready to be spliced into an answer. `fresh_until` says until when
-    it needs no renewal; `stale_until` until when it may be shown at all, and is the store's TTL.
-    `profile_until` is the profile's own `fresh_until`. While the body has licences only it is 0, or, when
-    the profile could not be had, the negative of the time before which it is not asked for again.
-    """
-
-    key: str
-    cust_id: int
-    body: bytes
-    as_of: float
-    fresh_until: float
-    stale_until: float
-    profile_until: float = 0.0
-
-    @property
-    def partial(self) -> bool:
-        """Whether the body has licences only."""
-        return self.profile_until <= 0
-
-    def profile_due(self, now: float) -> bool:
-        """Whether the profile should be asked for."""
-        return now >= abs(self.profile_until)
-
-    def licences_due(self, now: float) -> bool:
-        """Whether the licences should be renewed."""
-        return now >= self.fresh_until or now < self.as_of - CLOCK_DOUBT
-
-    def due(self, now: float) -> bool:
-        """Whether licences or profile should be renewed."""
-        return self.licences_due(now) or self.profile_due(now)
-
-
-@dataclass(frozen=True, slots=True)
-class IdEntry:
-    """What is known of a name's customer id.
-
-    `cust_id` None is a negative answer: `reason` is then `not_found` or `unavailable`. `until` is the
-    TTL; a store may hand out entries past it, the core checks.
-    """
-
-    key: str
-    cust_id: int | None
-    origin: str
-    until: float
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A small JSON value under a name, with a version that grows by one at each write."""
-
-    value: Mapping[str, Any]
-    version: int
+from pitboard.drivers.model import CallContext, Document, IdEntry, Record
 
 
 class Documents(Protocol):
@@ -144,97 +66,32 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
-class StoreError(Exception):
-    """The store cannot be used; the message says what to do."""
-
-
-# --- the upstream --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """What an upstream call is for: until when it is worth having, and who waits."""
-
-    deadline: float
-    priority: Priority = Priority.READER
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the deadline has passed: what fails now says nothing about iRacing."""
-        return time.monotonic() >= self.deadline
-
-
 class Upstream(Protocol):
     """The part of iRacing's Data API that the core uses. Each method costs one call of the budget
     (links and chunks are free) and raises an `UpstreamError`."""
 
-    def search(self, name: str, errand: Errand) -> Sequence[tuple[int, str]]:
+    def search(self, name: str, context: CallContext) -> Sequence[tuple[int, str]]:
         """lookup/drivers: (cust_id, display_name) of the drivers whose name holds this text."""
 
-    def members(self, cust_ids: Sequence[int], errand: Errand) -> Mapping[int, Mapping[str, Any]]:
+    def members(self, cust_ids: Sequence[int], context: CallContext) -> Mapping[int, Mapping[str, Any]]:
         """member/get with licences for up to 50 ids. Ids that iRacing does not know are left out."""
 
-    def profile(self, cust_id: int, errand: Errand) -> Mapping[str, Any]:
+    def profile(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:
         """member/profile as iRacing gives it."""
 
-    def chart(self, cust_id: int, category_id: int, chart_type: int, errand: Errand) -> Mapping[str, Any]:
+    def chart(
+        self, cust_id: int, category_id: int, chart_type: int, context: CallContext
+    ) -> Mapping[str, Any]:
         """member/chart_data; chart_type 1 is iRating, 3 is licence class and safety rating."""
 
-    def career(self, cust_id: int, errand: Errand) -> Mapping[str, Any]:
+    def career(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:
         """stats/member_career as iRacing gives it."""
 
 
-class UpstreamError(Exception):
-    """iRacing could not answer. The message is fit for a user and holds no secret.
-
-    `retry_after` (seconds, or None when unknown) says when asking again makes sense. `code` names the
-    kind in logs and metrics.
-    """
-
-    code = "upstream"
-
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-class UnreachableError(UpstreamError):
-    """No connection, a time-out, a 5xx or an answer that cannot be read."""
-
-    code = "unreachable"
-
-
-class MaintenanceError(UpstreamError):
-    """iRacing is in maintenance (503). How long is not said."""
-
-    code = "maintenance"
-
-
-class RateLimitedError(UpstreamError):
-    """iRacing refused for its rate limit (429), or our budget has nothing left before the deadline."""
-
-    code = "rate_limited"
-
-
-class CredentialsError(UpstreamError):
-    """The credentials are missing, wrong, or may not be tried again now. Somebody has to act."""
-
-    code = "credentials"
-
-
-class RefusedError(UpstreamError):
-    """iRacing answered 400, 403 or 404: this question will not be answered, ask no more."""
-
-    code = "refused"
-
-
-# --- background work and telemetry ---------------------------------------------------------------
-
-
-class Refresher(Protocol):
+class RenewalQueue(Protocol):
     """Takes names whose records should be renewed when there is room. Returns at once, never raises."""
 
-    def refresh(self, names: Sequence[str]) -> None: ...
+    def enqueue(self, names: Sequence[str]) -> None: ...
 
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")

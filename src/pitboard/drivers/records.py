@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from pitboard.drivers.ports import Record
+from pitboard.drivers.model import Record
 
 _FROM_MEMBER = (
     "cust_id",

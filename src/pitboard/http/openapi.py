@@ -50,7 +50,7 @@ def _drivers() -> dict[str, Any]:
                 "An object keyed by name.",
                 {
                     "type": "object",
-                    "additionalProperties": {"anyOf": [_ref("Driver"), _ref("Missed")]},
+                    "additionalProperties": {"anyOf": [_ref("Driver"), _ref("Miss")]},
                 },
             ),
             "304": {"description": "The same as the ETag sent along."},
@@ -184,7 +184,7 @@ _SCHEMAS: dict[str, Any] = {
             "_meta": _META,
         },
     },
-    "Missed": {
+    "Miss": {
         "type": "object",
         "required": ["error", "code"],
         "properties": {

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pitboard.drivers.ports import StoreError, UpstreamError
+from pitboard.drivers.errors import StoreError, UpstreamError
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pitboard.drivers.errors import RefusedError
 from pitboard.drivers.history import CATEGORIES, KINDS, HistoryService
-from pitboard.drivers.page import Missed, Page
-from pitboard.drivers.ports import RefusedError
+from pitboard.drivers.page import Miss, Page
 from pitboard.drivers.service import DriverService
 from pitboard.http.problems import Problem
 from pitboard.http.query import asked_names, asked_wait, one_of
@@ -66,7 +66,7 @@ def custid_routes(service: DriverService) -> list[Route]:
         if len(asked) != 1:
             raise Problem(400, "too_many_names", "Ask for one name: /custid?name=NAME.")
         answer = await run_in_threadpool(service.customer_id, asked[0], asked_wait(request))
-        if isinstance(answer, Missed):
+        if isinstance(answer, Miss):
             status = 404 if answer.code == "not_found" else 503
             after = {} if answer.retry_after is None else {"Retry-After": str(answer.retry_after)}
             raise Problem(status, answer.code, answer.error, headers=after)

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field, fields
 
-from pitboard.drivers.ports import CredentialsError
+from pitboard.drivers.errors import CredentialsError
 
 
 @dataclass(frozen=True, slots=True)

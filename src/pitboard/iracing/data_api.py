@@ -16,16 +16,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from pitboard.drivers.ports import (
+from pitboard.drivers.errors import (
     CredentialsError,
-    Errand,
     MaintenanceError,
     RateLimitedError,
     RefusedError,
-    Telemetry,
     UnreachableError,
     UpstreamError,
 )
+from pitboard.drivers.model import CallContext
+from pitboard.drivers.ports import Telemetry
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.oauth import is_maintenance
 from pitboard.iracing.transport import Answer, NoAnswerError, Transport, is_loopback
@@ -79,104 +79,108 @@ class DataApi:
 
     # --- ports.Upstream
 
-    def search(self, name: str, errand: Errand) -> Sequence[tuple[int, str]]:
+    def search(self, name: str, context: CallContext) -> Sequence[tuple[int, str]]:
         """lookup/drivers; see `ports.Upstream`."""
         with self._telemetry.span("lookup"):
-            rows = self.get("/data/lookup/drivers", {"search_term": name}, errand)
+            rows = self.get("/data/lookup/drivers", {"search_term": name}, context)
         return [(_int(row, "cust_id"), _text(row, "display_name")) for row in _list(rows)]
 
-    def members(self, cust_ids: Sequence[int], errand: Errand) -> Mapping[int, Mapping[str, Any]]:
+    def members(self, cust_ids: Sequence[int], context: CallContext) -> Mapping[int, Mapping[str, Any]]:
         """member/get with licences; see `ports.Upstream`. Raises `ValueError` for more than 50 ids."""
         if not 0 < len(cust_ids) <= MOST_MEMBERS:
             raise ValueError(f"member/get is asked for 1 to {MOST_MEMBERS} ids, not {len(cust_ids)}")
         params: _Params = {"cust_ids": ",".join(map(str, cust_ids)), "include_licenses": True}
         with self._telemetry.span("member_get", ids=len(cust_ids)):
-            answer = self.get("/data/member/get", params, errand)
+            answer = self.get("/data/member/get", params, context)
         members = {_int(member, "cust_id"): _dict(member) for member in _list(_dict(answer).get("members"))}
         asked = frozenset(cust_ids)
         return {cust_id: member for cust_id, member in members.items() if cust_id in asked}
 
-    def profile(self, cust_id: int, errand: Errand) -> Mapping[str, Any]:
+    def profile(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:
         """member/profile; see `ports.Upstream`."""
         with self._telemetry.span("profile"):
-            profile = self._about("/data/member/profile", cust_id, {}, errand)
+            profile = self._about("/data/member/profile", cust_id, {}, context)
         _same(_int(_dict(profile.get("member_info")), "cust_id"), cust_id)
         return profile
 
-    def chart(self, cust_id: int, category_id: int, chart_type: int, errand: Errand) -> Mapping[str, Any]:
+    def chart(
+        self, cust_id: int, category_id: int, chart_type: int, context: CallContext
+    ) -> Mapping[str, Any]:
         """member/chart_data; see `ports.Upstream`."""
         params = {"category_id": category_id, "chart_type": chart_type}
-        chart = self._about("/data/member/chart_data", cust_id, params, errand)
+        chart = self._about("/data/member/chart_data", cust_id, params, context)
         _same(_int(chart, "category_id"), category_id)
         _same(_int(chart, "chart_type"), chart_type)
         _list(chart.get("data"))
         return chart
 
-    def career(self, cust_id: int, errand: Errand) -> Mapping[str, Any]:
+    def career(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:
         """stats/member_career; see `ports.Upstream`."""
-        career = self._about("/data/stats/member_career", cust_id, {}, errand)
+        career = self._about("/data/stats/member_career", cust_id, {}, context)
         _list(career.get("stats"))
         return career
 
-    def _about(self, path: str, cust_id: int, params: _Params, errand: Errand) -> Mapping[str, Any]:
-        answer = _dict(self.get(path, {"cust_id": cust_id, **params}, errand))
+    def _about(self, path: str, cust_id: int, params: _Params, context: CallContext) -> Mapping[str, Any]:
+        answer = _dict(self.get(path, {"cust_id": cust_id, **params}, context))
         _same(_int(answer, "cust_id"), cust_id)
         return answer
 
     # --- any endpoint
 
-    def get(self, path: str, params: _Params, errand: Errand) -> Any:
+    def get(self, path: str, params: _Params, context: CallContext) -> Any:
         """What an endpoint has to say, as JSON: `path` begins with /data/, `params` are its query.
 
         Follows a link or `data_url`; an answer in chunks becomes one list. Costs one call of the budget, a
         repetition after a failure one more. Raises an `UpstreamError`, or `StoreError` from the budget.
         """
-        return self._fetched(path, params, errand, self._payload)
+        return self._fetched(path, params, context, self._payload)
 
-    def csv(self, path: str, errand: Errand) -> Iterator[dict[str, str]]:
+    def csv(self, path: str, context: CallContext) -> Iterator[dict[str, str]]:
         """The rows of a CSV endpoint by column name, as they arrive, so that any size fits into memory.
 
         Rows of the wrong length are left out. Costs one call. Raises as `get`, also between rows: once the
         first is out, nothing is repeated.
         """
 
-        def follow(body: Any, errand: Errand) -> Iterator[dict[str, str]]:
+        def follow(body: Any, context: CallContext) -> Iterator[dict[str, str]]:
             def begin() -> Iterator[dict[str, str]]:
-                rows = self._rows(_text(body, "link"), errand)
+                rows = self._rows(_text(body, "link"), context)
                 return itertools.chain(list(itertools.islice(rows, 1)), rows)
 
-            return self._repeated(errand.deadline, begin)
+            return self._repeated(context.deadline, begin)
 
-        return self._fetched(path, {}, errand, follow)
+        return self._fetched(path, {}, context, follow)
 
     # --- a call: budget, token, answer
 
-    def _fetched(self, path: str, params: _Params, errand: Errand, follow: Callable[[Any, Errand], _T]) -> _T:
+    def _fetched(
+        self, path: str, params: _Params, context: CallContext, follow: Callable[[Any, CallContext], _T]
+    ) -> _T:
         """Calls, then follows what the answer points to; calls anew, once, when that has died."""
         try:
-            return follow(self._called(path, params, errand), errand)
+            return follow(self._called(path, params, context), context)
         except _DeadLinkError:
-            return follow(self._called(path, params, errand), errand)
+            return follow(self._called(path, params, context), context)
 
-    def _called(self, path: str, params: _Params, errand: Errand) -> Any:
+    def _called(self, path: str, params: _Params, context: CallContext) -> Any:
         if not re.fullmatch(r"/data/[a-z0-9_/]+", path):
             raise ValueError(f"{path!r} is no path of the Data API")
         url = f"{self._data_url}{path}" + (f"?{_query(params)}" if params else "")
         endpoint = path.removeprefix("/data/")
-        token = self._tokens.access_token(errand.deadline)
+        token = self._tokens.access_token(context.deadline)
         try:
-            return self._repeated(errand.deadline, lambda: self._call(url, endpoint, token, errand))
+            return self._repeated(context.deadline, lambda: self._call(url, endpoint, token, context))
         except _UnauthorizedError:
-            token = self._tokens.replace(token, errand.deadline)
-            return self._repeated(errand.deadline, lambda: self._call(url, endpoint, token, errand))
+            token = self._tokens.replace(token, context.deadline)
+            return self._repeated(context.deadline, lambda: self._call(url, endpoint, token, context))
 
-    def _call(self, url: str, endpoint: str, token: str, errand: Errand) -> Any:
-        if time.monotonic() >= errand.deadline:
+    def _call(self, url: str, endpoint: str, token: str, context: CallContext) -> Any:
+        if time.monotonic() >= context.deadline:
             raise RateLimitedError("There was no time left to ask iRacing.", retry_after=1)
-        self._meter.spend(errand)
+        self._meter.spend(context)
         outcome, begun = "ok", time.monotonic()
         try:
-            return self._read(self._transport.get(url, errand.deadline, bearer=token))
+            return self._read(self._transport.get(url, context.deadline, bearer=token))
         except UpstreamError as error:
             outcome = error.code
             raise
@@ -207,21 +211,21 @@ class DataApi:
 
     # --- what an answer points to
 
-    def _payload(self, body: Any, errand: Errand) -> Any:
+    def _payload(self, body: Any, context: CallContext) -> Any:
         """The data of an answer: its own, or that of its link, `data_url` or chunks."""
         if isinstance(body, dict):
             if "link" in body:
-                body = self._asset(_text(body, "link"), errand)
+                body = self._asset(_text(body, "link"), context)
             elif "data_url" in body:
-                body = self._asset(_text(body, "data_url"), errand)
+                body = self._asset(_text(body, "data_url"), context)
         holder = body
         if isinstance(body, dict) and "chunk_info" not in body and isinstance(body.get("data"), dict):
             holder = body["data"]
         if isinstance(holder, dict) and "chunk_info" in holder:
-            return self._chunks(holder["chunk_info"], errand)
+            return self._chunks(holder["chunk_info"], context)
         return body
 
-    def _chunks(self, info: Any, errand: Errand) -> list[Any]:
+    def _chunks(self, info: Any, context: CallContext) -> list[Any]:
         if info is None:
             return []
         base, names = _text(info, "base_download_url"), _list(_dict(info).get("chunk_file_names"))
@@ -230,26 +234,26 @@ class DataApi:
         if not names:
             return []
         with ThreadPoolExecutor(min(8, len(names)), "chunks") as pool:
-            chunks = pool.map(lambda name: _list(self._asset(base + name, errand)), names)
+            chunks = pool.map(lambda name: _list(self._asset(base + name, context)), names)
             return [row for chunk in chunks for row in chunk]
 
-    def _asset(self, link: str, errand: Errand) -> Any:
+    def _asset(self, link: str, context: CallContext) -> Any:
         """The JSON behind a link. It is fetched without the token and costs nothing of the budget."""
         self._check(link)
 
         def fetch() -> Any:
-            answer = self._transport.get(link, errand.deadline)
+            answer = self._transport.get(link, context.deadline)
             _check_asset(answer.status)
             body = _json(answer.body)
             if body is _UNREADABLE:
                 raise _PassingError(_CANNOT_READ)
             return body
 
-        return self._repeated(min(errand.deadline, time.monotonic() + LINK_LIFE), fetch)
+        return self._repeated(min(context.deadline, time.monotonic() + LINK_LIFE), fetch)
 
-    def _rows(self, link: str, errand: Errand) -> Iterator[dict[str, str]]:
+    def _rows(self, link: str, context: CallContext) -> Iterator[dict[str, str]]:
         self._check(link)
-        with self._transport.stream(link, errand.deadline) as (status, parts):
+        with self._transport.stream(link, context.deadline) as (status, parts):
             _check_asset(status)
             rows = csv.reader(_lines(parts))
             try:

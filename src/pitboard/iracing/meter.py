@@ -7,16 +7,9 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 from pitboard.drivers.budget import MAINTENANCE_PAUSE, WINDOW, Budget
-from pitboard.drivers.ports import (
-    Documents,
-    Errand,
-    MaintenanceError,
-    Priority,
-    RateLimitedError,
-    Telemetry,
-    UnreachableError,
-    UpstreamError,
-)
+from pitboard.drivers.errors import MaintenanceError, RateLimitedError, UnreachableError, UpstreamError
+from pitboard.drivers.model import CallContext, Priority
+from pitboard.drivers.ports import Documents, Telemetry
 from pitboard.iracing.oauth import retry_after
 
 KEY = "BUDGET"
@@ -57,18 +50,18 @@ class Meter:
         self._spare_until = 0.0
         self._last = Budget()
 
-    def spend(self, errand: Errand) -> None:
-        """Takes one call, waiting for it if there will be one before the errand's deadline.
+    def spend(self, context: CallContext) -> None:
+        """Takes one call, waiting for it if there will be one before the context's deadline.
 
         Raises at once `RateLimitedError` if there will be none by then (for a reader: none soon),
         `MaintenanceError` while iRacing is in maintenance, and `StoreError`.
         """
         if self.stopped:
             raise RateLimitedError("No more calls are made: the program is about to end.", retry_after=1)
-        while refusal := self._try(errand.priority):
+        while refusal := self._try(context.priority):
             wait = refusal.retry_after or 0.0
-            left = errand.deadline - LEAST_CALL - time.monotonic()
-            if errand.priority is Priority.READER and wait > LONGEST_READERS_WAIT:
+            left = context.deadline - LEAST_CALL - time.monotonic()
+            if context.priority is Priority.READER and wait > LONGEST_READERS_WAIT:
                 raise refusal
             if wait > left or isinstance(refusal, MaintenanceError):
                 raise refusal

@@ -13,12 +13,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pitboard.drivers.ports import (
-    CredentialsError,
-    MaintenanceError,
-    RateLimitedError,
-    UnreachableError,
-)
+from pitboard.drivers.errors import CredentialsError, MaintenanceError, RateLimitedError, UnreachableError
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.masking import mask
 from pitboard.iracing.transport import Answer, Transport

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeGuard
 
-from pitboard.drivers.ports import (
+from pitboard.drivers.errors import (
     CredentialsError,
     MaintenanceError,
     RateLimitedError,

@@ -13,14 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pitboard.drivers.ports import (
-    CredentialsError,
-    Documents,
-    StoreError,
-    Telemetry,
-    UnreachableError,
-    UpstreamError,
-)
+from pitboard.drivers.errors import CredentialsError, StoreError, UnreachableError, UpstreamError
+from pitboard.drivers.ports import Documents, Telemetry
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import DeniedError, Grant, OAuth
 from pitboard.iracing.token_state import LOGINS_AN_HOUR, TokenState

@@ -18,7 +18,7 @@ from urllib3.exceptions import (
 )
 
 from pitboard import __version__
-from pitboard.drivers.ports import UnreachableError
+from pitboard.drivers.errors import UnreachableError
 
 CONNECTIONS = 48
 """Connections kept open for each host: 32 parallel calls and some air."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from pitboard.drivers.ports import CredentialsError
+from pitboard.drivers.errors import CredentialsError
 from pitboard.iracing.credentials import Credentials
 from pitboard.settings import UsageError
 

@@ -1,109 +1,104 @@
-"""The demo's forum page: thirty invented posts by twenty invented drivers, in the forum's own markup."""
+"""`pitboard demo`: the whole of it on this machine, with invented drivers and no credentials."""
 
-import random
-from collections.abc import Sequence
-from html import escape
+import json
+import tempfile
+import threading
+import time
+import webbrowser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+import urllib3
+from rich.console import Console
 
-POSTS = 30
+from pitboard.local.credentials import find
+from pitboard.local.demo_forum import forum_routes
+from pitboard.local.home import LocalHome
+from pitboard.local.server import listen, make_local_app, running, url
+from pitboard.local.table import driver_table
+from pitboard.settings import Settings
+from pitboard.simulator import Simulator
+from pitboard.telemetry import PrometheusTelemetry
 
-_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'"
-
-_SAYS = (
-    "Three wide into turn one again. Who thought the inside line would be free?",
-    "Setup question: how do you keep the rear under you once the tyres go off?",
-    "That last stint was the most fun I have had all season. Thanks to everybody who left room.",
-    "Does anyone else lose a tenth per lap in the final sector? I cannot see where.",
-    "Try half a click of front wing and be patient on the throttle. It worked for me.",
-    "Clean race, lost two places at the start, won four back. I will take it.",
-    "The new tarmac is quick, but it punishes the smallest slide.",
-    "Practice session tonight at eight, everybody is welcome.",
-    "I would rather finish tenth without an incident than fifth with eight.",
-    "Look at the replay from the chase camera: the gap was there, and then it was not.",
-    "Fuel saving made the difference. Lift and coast from the board, every lap.",
-    "First podium in this class! It only took a hundred and twelve starts.",
-)
+AUTHORS = 20
 
 
-def forum_routes(authors: Sequence[str]) -> list[Route]:
-    """GET /demo, the page, and GET /demo/setup.js, which tells the addon where the backend is."""
+@dataclass(frozen=True, slots=True)
+class RunningDemo:
+    """What runs while the demo runs."""
 
-    async def forum(_: Request) -> Response:
-        return HTMLResponse(forum_page(authors), headers={"Content-Security-Policy": _POLICY})
-
-    async def setup(_: Request) -> Response:
-        return Response("window.pitboardDemo = { backend: location.origin };", media_type="text/javascript")
-
-    return [Route("/demo", forum, methods=["GET"]), Route("/demo/setup.js", setup, methods=["GET"])]
+    url: str
+    simulator: Simulator
+    authors: Sequence[str]
 
 
-def forum_page(authors: Sequence[str], scripts: bool = True) -> str:
-    """The page as HTML, with the markup of the forum's classic theme. Every author posts at least once.
+@contextmanager
+def running_demo(host: str, port: int) -> Iterator[RunningDemo]:
+    """Simulator and server on this machine, with an empty database that is gone afterwards.
 
-    With `scripts` it loads the addon as a plain script, without an extension or a userscript manager.
+    Raises `PortTakenError`. Port 0 takes any free one.
     """
-    rng = random.Random(1)  # noqa: S311 - the same page every time
-    order = [*authors, *rng.choices(authors, k=max(0, POSTS - len(authors)))]
-    rng.shuffle(order)
-    first, *others = (_post(number, name, order, rng) for number, name in enumerate(order))
-    comments = "".join(_comment(i, post) for i, post in enumerate(others))
-    addon = "".join(
-        f'<script src="{file}" defer></script>'
-        for file in ("/demo/setup.js", "/pitboard-options.js", "/pitboard.user.js")
+    with listen(host, port) as socket, Simulator() as simulator, tempfile.TemporaryDirectory() as folder:
+        environment = simulator.environment()
+        settings = replace(Settings.read(environment), host=host, db=Path(folder) / "pitboard.sqlite3")
+        authors = [driver.display_name for driver in simulator.population.sample(AUTHORS, seed=7)]
+        telemetry = PrometheusTelemetry()
+        with LocalHome(settings, find(environment), telemetry) as home:
+            app = make_local_app(home, telemetry, forum_routes(authors))
+            with running(app, [socket]):
+                yield RunningDemo(url(socket), simulator, authors)
+
+
+def demo(host: str, port: int, *, browser: bool, once: bool, console: Console) -> None:
+    """Shows a table of drivers with timings, then serves the forum page until it is interrupted."""
+    with console.status("Inventing drivers and starting the server ..."):
+        starting = running_demo(host, port)
+        shown = starting.__enter__()
+    try:
+        _table(shown, console)
+        if not once:
+            _serve(shown, browser, console)
+    finally:
+        with console.status("Stopping ..."):
+            starting.__exit__(None, None, None)
+
+
+def _table(shown: RunningDemo, console: Console) -> None:
+    with console.status("Looking up the twenty authors of a forum page ..."):
+        answer, unknown = _timed(shown)
+        calls = shown.simulator.calls.count(service="data")
+        known = min(_timed(shown)[1] for _ in range(5))
+    console.print(driver_table(answer, console.width, "The authors of a forum page (all invented)"))
+    console.print(
+        f"\n{len(answer)} drivers nobody had asked for: [bold]{unknown:.2f} s[/], {calls} calls to iRacing"
+        f" (simulated: 120 ms each).\nThe same page again: [bold]{known * 1000:.1f} ms[/], no calls.\n",
+        highlight=False,
     )
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Who was in that race? - Pitboard demo forum</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="/static/logo.svg"><link rel="stylesheet" href="/static/forum.css">
-{addon if scripts else ""}</head><body>
-<div class="notice">A demo: the forum, its drivers and their results are invented.
-<a href="/">Look drivers up</a></div>
-<div class="Frame"><p class="crumbs">Forums &rsaquo; Racing &rsaquo; Race reports</p>
-<h1>Who was in that race?</h1>
-<div class="MessageList Discussion"><div id="Discussion_90001" class="Item ItemDiscussion pageBox">
-<div class="Discussion">{first}</div></div></div>
-<ul class="MessageList DataList Comments pageBox">{comments}</ul>
-</div></body></html>"""
 
 
-def _comment(number: int, post: str) -> str:
-    return (
-        f'<li class="Item ItemComment pageBox" id="Comment_{700_000 + number}">'
-        f'<div class="Comment">{post}</div></li>'
-    )
+def _timed(shown: RunningDemo) -> tuple[dict[str, Any], float]:
+    page = f"{shown.url}/drivers?names={','.join(quote(name, safe='') for name in shown.authors)}"
+    began = time.perf_counter()
+    answer = _pool.request("GET", page)
+    return json.loads(answer.data), time.perf_counter() - began
 
 
-def _post(number: int, name: str, order: Sequence[str], rng: random.Random) -> str:
-    shown, link = escape(name), f"/profile/{quote(name)}"
-    kind = "Comment" if number else "Discussion"
-    said = "".join(f"<p>{escape(text)}</p>" for text in rng.sample(_SAYS, rng.choice((1, 1, 2))))
-    if number % 7 == 3:
-        said = _mention(rng.choice(order), said)
-    user = 500 + number
-    return f"""<div class="Item-Header {kind}Header">
-<a title="{shown}" href="{link}" class="PhotoWrap js-userCard h{len(name) % 6}"
- data-userid="{user}">{shown[:1]}</a>
-<div class="Item-HeaderContent"><div class="AuthorWrap">
-<span class="Author"><a href="{link}" class="Username js-userCard" data-userid="{user}">{shown}</a></span>
-<span class="AuthorInfo"><span class="MItem AuthorTitle">Member</span></span></div>
-<div class="Meta {kind}Meta"><span class="MItem DateCreated">
-<time>{_days(1 + number // 6)} ago</time></span></div>
-</div></div>
-<div class="Item-BodyWrap"><div class="Item-Body"><div class="Message userContent">{said}</div></div></div>"""
+_pool = urllib3.PoolManager()
 
 
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
-
-
-def _mention(name: str, said: str) -> str:
-    shown = escape(name)
-    return said.replace(
-        "<p>",
-        f'<p><a class="atMention" data-username="{shown}" href="/profile/{quote(name)}">@{shown}</a> ',
-        1,
-    )
+def _serve(shown: RunningDemo, browser: bool, console: Console) -> None:
+    try:
+        console.print(
+            f"A forum page with the addon at work:  [bold link]{shown.url}/demo[/]", highlight=False
+        )
+        console.print(f"A page to look drivers up:            [bold]{shown.url}/[/]", highlight=False)
+        console.print("Press Ctrl+C to stop.", style="dim")
+        if browser:
+            webbrowser.open(f"{shown.url}/demo")
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        console.print()

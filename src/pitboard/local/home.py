@@ -6,15 +6,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from pitboard.drivers.errors import CredentialsError, StoreError, UpstreamError
 from pitboard.drivers.history import HistoryService
-from pitboard.drivers.plan import Tools
-from pitboard.drivers.ports import (
-    CredentialsError,
-    StoreError,
-    Telemetry,
-    UpstreamError,
-    request_id,
-)
+from pitboard.drivers.plan import Dependencies
+from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.drivers.service import DriverService
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.data_api import DataApi
@@ -22,7 +17,7 @@ from pitboard.iracing.meter import Meter
 from pitboard.iracing.oauth import OAuth
 from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Transport
-from pitboard.local.refresher import BackgroundRefresher
+from pitboard.local.renewals import BackgroundRenewals
 from pitboard.settings import Settings
 from pitboard.stores.sqlite import SqliteStore
 
@@ -57,24 +52,28 @@ class LocalHome:
         self._clock = clock
         self.store = SqliteStore(settings.db, clock)
         self._transport = transport = Transport(request_id=request_id.get)
-        oauth = OAuth(settings.oauth_url, transport)
+        oauth = OAuth(settings.upstream.oauth_url, transport)
         self.tokens = TokenKeeper(self.store.documents, oauth, credentials, clock=clock, telemetry=telemetry)
         self.meter = Meter(self.store.documents, clock=clock, telemetry=telemetry)
-        self.upstream = DataApi(settings.data_url, transport, self.tokens, self.meter, telemetry=telemetry)
+        self.upstream = DataApi(
+            settings.upstream.data_url, transport, self.tokens, self.meter, telemetry=telemetry
+        )
         self._callers = ThreadPoolExecutor(CALLERS, "pitboard-call")
         self._behind = ThreadPoolExecutor(BEHIND, "pitboard-behind")
         self._planners = ThreadPoolExecutor(PLANNERS, "pitboard-plan")
-        tools = Tools(self.store, self.upstream, self._callers, self._behind, clock, telemetry=telemetry)
-        self.refresher = BackgroundRefresher(telemetry)
-        self.service = DriverService(tools, self._planners, self.refresher, patience=patience)
-        self.histories = HistoryService(tools)
-        self.refresher.start(self.service.renew, lambda: self.store.purge(clock()))
+        dependencies = Dependencies(
+            self.store, self.upstream, self._callers, self._behind, clock, telemetry=telemetry
+        )
+        self.renewals = BackgroundRenewals(telemetry)
+        self.service = DriverService(dependencies, self._planners, self.renewals, patience=patience)
+        self.histories = HistoryService(dependencies)
+        self.renewals.start(self.service.renew, lambda: self.store.purge(clock()))
 
     def close(self) -> None:
         """Begins no more calls, lets running ones end (they have deadlines), then closes the store."""
         self.meter.stop()
         self._planners.shutdown(wait=False, cancel_futures=True)
-        self.refresher.close()
+        self.renewals.close()
         self._planners.shutdown()
         self._callers.shutdown(cancel_futures=True)
         self._behind.shutdown(cancel_futures=True)

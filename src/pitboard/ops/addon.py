@@ -19,7 +19,7 @@ def build(console: Console) -> None:
     if npm is None:
         raise UsageError("npm was not found; install Node.js 20 or newer, which brings it.")
     if not (SOURCES / "node_modules").exists():
-        _run(console, "Installing the build tools ...", npm, "ci", "--no-audit", "--no-fund")
+        _run(console, "Installing the build dependencies ...", npm, "ci", "--no-audit", "--no-fund")
     _run(console, "Building ...", npm, "run", "build", "--silent")
     for made in sorted((SOURCES / "dist").iterdir()):
         console.print(f"  {made.relative_to(SOURCES.parent)}", highlight=False)

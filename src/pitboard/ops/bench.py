@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pitboard.drivers import freshness, names, records
-from pitboard.drivers.ports import Errand, IdEntry, Record
+from pitboard.drivers.model import CallContext, IdEntry, Record
 from pitboard.local.credentials import find
 from pitboard.local.home import LocalHome
 from pitboard.settings import Settings
@@ -122,14 +122,14 @@ def _have(home: LocalHome, authors: Sequence[str], wanted: tuple[str, ...]) -> b
 
 def _floor(home: LocalHome, authors: Sequence[str]) -> tuple[float, float, float]:
     """Seconds of one search, one member/get and one profile, alone, on a warm connection."""
-    errand = Errand(time.monotonic() + 30)
-    ((cust_id, _), *_) = home.upstream.search(authors[0], errand)
+    context = CallContext(time.monotonic() + 30)
+    ((cust_id, _), *_) = home.upstream.search(authors[0], context)
     began = time.perf_counter()
-    home.upstream.search(authors[0], errand)
+    home.upstream.search(authors[0], context)
     searched = time.perf_counter()
-    home.upstream.members([cust_id], errand)
+    home.upstream.members([cust_id], context)
     got = time.perf_counter()
-    home.upstream.profile(cust_id, errand)
+    home.upstream.profile(cust_id, context)
     return searched - began, got - searched, time.perf_counter() - got
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pitboard.aws.secret import parse
-from pitboard.drivers.ports import CredentialsError
-from pitboard.ops.doctor.aws import Aws
+from pitboard.drivers.errors import CredentialsError
 from pitboard.ops.doctor.checks.bootstrap_version import NEEDED, PARAMETER
+from pitboard.ops.environment import AwsEnvironment
 from pitboard.settings import UsageError
 
 CDK = "aws-cdk@2.1148.1"
@@ -36,7 +36,7 @@ class Found:
     existing: frozenset[str]
 
 
-def look(aws: Aws, *, import_tables: bool = False, import_secret: bool = False) -> Found:
+def look(aws: AwsEnvironment, *, import_tables: bool = False, import_secret: bool = False) -> Found:
     """Looks at what there is. Raises `UsageError` when a deploy could not begin; nothing is changed."""
     check_bootstrap(aws)
     stack = fresh_stack(aws)
@@ -59,7 +59,7 @@ def look(aws: Aws, *, import_tables: bool = False, import_secret: bool = False) 
     return Found(status, tables, frozenset(existing))
 
 
-def check_bootstrap(aws: Aws) -> None:
+def check_bootstrap(aws: AwsEnvironment) -> None:
     """Raises `UsageError` if CDK has not been bootstrapped here, or too long ago."""
     answer = aws.found(aws.client("ssm").get_parameter, Name=PARAMETER)
     place = f"aws://{aws.caller['Account']}/{aws.region}"
@@ -73,7 +73,7 @@ def check_bootstrap(aws: Aws) -> None:
         )
 
 
-def fresh_stack(aws: Aws) -> Mapping[str, Any] | None:
+def fresh_stack(aws: AwsEnvironment) -> Mapping[str, Any] | None:
     """The stack as it is now, None if it is not there."""
     answer = aws.found(
         aws.client("cloudformation").describe_stacks, "ValidationError", StackName=aws.names.stack
@@ -86,14 +86,14 @@ def outputs(stack: Mapping[str, Any] | None) -> dict[str, str]:
     return {o["OutputKey"]: o["OutputValue"] for o in (stack or {}).get("Outputs", [])}
 
 
-def own_resources(aws: Aws) -> set[str]:
+def own_resources(aws: AwsEnvironment) -> set[str]:
     """The names and ARNs of what the stack has made."""
     pages = aws.client("cloudformation").get_paginator("list_stack_resources")
     found = (r for page in pages.paginate(StackName=aws.names.stack) for r in page["StackResourceSummaries"])
     return {str(r.get("PhysicalResourceId", "")) for r in found if r["ResourceStatus"] != "DELETE_COMPLETE"}
 
 
-def tables_in_use(aws: Aws, stack: Mapping[str, Any] | None) -> dict[str, str]:
+def tables_in_use(aws: AwsEnvironment, stack: Mapping[str, Any] | None) -> dict[str, str]:
     """The table that stands in for each of the contract's: another one after a restore."""
     told = outputs(stack)
     if stack and not told and str(stack["StackStatus"]) in _SETTLED:
@@ -108,7 +108,7 @@ def tables_in_use(aws: Aws, stack: Mapping[str, Any] | None) -> dict[str, str]:
 _SETTLED = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
 
 
-def wait_for_stack(aws: Aws) -> str:
+def wait_for_stack(aws: AwsEnvironment) -> str:
     """Waits until nothing is in progress; gives the status it ended with, "" if the stack is gone."""
     while True:
         stack = fresh_stack(aws)
@@ -118,7 +118,7 @@ def wait_for_stack(aws: Aws) -> str:
         time.sleep(POLL)
 
 
-def _is_foreign(aws: Aws, table: str, key: str, own: set[str], *, allowed: bool) -> bool:
+def _is_foreign(aws: AwsEnvironment, table: str, key: str, own: set[str], *, allowed: bool) -> bool:
     """Whether a table is there and not the stack's. Raises `UsageError` unless it is to be taken over."""
     if table in own:
         return False
@@ -135,7 +135,7 @@ def _is_foreign(aws: Aws, table: str, key: str, own: set[str], *, allowed: bool)
     return True
 
 
-def _secret_is_foreign(aws: Aws, own: set[str], *, allowed: bool) -> bool:
+def _secret_is_foreign(aws: AwsEnvironment, own: set[str], *, allowed: bool) -> bool:
     secret = aws.found(aws.client("secretsmanager").describe_secret, SecretId=aws.names.secret)
     if secret is None or secret["ARN"] in own or secret["Name"] in own:
         return False
@@ -146,7 +146,7 @@ def _secret_is_foreign(aws: Aws, own: set[str], *, allowed: bool) -> bool:
     return True
 
 
-def check_secret(aws: Aws) -> None:
+def check_secret(aws: AwsEnvironment) -> None:
     """Raises `UsageError` if the secret holds something that ir-auth could not use. Empty is fine."""
     name, read = aws.names.secret, aws.client("secretsmanager").get_secret_value
     try:

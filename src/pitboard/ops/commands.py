@@ -13,7 +13,7 @@ from rich.console import Console
 from pitboard.settings import UsageError
 
 if TYPE_CHECKING:
-    from pitboard.ops.doctor.aws import Aws
+    from pitboard.ops.environment import AwsEnvironment
     from pitboard.ops.rollback import Step
 
 Env = Annotated[str, typer.Option("--env", help="The environment: dev, staging or prod.")]
@@ -58,8 +58,10 @@ def deploy(
     aws = _aws(env)
     from pitboard.ops import deploy as room
 
-    wishes = room.Wishes(update_secrets, secrets_file, import_tables, import_secret, tuple(context or ()))
-    plan = room.prepare(aws, wishes)
+    options = room.DeployOptions(
+        update_secrets, secrets_file, import_tables, import_secret, tuple(context or ())
+    )
+    plan = room.prepare(aws, options)
     with _told_failures():
         if dry_run:
             room.difference(plan)
@@ -130,11 +132,11 @@ def rollback(
             typer.echo(f"Back: {_versions(found)}. The next deploy goes forward again.")
 
 
-def _aws(env: str) -> "Aws":
+def _aws(env: str) -> "AwsEnvironment":
     """The environment. Comes before what needs AWS' library, for it says in a sentence that it is missing."""
-    from pitboard.ops.doctor.aws import Aws
+    from pitboard.ops.environment import AwsEnvironment
 
-    return Aws(env)
+    return AwsEnvironment(env)
 
 
 def _versions(found: "list[Step]") -> str:

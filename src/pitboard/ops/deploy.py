@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pitboard
 from pitboard.aws.secret import FIELDS, parse
-from pitboard.drivers.ports import CredentialsError
+from pitboard.drivers.errors import CredentialsError
 from pitboard.iracing.credentials import Credentials
 from pitboard.ops.cloud import (
     CDK,
@@ -27,7 +27,7 @@ from pitboard.ops.cloud import (
     outputs,
     tables_in_use,
 )
-from pitboard.ops.doctor.aws import Aws
+from pitboard.ops.environment import AwsEnvironment
 from pitboard.settings import UsageError
 
 VERSIONS_KEPT = 3
@@ -35,7 +35,7 @@ VERSIONS_KEPT = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class DeployOptions:
     """What a deploy is asked for. `context` are further settings of `infra.config`, as NAME=VALUE.
 
     `tables` replaces a table of the contract by another one that is there already.
@@ -53,26 +53,26 @@ class Wishes:
 class Plan:
     """A deploy that may begin."""
 
-    aws: Aws
+    aws: AwsEnvironment
     found: Found
     credentials: Credentials | None
     context: tuple[str, ...]
 
 
-def prepare(aws: Aws, wishes: Wishes) -> Plan:
+def prepare(aws: AwsEnvironment, options: DeployOptions) -> Plan:
     """Looks at everything that could stop a deploy. Raises `UsageError`; nothing has changed then."""
     checkout()
-    for part in wishes.context:
+    for part in options.context:
         if "=" not in part:
             raise UsageError(f"--context takes NAME=VALUE, not {part!r}.")
-    credentials = read_credentials(wishes.secrets_file) if wishes.update_secrets else None
-    found = look(aws, import_tables=wishes.import_tables, import_secret=wishes.import_secret)
+    credentials = read_credentials(options.secrets_file) if options.update_secrets else None
+    found = look(aws, import_tables=options.import_tables, import_secret=options.import_secret)
     if credentials is None:
         check_secret(aws)
-    tables = {**found.tables, **wishes.tables}
+    tables = {**found.tables, **options.tables}
     replaced = [f"{name}={table}" for name, table in tables.items() if name != table]
-    existing = sorted(found.existing | set(wishes.tables.values()))
-    context = [f"env={aws.names.environment}", *wishes.context]
+    existing = sorted(found.existing | set(options.tables.values()))
+    context = [f"env={aws.names.environment}", *options.context]
     context += [f"tables={','.join(replaced)}"] if replaced else []
     context += [f"existing={','.join(existing)}"] if existing else []
     for variable in ("PITBOARD_OAUTH_URL", "PITBOARD_DATA_URL"):
@@ -128,14 +128,14 @@ def read_credentials(file: Path | None) -> Credentials:
         raise UsageError(f"{sentence}; it must be a JSON object with {', '.join(FIELDS)}.") from None
 
 
-def put_secret(aws: Aws, credentials: Credentials) -> None:
+def put_secret(aws: AwsEnvironment, credentials: Credentials) -> None:
     """Writes the secret's value over the API: it is in no process list, no log and no template."""
     value = json.dumps({name: getattr(credentials, name) for name in FIELDS})
     with _told_errors(aws, "The secret could not be written"):
         aws.client("secretsmanager").put_secret_value(SecretId=aws.names.secret, SecretString=value)
 
 
-def protect(aws: Aws, table: str) -> None:
+def protect(aws: AwsEnvironment, table: str) -> None:
     """Turns on expiry and point-in-time recovery where they are off, as in a table taken over."""
     client = aws.client("dynamodb")
     with _told_errors(aws, f"The settings of {table} could not be changed"):
@@ -154,7 +154,7 @@ def protect(aws: Aws, table: str) -> None:
             )
 
 
-def versions(aws: Aws, function: str) -> list[dict[str, str]]:
+def versions(aws: AwsEnvironment, function: str) -> list[dict[str, str]]:
     """A function's published versions, oldest first: number and time of publishing."""
     pages = aws.client("lambda").get_paginator("list_versions_by_function")
     found = (v for page in pages.paginate(FunctionName=function) for v in page["Versions"])
@@ -165,7 +165,7 @@ def versions(aws: Aws, function: str) -> list[dict[str, str]]:
     )
 
 
-def prune(aws: Aws, function: str) -> None:
+def prune(aws: AwsEnvironment, function: str) -> None:
     """Deletes old versions of a function, never one that an alias points to."""
     client = aws.client("lambda")
     with _told_errors(aws, f"Old versions of {function} could not be deleted"):
@@ -195,7 +195,7 @@ def _cdk(plan: Plan, command: str, *arguments: str) -> None:
 
 
 @contextlib.contextmanager
-def _told_errors(aws: Aws, what: str) -> Iterator[None]:
+def _told_errors(aws: AwsEnvironment, what: str) -> Iterator[None]:
     try:
         yield
     except aws.errors as error:

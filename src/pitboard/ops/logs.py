@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from pitboard.ops.doctor.aws import Aws
+from pitboard.ops.environment import AwsEnvironment
 from pitboard.settings import UsageError
 
 LOCAL_POLL = 0.25
@@ -146,7 +146,7 @@ class LocalLog:
 class AwsLog:
     """The log groups of an environment's functions."""
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: AwsEnvironment) -> None:
         self._aws = aws
 
     def read(self, query: Query) -> list[Line]:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pitboard.ops.cloud import ALIAS, FailedError, fresh_stack, tables_in_use, wait_for_stack
-from pitboard.ops.deploy import Plan, Wishes, prepare, protect, versions
-from pitboard.ops.doctor.aws import Aws
+from pitboard.ops.deploy import DeployOptions, Plan, prepare, protect, versions
+from pitboard.ops.environment import AwsEnvironment
 from pitboard.settings import UsageError
 
 SAME_RELEASE = timedelta(minutes=15)
@@ -25,7 +25,7 @@ class Step:
     then: str
 
 
-def steps(aws: Aws) -> list[Step]:
+def steps(aws: AwsEnvironment) -> list[Step]:
     """The functions that the last deployment changed, with their versions before it.
 
     Raises `UsageError` if there is no way back for one of them; nothing is changed.
@@ -53,7 +53,7 @@ def steps(aws: Aws) -> list[Step]:
     return found
 
 
-def move_back(aws: Aws, found: list[Step]) -> None:
+def move_back(aws: AwsEnvironment, found: list[Step]) -> None:
     """Points the aliases to the older versions, at once and for all requests."""
     client = aws.client("lambda")
     for step in found:
@@ -65,7 +65,7 @@ def move_back(aws: Aws, found: list[Step]) -> None:
         )
 
 
-def stack_back(aws: Aws) -> str:
+def stack_back(aws: AwsEnvironment) -> str:
     """Takes a stack that is deploying, or stuck, back to where it was; gives the status it ended with.
 
     Raises `UsageError` when there is nothing to take back, `FailedError` when it did not work.
@@ -95,7 +95,7 @@ def moment(text: str) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def check_restore(aws: Aws, table: str, when: datetime) -> str:
+def check_restore(aws: AwsEnvironment, table: str, when: datetime) -> str:
     """The name of the table to restore from, if it can be. Raises `UsageError`; nothing is changed."""
     if table not in aws.names.tables:
         raise UsageError(f"There is no table {table!r}; there are {', '.join(aws.names.tables)}.")
@@ -116,7 +116,7 @@ def check_restore(aws: Aws, table: str, when: datetime) -> str:
     return source
 
 
-def restore(aws: Aws, table: str, source: str, when: datetime) -> str:
+def restore(aws: AwsEnvironment, table: str, source: str, when: datetime) -> str:
     """Restores the content of that moment into a new table and waits for it; gives the table's name."""
     name = f"{table}_{when.astimezone(UTC):%Y%m%dT%H%M%S}_{int(time.time()) % 100_000:05}"
     client = aws.client("dynamodb")
@@ -135,12 +135,12 @@ def restore(aws: Aws, table: str, source: str, when: datetime) -> str:
     return name
 
 
-def switch(aws: Aws, table: str, restored: str) -> Plan:
+def switch(aws: AwsEnvironment, table: str, restored: str) -> Plan:
     """The deploy that lets the functions use the restored table. The old one stays as it is."""
-    return prepare(aws, Wishes(tables={table: restored}))
+    return prepare(aws, DeployOptions(tables={table: restored}))
 
 
-def _live(aws: Aws, function: str) -> str:
+def _live(aws: AwsEnvironment, function: str) -> str:
     answer = aws.found(aws.client("lambda").get_alias, FunctionName=function, Name=ALIAS)
     if answer is None:
         raise UsageError(f"{function} has no alias {ALIAS}; run `pitboard deploy`.")

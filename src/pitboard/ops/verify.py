@@ -10,10 +10,10 @@ from urllib.parse import quote
 import urllib3
 
 from pitboard.aws.secret import parse
+from pitboard.drivers.errors import CredentialsError
 from pitboard.drivers.names import same
-from pitboard.drivers.ports import CredentialsError
 from pitboard.ops.cloud import ALIAS, fresh_stack, outputs, tables_in_use
-from pitboard.ops.doctor.aws import Aws
+from pitboard.ops.environment import AwsEnvironment
 from pitboard.settings import UsageError
 
 ASKED_AGAIN = 3
@@ -29,7 +29,7 @@ class Result:
     detail: str
 
 
-def verify(aws: Aws, url: str, name: str) -> Iterator[Result]:
+def verify(aws: AwsEnvironment, url: str, name: str) -> Iterator[Result]:
     """Looks at everything, one after the other. `url` stands in for the stack's own address, `name` is
     the driver to look up; "" takes one that is known already.
 
@@ -51,7 +51,7 @@ def verify(aws: Aws, url: str, name: str) -> Iterator[Result]:
     yield from Routes(base).look(name or _known_name(aws, drivers))
 
 
-def _guarded(aws: Aws, what: str, look: Callable[[], tuple[bool | None, str]]) -> Result:
+def _guarded(aws: AwsEnvironment, what: str, look: Callable[[], tuple[bool | None, str]]) -> Result:
     try:
         return Result(what, *look())
     except aws.errors as error:
@@ -64,7 +64,7 @@ def _stack(stack: Any) -> Result:
     return Result(str(stack["StackName"]), healthy, status)
 
 
-def _function(aws: Aws, function: str) -> tuple[bool, str]:
+def _function(aws: AwsEnvironment, function: str) -> tuple[bool, str]:
     client = aws.client("lambda")
     settings = aws.found(client.get_function_configuration, FunctionName=function, Qualifier=ALIAS)
     if settings is None:
@@ -82,7 +82,7 @@ def _function(aws: Aws, function: str) -> tuple[bool, str]:
     )
 
 
-def _table(aws: Aws, table: str, key: str) -> tuple[bool, str]:
+def _table(aws: AwsEnvironment, table: str, key: str) -> tuple[bool, str]:
     client = aws.client("dynamodb")
     answer = aws.found(client.describe_table, TableName=table)
     if answer is None:
@@ -101,7 +101,7 @@ def _table(aws: Aws, table: str, key: str) -> tuple[bool, str]:
     return True, "Active, with time to live and point-in-time recovery."
 
 
-def _secret(aws: Aws) -> tuple[bool | None, str]:
+def _secret(aws: AwsEnvironment) -> tuple[bool | None, str]:
     """Whether the secret is complete. What is in it is neither shown nor kept."""
     client, name = aws.client("secretsmanager"), aws.names.secret
     if aws.found(client.describe_secret, SecretId=name) is None:
@@ -116,7 +116,7 @@ def _secret(aws: Aws) -> tuple[bool | None, str]:
     return True, f"{name} is complete."
 
 
-def _known_name(aws: Aws, table: str) -> str:
+def _known_name(aws: AwsEnvironment, table: str) -> str:
     """The name of a driver that is in the table, "" if there is none yet."""
     pages = aws.client("dynamodb").get_paginator("scan")
     found = pages.paginate(

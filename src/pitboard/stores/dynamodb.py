@@ -22,7 +22,8 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pitboard.drivers.ports import Document, IdEntry, Record, StoreError
+from pitboard.drivers.errors import StoreError
+from pitboard.drivers.model import Document, IdEntry, Record
 
 CLIENT_CONFIG = Config(
     connect_timeout=1,

@@ -11,7 +11,8 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from pitboard.drivers.ports import CLOCK_DOUBT, Document, IdEntry, Record, StoreError
+from pitboard.drivers.errors import StoreError
+from pitboard.drivers.model import CLOCK_DOUBT, Document, IdEntry, Record
 
 APPLICATION_ID = 0x50495442
 """Marks the file as ours ("PITB"), so that another program's database is never written to."""

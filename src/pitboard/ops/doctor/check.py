@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pitboard.ops.doctor.aws import Aws
     from pitboard.ops.doctor.local import Local
+    from pitboard.ops.environment import AwsEnvironment
 
 
 class Section(StrEnum):
@@ -77,7 +77,7 @@ class Fix:
 
     question: str
     local: Callable[["Local"], str] | None = None
-    aws: Callable[["Aws"], str] | None = None
+    aws: Callable[["AwsEnvironment"], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Check:
     remedy: str
     guide: str = ""
     local: Callable[["Local"], Finding] | None = None
-    aws: Callable[["Aws"], Finding] | None = None
+    aws: Callable[["AwsEnvironment"], Finding] | None = None
     fix: Fix = field(default=Fix(""))
 
     @property

@@ -95,10 +95,10 @@ def _chosen(only: str, checks: tuple["Check", ...]) -> list["Check"]:
 
 def _context(env: str) -> tuple["Context", float]:
     from pitboard.ops.doctor import run
-    from pitboard.ops.doctor.aws import Aws
     from pitboard.ops.doctor.local import Local
+    from pitboard.ops.environment import AwsEnvironment
 
-    return (Aws(env), run.AWS_SECONDS) if env else (Local(Settings.read()), run.LOCAL_SECONDS)
+    return (AwsEnvironment(env), run.AWS_SECONDS) if env else (Local(Settings.read()), run.LOCAL_SECONDS)
 
 
 def _mended(console: Console, context: "Context", results: Iterable["Result"]) -> bool:
@@ -116,12 +116,12 @@ def _mended(console: Console, context: "Context", results: Iterable["Result"]) -
 
 
 def _log(env: str) -> "Log":
-    from pitboard.ops.doctor.aws import Aws
+    from pitboard.ops.environment import AwsEnvironment
     from pitboard.ops.logs import AwsLog, LocalLog
     from pitboard.telemetry import log_file
 
     if env:
-        return AwsLog(Aws(env))
+        return AwsLog(AwsEnvironment(env))
     file = log_file(Settings.read().db)
     if not file.exists():
         raise UsageError(f"There is no log yet: `pitboard serve` writes {file}.")
@@ -141,7 +141,7 @@ def _print(lines: Iterable["Line"] | Iterator["Line"], *, as_json: bool) -> None
 
 
 def _insights(name: str, env: str, since: float) -> None:
-    from pitboard.ops.doctor.aws import Aws
+    from pitboard.ops.environment import AwsEnvironment
     from pitboard.ops.logs import QUERIES, AwsLog
 
     if name == "list":
@@ -152,7 +152,7 @@ def _insights(name: str, env: str, since: float) -> None:
         raise UsageError(f"There is no query {name!r}; there are {', '.join(QUERIES)}.")
     if not env:
         raise UsageError("Queries run in AWS; name the environment with --env.")
-    rows = AwsLog(Aws(env)).insights(name, since)
+    rows = AwsLog(AwsEnvironment(env)).insights(name, since)
     table = Table(*(rows[0] if rows else ("nothing found",)))
     for row in rows:
         table.add_row(*row.values())

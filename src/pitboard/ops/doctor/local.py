@@ -11,7 +11,8 @@ from threading import Lock
 from typing import Any
 
 from pitboard import telemetry
-from pitboard.drivers.ports import CredentialsError, Record, StoreError, UpstreamError
+from pitboard.drivers.errors import CredentialsError, StoreError, UpstreamError
+from pitboard.drivers.model import Record
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.masking import mask
 from pitboard.iracing.meter import Meter
@@ -119,7 +120,7 @@ class Local:
         """The keeper of the token, None without credentials or database: there is no token then."""
         with suppress(CredentialsError, StoreError):
             if store := self.store:
-                oauth = OAuth(self.settings.oauth_url, self.transport)
+                oauth = OAuth(self.settings.upstream.oauth_url, self.transport)
                 return TokenKeeper(store.documents, oauth, self.credentials)
         return None
 
@@ -135,7 +136,7 @@ class Local:
         sent_at = time.time()
         try:
             answer = self.transport.get(
-                f"{self.settings.data_url}/data/doc", time.monotonic() + PROBE_SECONDS
+                f"{self.settings.upstream.data_url}/data/doc", time.monotonic() + PROBE_SECONDS
             )
         except UpstreamError as error:
             return Probe(None, str(error))

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from pitboard.ops.doctor import checks
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, Status
 from pitboard.ops.doctor.local import Local
+from pitboard.ops.environment import AwsEnvironment
 
 LOCAL_SECONDS = 10.0
 AWS_SECONDS = 30.0
@@ -20,7 +20,7 @@ AWS_SECONDS = 30.0
 
 _log = logging.getLogger(__name__)
 
-Context = Local | Aws
+Context = Local | AwsEnvironment
 
 
 @dataclass(frozen=True, slots=True)

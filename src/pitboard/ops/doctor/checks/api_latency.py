@@ -1,13 +1,13 @@
 """How long the API took in the last hour, by API Gateway's own metric."""
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, skipped, warning
+from pitboard.ops.environment import AwsEnvironment
 
 SLOW_MS = 3000.0
 """An average over five minutes. A page of unknown drivers takes about a second, known ones far less."""
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     names = context.names
     dimensions = {"ApiName": names.api, "Stage": names.environment}
     values = context.metric("AWS/ApiGateway", "Latency", dimensions, "Average")

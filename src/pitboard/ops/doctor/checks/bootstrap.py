@@ -1,12 +1,12 @@
 """CDK needs its own stack in each account and region before it can deploy."""
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem
+from pitboard.ops.environment import AwsEnvironment
 
 TOOLKIT = "CDKToolkit"
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     client = context.client("cloudformation")
     answer = context.found(client.describe_stacks, "ValidationError", StackName=TOOLKIT)
     place = f"aws://{context.caller['Account']}/{context.region}"

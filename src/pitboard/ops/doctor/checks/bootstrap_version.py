@@ -1,7 +1,7 @@
 """A stack that CDK made asks for a bootstrap of at least some version."""
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+from pitboard.ops.environment import AwsEnvironment
 
 PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 """CDK's name for it, with its default qualifier."""
@@ -10,7 +10,7 @@ NEEDED = 6
 """What templates of CDK 2 check for by default (rule CheckBootstrapVersion)."""
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     client = context.client("ssm")
     answer = context.found(client.get_parameter, Name=PARAMETER)
     if answer is None:

@@ -1,13 +1,13 @@
 """No function may do more than it needs: no `*` as action, and as resource only where AWS has no other."""
 
-from pitboard.ops.doctor.aws import Aws, as_list
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+from pitboard.ops.environment import AwsEnvironment, as_list
 
 NO_RESOURCE = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
 """Actions that can be allowed on `*` alone. Source: AWS' service authorization reference."""
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     functions = context.functions()
     if not functions:
         return skipped("No function is deployed yet.")
@@ -27,7 +27,7 @@ def aws(context: Aws) -> Finding:
     return ok("No role allows more than its function needs.")
 
 
-def _managed(context: Aws, role: str) -> list[str]:
+def _managed(context: AwsEnvironment, role: str) -> list[str]:
     iam, name = context.client("iam"), role.rsplit("/", 1)[1]
     answer = context.found(iam.list_attached_role_policies, RoleName=name)
     names = [policy["PolicyName"] for policy in answer["AttachedPolicies"]] if answer else []

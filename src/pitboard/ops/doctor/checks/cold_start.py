@@ -2,14 +2,14 @@
 
 import re
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, skipped, warning
+from pitboard.ops.environment import AwsEnvironment
 
 SLOW_MS = 1500.0
 _INIT = re.compile(r"(?:Init|Restore) Duration: ([\d.]+) ms")
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     if not context.functions():
         return skipped("No function is deployed yet.")
     slowest, count = ("", 0.0), 0

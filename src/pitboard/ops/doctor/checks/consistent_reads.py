@@ -3,11 +3,11 @@
 import time
 import uuid
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+from pitboard.ops.environment import AwsEnvironment
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     for name, described in context.tables().items():
         if copies := [replica["RegionName"] for replica in described.get("Replicas", [])]:
             return problem(f"{name} has copies in {', '.join(copies)}: a token renewed there is lost here.")

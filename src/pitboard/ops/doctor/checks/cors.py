@@ -1,12 +1,12 @@
 """Every answer must let any page read it, the gateway's own errors too: else the addon sees no 429."""
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+from pitboard.ops.environment import AwsEnvironment
 
 HEADER = "Access-Control-Allow-Origin"
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     api = context.api_id()
     if not api:
         return skipped("The API is not deployed yet.")

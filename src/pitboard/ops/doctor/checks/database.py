@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from pitboard.drivers.ports import StoreError
+from pitboard.drivers.errors import StoreError
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped, warning
 from pitboard.ops.doctor.local import Local
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+from pitboard.ops.environment import AwsEnvironment
 
 ACTIONS = (
     "cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DescribeStacks",
@@ -12,7 +12,7 @@ ACTIONS = (
 )  # fmt: skip
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     denied, trouble = simulate(context, ACTIONS)
     if trouble:
         return skipped(trouble)
@@ -21,7 +21,7 @@ def aws(context: Aws) -> Finding:
     return ok("The account that deploys has the permissions it needs.")
 
 
-def simulate(context: Aws, actions: Sequence[str]) -> tuple[list[str], str]:
+def simulate(context: AwsEnvironment, actions: Sequence[str]) -> tuple[list[str], str]:
     """The actions that the caller may not do; or, second, why that cannot be known."""
     principal = _principal(context.caller["Arn"])
     if principal.endswith(":root"):

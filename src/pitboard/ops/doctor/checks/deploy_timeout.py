@@ -1,13 +1,13 @@
 """Whether the last deploy was finished: the stack is at rest and each function took its update."""
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
+from pitboard.ops.environment import AwsEnvironment
 
 LEAST_SECONDS = 15
 """A page may be waited for 10 s (`wait`), and the function must still answer after that."""
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     stack, functions = context.stack(), context.functions()
     if stack is None and not functions:
         return skipped("Nothing is deployed yet.")

@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
 from pitboard.ops.doctor.local import Local
+from pitboard.ops.environment import AwsEnvironment
 from pitboard.ops.logs import LocalLog, Query, parse
 from pitboard.telemetry import log_file
 
@@ -21,7 +21,7 @@ def local(context: Local) -> Finding:
     return ok("No error in the last hour.")
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     functions, client = context.functions(), context.client("logs")
     if not functions:
         return skipped("No function is deployed yet.")

@@ -4,12 +4,12 @@ import json
 import time
 from typing import Any
 
-from pitboard.drivers.ports import UpstreamError
+from pitboard.drivers.errors import UpstreamError
 from pitboard.iracing.transport import Answer
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.doctor.checks.port import base, is_pitboard
 from pitboard.ops.doctor.local import Local
+from pitboard.ops.environment import AwsEnvironment
 
 
 def local(context: Local) -> Finding:
@@ -21,7 +21,7 @@ def local(context: Local) -> Finding:
         return problem(str(error))
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     if not context.api_url():
         return skipped("The API is not deployed yet.")
     answer = context.get("/health")

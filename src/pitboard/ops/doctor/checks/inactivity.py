@@ -2,7 +2,7 @@
 
 import time
 
-from pitboard.drivers.ports import CredentialsError
+from pitboard.drivers.errors import CredentialsError
 from pitboard.iracing.token_state import TokenState
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
 from pitboard.ops.doctor.local import Local

@@ -3,11 +3,11 @@
 import json
 from fnmatch import fnmatchcase
 
-from pitboard.ops.doctor.aws import Aws, as_list
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+from pitboard.ops.environment import AwsEnvironment, as_list
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     functions, names = context.functions(), context.names
     if names.auth not in functions:
         return skipped(f"{names.auth} is not deployed yet.")
@@ -20,7 +20,7 @@ def aws(context: Aws) -> Finding:
     return ok("Each function may be invoked by those who need it.")
 
 
-def may_invoke(context: Aws, caller: str, arn: str) -> bool:
+def may_invoke(context: AwsEnvironment, caller: str, arn: str) -> bool:
     """Whether the caller's role allows it on the function or on its alias."""
     for statement in context.role_statements(caller):
         actions = as_list(statement.get("Action", []))
@@ -31,7 +31,7 @@ def may_invoke(context: Aws, caller: str, arn: str) -> bool:
     return False
 
 
-def _open_to_the_api(context: Aws, name: str) -> bool:
+def _open_to_the_api(context: AwsEnvironment, name: str) -> bool:
     """Whether there is a policy for API Gateway, on the alias that the API calls or on the function."""
     get_policy = context.client("lambda").get_policy
     for place in ({}, {"Qualifier": "live"}):

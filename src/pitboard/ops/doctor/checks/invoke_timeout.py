@@ -1,13 +1,13 @@
 """Whoever waits must wait longer than what it waits for, and the API waits 29 s at most."""
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
+from pitboard.ops.environment import AwsEnvironment
 
 GATEWAY_SECONDS = 29
 """How long API Gateway waits for a function. Source: API Gateway quotas."""
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     functions, names = context.functions(), context.names
     if len(functions) < len(names.functions):
         return skipped("Not all functions are deployed yet.")

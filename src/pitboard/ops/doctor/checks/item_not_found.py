@@ -1,10 +1,10 @@
 """A table with another key than the code asks for finds nothing."""
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+from pitboard.ops.environment import AwsEnvironment
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     tables = context.tables()
     if not tables:
         return skipped("No table is there yet.")

@@ -1,6 +1,6 @@
 """Where the credentials are kept, and whether that is safe."""
 
-from pitboard.drivers.ports import CredentialsError
+from pitboard.drivers.errors import CredentialsError
 from pitboard.local import credentials as kept
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped
 from pitboard.ops.doctor.local import Local

@@ -2,12 +2,12 @@
 
 import time
 
-from pitboard.drivers.ports import UpstreamError
-from pitboard.ops.doctor.aws import Aws
+from pitboard.aws.names import METRICS_NAMESPACE
+from pitboard.drivers.errors import UpstreamError
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
 from pitboard.ops.doctor.checks.port import base, is_pitboard
 from pitboard.ops.doctor.local import Local
-from pitboard.ops.doctor.names import METRICS_NAMESPACE
+from pitboard.ops.environment import AwsEnvironment
 from pitboard.telemetry.metrics import METRICS
 
 
@@ -24,7 +24,7 @@ def local(context: Local) -> Finding:
     return ok(f"/metrics shows all {len(METRICS)} metrics.")
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     if not context.functions():
         return skipped("No function is deployed yet.")
     dimension = [{"Name": "Environment", "Value": context.names.environment}]

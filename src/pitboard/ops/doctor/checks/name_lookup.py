@@ -4,8 +4,9 @@ import json
 import time
 
 from pitboard.drivers import names
+from pitboard.drivers.errors import CredentialsError, RefusedError, UpstreamError
+from pitboard.drivers.model import CallContext
 from pitboard.drivers.plan import exact_match
-from pitboard.drivers.ports import CredentialsError, Errand, RefusedError, UpstreamError
 from pitboard.iracing.data_api import DataApi
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped
 from pitboard.ops.doctor.local import Local
@@ -18,9 +19,9 @@ def local(context: Local) -> Finding:
     if not tokens.status().valid:
         return skipped("There is no valid token to look anybody up with.")
     name = names.parse(json.loads(record.body)["member_info"]["display_name"])
-    upstream = DataApi(context.settings.data_url, context.transport, tokens, meter)
+    upstream = DataApi(context.settings.upstream.data_url, context.transport, tokens, meter)
     try:
-        found = exact_match(name, upstream.search(name.shown, Errand(time.monotonic() + 6)))
+        found = exact_match(name, upstream.search(name.shown, CallContext(time.monotonic() + 6)))
     except (CredentialsError, RefusedError) as error:
         return problem(str(error), "Run `pitboard doctor --only oauth,token-refresh`.", fixable=False)
     except UpstreamError as error:

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from pitboard.drivers.ports import CredentialsError
-from pitboard.ops.doctor.aws import Aws
+from pitboard.aws.names import SECRET_FIELDS
+from pitboard.drivers.errors import CredentialsError
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
 from pitboard.ops.doctor.local import Local
-from pitboard.ops.doctor.names import SECRET_FIELDS
+from pitboard.ops.environment import AwsEnvironment
 
 
 def local(context: Local) -> Finding:
@@ -26,7 +26,7 @@ def local(context: Local) -> Finding:
     return ok("The credentials are complete and iRacing accepts them.")
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     client, name = context.client("secretsmanager"), context.names.secret
     text = context.secret()
     if text is None:
@@ -55,7 +55,7 @@ def malformed(secret: Any) -> str:
     return ""
 
 
-def _token_trouble(context: Aws) -> Finding | None:
+def _token_trouble(context: AwsEnvironment) -> Finding | None:
     token = context.token()
     if token and token.get("refused_why"):
         return problem(str(token["refused_why"]))

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
+from pitboard.ops.environment import AwsEnvironment
 
 LIMIT = 262_144_000
 """Bytes, unpacked. Source: AWS Lambda quotas, and the error message itself."""
@@ -14,7 +14,7 @@ UNPACKED = 4
 ASSETS = Path("cdk.out")
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     if built := [folder for folder in ASSETS.glob("asset.*") if folder.is_dir()]:
         largest = max(sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) for folder in built)
         if largest > LIMIT:

@@ -3,7 +3,7 @@
 import json
 import time
 
-from pitboard.drivers.ports import UpstreamError
+from pitboard.drivers.errors import UpstreamError
 from pitboard.local.server import PortTakenError, listen
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem
 from pitboard.ops.doctor.local import Local

@@ -1,13 +1,13 @@
 """Each function has a role of its own, which whoever deploys must be allowed to make and to pass on."""
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.doctor.checks.deploy_permissions import simulate
+from pitboard.ops.environment import AwsEnvironment
 
 ACTIONS = ("iam:CreateRole", "iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:PassRole")
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     denied, trouble = simulate(context, ACTIONS)
     if trouble:
         return skipped(trouble)

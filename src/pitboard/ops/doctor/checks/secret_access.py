@@ -2,13 +2,13 @@
 
 from fnmatch import fnmatchcase
 
-from pitboard.ops.doctor.aws import Aws, as_list
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+from pitboard.ops.environment import AwsEnvironment, as_list
 
 ACTION = "secretsmanager:GetSecretValue"
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     names, functions = context.names, context.functions()
     if names.auth not in functions:
         return skipped(f"{names.auth} is not deployed yet.")
@@ -23,7 +23,7 @@ def aws(context: Aws) -> Finding:
     return ok(f"{names.auth} alone may read {names.secret}.")
 
 
-def may_read(context: Aws, function: str, arn: str) -> bool:
+def may_read(context: AwsEnvironment, function: str, arn: str) -> bool:
     """Whether the function's role allows reading the secret."""
     for statement in context.role_statements(function):
         actions = as_list(statement.get("Action", []))

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped
 from pitboard.ops.doctor.local import Local
+from pitboard.ops.environment import AwsEnvironment
 from pitboard.telemetry import log_file
 from pitboard.telemetry.logs import SECRETS
 
@@ -31,7 +31,7 @@ def clean(context: Local) -> str:
     return f"Struck the secrets out of {', '.join(file.name for file in files)}. Now change them at iRacing."
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     if not context.functions():
         return skipped("No function is deployed yet.")
     context.secret()

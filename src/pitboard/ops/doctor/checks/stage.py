@@ -1,10 +1,10 @@
 """The API's stage is named after the environment and has a deployment behind it."""
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+from pitboard.ops.environment import AwsEnvironment
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     api, stage = context.api_id(), context.names.environment
     if not api:
         return skipped("The API is not deployed yet.")

@@ -1,10 +1,10 @@
 """A table that is there but not the stack's own would make a deploy fail."""
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+from pitboard.ops.environment import AwsEnvironment
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     there = list(context.tables())
     if not there:
         return skipped("No table is there yet.")

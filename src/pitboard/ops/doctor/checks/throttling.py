@@ -1,10 +1,10 @@
 """DynamoDB refuses what goes beyond provisioned capacity; on-demand tables have none to exceed."""
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped, warning
+from pitboard.ops.environment import AwsEnvironment
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     tables = context.tables()
     if not tables:
         return skipped("No table is there yet.")
@@ -26,14 +26,14 @@ def aws(context: Aws) -> Finding:
     return ok("The tables are billed on demand and were not throttled in the last hour.")
 
 
-def on_demand(context: Aws) -> str:
+def on_demand(context: AwsEnvironment) -> str:
     changed = _provisioned(context)
     for name in changed:
         context.client("dynamodb").update_table(TableName=name, BillingMode="PAY_PER_REQUEST")
     return f"{', '.join(changed)}: billed on demand now."
 
 
-def _provisioned(context: Aws) -> list[str]:
+def _provisioned(context: AwsEnvironment) -> list[str]:
     return [
         name
         for name, table in context.tables().items()

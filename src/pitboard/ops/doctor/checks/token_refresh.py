@@ -3,11 +3,11 @@
 import json
 import time
 
-from pitboard.drivers.ports import StoreError, UpstreamError
+from pitboard.drivers.errors import StoreError, UpstreamError
 from pitboard.iracing.token_state import LEASE, TokenState
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped, warning
 from pitboard.ops.doctor.local import Local
+from pitboard.ops.environment import AwsEnvironment
 
 RENEW_SECONDS = 8.0
 
@@ -43,7 +43,7 @@ def renew(context: Local) -> str:
     return f"Renewed; valid for {tokens.status().expires_in:.0f} s."
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     document = context.token()
     if document is None:
         return skipped("ir-auth has not asked for a token yet.")
@@ -58,9 +58,9 @@ def aws(context: Aws) -> Finding:
     return problem(f"There is no token, and no refresh token to renew it with{left}.", fixable=not left)
 
 
-def invoke(context: Aws) -> str:
+def invoke(context: AwsEnvironment) -> str:
     client, name = context.client("lambda"), context.names.auth
-    answer = client.invoke(FunctionName=name, Payload=json.dumps({"action": "renew_token"}))
+    answer = client.invoke(FunctionName=name, Payload=json.dumps({"action": "refresh_token_now"}))
     told = json.loads(answer["Payload"].read() or b"null") or {}
     if answer.get("FunctionError"):
         return f"{name} failed; see `pitboard logs --env {context.names.environment} --errors`."

@@ -3,9 +3,9 @@
 import os
 from importlib.util import find_spec
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.doctor.local import Local
+from pitboard.ops.environment import AwsEnvironment
 
 
 def local(context: Local) -> Finding:
@@ -22,7 +22,7 @@ def local(context: Local) -> Finding:
     return ok("Traces are on.")
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     functions = context.functions()
     if not functions:
         return skipped("No function is deployed yet.")

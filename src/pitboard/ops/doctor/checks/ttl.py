@@ -2,9 +2,9 @@
 
 import time
 
-from pitboard.ops.doctor.aws import Aws
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped, warning
 from pitboard.ops.doctor.local import Local
+from pitboard.ops.environment import AwsEnvironment
 
 ATTRIBUTE = "ttl"
 LATE_SECONDS = 24 * 3600
@@ -28,7 +28,7 @@ def purge(context: Local) -> str:
     return f"Deleted {count} records that were past their end."
 
 
-def aws(context: Aws) -> Finding:
+def aws(context: AwsEnvironment) -> Finding:
     tables = [name for name in expiring(context) if name in context.tables()]
     if not tables:
         return skipped("No table is there yet.")
@@ -61,12 +61,12 @@ def aws(context: Aws) -> Finding:
     return ok("Time to live is on for every table.")
 
 
-def expiring(context: Aws) -> list[str]:
+def expiring(context: AwsEnvironment) -> list[str]:
     """The tables whose items end: all but ir_auth, which holds one token for ever."""
     return list(context.keys())[1:]
 
 
-def enable(context: Aws) -> str:
+def enable(context: AwsEnvironment) -> str:
     client, changed = context.client("dynamodb"), []
     for name in expiring(context):
         settings = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]

@@ -2,7 +2,7 @@
 
 import time
 
-from pitboard.drivers.ports import UpstreamError
+from pitboard.drivers.errors import UpstreamError
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem
 from pitboard.ops.doctor.local import PROBE_SECONDS, Local
 
@@ -14,7 +14,7 @@ def local(context: Local) -> Finding:
     if probe.answer.status in (500, 502, 504):
         return problem(f"The Data API answers with status {probe.answer.status}.", "Wait, and try again.")
     try:  # A GET is no grant: the token endpoint refuses it, and by that shows that it is there.
-        answer = context.transport.get(context.settings.oauth_url, time.monotonic() + PROBE_SECONDS)
+        answer = context.transport.get(context.settings.upstream.oauth_url, time.monotonic() + PROBE_SECONDS)
     except UpstreamError as error:
         return problem(str(error))
     if answer.status in (500, 502, 504):

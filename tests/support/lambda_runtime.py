@@ -26,10 +26,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
 from infra.bundle import build
+from tests.support.local_server import Backend
+from tests.support.stores import create_table, dynamo_client, moto_endpoint
 
-from houses import House
 from pitboard.simulator import Simulator
-from store_houses import create_table, dynamo_client, moto_endpoint
 
 PYTHON = "{}.{}".format(*sys.version_info)
 ARCHITECTURE = "arm64" if os.uname().machine == "aarch64" else "x86_64"
@@ -310,11 +310,11 @@ def _gateway(functions: Mapping[str, Function], request: BaseHTTPRequestHandler,
 
 
 @contextmanager
-def runtime_house(**options: Any) -> Iterator[House]:
+def lambda_server(**options: Any) -> Iterator[Backend]:
     """The Lambdas behind a gateway. `options` go to the simulator."""
     with Simulator(**options) as simulator, lambdas(simulator) as running:
         answer = lambda request, body: _gateway(running.functions, request, body)  # noqa: E731 - the seam
         with Server(answer) as gateway:
             environment = simulator.environment()
             secrets = tuple(environment[f"PITBOARD_{part}"] for part in ("CLIENT_SECRET", "PASSWORD"))
-            yield House(gateway.url, simulator, secrets, running)
+            yield Backend(gateway.url, simulator, secrets, running)

@@ -39,7 +39,7 @@ class Clock:
 
 
 @dataclass
-class StoreHouse:
+class StoreUnderTest:
     """Where stores of one kind come from. Every `open` is as another process sees the same data."""
 
     opener: Callable[[Clock], Store]
@@ -56,17 +56,17 @@ class StoreHouse:
             store.close()
 
 
-def sqlite_house(folder: Path) -> StoreHouse:
+def sqlite_under_test(folder: Path) -> StoreUnderTest:
     path = folder / "contract.sqlite3"
-    house = StoreHouse(lambda clock: SqliteStore(path, clock), lambda: house.open().documents)
-    return house
+    backend = StoreUnderTest(lambda clock: SqliteStore(path, clock), lambda: backend.open().documents)
+    return backend
 
 
-def dynamo_house(client: Any) -> StoreHouse:
+def dynamo_under_test(client: Any) -> StoreUnderTest:
     """Three new tables; their names follow the contract's and are not used twice."""
     names = [create_table(client, *table) for table in (("drivers", "name"), ("custid", "name"))]
     auth = create_table(client, "auth", "username")
-    return StoreHouse(
+    return StoreUnderTest(
         lambda clock: DynamoStore(client, *names, clock),
         lambda: DynamoDocuments(client, auth, "username"),
     )

@@ -1,6 +1,6 @@
 """A small copy of what a deploy makes in AWS, built by hand in MiniStack, to be broken piece by piece.
 
-Each `Cloud` is an account of its own in the emulator: tests do not see each other.
+Each `AwsAccount` is an account of its own in the emulator: tests do not see each other.
 """
 
 import io
@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 import pytest
 
-from pitboard.ops.doctor.names import Names
+from pitboard.aws.names import Names
 
 REGION = "eu-central-1"
 _SESSION = boto3.Session()  # its models are read once
@@ -69,7 +69,7 @@ def _wait_until_ready(program: "subprocess.Popen[bytes]", url: str) -> None:
 
 
 @dataclass
-class Cloud:
+class AwsAccount:
     """One account. `answering` is the address that the stack gives out as the API's."""
 
     url: str
@@ -115,7 +115,7 @@ class Cloud:
 
     # --- the parts
 
-    def build(self) -> "Cloud":
+    def build(self) -> "AwsAccount":
         """Everything, and healthy."""
         self.bootstrap()
         self.secret(

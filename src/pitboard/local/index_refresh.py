@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from pitboard.drivers import index
 from pitboard.drivers.history import CATEGORIES
 from pitboard.drivers.index import Index
-from pitboard.drivers.ports import Errand, Priority
+from pitboard.drivers.model import CallContext, Priority
 from pitboard.local.credentials import find
 from pitboard.local.home import LocalHome
 from pitboard.settings import Settings
@@ -43,8 +43,8 @@ def refresh_index(console: Console) -> Refreshed:
         found, rows = Index(), 0
         for category in CATEGORIES:
             task = progress.add_task(f"{category.replace('_', ' ').capitalize()}: reading", total=None)
-            errand = Errand(time.monotonic() + PATIENCE, Priority.BACKGROUND)
-            for row in home.upstream.csv(f"/data/driver_stats_by_category/{category}", errand):
+            context = CallContext(time.monotonic() + PATIENCE, Priority.BACKGROUND)
+            for row in home.upstream.csv(f"/data/driver_stats_by_category/{category}", context):
                 rows += 1
                 progress.advance(task)
                 if row.get("CUSTID", "").isdecimal():

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from tests.support.aws_account import ministack
+from tests.support.lambda_runtime import ARCHITECTURE, PYTHON
+from tests.support.local_server import Backend
 
-from cloud import ministack
-from houses import House
-from lambda_host import ARCHITECTURE, PYTHON
 from pitboard.ops.cloud import CDK, outputs
 from pitboard.simulator import Simulator
 
@@ -110,11 +110,11 @@ def emulated(**options: Any) -> Iterator[Stage]:
 
 
 @contextmanager
-def stage_house(**options: Any) -> Iterator[House]:
+def deployed_stage(**options: Any) -> Iterator[Backend]:
     """A deployed stage. `options` go to the simulator."""
     with emulated(**options) as stage:
         done = stage.deploy("--update-secrets")
         assert done.returncode == 0, done.stdout
         environment = stage.simulator.environment()
         secrets = tuple(environment[f"PITBOARD_{part}"] for part in ("CLIENT_SECRET", "PASSWORD"))
-        yield House(stage.url, stage.simulator, secrets, stage, lacks=frozenset({"compression"}))
+        yield Backend(stage.url, stage.simulator, secrets, stage, lacks=frozenset({"compression"}))

@@ -42,7 +42,7 @@ class Got:
     """The client's port: the same for requests on the same connection."""
 
 
-class Scripted:
+class FakeHttp:
     """The server as a test sees it."""
 
     def __init__(self, url: str, stop: threading.Event) -> None:
@@ -72,7 +72,7 @@ class Scripted:
 
 
 @contextmanager
-def running(tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
+def running(tls: ssl.SSLContext | None = None) -> Iterator[FakeHttp]:
     """A server on a free port of loopback, until the block ends; with `tls` it speaks https."""
 
     class Server(ThreadingHTTPServer):
@@ -82,16 +82,16 @@ def running(tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
     with Server(("127.0.0.1", 0), _Handler) as httpd:
         if tls:
             httpd.socket = tls.wrap_socket(httpd.socket, server_side=True, do_handshake_on_connect=False)
-        scripted = Scripted(
+        fake_http = FakeHttp(
             f"{'https' if tls else 'http'}://127.0.0.1:{httpd.server_port}", threading.Event()
         )
-        httpd.scripted = scripted  # type: ignore[attr-defined]
+        httpd.fake_http = fake_http  # type: ignore[attr-defined]
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield scripted
+            yield fake_http
         finally:
-            scripted.stop.set()
+            fake_http.stop.set()
             httpd.shutdown()
             thread.join()
 
@@ -101,12 +101,12 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def answer(self) -> None:
-        scripted: Scripted = self.server.scripted  # type: ignore[attr-defined]
+        fake_http: FakeHttp = self.server.fake_http  # type: ignore[attr-defined]
         parts = urlsplit(self.path)
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         query, form = ({k: v[0] for k, v in parse_qs(text).items()} for text in (parts.query, sent))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = scripted.next(Got(self.command, parts.path, query, form, headers, self.client_address[1]))
+        reply = fake_http.next(Got(self.command, parts.path, query, form, headers, self.client_address[1]))
         if reply.hold:
             reply.hold.wait(30)
         if reply.drop:
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             for part in [bytes([b]) for b in reply.payload] if reply.drip else [reply.payload]:
                 self.wfile.write(part)
-                if reply.drip and scripted.stop.wait(reply.drip):
+                if reply.drip and fake_http.stop.wait(reply.drip):
                     return
         except OSError:  # the client has hung up
             self.close_connection = True

@@ -9,9 +9,9 @@ from threading import RLock
 from typing import Any
 
 from pitboard import telemetry
-from pitboard.drivers.ports import UpstreamError
+from pitboard.aws.names import TABLE_OUTPUTS, Names
+from pitboard.drivers.errors import UpstreamError
 from pitboard.iracing.transport import Answer, Transport
-from pitboard.ops.doctor.names import TABLE_OUTPUTS, Names
 from pitboard.settings import UsageError
 
 MINUTE = 60
@@ -25,7 +25,7 @@ ABSENT = (
 """How the services say that what was asked for is not there."""
 
 
-class Aws:
+class AwsEnvironment:
     """One environment in one account and region.
 
     The region, the credentials and (for an emulator) AWS_ENDPOINT_URL are found as the AWS CLI finds

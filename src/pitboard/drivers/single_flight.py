@@ -5,12 +5,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from pitboard.drivers.ports import UnreachableError
+from pitboard.drivers.errors import UnreachableError
 
 T = TypeVar("T")
 
 
-class Flights(Generic[T]):
+class SingleFlight(Generic[T]):
     """The work that is under way, by key. Safe for threads."""
 
     def __init__(self) -> None:

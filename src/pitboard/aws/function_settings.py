@@ -1,15 +1,15 @@
-"""Where a function finds the others: read once from the variables that the stack sets."""
+"""What the stack tells a function: its environment, tables, secret and the functions it may call."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pitboard.settings import SettingError, Settings
+from pitboard.settings import SettingError
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What the stack tells a function. A function is told only what it may use; the rest is ""."""
+class FunctionSettings:
+    """Names that the stack sets in the function's variables. What a function may not use is ""."""
 
     environment: str
     auth_table: str
@@ -20,7 +20,7 @@ class Place:
     drivers_function: str
 
     @classmethod
-    def read(cls, environment: Mapping[str, str] | None = None) -> "Place":
+    def read(cls, environment: Mapping[str, str] | None = None) -> "FunctionSettings":
         """Reads the environment. Raises `SettingError` without ENVIRONMENT."""
         values = os.environ if environment is None else environment
         if not values.get("ENVIRONMENT"):
@@ -34,8 +34,3 @@ class Place:
             auth_function=values.get("AUTH_FUNCTION", ""),
             drivers_function=values.get("DRIVERS_FUNCTION", ""),
         )
-
-
-def upstream() -> Settings:
-    """The settings as the environment has them: where iRacing is. There is no database file here."""
-    return Settings.read({**os.environ, "PITBOARD_DB": os.devnull})

@@ -15,8 +15,8 @@ EVERY_HOUR = 3600.0
 log = logging.getLogger(__name__)
 
 
-class BackgroundRefresher:
-    """`ports.Refresher` with a queue without duplicates. `start` it once the service exists."""
+class BackgroundRenewals:
+    """`ports.RenewalQueue` with a queue without duplicates. `start` it once the service exists."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
@@ -25,7 +25,7 @@ class BackgroundRefresher:
         self._closed = False
         self._threads: list[threading.Thread] = []
 
-    def refresh(self, names: Sequence[str]) -> None:
+    def enqueue(self, names: Sequence[str]) -> None:
         with self._changed:
             room = MOST_WAITING - len(self._waiting)
             self._waiting |= dict.fromkeys(names[:room])

@@ -1,4 +1,4 @@
-"""Whole houses to test against: the simulator, a home on it, and the server in front."""
+"""Whole backends to test against: the simulator, a home on it, and the server in front."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pitboard.local.credentials import find
-from pitboard.local.demo import forum_routes
+from pitboard.local.demo_forum import forum_routes
 from pitboard.local.home import LocalHome
 from pitboard.local.server import listen, make_local_app, running
 from pitboard.settings import Settings
@@ -17,7 +17,7 @@ from pitboard.telemetry import PrometheusTelemetry
 
 
 @dataclass(frozen=True)
-class House:
+class Backend:
     """A running home. `secrets` are texts that no answer may hold; `lacks` is what stands in for a part of
     the home but cannot do: `compression`."""
 
@@ -45,7 +45,7 @@ def local_home(
 
 
 @contextmanager
-def local_house(folder: Path, port: int = 0, **options: Any) -> Iterator[House]:
+def local_server(folder: Path, port: int = 0, **options: Any) -> Iterator[Backend]:
     """Simulator, local home and server. `options` go to the simulator."""
     with (
         Simulator(**options) as simulator,
@@ -58,4 +58,4 @@ def local_house(folder: Path, port: int = 0, **options: Any) -> Iterator[House]:
         with running(app, [door]):
             environment = simulator.environment()
             secrets = tuple(environment[f"PITBOARD_{part}"] for part in ("CLIENT_SECRET", "PASSWORD"))
-            yield House(f"http://127.0.0.1:{door.getsockname()[1]}", simulator, secrets, home, telemetry)
+            yield Backend(f"http://127.0.0.1:{door.getsockname()[1]}", simulator, secrets, home, telemetry)

@@ -1,0 +1,94 @@
+"""The values that the core, the stores and the upstream exchange.
+
+Every time in here is Unix seconds (float, UTC) unless it is called `deadline`, which is
+`time.monotonic()` seconds.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Priority(StrEnum):
+    """Who is waiting: a reader in front of a page, or nobody."""
+
+    READER = "reader"
+    BACKGROUND = "background"
+
+
+CLOCK_DOUBT = 3600.0
+"""A record that was made so many seconds in the future was made before the clock was set back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One kept answer with its clocks, as a store holds it.
+
+    `body` is a JSON object in UTF-8, ready to be spliced into an answer. `fresh_until` says until when
+    it needs no renewal; `stale_until` until when it may be shown at all, and is the store's TTL.
+    `profile_until` is the profile's own `fresh_until`. While the body has licences only it is 0, or, when
+    the profile could not be had, the negative of the time before which it is not asked for again.
+    """
+
+    key: str
+    cust_id: int
+    body: bytes
+    as_of: float
+    fresh_until: float
+    stale_until: float
+    profile_until: float = 0.0
+
+    @property
+    def partial(self) -> bool:
+        """Whether the body has licences only."""
+        return self.profile_until <= 0
+
+    def profile_due(self, now: float) -> bool:
+        """Whether the profile should be asked for."""
+        return now >= abs(self.profile_until)
+
+    def licences_due(self, now: float) -> bool:
+        """Whether the licences should be renewed."""
+        return now >= self.fresh_until or now < self.as_of - CLOCK_DOUBT
+
+    def due(self, now: float) -> bool:
+        """Whether licences or profile should be renewed."""
+        return self.licences_due(now) or self.profile_due(now)
+
+
+@dataclass(frozen=True, slots=True)
+class IdEntry:
+    """What is known of a name's customer id.
+
+    `cust_id` None is a negative answer: `reason` is then `not_found` or `unavailable`. `until` is the
+    TTL; a store may hand out entries past it, the core checks.
+    """
+
+    key: str
+    cust_id: int | None
+    origin: str
+    until: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A small JSON value under a name, with a version that grows by one at each write."""
+
+    value: Mapping[str, Any]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """What an upstream call is for: until when it is worth having, and who waits."""
+
+    deadline: float
+    priority: Priority = Priority.READER
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the deadline has passed: what fails now says nothing about iRacing."""
+        return time.monotonic() >= self.deadline
