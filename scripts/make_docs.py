@@ -74,7 +74,7 @@ def troubleshooting() -> str:
     """The whole of TROUBLESHOOTING.md, from the checks and their tests."""
     checks = all_checks()
     broken = breakages()
-    guide = runpy.run_path(str(ROOT / "tests" / "guide_commands.py"))
+    guide = runpy.run_path(str(ROOT / "tests" / "support" / "guide_commands.py"))
     return TROUBLE.format(
         made=MADE,
         symptoms="\n".join(_symptoms(checks)),

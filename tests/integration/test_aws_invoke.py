@@ -163,7 +163,7 @@ def test_renewals_are_sent_as_events_and_each_name_once_in_a_while(aws, clock):
 def test_a_renewal_that_cannot_be_sent_is_no_readers_trouble(aws, clock, caplog):
     client = aws.client()
     aws.status, aws.error = 403, "AccessDeniedException"
-    EventRenewals(lambda: client, "ir-drivers-dev:live", clock).refresh(["Ann Tester"])
+    EventRenewals(lambda: client, "ir-drivers-dev:live", clock).enqueue(["Ann Tester"])
     assert "A renewal of 1 names could not be sent (AccessDeniedException)" in caplog.text
     assert "Ann" not in caplog.text
 

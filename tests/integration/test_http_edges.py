@@ -76,7 +76,7 @@ def test_other_content_is_sent(backend, known, form):
 
 def test_what_is_still_to_come_may_not_be_kept(backend):
     answer = get(backend, "/drivers?names=Not%20Asked%20Before&wait=0")
-    assert answer.json()["Not PendingPage Before"]["code"] == "pending"
+    assert answer.json()["Not Asked Before"]["code"] == "pending"
     assert answer.headers["Cache-Control"] == "no-cache"
 
 
