@@ -5,7 +5,9 @@ from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
+from pitboard.drivers.index import IndexedDriver
 from pitboard.drivers.model import CallContext, Document, IdEntry, Record
+from pitboard.drivers.ranks import Ranks
 
 
 class Documents(Protocol):
@@ -86,6 +88,33 @@ class Upstream(Protocol):
 
     def career(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:
         """stats/member_career as iRacing gives it."""
+
+
+class DriverIndex(Protocol):
+    """The driver index as one refresh left it, whole. Safe for threads."""
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, IndexedDriver]:
+        """The drivers of these names (`names.Name.key`), by key. A name that two drivers have is left out."""
+
+    def ranks(self) -> Ranks:
+        """The distribution of the refresh that `find` answers from; empty before the first refresh.
+
+        The same object until there is a newer one.
+        """
+
+
+class NoIndex:
+    """The index of a home that has none yet."""
+
+    _none = Ranks()
+
+    def find(self, _: Sequence[str]) -> Mapping[str, IndexedDriver]:
+        """Nobody."""
+        return {}
+
+    def ranks(self) -> Ranks:
+        """Empty."""
+        return self._none
 
 
 class RenewalQueue(Protocol):
