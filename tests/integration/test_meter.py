@@ -11,7 +11,7 @@ import pytest
 
 from pitboard.drivers.errors import MaintenanceError, RateLimitedError
 from pitboard.drivers.model import CallContext, Priority
-from pitboard.iracing.meter import KEY, Meter
+from pitboard.iracing.meter import KEY, READ_AGAIN_AFTER, Meter
 from pitboard.stores.sqlite import SqliteStore
 
 
@@ -188,6 +188,7 @@ def test_maintenance_is_known_to_every_meter_and_one_call_finds_its_end(
     with pytest.raises(MaintenanceError):
         one.spend(context(5))
     other.heard({})
+    clock.now += READ_AGAIN_AFTER
     one.spend(context())
     assert one.status().paused_code == ""
 

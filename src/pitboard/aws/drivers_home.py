@@ -8,10 +8,10 @@ from typing import Any
 from pitboard.aws.clients import client
 from pitboard.aws.function_settings import FunctionSettings
 from pitboard.aws.invoke import EventRenewals, RemoteTokens
+from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.history import HistoryService
-from pitboard.drivers.page import Miss
-from pitboard.drivers.plan import Dependencies
+from pitboard.drivers.misses import Miss
 from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.drivers.service import MOST_NAMES, DriverService
 from pitboard.iracing.data_api import DataApi
@@ -25,9 +25,6 @@ PLANNERS = 4
 
 BLOCK = 5
 """Calls taken from the shared budget at once: a conditional write in DynamoDB takes some milliseconds."""
-
-BEFORE_THE_ANSWER = 0.3
-"""Plans end so many seconds before the answer, and give up their leases: then the function is frozen."""
 
 
 class DriversHome:
@@ -48,6 +45,7 @@ class DriversHome:
             data_api,
             callers,
             callers,  # an invocation serves a reader or renews, never both at once
+            ThreadPoolExecutor(PLANNERS, "pitboard-lookup"),
             rng=random.SystemRandom(),  # holds no state that a snapshot could copy
             telemetry=telemetry,
         )
@@ -55,15 +53,14 @@ class DriversHome:
             dependencies,
             ThreadPoolExecutor(PLANNERS, "pitboard-plan"),
             EventRenewals(lambda: client("lambda"), settings.drivers_function),
-            patience=-BEFORE_THE_ANSWER,
-            hand_over=True,
+            lookup_seconds=None,
         )
-        self.histories = HistoryService(dependencies)
+        self.histories = HistoryService(dependencies, lookup_seconds=None)
 
     def renew(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
         """{"action": "renew", "names": [...]}: renews what is due, with the budget readers leave."""
         names = [name for name in event.get("names") or [] if isinstance(name, str)][:MOST_NAMES]
-        self.service.renew(names)
+        self.service.renew(names, frozenset(names if event.get("profiles") else ()))
         return {"renewed": len(names)}
 
     def custid(self, event: Mapping[str, Any]) -> Mapping[str, Any]:

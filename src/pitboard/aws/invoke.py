@@ -137,11 +137,11 @@ class EventRenewals:
         self._lock = threading.Lock()
         self._sent: dict[str, float] = {}
 
-    def enqueue(self, names: Sequence[str]) -> None:
+    def enqueue(self, names: Sequence[str], *, profiles: bool = False) -> None:
         fresh = self._not_lately(names)
         if not fresh:
             return
-        payload = json.dumps({"action": RENEW, "names": fresh}).encode()
+        payload = json.dumps({"action": RENEW, "names": fresh, "profiles": profiles}).encode()
         try:
             self._client().invoke(FunctionName=self._function, InvocationType="Event", Payload=payload)
         except (ClientError, BotoCoreError) as error:

@@ -203,9 +203,4 @@ def _entry(category: str, stats: CategoryStats) -> dict[str, Any]:
         entry["irating"] = stats.irating
     if stats.tt_rating is not None:
         entry["tt_rating"] = stats.tt_rating
-    return entry | career(stats)
-
-
-def career(stats: CategoryStats) -> dict[str, Any]:
-    """What the index knows of a licence and member/get does not."""
-    return {"starts": stats.starts, "wins": stats.wins, "avg_incidents": stats.average_incidents}
+    return entry | records.career(stats)

@@ -51,10 +51,15 @@ def for_entry(entry: IdEntry, now: float) -> Miss | None:
     return UNAVAILABLE.after(entry.until - now) if entry.reason else None
 
 
-def remembered(key: str, error: UpstreamError | None, context: CallContext, now: float) -> IdEntry | None:
-    """The entry by which a miss is remembered; None if it is not. `error` None: nobody has the name."""
+def remembered(
+    key: str, error: UpstreamError | None, context: CallContext, now: float, cust_id: int | None = None
+) -> IdEntry | None:
+    """The entry by which a miss is remembered; None if it is not. `error` None: nobody has the name.
+
+    `cust_id` is kept with a failure, if it is known.
+    """
     if error is None:
         return IdEntry(key, None, "iRacing", now + freshness.NOT_FOUND_KEPT, NOT_FOUND.code)
-    if isinstance(error, UnreachableError | RefusedError) and not context.is_over:
-        return IdEntry(key, None, "iRacing", now + freshness.FAILURE_KEPT, UNAVAILABLE.code)
+    if isinstance(error, UnreachableError | RefusedError) and not context.cut_off:
+        return IdEntry(key, cust_id, "iRacing", now + freshness.FAILURE_KEPT, UNAVAILABLE.code)
     return None

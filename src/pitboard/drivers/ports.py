@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 from pitboard.drivers.index import IndexedDriver
-from pitboard.drivers.model import CallContext, Document, IdEntry, Record
+from pitboard.drivers.model import CallContext, Document, IdEntry, Record, Room
 from pitboard.drivers.ranks import Ranks
 
 
@@ -72,6 +72,10 @@ class Upstream(Protocol):
     """The part of iRacing's Data API that the core uses. Each method costs one call of the budget
     (links and chunks are free) and raises an `UpstreamError`."""
 
+    def room(self, context: CallContext, wanted: int) -> Room:
+        """How many of `wanted` calls the budget has at the moment, and when it will have the rest. Asks
+        iRacing nothing. Raises `StoreError`."""
+
     def search(self, name: str, context: CallContext) -> Sequence[tuple[int, str]]:
         """lookup/drivers: (cust_id, display_name) of the drivers whose name holds this text."""
 
@@ -120,7 +124,8 @@ class NoIndex:
 class RenewalQueue(Protocol):
     """Takes names whose records should be renewed when there is room. Returns at once, never raises."""
 
-    def enqueue(self, names: Sequence[str]) -> None: ...
+    def enqueue(self, names: Sequence[str], *, profiles: bool = False) -> None:
+        """`profiles`: the profiles that are due, too; else licences alone."""
 
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")

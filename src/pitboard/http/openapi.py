@@ -3,7 +3,8 @@
 from typing import Any
 
 from pitboard import __version__
-from pitboard.drivers.history import CATEGORIES, KINDS
+from pitboard.drivers.categories import CATEGORIES
+from pitboard.drivers.history import KINDS
 from pitboard.drivers.names import LONGEST
 from pitboard.drivers.service import MOST_NAMES
 from pitboard.http.query import DEFAULT_WAIT, LONGEST_WAIT

@@ -62,6 +62,14 @@ def asked_wait(request: Request) -> float:
     return seconds
 
 
+def asked_profile(request: Request) -> bool:
+    """`profile`: whether profiles are wanted (1, the default) or not (0). Raises `Problem` 400."""
+    text = request.query_params.get("profile") if b"profile=" in request.scope["query_string"] else None
+    if text not in (None, "0", "1"):
+        raise Problem(400, "invalid_profile", "profile is 0 or 1.")
+    return text != "0"
+
+
 def one_of(request: Request, field: str, allowed: list[str], default: str) -> str:
     """A query field that has a closed list of values. Raises `Problem` 400."""
     value = request.query_params.get(field, default)

@@ -24,7 +24,7 @@ from pitboard.drivers.errors import (
     UnreachableError,
     UpstreamError,
 )
-from pitboard.drivers.model import CallContext
+from pitboard.drivers.model import CallContext, Room
 from pitboard.drivers.ports import Telemetry
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.oauth import is_maintenance
@@ -78,6 +78,10 @@ class DataApi:
         self._telemetry = telemetry or Telemetry()
 
     # --- ports.Upstream
+
+    def room(self, context: CallContext, wanted: int) -> Room:
+        """What the budget has at the moment; see `ports.Upstream`."""
+        return self._meter.room(context, wanted)
 
     def search(self, name: str, context: CallContext) -> Sequence[tuple[int, str]]:
         """lookup/drivers; see `ports.Upstream`."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import CredentialsError, StoreError, UpstreamError
 from pitboard.drivers.history import HistoryService
-from pitboard.drivers.plan import Dependencies
 from pitboard.drivers.ports import Telemetry, request_id
-from pitboard.drivers.service import DriverService
+from pitboard.drivers.service import LOOKUP_SECONDS, DriverService
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.data_api import DataApi
 from pitboard.iracing.meter import Meter
@@ -29,6 +29,9 @@ BEHIND = 4
 
 PLANNERS = 8
 
+LOOKUPS = 16
+"""Look-ups of ids and charts side by side."""
+
 log = logging.getLogger(__name__)
 
 
@@ -36,7 +39,7 @@ class LocalHome:
     """Everything that `pitboard serve`, `drivers` and `login` work with.
 
     Raises `StoreError` if the database cannot be used. `close` ends the threads and the connections.
-    `patience` is how many seconds a look-up goes on behind the answer, so that the next one finds more.
+    `lookup_seconds` is how long a look-up goes on, also behind the answer, so that the next one finds more.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class LocalHome:
         credentials: Credentials,
         telemetry: Telemetry | None = None,
         clock: Callable[[], float] = time.time,
-        patience: float = 20.0,
+        lookup_seconds: float = LOOKUP_SECONDS,
     ) -> None:
         telemetry = telemetry or Telemetry()
         self.settings = settings
@@ -61,11 +64,20 @@ class LocalHome:
         self._callers = ThreadPoolExecutor(CALLERS, "pitboard-call")
         self._behind = ThreadPoolExecutor(BEHIND, "pitboard-behind")
         self._planners = ThreadPoolExecutor(PLANNERS, "pitboard-plan")
+        self._lookups = ThreadPoolExecutor(LOOKUPS, "pitboard-lookup")
         dependencies = Dependencies(
-            self.store, self.upstream, self._callers, self._behind, clock, telemetry=telemetry
+            self.store,
+            self.upstream,
+            self._callers,
+            self._behind,
+            self._lookups,
+            clock=clock,
+            telemetry=telemetry,
         )
         self.renewals = BackgroundRenewals(telemetry)
-        self.service = DriverService(dependencies, self._planners, self.renewals, patience=patience)
+        self.service = DriverService(
+            dependencies, self._planners, self.renewals, lookup_seconds=lookup_seconds
+        )
         self.histories = HistoryService(dependencies)
         self.renewals.start(self.service.renew, lambda: self.store.purge(clock()))
 
@@ -75,7 +87,9 @@ class LocalHome:
         self._planners.shutdown(wait=False, cancel_futures=True)
         self.renewals.close()
         self._planners.shutdown()
+        self._lookups.shutdown(wait=False, cancel_futures=True)
         self._callers.shutdown(cancel_futures=True)
+        self._lookups.shutdown()
         self._behind.shutdown(cancel_futures=True)
         self._transport.close()
         self.store.close()

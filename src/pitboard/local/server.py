@@ -20,7 +20,8 @@ from pitboard.http.app import make_app
 from pitboard.http.openapi import document
 from pitboard.http.problems import Problem
 from pitboard.http.query import DEFAULT_WAIT, checked
-from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes, page
+from pitboard.http.routes import answer as answered
+from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes
 from pitboard.local import site, userscript
 from pitboard.local.home import LocalHome
 from pitboard.settings import UsageError
@@ -54,11 +55,11 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
         answer, problem = None, ""
         if asked:
             try:
-                answer = (await page(home.service, checked(asked), DEFAULT_WAIT)).body
+                answer = (await answered(home.service, checked(asked), DEFAULT_WAIT)).body
             except Problem as error:
                 problem = error.detail
         return HTMLResponse(
-            site.page(query, answer, problem),
+            site.lookup_page(query, answer, problem),
             headers={"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"},
         )
 
