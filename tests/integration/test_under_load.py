@@ -11,8 +11,8 @@ from tests.support.local_server import local_home
 from pitboard.drivers import names, records
 from pitboard.drivers.budget import Budget
 from pitboard.drivers.errors import RefusedError, UpstreamError
+from pitboard.drivers.misses import PENDING, Miss
 from pitboard.drivers.model import CallContext, Record
-from pitboard.drivers.page import PENDING, Miss
 from pitboard.drivers.plan import Plan, Target
 from pitboard.drivers.service import MOST_FLIGHTS
 from pitboard.iracing.data_api import ATTEMPTS
@@ -89,7 +89,7 @@ def test_a_reader_does_not_queue_behind_renewals_that_wait_for_the_budget(home, 
     drivers = simulator.population.sample(50, seed=4)
     keep_due(home, drivers)
     leave_calls(home, 12)
-    home.renewals.enqueue([driver.display_name for driver in drivers])
+    home.renewals.enqueue([driver.display_name for driver in drivers], profiles=True)
     wait_until(lambda: len(home._behind._threads) > 1 or len(home._callers._threads) > 30)
     began = time.monotonic()
     assert states(ask(home, names_of(simulator, 2), 4.0)) == ["fresh"] * 2
@@ -105,7 +105,7 @@ def test_a_home_that_waits_for_the_budget_is_closed_at_once(simulator, tmp_path)
         drivers = simulator.population.sample(50, seed=4)
         keep_due(home, drivers)
         leave_calls(home, 0)
-        home.renewals.enqueue([driver.display_name for driver in drivers])
+        home.renewals.enqueue([driver.display_name for driver in drivers], profiles=True)
         assert states(ask(home, names_of(simulator, 40), 0.2)) == ["pending"] * 40
         began = time.monotonic()
     assert time.monotonic() - began < 6.0
@@ -129,7 +129,7 @@ def test_a_crawl_neither_fills_the_memory_nor_hides_known_drivers(home, simulato
     took = []
     for page in range(200):
         crawl = home.service.begin([f"Nobody {page} {n}" for n in range(50)], 0.0)
-        assert set(states(json.loads(crawl.page().body))) == {"pending"}
+        assert set(states(json.loads(crawl.answer().body))) == {"pending"}
         began = time.monotonic()
         assert states(ask(home, known)) == ["fresh"] * 20
         took.append(time.monotonic() - began)
@@ -234,7 +234,7 @@ def test_a_plan_that_is_cut_off_makes_nobody_unavailable(home, simulator):
     settled = {}
     simulator.faults.latency = 0.5
     wanted = {name.key: Target(name)}
-    Plan(home.service._deps, wanted, CallContext(time.monotonic() + 0.2), settled.__setitem__).run()
+    Plan(home.service._deps, wanted, CallContext(time.monotonic() + 0.2, hurried=True), settled.__setitem__).run()
     assert settled == {name.key: PENDING}
     simulator.faults.latency = 0.0
     assert states(ask(home, [text])) == ["fresh"]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pitboard.drivers.errors import UpstreamError
+
 
 class Priority(StrEnum):
     """Who is waiting: a reader in front of a page, or nobody."""
@@ -107,7 +109,8 @@ class CallContext:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many calls may be made at once, and after how many seconds the others that were wanted may."""
+    """How many calls may be made at once. `refusal` is why no more, with a `retry_after` for the others that
+    were wanted."""
 
     calls: int
-    wait: float
+    refusal: UpstreamError | None = None

@@ -234,13 +234,15 @@ class Plan:
         state = self._state
         wanted = len(state.searches) + 1
         room = self._room(wanted)
-        for _ in range(min(len(state.searches), room.calls - 1)):
+        for _ in range(min(len(state.searches), max(room.calls - 1, min(room.calls, 1)))):
             key = state.searches.popleft()
             state.searched.add(key)
             state.searching += 1
             self._start([key], self._search_came, key, self._find, self._targets[key].name)
-        while state.searches:
-            self._settle(state.searches.popleft(), PENDING.after(room.wait))
+        if state.searches and room.refusal:
+            later = misses.for_error(room.refusal)
+            while state.searches:
+                self._settle(state.searches.popleft(), later)
 
     def _ask_profiles(self) -> None:
         """Asks for as many profiles as there are calls for, but for one that searches still need."""
@@ -250,13 +252,13 @@ class Plan:
             record = state.profiles.popleft()
             call = self._deps.upstream.profile
             self._start([record.key], self._profile_came, record, call, record.cust_id)
-        while state.profiles:
+        while state.profiles and room.refusal:
             self._settle(state.profiles.popleft().key, None)
 
     def _room(self, wanted: int) -> Room:
         """What the budget has. Calls that nobody waits for may wait for it instead."""
         if self._context.priority is Priority.BACKGROUND:
-            return Room(wanted, 0.0)
+            return Room(wanted + 1)
         return self._deps.upstream.room(self._context, wanted)
 
     def _start(

@@ -87,8 +87,10 @@ class Meter:
             calls = budget.room(now, context.priority, context.client)
             if context.priority is Priority.READER and now < self._spare_until:
                 calls += self._spare
-        calls = min(calls, wanted)
-        return Room(calls, budget.wait_for(now, wanted - calls, context.priority, context.client))
+        if calls >= wanted:
+            return Room(wanted)
+        wait = budget.wait_for(now, wanted - calls, context.priority, context.client)
+        return Room(calls, budget.refusal(now, wait))
 
     def stop(self) -> None:
         """Grants no more calls, and ends the waits of those who want one: the program is about to end."""
