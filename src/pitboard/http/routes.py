@@ -137,14 +137,9 @@ async def answer(service: DriverService, asked: Sequence[str], seconds: float, a
 def client(request: Request) -> str:
     """The network that asks, for its share of the budget: an IPv4 address, or an IPv6 network of 64 bits.
 
-    In AWS the gateway says it. On this machine a proxy in front says it in the last part of
-    X-Forwarded-For; from elsewhere that header is not believed.
+    In AWS the gateway says it; behind a proxy on this machine X-Forwarded-For does (`local.server.server`).
     """
-    peer = request.client.host if request.client else ""
-    forwarded = request.headers.get("x-forwarded-for", "")
-    if forwarded and _is_loopback(peer):
-        peer = forwarded.rsplit(",", 1)[-1].strip()
-    return network(peer)
+    return network(request.client.host) if request.client else ""
 
 
 @lru_cache(maxsize=4096)
@@ -158,10 +153,6 @@ def network(address: str) -> str:
         mapped = parsed.ipv4_mapped
         return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
     return address
-
-
-def _is_loopback(address: str) -> bool:
-    return address in ("127.0.0.1", "::1", "")
 
 
 LOOKUP_THREADS = 64

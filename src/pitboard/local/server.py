@@ -140,10 +140,18 @@ def url(listening: socket.socket) -> str:
 
 
 def server(app: ASGIApp) -> uvicorn.Server:
-    """uvicorn as we run it; `server.run(sockets=[listen(...)])` blocks until it is told to stop."""
+    """uvicorn as we run it; `server.run(sockets=[listen(...)])` blocks until it is told to stop.
+
+    X-Forwarded-For is believed when it comes from this machine, where only a proxy of the host's sends it.
+    """
     return uvicorn.Server(
         uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            forwarded_allow_ips=["127.0.0.1", "::1"],
+            timeout_graceful_shutdown=3,
         )
     )
 
