@@ -234,7 +234,9 @@ def test_a_plan_that_is_cut_off_makes_nobody_unavailable(home, simulator):
     settled = {}
     simulator.faults.latency = 0.5
     wanted = {name.key: Target(name)}
-    Plan(home.service._deps, wanted, CallContext(time.monotonic() + 0.2, hurried=True), settled.__setitem__).run()
+    Plan(
+        home.service._deps, wanted, CallContext(time.monotonic() + 0.2, hurried=True), settled.__setitem__
+    ).run()
     assert settled == {name.key: PENDING}
     simulator.faults.latency = 0.0
     assert states(ask(home, [text])) == ["fresh"]

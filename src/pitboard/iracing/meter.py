@@ -82,14 +82,14 @@ class Meter:
         """How many of `wanted` calls may be made at once, and when the rest may. Raises `StoreError`."""
         with self._lock:
             if self._clock() - self._read_at >= ROOM_KNOWN or self._clock() < self._read_at:
-                self._last = self._read()[0]
+                self._read()
             budget, now = self._last, self._clock()
             calls = budget.room(now, context.priority, context.client)
             if context.priority is Priority.READER and now < self._spare_until:
                 calls += self._spare
         if calls >= wanted:
             return Room(wanted)
-        wait = budget.wait_for(now, wanted - calls, context.priority, context.client)
+        wait = budget.wait_for(now, wanted, context.priority, context.client)
         return Room(calls, budget.refusal(now, wait))
 
     def stop(self) -> None:
@@ -189,9 +189,10 @@ class Meter:
             _pause_after_conflict(attempt)
 
     def _read(self) -> tuple[Budget, int | None]:
-        self._read_at = self._clock()
         document = self._documents.get(KEY)
-        return (Budget.parse(document.value), document.version) if document else (Budget(), None)
+        self._last = Budget.parse(document.value) if document else Budget()
+        self._read_at = self._clock()
+        return self._last, document.version if document else None
 
 
 _ATTEMPTS = 40
