@@ -112,7 +112,8 @@ def bench() -> None:
 
 
 index = typer.Typer(
-    help="The driver index: all names and ids, so that unknown authors need no search.", no_args_is_help=True
+    help="The driver index: licences and ratings of everybody, so that unknown authors need no call.",
+    no_args_is_help=True,
 )
 app.add_typer(index, name="index")
 
@@ -121,18 +122,25 @@ app.add_typer(index, name="index")
 def index_refresh(
     as_json: Annotated[bool, typer.Option("--json", help="Print what it brought as JSON.")] = False,
 ) -> None:
-    """Load the names and ids of all drivers; five calls to iRacing. Once a week is plenty."""
-    from pitboard.local.index_refresh import refresh_index
+    """Load the lists of all drivers; five calls to iRacing. `pitboard serve` does so by itself every day.
+
+    Run it again to go on with one that was interrupted. Exit code 1 if a list could not be had.
+    """
+    from pitboard.drivers.refresh import IndexRefusedError
+    from pitboard.local.index_refresh import refresh_with_progress, summary
 
     _log_to_stderr("ERROR")
-    brought = refresh_index(errors)
+    try:
+        brought = refresh_with_progress(Settings.read(), errors)
+    except IndexRefusedError as error:
+        errors.print(Text.assemble(("pitboard: ", "bold red"), str(error)), soft_wrap=True)
+        raise typer.Exit(1) from None
     if as_json:
         typer.echo(json.dumps(brought.as_dict()))
     else:
-        output.print(
-            f"{brought.drivers:,} drivers are known by name ({brought.rows:,} rows, {brought.seconds:g} s).",
-            highlight=False,
-        )
+        output.print(summary(brought), highlight=False)
+    if not brought.whole:
+        raise typer.Exit(1)
 
 
 addon = typer.Typer(help="The browser addon.", no_args_is_help=True)

@@ -8,7 +8,8 @@ import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from pitboard.drivers import names, records
 from pitboard.drivers.categories import CATEGORIES, GROUPS, SEQUENCE, licence_level
@@ -25,19 +26,21 @@ MOST_CUST_ID = 2**31 - 1
 MOST_RATING = 20_000
 """No iRating is near this. A larger number is damage."""
 
-_CLASS = re.compile(r"(R|D|C|B|A|P|WC|PWC) (\d\.\d\d?)")
+_CLASS = re.compile(r"(R|D|C|B|A|P|WC|PWC) ([0-9]\.[0-9][0-9]?)")
 _COUNTRY = re.compile(r"[A-Z]{2,3}")
 _STATS = struct.Struct(">BBHHHIIH")
 _NONE = 0xFFFF
+_MOST_COUNT = 2**32
+_MOST_INCIDENTS = 600.0
 _LETTERS = tuple(GROUPS)
+_PLACES = {letter: place for place, letter in enumerate(_LETTERS)}
 
 
 class RowError(ValueError):
     """A row of a list that cannot be used. The message says why in a few words, for counting."""
 
 
-@dataclass(frozen=True, slots=True)
-class CategoryStats:
+class CategoryStats(NamedTuple):
     """A driver in one category. `irating` and `tt_rating` are None for the unrated.
 
     `average_incidents` is incidents a race.
@@ -65,46 +68,72 @@ class IndexedDriver:
     stats: Mapping[str, CategoryStats] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of a list. `stats` is None when its numbers cannot be used; the name and the id still can."""
 
-    key: str
     cust_id: int
+    key: str
     name: str
     country: str
     stats: CategoryStats | None
 
 
 def parse_row(fields: Sequence[str]) -> Row:
-    """Reads the values of `COLUMNS`. Raises `RowError` when the row names nobody."""
+    """Reads the values of `COLUMNS`. Raises `RowError` when the row names nobody.
+
+    A refresh reads millions of rows: what comes again and again (class, country) is remembered.
+    """
+    if len(fields) != len(COLUMNS):
+        raise RowError("wrong number of columns")
     driver, number, location, starts, wins, incidents, licence, irating, tt_rating = fields
-    if (
-        not number.isascii()
-        or not number.isdecimal()
-        or len(number) > 10
-        or not 0 < int(number) <= MOST_CUST_ID
-    ):
+    if len(number) > 10 or not (number.isascii() and number.isdecimal()):
+        raise RowError("no customer id")
+    cust_id = int(number)
+    if not 0 < cust_id <= MOST_CUST_ID:
         raise RowError("no customer id")
     try:
-        name = names.parse_once(driver)
+        shown, key = names.shown_and_key(driver)
     except InvalidNameError:
         raise RowError("no name") from None
-    country = location.strip().upper()
+    return Row(
+        cust_id,
+        key,
+        shown,
+        _country(location),
+        _category_stats(starts, wins, incidents, licence, irating, tt_rating),
+    )
+
+
+def _category_stats(
+    starts: str, wins: str, incidents: str, licence: str, irating: str, tt_rating: str
+) -> CategoryStats | None:
+    """The numbers of a row; None if one of them cannot be used. -1 stands for no rating."""
     try:
-        stats = CategoryStats(
-            *_licence(licence),
-            irating=_rating(irating),
-            tt_rating=_rating(tt_rating),
-            starts=_count(starts),
-            wins=_count(wins),
-            average_incidents=_average(incidents),
-        )
+        letter, safety_rating = _licence(licence)
+        rating, trial, begun, won = int(irating), int(tt_rating), int(starts), int(wins)
+        average = float(incidents)
     except ValueError:
-        stats = None
-    return Row(name.key, int(number), name.shown, country if _COUNTRY.fullmatch(country) else "", stats)
+        return None
+    if not (
+        -1 <= rating <= MOST_RATING
+        and -1 <= trial <= MOST_RATING
+        and 0 <= begun < _MOST_COUNT
+        and 0 <= won < _MOST_COUNT
+        and 0 <= average < _MOST_INCIDENTS
+    ):
+        return None
+    return CategoryStats(
+        letter,
+        safety_rating,
+        None if rating < 0 else rating,
+        None if trial < 0 else trial,
+        begun,
+        won,
+        average,
+    )
 
 
+@lru_cache(maxsize=10_000)
 def _licence(text: str) -> tuple[str, float]:
     found = _CLASS.fullmatch(text.strip())
     if found is None:
@@ -112,26 +141,10 @@ def _licence(text: str) -> tuple[str, float]:
     return "WC" if found[1] == "PWC" else found[1], float(found[2])
 
 
-def _rating(text: str) -> int | None:
-    """A rating; -1 stands for none."""
-    value = int(text)
-    if not -1 <= value <= MOST_RATING:
-        raise ValueError
-    return None if value < 0 else value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**32:
-        raise ValueError
-    return value
-
-
-def _average(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 600:
-        raise ValueError
-    return value
+@lru_cache(maxsize=1_000)
+def _country(text: str) -> str:
+    country = text.strip().upper()
+    return country if _COUNTRY.fullmatch(country) else ""
 
 
 # --- the compact form that stores keep
@@ -141,7 +154,7 @@ def pack(category: str, stats: CategoryStats) -> bytes:
     """One category in 18 bytes. Safety rating and incidents keep two decimals."""
     return _STATS.pack(
         CATEGORIES[category],
-        _LETTERS.index(stats.licence),
+        _PLACES[stats.licence],
         round(stats.safety_rating * 100),
         _NONE if stats.irating is None else stats.irating,
         _NONE if stats.tt_rating is None else stats.tt_rating,
@@ -152,8 +165,14 @@ def pack(category: str, stats: CategoryStats) -> bytes:
 
 
 def unpack(packed: bytes) -> dict[str, CategoryStats]:
-    """The categories that `pack` made, joined to one another in any order."""
-    return dict(_unpacked(packed))
+    """The categories that `pack` made, joined to one another in any order.
+
+    Raises ValueError for bytes that it cannot have made.
+    """
+    try:
+        return dict(_unpacked(packed))
+    except (struct.error, LookupError) as error:
+        raise ValueError("The entry of a driver is damaged.") from error
 
 
 def _unpacked(packed: bytes) -> Iterator[tuple[str, CategoryStats]]:

@@ -155,9 +155,9 @@ def _decode(data: bytes) -> Mapping[str, Counts]:
         middle = first + sum(sizes.values()) * steps.itemsize
         steps.frombytes(plain[first:middle])
         counts.frombytes(plain[middle:])
-        if len(counts) != sum(sizes.values()):
+        if not len(steps) == len(counts) == sum(sizes.values()):
             raise ValueError("The distribution is cut short.")  # noqa: TRY301 - one place words all damage
-    except (zlib.error, struct.error, ValueError) as error:
+    except (zlib.error, struct.error, ValueError, TypeError, AttributeError) as error:
         raise ValueError("The distribution is damaged.") from error
     return _Encoded(sizes, _little(steps), _little(counts))
 
