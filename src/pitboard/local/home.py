@@ -19,6 +19,7 @@ from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Transport
 from pitboard.local.renewals import BackgroundRenewals
 from pitboard.settings import Settings
+from pitboard.stores.index_file import IndexFile
 from pitboard.stores.sqlite import SqliteStore
 
 CALLERS = 32
@@ -65,13 +66,15 @@ class LocalHome:
         self._behind = ThreadPoolExecutor(BEHIND, "pitboard-behind")
         self._planners = ThreadPoolExecutor(PLANNERS, "pitboard-plan")
         self._lookups = ThreadPoolExecutor(LOOKUPS, "pitboard-lookup")
+        self.index = IndexFile(settings.db)
         dependencies = Dependencies(
             self.store,
             self.upstream,
             self._callers,
             self._behind,
             self._lookups,
-            clock=clock,
+            self.index,
+            clock,
             telemetry=telemetry,
         )
         self.renewals = BackgroundRenewals(telemetry)
@@ -92,6 +95,7 @@ class LocalHome:
         self._lookups.shutdown()
         self._behind.shutdown(cancel_futures=True)
         self._transport.close()
+        self.index.close()
         self.store.close()
 
     def __enter__(self) -> "LocalHome":

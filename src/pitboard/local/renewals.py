@@ -1,21 +1,13 @@
-"""Renewals in the background: gathered over pages and readers, popular drivers first, fifty at a time."""
+"""Renewals in the background: one thread renews what the pool gives, another purges the store."""
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from pitboard.drivers.ports import Telemetry
-
-MOST_WAITING = 5_000
-"""Names that may wait. More than that is a crawl, and the next reader asks again anyway."""
-
-BATCH = 50
-"""Names renewed together: as many as one call takes."""
-
-GATHER = 1.0
-"""Seconds that names wait for others to share a call."""
+from pitboard.drivers.renewal_pool import Due, RenewalPool
 
 EVERY_HOUR = 3600.0
 
@@ -25,20 +17,12 @@ Renew = Callable[[Sequence[str], AbstractSet[str]], None]
 """Renews names, the second ones with their profiles."""
 
 
-@dataclass(slots=True)
-class _Due:
-    """How often a waiting name was asked for, and whether with its profile."""
-
-    times: int = 0
-    profile: bool = False
-
-
 class BackgroundRenewals:
-    """`ports.RenewalQueue` without duplicates. `start` it once the service exists."""
+    """`ports.RenewalQueue` on a pool of this process. `start` it once the service exists."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._waiting: dict[str, _Due] = {}
+        self._pool = RenewalPool()
         self._changed = threading.Condition()
         self._closed = False
         self._threads: list[threading.Thread] = []
@@ -46,12 +30,7 @@ class BackgroundRenewals:
     def enqueue(self, names: Sequence[str], *, profiles: bool = False) -> None:
         """See `ports.RenewalQueue`."""
         with self._changed:
-            for name in names:
-                if name not in self._waiting and len(self._waiting) >= MOST_WAITING:
-                    continue
-                due = self._waiting.setdefault(name, _Due())
-                due.times += 1
-                due.profile = due.profile or profiles
+            self._pool.add(names, time.monotonic(), profiles=profiles)
             self._changed.notify_all()
 
     def start(self, renew: Renew, purge: Callable[[], object]) -> None:
@@ -65,7 +44,7 @@ class BackgroundRenewals:
         """Ends the threads; what still waits is forgotten."""
         with self._changed:
             self._closed = True
-            self._waiting.clear()
+            self._pool.clear()
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(timeout=5)
@@ -81,17 +60,14 @@ class BackgroundRenewals:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed, timeout=EVERY_HOUR)
 
-    def _next(self) -> dict[str, _Due]:
-        """The names asked for most, once there are enough for a call or the first has waited; empty at the
-        end."""
+    def _next(self) -> dict[str, Due]:
+        """The next batch, as soon as one should go out; empty at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or bool(self._waiting))
-            self._changed.wait_for(lambda: self._closed or len(self._waiting) >= BATCH, timeout=GATHER)
-            chosen = sorted(self._waiting.items(), key=lambda item: -item[1].times)[:BATCH]
-            for name, _ in chosen:
-                del self._waiting[name]
-            self._telemetry.gauge("queue_length", len(self._waiting))
-            return dict(chosen)
+            while not self._closed and (wait := self._pool.wait(time.monotonic())) != 0.0:
+                self._changed.wait(wait)
+            batch = self._pool.take(time.monotonic())
+            self._telemetry.gauge("queue_length", len(self._pool))
+            return batch
 
 
 def _quietly(work: Callable[[], object]) -> None:
