@@ -1,4 +1,4 @@
-"""Every setting once: name, default, help. `--help` and docs/SETTINGS.md are made from this list."""
+"""The list of settings: name, default, help. docs/SETTINGS.md and options of commands are made from it."""
 
 import os
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Setting:
 
 SETTINGS = (
     Setting("PITBOARD_HOST", "127.0.0.1", "Address the local server listens on."),
-    Setting("PITBOARD_PORT", "8765", "Port the local server listens on."),
+    Setting("PITBOARD_PORT", "8765", "Port the local server listens on; 0 takes any free one."),
     Setting("PITBOARD_DB", "", "Path of the SQLite file. Empty: pitboard.sqlite3 in the user's data folder."),
     Setting(
         "PITBOARD_INDEX_HOURS",

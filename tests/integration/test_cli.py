@@ -81,7 +81,10 @@ def test_drivers_as_json_and_exit_one_when_somebody_is_not_found(environment, si
 def test_missing_credentials_are_named_and_nothing_is_asked(environment, simulator, command):
     done = pitboard(*command, env=without(environment, "PITBOARD_PASSWORD", "PITBOARD_CLIENT_ID"))
     assert done.returncode == 2
-    assert "PITBOARD_CLIENT_ID, PITBOARD_PASSWORD or run `pitboard login`" in sentence(done)
+    assert (
+        "are missing: PITBOARD_CLIENT_ID, PITBOARD_PASSWORD. Set these variables, or run `pitboard login`."
+        in sentence(done)
+    )
     assert len(simulator.calls) == 0
 
 

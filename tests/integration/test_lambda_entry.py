@@ -134,7 +134,7 @@ def test_before_the_first_token_auth_says_how_one_comes_and_makes_no_login(simul
         before = len(simulator.calls)
         _, answer = running.functions["auth"].invoke(event("POST", "/auth"))
         assert answer["statusCode"] == 503
-        assert "a look-up gets one (`pitboard verify`)" in json.loads(answer["body"])["detail"]
+        assert "A look-up gets one: run `pitboard verify`." in json.loads(answer["body"])["detail"]
         assert len(simulator.calls) == before
 
 

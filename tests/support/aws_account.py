@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 import pytest
 
-from pitboard.aws.names import Names
+from pitboard.aws.names import API_URL_OUTPUT, Names
 
 REGION = "eu-central-1"
 _SESSION = boto3.Session()  # its models are read once
@@ -174,7 +174,7 @@ class AwsAccount:
             for number, (name, key) in enumerate(self.names.tables.items())
         }
         url = self.answering or "http://127.0.0.1:9"
-        self.template(self.names.stack, resources, {self.names.url_output: url})
+        self.template(self.names.stack, resources, {API_URL_OUTPUT: url})
         for name in self.names.tables:
             self.client("dynamodb").update_time_to_live(
                 TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
@@ -269,7 +269,7 @@ class AwsAccount:
     def token(self, **document: Any) -> None:
         """Puts a token's document into ir_auth, as ir-auth keeps it."""
         self.client("dynamodb").put_item(
-            TableName=next(iter(self.names.tables)),
+            TableName=self.names.auth_table,
             Item={
                 "username": {"S": "TOKEN:ada@example.test"},
                 "value": {"S": json.dumps(document)},

@@ -13,7 +13,7 @@ from tests.support.aws_account import ministack
 from tests.support.lambda_runtime import ARCHITECTURE, PYTHON
 from tests.support.local_server import Backend
 
-from pitboard.ops.cloud import CDK, outputs
+from pitboard.aws.names import API_URL_OUTPUT, CDK
 from pitboard.simulator import Simulator
 
 REGION = "eu-central-1"
@@ -82,7 +82,8 @@ class Stage:
     def url(self) -> str:
         """The stage, at the emulator's address."""
         stacks = self.client("cloudformation").describe_stacks(StackName="pitboard-dev")["Stacks"]
-        host = outputs(stacks[0])["ApiUrl"].split("//")[1]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+        host = outputs[API_URL_OUTPUT].split("//")[1]
         return f"{self.endpoint}/restapis/{host.split('.')[0]}/dev/_user_request_"
 
     def _run(

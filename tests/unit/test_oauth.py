@@ -13,6 +13,7 @@ from pitboard.drivers.errors import (
     CredentialsError,
     MaintenanceError,
     RateLimitedError,
+    Remedy,
     UnreachableError,
     UpstreamError,
 )
@@ -111,11 +112,9 @@ class TestWhatComesBack:
     @pytest.mark.parametrize("scope", [None, "", "iracing.profile", "iracing.authority", 7])
     def test_a_login_without_the_scope_is_an_error(self, fake_http: FakeHttp, scope: object) -> None:
         answer(fake_http, json=TOKENS | {"scope": scope})
-        with pytest.raises(
-            DeniedError, match=r"without the scope iracing\.auth.*PITBOARD_CLIENT_ID"
-        ) as caught:
+        with pytest.raises(DeniedError, match=r"without the scope iracing\.auth") as caught:
             login(fake_http)
-        assert caught.value.error == "missing_scope"
+        assert (caught.value.error, caught.value.remedy) == ("missing_scope", Remedy.CHECK_ACCOUNT)
 
     def test_a_refresh_may_leave_the_scope_out(self, fake_http: FakeHttp) -> None:
         answer(fake_http, json=TOKENS | {"scope": None})
@@ -136,25 +135,27 @@ def denial(error: str, status: int) -> dict[str, Any]:
 
 class TestErrors:
     @pytest.mark.parametrize(
-        ("error", "status", "says"),
+        ("error", "status", "remedy"),
         [
-            ("access_denied", 401, "account is active"),
-            ("insufficient_scope", 403, "scope"),
-            ("invalid_client", 403, "PITBOARD_CLIENT_SECRET"),
-            ("invalid_grant", 400, "PITBOARD_USERNAME and PITBOARD_PASSWORD"),
-            ("invalid_request", 400, "PITBOARD_CLIENT_ID"),
-            ("invalid_scope", 400, "scope"),
-            ("invalid_token", 401, "pitboard login"),
-            ("unauthorized_client", 400, "PITBOARD_CLIENT_ID"),
-            ("unsupported_grant_type", 400, "password_limited"),
+            ("access_denied", 401, Remedy.CHECK_ACCOUNT),
+            ("insufficient_scope", 403, Remedy.REGISTER_CLIENT),
+            ("invalid_client", 403, Remedy.CHECK_CLIENT),
+            ("invalid_grant", 400, Remedy.CHECK_LOGIN),
+            ("invalid_request", 400, Remedy.CHECK_CLIENT),
+            ("invalid_scope", 400, Remedy.REGISTER_CLIENT),
+            ("invalid_token", 401, Remedy.LOG_IN),
+            ("unauthorized_client", 400, Remedy.CHECK_CLIENT),
+            ("unsupported_grant_type", 400, Remedy.REGISTER_CLIENT),
         ],
     )
-    def test_denials(self, fake_http: FakeHttp, error: str, status: int, says: str) -> None:
+    def test_a_denial_has_its_remedy(
+        self, fake_http: FakeHttp, error: str, status: int, remedy: Remedy
+    ) -> None:
         answer(fake_http, status=status, json=denial(error, status))
-        with pytest.raises(DeniedError, match=says) as caught:
+        with pytest.raises(DeniedError) as caught:
             login(fake_http)
         assert isinstance(caught.value, CredentialsError)
-        assert caught.value.error == error
+        assert (caught.value.error, caught.value.remedy) == (error, remedy)
         assert "hush" not in str(caught.value)
 
     @pytest.mark.parametrize(

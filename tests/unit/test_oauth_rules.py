@@ -11,7 +11,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitboard.drivers.errors import MaintenanceError, RateLimitedError, UnreachableError, UpstreamError
+from pitboard.drivers.errors import (
+    MaintenanceError,
+    RateLimitedError,
+    Remedy,
+    UnreachableError,
+    UpstreamError,
+)
 from pitboard.drivers.model import Document
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import DeniedError, Grant
@@ -46,8 +52,8 @@ OUTCOMES = {
     "broken": UnreachableError("504"),
     "maintenance": MaintenanceError("Maintenance."),
     "limited": RateLimitedError("Wait.", retry_after=900.0),
-    "spent": DeniedError("No.", error="invalid_grant"),
-    "wrong": DeniedError("No.", error="invalid_client"),
+    "spent": DeniedError("No.", Remedy.CHECK_LOGIN, error="invalid_grant"),
+    "wrong": DeniedError("No.", Remedy.CHECK_LOGIN, error="invalid_client"),
 }
 
 

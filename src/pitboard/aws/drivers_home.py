@@ -1,4 +1,4 @@
-"""The composition root of ir-drivers and ir-custid: the local home's parts on DynamoDB and invocations."""
+"""The composition root of ir-drivers and ir-custid: the same services as locally, on DynamoDB and Lambda."""
 
 import random
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ CALLERS = 32
 PLANNERS = 4
 
 BLOCK = 5
-"""Calls taken from the shared budget at once: a conditional write in DynamoDB takes some milliseconds."""
+"""Calls taken from the shared budget at once: each conditional write in DynamoDB takes some milliseconds."""
 
 
 class DriversHome:
-    """What the routes and the direct invocations of both functions ask."""
+    """Answers the routes and the direct invocations of both functions."""
 
     def __init__(self, settings: FunctionSettings, upstream: UpstreamSettings, telemetry: Telemetry) -> None:
         store = DynamoStore(client("dynamodb"), settings.drivers_table, settings.custid_table)
@@ -58,7 +58,7 @@ class DriversHome:
         self.histories = HistoryService(dependencies, lookup_seconds=None)
 
     def renew(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """{"action": "renew", "names": [...]}: renews what is due, with the budget readers leave."""
+        """{"action": "renew", "names": [...]}: renews what is due, with the budget that readers leave."""
         names = [name for name in event.get("names") or [] if isinstance(name, str)][:MOST_NAMES]
         self.service.renew(names, frozenset(names if event.get("profiles") else ()))
         return {"renewed": len(names)}

@@ -9,10 +9,10 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pitboard.drivers import names, records
-from pitboard.drivers.categories import CATEGORIES, GROUPS, SEQUENCE, licence_level
+from pitboard.drivers import names
+from pitboard.drivers.categories import CATEGORIES, GROUPS
 from pitboard.drivers.names import InvalidNameError
 
 COLUMNS = (
@@ -192,34 +192,3 @@ def _unpacked(packed: bytes) -> Iterator[tuple[str, CategoryStats]]:
 
 
 _KEYS = {number: key for key, number in CATEGORIES.items()}
-
-
-# --- as an answer
-
-
-def body(driver: IndexedDriver) -> bytes:
-    """The JSON object of a driver, in the shape of `records.body`, without what the index does not know."""
-    info: dict[str, Any] = {"cust_id": driver.cust_id, "display_name": driver.name}
-    if driver.country:
-        info["country_code"] = driver.country
-    info["licenses"] = [_entry(key, driver.stats[key]) for key in SEQUENCE if key in driver.stats]
-    return records.encode({"cust_id": driver.cust_id, "member_info": info})
-
-
-def _entry(category: str, stats: CategoryStats) -> dict[str, Any]:
-    group_id, group_name, color = GROUPS[stats.licence]
-    entry: dict[str, Any] = {
-        "category_id": CATEGORIES[category],
-        "category": category,
-        "category_name": category.replace("_", " ").title(),
-        "license_level": licence_level(group_id, stats.safety_rating),
-        "safety_rating": stats.safety_rating,
-        "group_name": group_name,
-        "group_id": group_id,
-        "color": color,
-    }
-    if stats.irating is not None:
-        entry["irating"] = stats.irating
-    if stats.tt_rating is not None:
-        entry["tt_rating"] = stats.tt_rating
-    return entry | records.career(stats)

@@ -9,10 +9,10 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from pitboard.drivers.index import CategoryStats, IndexedDriver
+from pitboard.drivers.categories import CATEGORIES, GROUPS, SEQUENCE, licence_level
+from pitboard.drivers.index import CategoryStats, IndexedDriver
 
 _FROM_MEMBER = (
     "cust_id",
@@ -40,7 +40,7 @@ def body(
     member: Mapping[str, Any],
     profile: Mapping[str, Any] | None = None,
     older: bytes | None = None,
-    indexed: "IndexedDriver | None" = None,
+    indexed: IndexedDriver | None = None,
 ) -> bytes:
     """The JSON object of a driver.
 
@@ -73,7 +73,7 @@ def with_profile(known: bytes, profile: Mapping[str, Any]) -> bytes:
     return body(json.loads(known)["member_info"], profile)
 
 
-def _licence(licence: Any, indexed: "IndexedDriver | None") -> Any:
+def _licence(licence: Any, indexed: IndexedDriver | None) -> Any:
     """A licence with the starts and wins that the index knows; as it is where it knows none."""
     if indexed is None or not isinstance(licence, Mapping):
         return licence
@@ -81,9 +81,37 @@ def _licence(licence: Any, indexed: "IndexedDriver | None") -> Any:
     return {**licence, **career(stats)} if stats else licence
 
 
-def career(stats: "CategoryStats") -> dict[str, Any]:
+def career(stats: CategoryStats) -> dict[str, Any]:
     """What the index knows of a licence and member/get does not."""
     return {"starts": stats.starts, "wins": stats.wins, "avg_incidents": stats.average_incidents}
+
+
+def indexed_body(driver: IndexedDriver) -> bytes:
+    """The JSON object of a driver, in the shape of `body`, without what the index does not know."""
+    info: dict[str, Any] = {"cust_id": driver.cust_id, "display_name": driver.name}
+    if driver.country:
+        info["country_code"] = driver.country
+    info["licenses"] = [_entry(key, driver.stats[key]) for key in SEQUENCE if key in driver.stats]
+    return encode({"cust_id": driver.cust_id, "member_info": info})
+
+
+def _entry(category: str, stats: CategoryStats) -> dict[str, Any]:
+    group_id, group_name, color = GROUPS[stats.licence]
+    entry: dict[str, Any] = {
+        "category_id": CATEGORIES[category],
+        "category": category,
+        "category_name": category.replace("_", " ").title(),
+        "license_level": licence_level(group_id, stats.safety_rating),
+        "safety_rating": stats.safety_rating,
+        "group_name": group_name,
+        "group_id": group_id,
+        "color": color,
+    }
+    if stats.irating is not None:
+        entry["irating"] = stats.irating
+    if stats.tt_rating is not None:
+        entry["tt_rating"] = stats.tt_rating
+    return entry | career(stats)
 
 
 def iso(seconds: float) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pitboard.drivers import index, records
+from pitboard.drivers import records
 from pitboard.drivers.index import IndexedDriver
 from pitboard.drivers.model import Record
 from pitboard.drivers.ranks import Ranks
@@ -68,7 +68,7 @@ class Views:
         if held and held[0] == version:
             head = held[1]
         else:
-            head = self._head((key, "index"), version, index.body(driver), ranks)
+            head = self._head((key, "index"), version, records.indexed_body(driver), ranks)
         return View(head, version, "partial", ranks.as_of, "index", 0.0)
 
     def _head(self, which: tuple[str, str], version: tuple[float, ...], body: bytes, ranks: Ranks) -> bytes:

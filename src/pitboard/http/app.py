@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pitboard.drivers.ports import Telemetry, request_id
-from pitboard.http.problems import HANDLERS, Problem
+from pitboard.http.problems import Problem, handlers
 
 LONGEST_TARGET = 10_240
 """Most bytes of path and query; API Gateway takes no more either. Fifty names as people have them fit, fifty
@@ -34,12 +34,14 @@ log = logging.getLogger(__name__)
 def make_app(
     routes: Sequence[BaseRoute],
     telemetry: Telemetry,
+    worded: Callable[[Exception], str],
     host_allowed: Callable[[str], bool] = lambda _: True,
 ) -> ASGIApp:
-    """The application. `host_allowed` says whether a Host header's name may be served."""
+    """The application. `worded` is the home's sentence for an error of iRacing's side, with its remedy;
+    `host_allowed` says whether a Host header's name may be served."""
     inner = Starlette(
         routes=list(routes),
-        exception_handlers=HANDLERS,
+        exception_handlers=handlers(worded),
         middleware=[Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)],
     )
     inner.router.redirect_slashes = False

@@ -22,6 +22,7 @@ from pitboard.drivers.errors import (
     MaintenanceError,
     RateLimitedError,
     RefusedError,
+    Remedy,
     UnreachableError,
     UpstreamError,
 )
@@ -334,15 +335,9 @@ _CANNOT_READ = "iRacing's answer could not be read."
 def _refusal(status: int, body: Any) -> UpstreamError:
     said = f"(status {status})"
     if status == 401:
-        return _UnauthorizedError(
-            f"iRacing does not accept the access token {said}; check that the account is active, then run "
-            "`pitboard login`."
-        )
+        return _UnauthorizedError(f"iRacing does not accept the access token {said}.", Remedy.CHECK_ACCOUNT)
     if status == 403 and isinstance(body, dict) and body.get("error") == "insufficient_scope":
-        return CredentialsError(
-            f"The access token may not read the Data API {said}; check the registration of "
-            "PITBOARD_CLIENT_ID, then run `pitboard login`."
-        )
+        return CredentialsError(f"The access token may not read the Data API {said}.", Remedy.REGISTER_CLIENT)
     if 400 <= status < 500:
         return RefusedError(f"iRacing refused the question {said}.")
     if status >= 500:

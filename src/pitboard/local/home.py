@@ -17,6 +17,7 @@ from pitboard.iracing.meter import Meter
 from pitboard.iracing.oauth import OAuth
 from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Transport
+from pitboard.local import remedies
 from pitboard.local.renewals import BackgroundRenewals
 from pitboard.settings import Settings
 from pitboard.stores.index_file import IndexFile
@@ -127,9 +128,10 @@ class LocalHome:
         """`http.routes.Health`: the store, the token and the budget. Asks iRacing nothing."""
         checks: dict[str, Any] = {"store": self._store_check()}
         token = self.tokens.status()
+        held = "A valid token is held." if token.valid else "No token is held yet."
         checks["token"] = {
-            "ok": not token.why,
-            "detail": token.why or ("A valid token is held." if token.valid else "No token is held yet."),
+            "ok": token.refusal is None,
+            "detail": remedies.worded(token.refusal) if token.refusal else held,
             "logins_left": token.logins_left,
         }
         budget, now = self.meter.status(), self._clock()

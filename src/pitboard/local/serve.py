@@ -12,7 +12,8 @@ from pitboard.local.home import LocalHome
 from pitboard.local.index_schedule import schedule
 from pitboard.local.server import listen, make_local_app, server, url
 from pitboard.settings import Settings
-from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, log_file, log_file_handler, spans
+from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, spans
+from pitboard.telemetry.files import log_file, log_file_handler
 
 
 def serve(settings: Settings, console: Console) -> None:

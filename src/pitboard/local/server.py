@@ -22,7 +22,7 @@ from pitboard.http.problems import Problem
 from pitboard.http.query import DEFAULT_WAIT, checked
 from pitboard.http.routes import answer as answered
 from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes
-from pitboard.local import site, userscript
+from pitboard.local import remedies, site, userscript
 from pitboard.local.home import LocalHome
 from pitboard.settings import UsageError
 from pitboard.telemetry import PrometheusTelemetry
@@ -36,14 +36,21 @@ _PAGE_POLICY = (
 
 
 class PortTakenError(UsageError):
-    """The port is in use; the message says so and what to do."""
+    """The port is in use. `happened` says so; the message has the remedy, too."""
+
+    def __init__(self, happened: str) -> None:
+        super().__init__(
+            f"{happened} Choose another with --port or PITBOARD_PORT, or end the program that has it."
+        )
+        self.happened = happened
 
 
 def make_local_app(
     home: LocalHome, telemetry: PrometheusTelemetry, more: Sequence[BaseRoute] = ()
 ) -> ASGIApp:
     """The local server's application; `more` are the demo's own routes."""
-    return make_app([*local_routes(home, telemetry), *more], telemetry, host_guard(home.settings.host))
+    routes = [*local_routes(home, telemetry), *more]
+    return make_app(routes, telemetry, remedies.worded, host_guard(home.settings.host))
 
 
 def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRoute]:
@@ -125,10 +132,7 @@ def listen(host: str, port: int) -> socket.socket:
         opened.listen(1024)
     except OSError as error:
         opened.close()
-        raise PortTakenError(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port or PITBOARD_PORT,"
-            " or end the program that has it."
-        ) from error
+        raise PortTakenError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
     return opened
 
 

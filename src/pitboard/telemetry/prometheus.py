@@ -1,4 +1,4 @@
-"""Telemetry of the local home: a Prometheus registry of its own, shown at /metrics."""
+"""Telemetry of the local home: its own Prometheus registry, served at /metrics."""
 
 import logging
 from contextlib import AbstractContextManager
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class PrometheusTelemetry(Telemetry):
-    """Counts in memory; `exposition` is the text that /metrics answers with."""
+    """Counts in memory; `exposition` is the body of /metrics."""
 
     content_type = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -55,7 +55,7 @@ class PrometheusTelemetry(Telemetry):
         return generate_latest(self._registry)
 
     def _do(self, metric: str, verb: str, value: float, labels: dict[str, str]) -> None:
-        """A mistake in a metric costs a line in the log, never an answer."""
+        """A wrong metric or label is logged; it must not fail an answer."""
         try:
             made = self._metrics[metric]
             getattr(made.labels(**labels) if labels else made, verb)(value)

@@ -1,4 +1,4 @@
-"""What the local checks look at: settings, credentials, database, token, and one answer of iRacing's."""
+"""Look-ups in the local home: settings, credentials, database, token, and one answer of iRacing."""
 
 import sqlite3
 import time
@@ -19,7 +19,7 @@ from pitboard.iracing.meter import Meter
 from pitboard.iracing.oauth import OAuth
 from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Answer, Transport
-from pitboard.local import credentials as kept
+from pitboard.local import credentials
 from pitboard.settings import Settings
 from pitboard.stores.sqlite import SqliteStore
 
@@ -28,30 +28,30 @@ PROBE_SECONDS = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One answer of the Data API to a request without a token (it costs no call), or why none came.
+    """The Data API's answer to a request without a token (it costs no call), or the error's sentence.
 
-    `skew` is how many seconds this machine's clock is ahead of the `Date` header.
+    `sent_at` and `received_at` are this machine's times (Unix seconds).
     """
 
     answer: Answer | None
-    trouble: str = ""
+    error: str = ""
     sent_at: float = 0.0
-    came_at: float = 0.0
+    received_at: float = 0.0
 
 
-class Local:
-    """The local home as the doctor sees it. Opens what is there and makes nothing new."""
+class LocalEnvironment:
+    """The local home. Opens what exists and creates nothing. Safe for threads. `close` it."""
 
     home = "local"
 
     def __init__(
         self,
         settings: Settings,
-        environment: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] | None = None,
         credentials_file: Path | None = None,
     ) -> None:
         self.settings = settings
-        self.environment = environment
+        self.variables = variables
         self.credentials_file = credentials_file
         self.transport = Transport()
         self._lock = Lock()
@@ -60,7 +60,7 @@ class Local:
     @cached_property
     def _credentials(self) -> Credentials | CredentialsError:
         try:
-            found = kept.find(self.environment, self.credentials_file)
+            found = credentials.find(self.variables, self.credentials_file)
         except CredentialsError as error:
             return error
         telemetry.hide(
@@ -91,7 +91,7 @@ class Local:
 
     @property
     def store(self) -> SqliteStore | None:
-        """The database, None while there is none. Raises `StoreError` if it cannot be used."""
+        """The database, None if there is none yet. Raises `StoreError` if it cannot be used."""
         with self._lock:
             found = self._store
         if isinstance(found, StoreError):
@@ -99,7 +99,7 @@ class Local:
         return found
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """What the database answers, read-only; nothing while there is none. Raises `StoreError`."""
+        """The rows of a read-only query; none if there is no database yet. Raises `StoreError`."""
         if self.store is None:
             return []
         try:
@@ -109,7 +109,7 @@ class Local:
             raise StoreError(f"The database cannot be read: {error}.") from error
 
     def newest_record(self) -> Record | None:
-        """The driver whose record was made last, None while none is known."""
+        """The driver whose record was made last, None if none is known yet."""
         statement = (
             "SELECT key, cust_id, body, as_of, fresh_until, stale_until, profile_until FROM records"
             " WHERE key NOT LIKE 'HISTORY:%' ORDER BY as_of DESC LIMIT 1"
@@ -117,7 +117,7 @@ class Local:
         return next((Record(*row) for row in self.rows(statement)), None)
 
     def tokens(self) -> TokenKeeper | None:
-        """The keeper of the token, None without credentials or database: there is no token then."""
+        """The keeper of the token, None without credentials or database: then there is no token."""
         with suppress(CredentialsError, StoreError):
             if store := self.store:
                 oauth = OAuth(self.settings.upstream.oauth_url, self.transport)
@@ -140,10 +140,10 @@ class Local:
             )
         except UpstreamError as error:
             return Probe(None, str(error))
-        return Probe(answer, sent_at=sent_at, came_at=time.time())
+        return Probe(answer, sent_at=sent_at, received_at=time.time())
 
     def probe(self) -> Probe:
-        """Asks the Data API once for all checks that want to know."""
+        """The Data API's answer. It is asked once for all checks."""
         with self._probing:
             return self._probe
 
