@@ -409,4 +409,4 @@ def _seconds(what: str, measured: float, floor: float, target: float) -> Figure:
 
 
 def _count(what: str, measured: int, target: int) -> Figure:
-    return Figure(what, str(measured), str(target), measured / target, f"<= {target}", measured <= target)
+    return Figure(what, str(measured), str(target), measured / max(1, target), f"<= {target}", measured <= target)
