@@ -409,4 +409,5 @@ def _seconds(what: str, measured: float, floor: float, target: float) -> Figure:
 
 
 def _count(what: str, measured: int, target: int) -> Figure:
-    return Figure(what, str(measured), str(target), measured / max(1, target), f"<= {target}", measured <= target)
+    ratio = measured / max(1, target)
+    return Figure(what, str(measured), str(target), ratio, f"<= {target}", measured <= target)
