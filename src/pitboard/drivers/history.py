@@ -12,7 +12,7 @@ from pitboard.drivers.misses import NOT_FOUND
 from pitboard.drivers.model import CallContext, IdEntry, Record
 from pitboard.drivers.service import LOOKUP_SECONDS, lookup_context
 from pitboard.drivers.single_flight import SingleFlight
-from pitboard.drivers.views import View
+from pitboard.drivers.views import kept_view
 
 KINDS = {"irating": 1, "safety_rating": 3}
 """chart_type of member/chart_data."""
@@ -45,7 +45,7 @@ class HistoryService:
             kept = older
         now = self._deps.clock()
         state = "fresh" if now < kept.fresh_until else "stale"
-        return View(kept.body[:-1], (), state, kept.as_of, "iracing", kept.fresh_until).encoded(now)
+        return kept_view(kept.body, state, kept.as_of).encoded(now)
 
     def _fresh(self, key: str) -> Record | None:
         kept = self._deps.store.records([key]).get(key)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pitboard.drivers import records
 from pitboard.drivers.misses import Miss
@@ -32,28 +33,34 @@ def compose(
     """Puts the answer together. `asked` has (name as asked, key); each key is in `views` or `missed`."""
     parts: list[bytes] = []
     states: list[str] = []
-    versions: list[object] = []
+    versions: list[bytes] = []
     expires = now + MAX_AGE
     for text, key in asked:
+        name = _name(text)
         if view := views.get(key):
-            states.append(view.state)
-            versions.append((key, view.version))
-            expires = min(expires, view.until if view.state == "fresh" else now)
-            value = view.encoded(now)
+            state = view.state
+            expires = min(expires, view.until if state == "fresh" else now)
+            parts.append(b"%b:%b%d%b" % (name, view.head, view.age(now), view.tail))
+            versions += (name, view.version)
         else:
             miss = missed[key]
-            states.append(miss.code)
-            versions.append(key)
-            expires = expires if miss.code in ("not_found", "invalid_name") else now
-            value = encoded_miss(miss)
-        parts.append(b"%b:%b" % (records.encode(text), value))
-    content = repr((versions, states)).encode("utf-8", "replace")
+            state = miss.code
+            expires = expires if state in ("not_found", "invalid_name") else now
+            parts.append(b"%b:%b" % (name, encoded_miss(miss)))
+            versions += (name, state.encode())
+        states.append(state)
     return Page(
-        body=b"{" + b",".join(parts) + b"}",
-        etag=f'W/"{hashlib.blake2b(content, digest_size=9).hexdigest()}"',
+        body=b"{%b}" % b",".join(parts),
+        etag=f'W/"{hashlib.blake2b(b"".join(versions), digest_size=9).hexdigest()}"',
         max_age=max(0, int(expires - now)),
         states=tuple(states),
     )
+
+
+@lru_cache(maxsize=20_000)
+def _name(text: str) -> bytes:
+    """A name as it was asked for, as a JSON string. Names that can be asked for are short."""
+    return records.encode(text)
 
 
 def encoded_miss(miss: Miss) -> bytes:

@@ -1,10 +1,10 @@
 """What goes out for one driver: the kept body with ranks, with or without the profile's fields.
 
-Making it costs a decoding and an encoding, so what was made is held until record or ranks change.
+Making it costs a decoding and an encoding, so a view is held until record, state or ranks change.
 """
 
 import json
-import threading
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,82 +15,109 @@ from pitboard.drivers.model import Record
 from pitboard.drivers.ranks import Ranks
 
 MOST_HELD = 10_000
-"""Answers that are held, some 20 MB. When there are more, all are made anew."""
+"""Views that are held, some 20 MB. When there are more, all are made anew."""
+
+_VERSION = struct.Struct("<ddd")
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A driver as shown. `head` is the JSON object without its last brace, `version` stands for it.
+    """A driver as shown. The JSON object is `head`, the age in whole seconds, and `tail`.
 
-    `state` is `fresh`, `stale` or `partial`; `until` is when it stops being so (Unix seconds).
+    `version` stands for the content without the age. `state` is `fresh`, `stale` or `partial`. From `until`
+    on (Unix seconds) the view must be made anew; before `since` too, for the clock was set back.
     """
 
     head: bytes
-    version: tuple[float, ...]
+    tail: bytes
+    version: bytes
     state: str
     as_of: float
-    source: str
+    since: float
     until: float
 
     def encoded(self, now: float) -> bytes:
         """The JSON object, with `_meta`."""
-        return b'%b,"_meta":{"state":"%b","as_of":"%b","age":%d,"source":"%b"}}' % (
-            self.head,
-            self.state.encode(),
-            records.iso(self.as_of).encode(),
-            max(0, int(now - self.as_of)),
-            self.source.encode(),
-        )
+        return b"%b%d%b" % (self.head, self.age(now), self.tail)
+
+    def age(self, now: float) -> int:
+        """Whole seconds since the content was right."""
+        return max(0, int(now - self.as_of))
 
 
 class Views:
-    """Makes views and holds what they cost. Safe for threads."""
+    """Makes views and holds them. Safe for threads: what two make at once is the same."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, str], tuple[tuple[float, ...], bytes]] = {}
-        self._lock = threading.Lock()
+        self._held: dict[tuple[str, str], tuple[object, Ranks, View]] = {}
 
     def of_record(self, record: Record, ranks: Ranks, now: float, *, profile: bool) -> View:
         """A kept record. Without `profile` its state is that of the licences alone."""
-        version = (record.as_of, record.profile_until if profile else 0.0, ranks.as_of)
-        head = self._head((record.key, "whole" if profile else "licences"), version, record.body, ranks)
-        if profile and record.partial:
-            state = "partial"
-        else:
-            due = record.due(now) if profile else record.licences_due(now)
-            state = "stale" if due else "fresh"
-        return View(head, version, state, record.as_of, "iracing", record.fresh_until)
+        key = (record.key, "whole" if profile else "licences")
+        made_of = (record.as_of, record.profile_until)
+        held = self._held.get(key)
+        if held and held[0] == made_of and held[1] is ranks and held[2].since <= now < held[2].until:
+            return held[2]
+        view = _record_view(record, ranks, now, profile=profile)
+        return self._hold(key, made_of, ranks, view)
 
     def of_index(self, key: str, driver: IndexedDriver, ranks: Ranks) -> View:
         """A driver of whom only the index knows."""
-        version = (ranks.as_of,)
         held = self._held.get((key, "index"))
-        if held and held[0] == version:
-            head = held[1]
-        else:
-            head = self._head((key, "index"), version, records.indexed_body(driver), ranks)
-        return View(head, version, "partial", ranks.as_of, "index", 0.0)
+        if held and held[0] == driver and held[1] is ranks:
+            return held[2]
+        body = _with_ranks(records.indexed_body(driver), ranks, profile=False)
+        view = _view(body, "partial", "index", ranks.as_of, (0.0, ranks.as_of), (0.0, 0.0))
+        return self._hold((key, "index"), driver, ranks, view)
 
-    def _head(self, which: tuple[str, str], version: tuple[float, ...], body: bytes, ranks: Ranks) -> bytes:
-        held = self._held.get(which)
-        if held and held[0] == version:
-            return held[1]
-        head = _with_ranks(body, ranks, whole=which[1] == "whole")[:-1]
-        with self._lock:
-            if len(self._held) >= MOST_HELD:
-                self._held = {}
-            self._held[which] = version, head
-        return head
+    def _hold(self, key: tuple[str, str], made_of: object, ranks: Ranks, view: View) -> View:
+        if len(self._held) >= MOST_HELD:
+            self._held = {}
+        self._held[key] = made_of, ranks, view
+        return view
 
 
-def _with_ranks(body: bytes, ranks: Ranks, *, whole: bool) -> bytes:
+def _record_view(record: Record, ranks: Ranks, now: float, *, profile: bool) -> View:
+    body = _with_ranks(record.body, ranks, profile=profile)
+    due = record.due(now) if profile else record.licences_due(now)
+    ends = min(record.fresh_until, abs(record.profile_until)) if profile else record.fresh_until
+    until = float("inf") if due else ends
+    state = "partial" if profile and record.partial else "stale" if due else "fresh"
+    version = (record.profile_until if profile else 0.0, ranks.as_of)
+    return _view(body, state, "iracing", record.as_of, version, (min(now, record.as_of), until))
+
+
+def kept_view(body: bytes, state: str, as_of: float) -> View:
+    """An answer of iRacing's that is no driver, such as a chart."""
+    return _view(body, state, "iracing", as_of, (0.0, 0.0), (0.0, 0.0))
+
+
+def _view(
+    body: bytes,
+    state: str,
+    source: str,
+    as_of: float,
+    version: tuple[float, float],
+    lasts: tuple[float, float],
+) -> View:
+    head = b'%b,"_meta":{"state":"%b","as_of":"%b","age":' % (
+        body[:-1],
+        state.encode(),
+        records.iso(as_of).encode(),
+    )
+    tail = b',"source":"%b"}}' % source.encode()
+    tag = _VERSION.pack(as_of, *version) + state.encode() + source.encode()
+    return View(head, tail, tag, state, as_of, *lasts)
+
+
+def _with_ranks(body: bytes, ranks: Ranks, *, profile: bool) -> bytes:
     driver: dict[str, Any] = json.loads(body)
     info = driver.get("member_info", {})
     country = str(info.get("country_code") or "")
     for licence in info.get("licenses", []):
         if isinstance(licence, dict) and (rank := _rank(licence, country, ranks)):
             licence["rank"] = rank
-    return records.encode(driver if whole else {"cust_id": driver["cust_id"], "member_info": info})
+    return records.encode(driver if profile else {"cust_id": driver["cust_id"], "member_info": info})
 
 
 def _rank(licence: Mapping[str, Any], country: str, ranks: Ranks) -> dict[str, int] | None:
