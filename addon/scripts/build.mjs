@@ -7,7 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync } from "node:zlib";
 import { build, transform } from "esbuild";
@@ -32,12 +32,25 @@ export function keysUsed(source, keys) {
   return keys.filter((key) => source.includes(`"${key}"`) || prefixes.some((prefix) => key.startsWith(prefix)));
 }
 
-/** Gives scripts the words they use (keys once, English plain, the others packed) and minified style sheets. */
+/** A module whose default export is the list of surfaces: each file in src/site/surfaces, with its name as id. */
+export async function surfacesModule() {
+  const folder = join(root, "src/site/surfaces");
+  const files = (await readdir(folder)).filter((name) => name.endsWith(".ts")).sort();
+  const imports = files.map((name, i) => `import s${i} from ${JSON.stringify(join(folder, name))};`);
+  const entries = files.map((name, i) => `{ id: ${JSON.stringify(basename(name, ".ts"))}, ...s${i} }`);
+  return `${imports.join("\n")}\nexport default [${entries.join(", ")}];`;
+}
+
+/** Gives scripts the messages they use (keys once, English plain, the others packed), surfaces and style sheets. */
 const plugin = (used) => ({
   name: "pitboard",
   setup(on) {
-    on.onResolve({ filter: /^virtual:messages$/ }, () => ({ path: "messages", namespace: "virtual" }));
-    on.onLoad({ filter: /.*/, namespace: "virtual" }, async () => {
+    on.onResolve({ filter: /^virtual:/ }, ({ path }) => ({ path, namespace: "virtual" }));
+    on.onLoad({ filter: /:surfaces$/, namespace: "virtual" }, async () => ({
+      contents: await surfacesModule(),
+      resolveDir: root,
+    }));
+    on.onLoad({ filter: /:messages$/, namespace: "virtual" }, async () => {
       const { en, ...others } = await locales();
       const keys = Object.keys(en)
         .filter((key) => used.has(key))
@@ -70,7 +83,6 @@ async function script(entry, more = {}) {
     charset: "utf8",
     minify: true,
     legalComments: "none",
-    define: { __VERSION__: JSON.stringify(version) },
   };
   const wordless = await build({ ...settings, plugins: [plugin(new Set())] });
   const used = new Set(keysUsed(wordless.outputFiles[0].text, Object.keys((await locales()).en)));
@@ -113,13 +125,13 @@ async function packageFor(browser, scripts) {
  */
 async function userscript() {
   const { en } = await locales();
-  const options = await script("src/options/dialog.ts", { globalName: "pitboardOptions" });
+  const options = await script("src/entries/dialog.ts", { globalName: "pitboardOptions" });
   const banner = (await readFile(join(root, "scripts/userscript.txt"), "utf8"))
     .replace("{version}", version)
     .replace("{description}", en.description.message)
     .replace("{options_hash}", createHash("sha256").update(options).digest("base64"));
   return new Map([
-    ["pitboard.user.js", await script("src/platform/userscript.ts", { banner: { js: banner.trim() } })],
+    ["pitboard.user.js", await script("src/entries/userscript.ts", { banner: { js: banner.trim() } })],
     ["pitboard-options.js", options],
   ]);
 }
@@ -130,9 +142,9 @@ export const USERSCRIPT = resolve(root, "../src/pitboard/local");
 /** All scripts, built, by file name: those of the extension, and those of the userscript. */
 export async function outputs() {
   const extension = new Map([
-    ["content.js", await script("src/platform/webext.ts")],
-    ["background.js", await script("src/background/main.ts")],
-    ["options.js", await script("src/options/main.ts")],
+    ["content.js", await script("src/entries/content.ts")],
+    ["background.js", await script("src/entries/background.ts")],
+    ["options.js", await script("src/entries/options.ts")],
   ]);
   return { extension, userscript: await userscript() };
 }

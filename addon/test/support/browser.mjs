@@ -1,4 +1,4 @@
-/** The built extension in Debian's Chromium, on pages that are served as the forum's. */
+/** The built extension in Debian's Chromium, on pages with the forum's address. */
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
