@@ -46,7 +46,7 @@ declare module "*/support/browser.mjs" {
   }
   export function startChromium(
     backend: string,
-    settings?: { options?: object; width?: number; height?: number },
+    settings?: { options?: object; width?: number; height?: number; extension?: string | false },
   ): Promise<Forum>;
 }
 
@@ -63,6 +63,7 @@ declare module "*/support/firefox.mjs" {
 declare module "*/scripts/build.mjs" {
   /** The folder of the committed userscript. */
   export const USERSCRIPT: string;
+  export function extensionScripts(background?: import("esbuild").BuildOptions): Promise<Map<string, Buffer>>;
   export function outputs(): Promise<{ extension: Map<string, Buffer>; userscript: Map<string, Buffer> }>;
   export function keysUsed(source: string, keys: string[]): string[];
 }

@@ -88,6 +88,13 @@ describe("asking the backend", () => {
     expect(asked).toHaveLength(4);
   });
 
+  it("does not cache partial answers", async () => {
+    reply = () => ({ body: JSON.stringify({ "Ann Tester": { ...driver(0), _meta: { state: "partial" } } }) });
+    await backend.drivers(["Ann Tester"]);
+    await backend.drivers(["Ann Tester"]);
+    expect(asked).toHaveLength(2);
+  });
+
   it("does not cache pending answers", async () => {
     reply = (url) => ({
       body: JSON.stringify({ [namesOf(url)[0] ?? ""]: { error: "soon", code: "pending", retry_after: 2 } }),

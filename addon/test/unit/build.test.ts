@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { keysUsed, outputs, USERSCRIPT } from "../../scripts/build.mjs";
+import { extensionScripts, keysUsed, outputs, USERSCRIPT } from "../../scripts/build.mjs";
 import { zip } from "../../scripts/zip.mjs";
 
 describe("the build", () => {
@@ -25,6 +25,15 @@ describe("the build", () => {
     );
     const dialog = userscript.get("pitboard-options.js") ?? "";
     expect(required?.[1]).toBe(createHash("sha256").update(dialog).digest("base64"));
+  });
+
+  it("has no code of `npm run watch` in it", async () => {
+    const mark = "build.txt";
+    const watched = await extensionScripts({ inject: ["scripts/reload.js"], define: { BUILD: '"1"' } });
+    expect(watched.get("background.js")?.includes(mark)).toBe(true);
+    const { extension, userscript } = await outputs();
+    const marked = [...extension, ...userscript].filter(([, data]) => data.includes(mark)).map(([name]) => name);
+    expect(marked).toEqual([]);
   });
 
   it("gives the same zip for files in any order", () => {
