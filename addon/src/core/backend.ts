@@ -1,6 +1,6 @@
 /**
  * The client of a Pitboard backend. It caches answers, asks for a name once at a time, puts at most 50 names into one
- * call, and after a failure sends nothing for as long as the backend asked, or for a time that grows with each failure.
+ * call, and after a failure sends nothing for as long as Retry-After says, or for a time that grows with each failure.
  * Runs in the extension's background, or inside the userscript.
  */
 
@@ -28,7 +28,7 @@ export interface Store {
 export const MAX_NAMES = 50;
 const MAX_QUERY = 6000;
 const MINUTE = 60_000;
-/** How long an answer is used: a driver's, that there is no such driver, and a kept one while the backend is away. */
+/** How long an answer is used: a driver's, "not found", and a kept one while the backend is not available. */
 const DRIVER_TTL = 15 * MINUTE;
 const NOT_FOUND_TTL = 30 * MINUTE;
 const KEPT_TTL = 7 * 24 * 60 * MINUTE;
@@ -44,11 +44,11 @@ interface Cached {
   answer: Answer;
 }
 
-/** Until when nothing is sent. `told`: the backend asked for that (Retry-After). */
+/** Until when nothing is sent. `asked`: the backend asked for that (Retry-After). */
 interface Pause {
   until: number;
   failures: number;
-  told: boolean;
+  asked: boolean;
 }
 
 class Failure extends Error {
@@ -171,7 +171,7 @@ export class Backend {
   async #json(url: string, reload = false): Promise<Record<string, unknown>> {
     const pause = await this.#pause();
     const left = pause.until - this.#now();
-    if (left > 0 && !(reload && !pause.told)) throw new Failure(Math.ceil(left / 1000));
+    if (left > 0 && !(reload && !pause.asked)) throw new Failure(Math.ceil(left / 1000));
     let reply: Reply;
     try {
       reply = await this.#get(url);
@@ -192,13 +192,13 @@ export class Backend {
   /** The present pause. It is in the session store, because a browser may stop the background at any time. */
   async #pause(): Promise<Pause> {
     const stored = (await this.#session.read(["pause"])).pause as Pause | undefined;
-    return stored ?? { until: 0, failures: 0, told: false };
+    return stored ?? { until: 0, failures: 0, asked: false };
   }
 
   async #failed(failures: number, retryAfter: number | null): Promise<Failure> {
     const grown = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures);
     const wait = retryAfter === null ? grown : Math.min(retryAfter * 1000, LONGEST_RETRY_AFTER);
-    const pause: Pause = { until: this.#now() + wait, failures: failures + 1, told: retryAfter !== null };
+    const pause: Pause = { until: this.#now() + wait, failures: failures + 1, asked: retryAfter !== null };
     await this.#session.write({ pause });
     return new Failure(Math.ceil(wait / 1000));
   }

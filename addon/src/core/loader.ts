@@ -13,8 +13,9 @@ const RETRY_AFTER = [1, 2, 4, 8, 15, 30];
 interface Entry {
   name: string;
   answer: Answer | null;
-  requested: boolean;
-  retries: number;
+  asked: boolean;
+  /** How often it was asked for again. */
+  tries: number;
 }
 
 type Ask = (names: string[], reload: boolean) => Promise<Record<string, Answer>>;
@@ -40,12 +41,12 @@ export class Loader {
 
   /** Adds a name that is on the page. It is loaded when there is space in a call. */
   add(name: string): void {
-    if (!this.#entries.has(name)) this.#entries.set(name, { name, answer: null, requested: false, retries: 0 });
+    if (!this.#entries.has(name)) this.#entries.set(name, { name, answer: null, asked: false, tries: 0 });
   }
 
-  /** Removes a name that has left the page, unless it was requested. */
+  /** Removes a name that has left the page, unless the backend was asked for it. */
   remove(name: string): void {
-    if (!this.#entries.get(name)?.requested) this.#entries.delete(name);
+    if (!this.#entries.get(name)?.asked) this.#entries.delete(name);
   }
 
   answer(name: string): Answer | null {
@@ -56,8 +57,8 @@ export class Loader {
   load(name: string): void {
     this.add(name);
     const entry = this.#entries.get(name);
-    if (!entry || entry.requested) return;
-    entry.requested = true;
+    if (!entry || entry.asked) return;
+    entry.asked = true;
     this.#wanted.add(entry);
     this.#timer ??= setTimeout(() => this.#send(), this.#delay);
   }
@@ -67,8 +68,8 @@ export class Loader {
     this.add(name);
     const entry = this.#entries.get(name);
     if (!entry) return;
-    entry.requested = true;
-    entry.retries = 0;
+    entry.asked = true;
+    entry.tries = 0;
     await this.#call([entry], true);
   }
 
@@ -84,8 +85,8 @@ export class Loader {
     this.#wanted.clear();
     for (const entry of this.#entries.values()) {
       if (batch.length >= CALL_SIZE) break;
-      if (entry.requested) continue;
-      entry.requested = true;
+      if (entry.asked) continue;
+      entry.asked = true;
       batch.push(entry);
     }
     void this.#call(batch, false);
@@ -108,9 +109,9 @@ export class Loader {
       entry.answer = answer;
       this.#answered(entry.name, answer);
       const unfinished = "driver" in answer ? answer.driver.state === "partial" : answer.problem === "pending";
-      const pause = RETRY_AFTER[entry.retries];
+      const pause = RETRY_AFTER[entry.tries];
       if (!unfinished || pause === undefined) continue;
-      entry.retries++;
+      entry.tries++;
       pending.push(entry);
       wait = Math.max(wait, "problem" in answer && answer.retryAfter ? answer.retryAfter : pause);
     }

@@ -1,7 +1,7 @@
 /**
- * What a surface is, and what surfaces share. A surface is one kind of place on the forum where names stand: posts,
- * quotes, search results. Only the surfaces know the forum's markup. The forum replaces `a.js-userCard` by React copies
- * after loading, so links are read but never kept or marked.
+ * What a surface is, and what surfaces share. A surface is one kind of place on the forum with names: posts, quotes,
+ * search results. No other folder than `site` knows the forum's markup. The forum replaces `a.js-userCard` by React copies
+ * after loading, so links are read but never stored or marked.
  */
 
 import { nameFromHref, tidyName } from "../core/names.ts";

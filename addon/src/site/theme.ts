@@ -12,7 +12,7 @@ function background(element: Element | null): number | null {
   return null;
 }
 
-/** The reader's option, else by the background behind `element`, the forum's attribute or the system, the first that is known. */
+/** The theme from the first of these that is known: the option, the background of `element`, the forum, the system. */
 export function detectTheme(option: Options["theme"], element: Element | null): Theme {
   if (option !== "auto") return option;
   const level = background(element);
