@@ -60,6 +60,12 @@ describe("a page that is painted before the stored options are here", () => {
     expect(localStorage.length).toBe(0);
   });
 
+  it("has nothing in the page's storage if the stored options name every surface's default", async () => {
+    await visitPage(full);
+    await visitPage(readOptions({ surfaces: { posts: true, messages: true, lists: false, search: false } }));
+    expect(localStorage.length).toBe(0);
+  });
+
   it("has the default layout's space if the page's storage is damaged", () => {
     localStorage.setItem("pitboard room", "{");
     expect(heightAtFirst()).toBe(`${reservedHeight("line", DEFAULTS)}px`);
