@@ -2,17 +2,16 @@
 
 import { diagnose } from "../core/diagnose.ts";
 import { currentLanguage, useLanguage } from "../core/i18n.ts";
-import { readNotes } from "../core/notes.ts";
-import { readOptions } from "../core/options.ts";
-import { extension } from "../platform/api.ts";
+import { Form } from "../options/form.ts";
+import css from "../options/options.css";
+import { preview } from "../options/preview.ts";
+import { api, storedNotes, storedOptions } from "../platform/extension.ts";
 import { fetchGet } from "../platform/get.ts";
-import { Form } from "./form.ts";
-import css from "./options.css";
-import { preview } from "./preview.ts";
+import { SURFACES } from "../site/surfaces.ts";
 
-const { permissions, storage } = extension;
+const { permissions, storage } = api;
 
-/** Match patterns hold no port in Firefox, so the permission is for the host. */
+/** The match pattern for an address. In Firefox patterns have no port, so it is the whole host. */
 const pattern = (address: string): string => {
   const { protocol, hostname } = new URL(address);
   return `${protocol}//${hostname}/*`;
@@ -24,16 +23,17 @@ async function start(): Promise<void> {
   const style = document.createElement("style");
   style.textContent = `${css} body{margin:0;background:#f4f6f8}@media (prefers-color-scheme: dark){body{background:#15171b}}`;
   document.head.append(style);
-  const options = readOptions((await storage.sync.get(["options"])).options);
+  const options = await storedOptions();
   await useLanguage(options.language);
   document.documentElement.lang = currentLanguage();
   main.className = "options";
   new Form(main, {
     options,
+    surfaces: SURFACES,
     save: (changed) => void storage.sync.set({ options: changed }),
-    notes: async () => readNotes((await storage.local.get(["notes"])).notes),
+    notes: storedNotes,
     saveNotes: (notes) => storage.local.set({ notes }),
-    // the request comes first: a browser grants it only straight from a click
+    // asked for first: browsers allow this request only directly after a click
     test: async (address) => {
       const allowed = await permissions.request({ origins: [pattern(address)] }).catch(() => false);
       return diagnose(address, fetchGet, allowed);

@@ -1,16 +1,17 @@
-/** What the build does for scripts, done for the unit tests: all words, and style sheets as text. */
+/** The build's virtual modules for the unit tests: all messages, the surfaces, and style sheets as text. */
 
 import { readFile } from "node:fs/promises";
 import { deflateRawSync } from "node:zlib";
-import { locales } from "../../scripts/build.mjs";
+import { locales, surfacesModule } from "../../scripts/build.mjs";
 
-export const wordsForTests = () => ({
-  name: "pitboard-words",
+export const virtualModules = () => ({
+  name: "pitboard",
   enforce: "pre",
-  resolveId: (id) => (id === "virtual:messages" ? "\0messages" : null),
+  resolveId: (id) => (id.startsWith("virtual:") ? `\0${id}` : null),
   async load(id) {
     if (id.endsWith(".css")) return `export default ${JSON.stringify(await readFile(id.split("?")[0], "utf8"))}`;
-    if (id !== "\0messages") return null;
+    if (id === "\0virtual:surfaces") return surfacesModule();
+    if (id !== "\0virtual:messages") return null;
     const { en, ...others } = await locales();
     const keys = Object.keys(en);
     const words = (messages) => keys.map((key) => messages[key].message).join("\n");

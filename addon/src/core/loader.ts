@@ -1,47 +1,51 @@
 /**
- * The names of one page: gathers those that are wanted into one call, tops it up with others of the page so that a
- * usual page needs one call only, and asks again for what was pending.
+ * Loads the drivers of one page. Names that are wanted at about the same time go into one call, with other names of the
+ * page added, so that a usual page needs one call only. Pending names are asked for again.
  */
 
 import type { Answer } from "./model.ts";
 
-/** A usual forum page has 30 posts and the opening one. */
-const PAGE = 32;
-const AGAIN = [1, 2, 4, 8, 15, 30];
+/** A usual forum page has 30 comments and the opening post. */
+const CALL_SIZE = 32;
+/** Seconds before each new try for a pending name, if the backend names no time. */
+const RETRY_AFTER = [1, 2, 4, 8, 15, 30];
 
 interface Entry {
   name: string;
   answer: Answer | null;
   asked: boolean;
+  /** How often it was asked for again. */
   tries: number;
 }
 
-export class Roster {
+type Ask = (names: string[], reload: boolean) => Promise<Record<string, Answer>>;
+
+export class Loader {
   readonly #entries = new Map<string, Entry>();
   readonly #wanted = new Set<Entry>();
-  readonly #ask: (names: string[], again: boolean) => Promise<Record<string, Answer>>;
-  readonly #tell: (name: string, answer: Answer) => void;
+  readonly #ask: Ask;
+  readonly #answered: (name: string, answer: Answer) => void;
   readonly #delay: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param delay milliseconds for which wanted names are gathered */
-  constructor(
-    ask: (names: string[], again: boolean) => Promise<Record<string, Answer>>,
-    tell: (name: string, answer: Answer) => void,
-    delay = 20,
-  ) {
+  /**
+   * @param ask gets the answers for names; `reload`: not from a cache
+   * @param answered is called with each answer
+   * @param delay milliseconds for which wanted names are collected
+   */
+  constructor(ask: Ask, answered: (name: string, answer: Answer) => void, delay = 20) {
     this.#ask = ask;
-    this.#tell = tell;
+    this.#answered = answered;
     this.#delay = delay;
   }
 
-  /** A name that is on the page somewhere. */
+  /** Adds a name that is on the page. It is loaded when there is space in a call. */
   add(name: string): void {
     if (!this.#entries.has(name)) this.#entries.set(name, { name, answer: null, asked: false, tries: 0 });
   }
 
-  /** A name that has left the page: it is not asked for any more, unless that has happened already. */
-  drop(name: string): void {
+  /** Removes a name that has left the page, unless the backend was asked for it. */
+  remove(name: string): void {
     if (!this.#entries.get(name)?.asked) this.#entries.delete(name);
   }
 
@@ -49,8 +53,8 @@ export class Roster {
     return this.#entries.get(name)?.answer ?? null;
   }
 
-  /** A name that the reader sees or is about to see. */
-  want(name: string): void {
+  /** Loads a name that the reader sees or will see soon. */
+  load(name: string): void {
     this.add(name);
     const entry = this.#entries.get(name);
     if (!entry || entry.asked) return;
@@ -59,8 +63,8 @@ export class Roster {
     this.#timer ??= setTimeout(() => this.#send(), this.#delay);
   }
 
-  /** Asks once more now, whatever is known (the reader pressed retry or refresh). */
-  async again(name: string): Promise<void> {
+  /** Loads a name again, now (the reader pressed a button). */
+  async reload(name: string): Promise<void> {
     this.add(name);
     const entry = this.#entries.get(name);
     if (!entry) return;
@@ -69,7 +73,7 @@ export class Roster {
     await this.#call([entry], true);
   }
 
-  /** Forgets all answers (another backend is asked from now on). */
+  /** Forgets all answers (the backend's address has changed). */
   clear(): void {
     this.#entries.clear();
     this.#wanted.clear();
@@ -80,7 +84,7 @@ export class Roster {
     const batch = [...this.#wanted];
     this.#wanted.clear();
     for (const entry of this.#entries.values()) {
-      if (batch.length >= PAGE) break;
+      if (batch.length >= CALL_SIZE) break;
       if (entry.asked) continue;
       entry.asked = true;
       batch.push(entry);
@@ -88,29 +92,29 @@ export class Roster {
     void this.#call(batch, false);
   }
 
-  async #call(batch: Entry[], again: boolean): Promise<void> {
+  async #call(batch: Entry[], reload: boolean): Promise<void> {
     let answers: Record<string, Answer>;
     try {
       answers = await this.#ask(
         batch.map((entry) => entry.name),
-        again,
+        reload,
       );
     } catch {
       answers = {};
     }
-    const later: Entry[] = [];
+    const pending: Entry[] = [];
     let wait = 0;
     for (const entry of batch) {
       const answer = answers[entry.name] ?? { problem: "unavailable" as const, retryAfter: null };
       entry.answer = answer;
-      this.#tell(entry.name, answer);
+      this.#answered(entry.name, answer);
       const unfinished = "driver" in answer ? answer.driver.state === "partial" : answer.problem === "pending";
-      const pause = AGAIN[entry.tries];
+      const pause = RETRY_AFTER[entry.tries];
       if (!unfinished || pause === undefined) continue;
       entry.tries++;
-      later.push(entry);
+      pending.push(entry);
       wait = Math.max(wait, "problem" in answer && answer.retryAfter ? answer.retryAfter : pause);
     }
-    if (later.length) setTimeout(() => void this.#call(later, false), wait * 1000);
+    if (pending.length) setTimeout(() => void this.#call(pending, false), wait * 1000);
   }
 }

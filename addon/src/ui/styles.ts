@@ -1,11 +1,11 @@
-/** One style sheet for all our shadow roots. */
+/** Style sheets, each made once and shared by shadow roots. */
 
 import { paletteCss } from "../core/palette.ts";
 
 const sheets = new Map<string, CSSStyleSheet>();
 
-/** Puts `css` and the licence colours into a shadow root. */
-export function dress(root: ShadowRoot, css: string): void {
+/** Adds `css` and the licence colours to a shadow root. */
+export function addStyles(root: ShadowRoot, css: string): void {
   try {
     let sheet = sheets.get(css);
     if (!sheet) {
@@ -15,7 +15,7 @@ export function dress(root: ShadowRoot, css: string): void {
     }
     root.adoptedStyleSheets = [sheet];
   } catch {
-    // Firefox does not let a content script hand its own sheet to the page's shadow root
+    // Firefox forbids a content script's own style sheet in a shadow root of the page
     const style = document.createElement("style");
     style.textContent = paletteCss() + css;
     root.append(style);
