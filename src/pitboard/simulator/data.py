@@ -49,6 +49,7 @@ class DataService:
         faults: Faults,
         clock: Clock,
         calls: Calls,
+        calls_a_minute: int = CALLS_A_MINUTE,
     ) -> None:
         self._population = population
         self._oauth = oauth
@@ -57,7 +58,7 @@ class DataService:
         self._clock = clock
         self._calls = calls
         self._files = StatsFiles(population)
-        self.limit = Window(CALLS_A_MINUTE, 60)
+        self.limit = Window(calls_a_minute, 60)
         self._methods: dict[str, Method] = {
             "lookup/drivers": self._lookup_drivers,
             "lookup/flairs": self._plain("lookup/flairs", answers.flairs),

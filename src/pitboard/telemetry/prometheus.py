@@ -26,6 +26,7 @@ class PrometheusTelemetry(Telemetry):
         self._registry = CollectorRegistry()
         self._spans = spans or Spans()
         self._metrics: dict[str, MetricWrapperBase] = {}
+        self._labelled: dict[tuple[object, ...], MetricWrapperBase] = {}  # labels have few values
         for metric in METRICS:
             name = f"pitboard_{metric.name}"
             if metric.kind is Kind.COUNTER:
@@ -57,7 +58,11 @@ class PrometheusTelemetry(Telemetry):
     def _do(self, metric: str, verb: str, value: float, labels: dict[str, str]) -> None:
         """A wrong metric or label is logged; it must not fail an answer."""
         try:
-            made = self._metrics[metric]
-            getattr(made.labels(**labels) if labels else made, verb)(value)
+            key = (metric, *labels.items())
+            made = self._labelled.get(key)
+            if made is None:
+                made = self._metrics[metric].labels(**labels) if labels else self._metrics[metric]
+                self._labelled[key] = made
+            getattr(made, verb)(value)
         except (KeyError, ValueError, AttributeError) as error:
             _log.warning("Metric %s was not recorded: %s.", metric, error)
