@@ -17,7 +17,7 @@ from pitboard.drivers.ports import Documents, Store
 from pitboard.stores.dynamodb import CLIENT_CONFIG, DynamoDocuments, DynamoStore
 from pitboard.stores.sqlite import SqliteStore
 
-HERE = Path(__file__).parent / "contract"
+HERE = Path(__file__).parents[1] / "contract"
 TABLES = count()
 
 DYNALITE = """
