@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.clock import Clock
 from tests.support.fake_http import FakeHttp, Reply, running
 
 from pitboard.drivers.errors import (
@@ -32,16 +33,8 @@ RIGHT = Credentials("app", "hush-client", "Jo@example.com", "hush-pass")
 OTHER = Credentials("app", "hush-client", "Jo@example.com", "hush-other-pass")
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Bench:
-    """A fake_http token endpoint, a store, and keepers on them."""
+    """A token endpoint, a store, and keepers on them."""
 
     def __init__(self, server: FakeHttp, store: SqliteStore) -> None:
         self.server = server

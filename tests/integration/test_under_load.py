@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
+from tests.support.clock import ShiftedClock
 from tests.support.local_server import local_home
 
 from pitboard.drivers import names, records
@@ -282,7 +283,7 @@ def test_a_reader_is_not_made_to_wait_when_there_will_be_no_call_for_long(home, 
 
 def test_after_the_clock_was_set_back_drivers_are_renewed_once(simulator, tmp_path):
     (name,) = names_of(simulator, 1)
-    clock = Clock()
+    clock = ShiftedClock()
     with local_home(simulator, tmp_path, clock) as home:
         home.sign_in()
         clock.ahead = 30 * 86400.0
@@ -294,12 +295,3 @@ def test_after_the_clock_was_set_back_drivers_are_renewed_once(simulator, tmp_pa
         simulator.calls.clear()
         home.service.renew([name])
         assert len(simulator.calls) == 0
-
-
-class Clock:
-    """The wall clock, moved by hand."""
-
-    ahead = 0.0
-
-    def __call__(self):
-        return time.time() + self.ahead

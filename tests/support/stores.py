@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from tests.support.clock import Clock
 
 from pitboard.drivers.ports import Documents, Store
 from pitboard.stores.dynamodb import CLIENT_CONFIG, DynamoDocuments, DynamoStore
@@ -29,22 +30,12 @@ process.stdin.on('end', () => process.exit(0)).resume();
 
 
 @dataclass
-class Clock:
-    """A clock that a test turns. It never runs by itself."""
-
-    now: float = 1_800_000_000.25
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
 class StoreUnderTest:
     """Where stores of one kind come from. Every `open` is as another process sees the same data."""
 
     opener: Callable[[Clock], Store]
     token_documents: Callable[[], Documents]
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock = field(default_factory=lambda: Clock(1_800_000_000.25))
     opened: list[Store] = field(default_factory=list)
 
     def open(self) -> Store:
