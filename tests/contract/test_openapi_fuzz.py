@@ -51,7 +51,6 @@ CASES = [(operation, GenerationMode.POSITIVE) for operation in ALL] + [
 def test_every_answer_is_as_described(fuzzed, operation, mode):
     @settings(
         max_examples=60,
-        deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.generate],

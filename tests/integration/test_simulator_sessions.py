@@ -70,4 +70,4 @@ class Sessions(RuleBasedStateMachine):
 
 
 TestSessions = Sessions.TestCase
-TestSessions.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestSessions.settings = settings(max_examples=25, stateful_step_count=20)

@@ -23,7 +23,6 @@ ACCOUNT = "000000000000"
 HOST = ("--context", f"python={PYTHON}", "--context", f"architecture={ARCHITECTURE}")
 """The emulator runs functions with the host's Python."""
 
-
 KEPT = ("SSL_CERT_FILE", "npm_config_cache", "npm_config_registry", "UV_SYSTEM_CERTS")
 """What uv and npm need of the host's variables."""
 
@@ -41,9 +40,7 @@ class Stage:
         return {
             "PATH": os.environ["PATH"],
             "HOME": os.environ["HOME"],
-            **{
-                name: os.environ[name] for name in ("SSL_CERT_FILE", "npm_config_cache") if name in os.environ
-            },
+            **{name: os.environ[name] for name in KEPT if name in os.environ},
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",

@@ -3,15 +3,16 @@
 import os
 import shutil
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from tests.support.clock import Clock
 
 from pitboard.drivers.ports import Documents, Store
@@ -19,7 +20,6 @@ from pitboard.stores.dynamodb import CLIENT_CONFIG, DynamoDocuments, DynamoStore
 from pitboard.stores.sqlite import SqliteStore
 
 HERE = Path(__file__).parents[1] / "contract"
-TABLES = count()
 
 DYNALITE = """
 const server = require('dynalite')({ createTableMs: 0, deleteTableMs: 0 });
@@ -54,7 +54,7 @@ def sqlite_under_test(folder: Path) -> StoreUnderTest:
 
 
 def dynamo_under_test(client: Any) -> StoreUnderTest:
-    """Three new tables; their names follow the contract's and are not used twice."""
+    """Stores on three new tables."""
     names = [create_table(client, *table) for table in (("drivers", "name"), ("custid", "name"))]
     auth = create_table(client, "auth", "username")
     return StoreUnderTest(
@@ -64,7 +64,8 @@ def dynamo_under_test(client: Any) -> StoreUnderTest:
 
 
 def create_table(client: Any, kind: str, key: str) -> str:
-    name = f"ir_{kind}_{os.getpid()}_{next(TABLES)}"
+    """Makes an empty table with the string key `key`; gives its name, which no other table has."""
+    name = f"ir_{kind}_{uuid.uuid4().hex}"
     client.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
@@ -76,13 +77,15 @@ def create_table(client: Any, kind: str, key: str) -> str:
 
 
 def dynamo_client(endpoint: str) -> Any:
+    """A client as the functions have it, but patient: on a busy machine boto would otherwise repeat a
+    `CreateTable` whose answer is late, and be told that the table exists."""
     return boto3.client(
         "dynamodb",
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id="invented",
         aws_secret_access_key="invented",
-        config=CLIENT_CONFIG,
+        config=CLIENT_CONFIG.merge(Config(connect_timeout=60, read_timeout=60)),
     )
 
 
