@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from tests.support.stores import create_table, dynamo_client, moto_endpoint
 
 from pitboard.drivers.errors import StoreError
-from pitboard.drivers.model import Record
+from pitboard.drivers.model import Document, Record
 from pitboard.stores import dynamodb
 from pitboard.stores.dynamodb import DynamoDocuments, DynamoStore
 
@@ -131,11 +131,11 @@ def test_a_write_whose_answer_was_lost_counts_as_done(client):
     table = create_table(client, "auth", "username")
     documents = DynamoDocuments(LosesAnAnswer(client), table, "username")
     assert documents.put("TOKEN:a", {"n": 1}, expected=None)
-    assert documents.get("TOKEN:a").version == 1
+    assert documents.get("TOKEN:a") == Document({"n": 1}, 1)
     documents = DynamoDocuments(LosesAnAnswer(client), table, "username")
     assert documents.put("TOKEN:a", {"n": 2}, expected=1)
     assert not documents.put("TOKEN:a", {"n": 3}, expected=1)
-    assert documents.get("TOKEN:a").value == {"n": 2}
+    assert documents.get("TOKEN:a") == Document({"n": 2}, 2)
 
 
 def test_ttl_is_whole_seconds_and_never_before_the_end(client, table):

@@ -5,7 +5,8 @@ The routes are asked by tests/contract/test_http_contract.py.
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -27,13 +28,13 @@ def running(simulator: Simulator) -> Iterator[Lambdas]:
         yield running
 
 
-def token_of(running: Lambdas, **options: object) -> dict:
+def token_of(running: Lambdas, **options: object) -> Any:
     kind, answer = running.functions["auth"].invoke({"action": "access_token", "seconds": 10, **options})
     assert kind == "response"
     return answer
 
 
-def drivers_event(simulator: Simulator, count: int, seed: int) -> dict:
+def drivers_event(simulator: Simulator, count: int, seed: int) -> Any:
     names = ",".join(quote(d.display_name) for d in simulator.population.sample(count, seed=seed))
     return event("GET", f"/drivers?names={names}")
 
@@ -95,7 +96,8 @@ def test_what_nobody_waits_for_arrives_by_an_asynchronous_invocation(running, si
     driver = simulator.population.sample(80, seed=13)[-1]
     asked = event("GET", f"/drivers?name={quote(driver.display_name)}&wait=0")
     function = running.functions["drivers"]
-    seen, deadline = [], time.monotonic() + 30
+    seen: list[Any] = []
+    deadline = time.monotonic() + 30
     while not seen or "cust_id" not in seen[-1]:
         assert time.monotonic() < deadline
         seen.append(json.loads(function.invoke(asked)[1]["body"])[driver.display_name])
@@ -199,7 +201,7 @@ def test_a_warm_page_of_twenty_known_names_costs_at_most_15_ms_over_the_store(ru
     assert min(whole) - min(store) <= 15, f"{min(whole):.1f} ms, of which the store takes {min(store):.1f}"
 
 
-def milliseconds(call) -> float:
+def milliseconds(call: Callable[[], object]) -> float:
     began = time.perf_counter()
     call()
     return (time.perf_counter() - began) * 1000

@@ -61,10 +61,13 @@ def test_in_aws_it_is_api_gateways_id(stream):
         "aws.event": {"requestContext": {"requestId": "gateway-7"}},
     }
 
-    async def sink(_):
+    async def receive():
+        return {"type": "http.request"}
+
+    async def send(_):
         pass
 
-    asyncio.run(Envelope(app, Telemetry(), lambda _: True)(scope, sink, sink))
+    asyncio.run(Envelope(app, Telemetry(), lambda _: True)(scope, receive, send))
     assert seen == ["gateway-7"]
     (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert (line["request_id"], line["status"], line["level"]) == ("gateway-7", 503, "WARNING")

@@ -311,6 +311,7 @@ def test_what_speaks_no_http_is_hung_up_on_and_others_are_served(client):
 def test_alone_it_prints_the_environment_and_ends_on_interrupt():
     program = [sys.executable, "-m", "pitboard.simulator", "--drivers", "100", "--latency", "1"]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
     try:
         lines = [process.stdout.readline() for _ in range(7)]
         pairs = [shlex.split(line)[1].partition("=") for line in lines if line.startswith("export ")]

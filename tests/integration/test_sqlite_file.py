@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from pitboard.drivers.errors import StoreError
-from pitboard.drivers.model import IdEntry, Record
+from pitboard.drivers.model import Document, IdEntry, Record
 from pitboard.stores.sqlite import APPLICATION_ID, MIGRATIONS, SqliteStore
 
 
@@ -97,7 +97,7 @@ def test_several_processes_lose_no_update(path):
     workers = [subprocess.Popen([sys.executable, "-c", COUNT, str(path)]) for _ in range(4)]
     assert [worker.wait(60) for worker in workers] == [0] * 4
     store = SqliteStore(path)
-    assert store.documents.get("COUNT").value == {"count": 400}
+    assert store.documents.get("COUNT") == Document({"count": 400}, 400)
     store.close()
 
 

@@ -100,8 +100,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    made = [*kind, *subject, "-keyout", path, "-out", f"{path}.crt"]
-    subprocess.run(["openssl", "req", *made], check=True, capture_output=True)
+    made = ["-keyout", str(path), "-out", f"{path}.crt"]
+    subprocess.run(["openssl", "req", *kind, *subject, *made], check=True, capture_output=True)
     path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
     return path
 

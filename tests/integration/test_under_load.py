@@ -140,13 +140,13 @@ def test_a_crawl_neither_fills_the_memory_nor_hides_known_drivers(home, simulato
 
 
 def test_what_queued_until_it_was_too_late_is_settled_without_work(home, simulator):
+    settled: list[tuple[str, object]] = []
     plan = Plan(
         home.service._deps,
         {"ann tester": Target(names.parse("Ann Tester"))},
         CallContext(time.monotonic() - 1),
         lambda key, outcome: settled.append((key, outcome)),
     )
-    settled = []
     simulator.calls.clear()
     plan.run()
     assert settled == [("ann tester", PENDING)]
@@ -232,7 +232,7 @@ def test_an_asker_in_a_hurry_makes_nobody_unavailable(home, simulator):
 def test_a_plan_that_is_cut_off_makes_nobody_unavailable(home, simulator):
     (text,) = names_of(simulator, 1)
     name = names.parse(text)
-    settled = {}
+    settled: dict[str, object] = {}
     simulator.faults.latency = 0.5
     wanted = {name.key: Target(name)}
     Plan(home.service._deps, wanted, CallContext(time.monotonic() + 0.2), settled.__setitem__).run()

@@ -25,7 +25,7 @@ def forum(folder: Path, page: Callable[[str], str | None], styles: Path) -> Iter
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self):
+        def do_GET(self) -> None:
             if self.path.startswith("/static/"):
                 name = styles / self.path.removeprefix("/static/")
                 body = name.read_bytes() if name.is_file() else None
@@ -41,7 +41,7 @@ def forum(folder: Path, page: Callable[[str], str | None], styles: Path) -> Iter
             with contextlib.suppress(ConnectionError):
                 self.wfile.write(body or b"")
 
-        def log_message(self, *_):
+        def log_message(self, *_: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

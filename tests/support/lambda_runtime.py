@@ -174,6 +174,7 @@ class Function:
         return 202, {"Content-Type": "application/json"}, b"{}"
 
     def _read_log(self) -> None:
+        assert self._process.stdout
         with self._process.stdout as stream:
             for line in stream:
                 with self._grown:

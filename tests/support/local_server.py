@@ -35,7 +35,7 @@ class Backend:
 
 @contextmanager
 def local_home(
-    simulator: Simulator, folder: Path, clock: Callable[[], float] = time.time, **changes: str
+    simulator: Simulator, folder: Path, clock: Callable[[], float] = time.time, /, **changes: str
 ) -> Iterator[LocalHome]:
     """The local home on a simulator, with an own database in `folder`. `changes` go to its environment."""
     environment = simulator.environment() | changes
@@ -45,7 +45,7 @@ def local_home(
 
 
 @contextmanager
-def local_server(folder: Path, port: int = 0, **options: Any) -> Iterator[Backend]:
+def local_server(folder: Path, port: int = 0, /, **options: Any) -> Iterator[Backend]:
     """Simulator, local home and server. `options` go to the simulator."""
     with (
         Simulator(**options) as simulator,

@@ -55,10 +55,10 @@ def sqlite_under_test(folder: Path) -> StoreUnderTest:
 
 def dynamo_under_test(client: Any) -> StoreUnderTest:
     """Stores on three new tables."""
-    names = [create_table(client, *table) for table in (("drivers", "name"), ("custid", "name"))]
+    drivers, custid = create_table(client, "drivers", "name"), create_table(client, "custid", "name")
     auth = create_table(client, "auth", "username")
     return StoreUnderTest(
-        lambda clock: DynamoStore(client, *names, clock),
+        lambda clock: DynamoStore(client, drivers, custid, clock),
         lambda: DynamoDocuments(client, auth, "username"),
     )
 
@@ -115,6 +115,8 @@ def dynalite_endpoint() -> Iterator[str]:
     process = subprocess.Popen(
         ["node", "-e", DYNALITE], cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
+    assert process.stdin
+    assert process.stdout
     try:
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
     finally:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ PROFILE = {
 
 
 def record(**changes):
-    fields = {
+    fields: dict[str, Any] = {
         "key": "ann tester",
         "cust_id": 7,
         "body": records.body(MEMBER, PROFILE),

@@ -133,6 +133,7 @@ def test_no_race_takes_ratings_out_of_their_bounds(changes):
     for irating, sr in changes:
         population.race(driver.cust_id, SPORTS_CAR, NOW, irating, sr)
         standing = population.standing(driver.cust_id, SPORTS_CAR)
+        assert standing.irating is not None
         assert standing.irating >= 50
         assert 5 <= standing.sr <= 499
 

@@ -10,7 +10,8 @@ pauses = st.lists(st.floats(0, 30), max_size=60)
 
 @given(st.integers(1, 9), pauses)
 def test_no_window_grants_more_than_its_limit_and_none_grants_less(limit, pauses):
-    window, now, granted = Window(limit, 10), 1000.0, {}
+    window, now = Window(limit, 10), 1000.0
+    granted: dict[float, list[bool]] = {}
     for pause in pauses:
         now += pause
         allowed = window.take(now)

@@ -22,9 +22,9 @@ FOUND = {
 
 
 def shown(answer, width):
-    console = Console(width=width, file=io.StringIO())
-    console.print(driver_table(answer, width))
-    return console.file.getvalue()
+    text = io.StringIO()
+    Console(width=width, file=text).print(driver_table(answer, width))
+    return text.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 106, 200])
