@@ -54,7 +54,7 @@ def test_every_operation_of_the_description_can_be_read():
 @pytest.mark.parametrize(
     ("operation", "mode"), CASES, ids=[f"{operation.label} {mode.value}" for operation, mode in CASES]
 )
-def test_every_answer_is_as_described(fuzzed, operation, mode):
+def test_every_answer_fits_the_description(fuzzed, operation, mode):
     @settings(
         max_examples=60,
         derandomize=True,

@@ -27,7 +27,7 @@ def stream() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
-def test_a_request_can_be_followed_through_the_log(stream, tmp_path):
+def test_every_log_line_of_a_request_has_its_id(stream, tmp_path):
     with local_server(tmp_path, latency=0.0, link_latency=0.0) as backend:
         backend.simulator.faults.add("status", "member/get", status=500)
         name = backend.drivers(1)[0].display_name
@@ -44,7 +44,7 @@ def test_a_request_can_be_followed_through_the_log(stream, tmp_path):
         assert secret not in stream.getvalue()
 
 
-def test_in_aws_it_is_api_gateways_id(stream):
+def test_in_aws_the_request_id_is_that_of_api_gateway(stream):
     seen = []
 
     async def app(scope, receive, send):

@@ -55,7 +55,7 @@ def grants(simulator: Simulator) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("keepers", [1, 8])
-def test_threads(simulator: Simulator, path: Path, keepers: int) -> None:
+def test_32_threads_cause_one_grant(simulator: Simulator, path: Path, keepers: int) -> None:
     """32 threads, on one keeper and on eight that share nothing but the file."""
     stores = [SqliteStore(path) for _ in range(keepers)]
     start = threading.Barrier(THREADS)
@@ -93,7 +93,7 @@ for line in sys.stdin:
 """
 
 
-def test_processes(simulator: Simulator, path: Path) -> None:
+def test_four_processes_cause_one_grant(simulator: Simulator, path: Path) -> None:
     SqliteStore(path).close()
     environment = {**simulator.environment(), "PYTHONHASHSEED": "1"}
     children = [
@@ -123,9 +123,7 @@ def test_processes(simulator: Simulator, path: Path) -> None:
     assert [child.returncode for child in children] == [0] * PROCESSES
 
 
-def test_a_process_that_is_killed_while_it_renews_blocks_nobody_for_long(
-    simulator: Simulator, path: Path
-) -> None:
+def test_the_lease_of_a_killed_process_expires(simulator: Simulator, path: Path) -> None:
     """The lease of the dead runs out; until then the others are told, and nobody logs in beside it."""
     SqliteStore(path).close()
     simulator.faults.add("hang", "token")

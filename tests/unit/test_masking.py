@@ -21,12 +21,12 @@ from pitboard.iracing.masking import mask
         ("MyPassWord", "CLunky@iracing.Com", "xGKecAR27ALXNuMLsGaG0v5Q9pSs2tZTZRKNgmHMg+Q="),
     ],
 )
-def test_published_vectors(secret: str, identifier: str, masked: str) -> None:
+def test_masks_equal_those_of_other_clients(secret: str, identifier: str, masked: str) -> None:
     assert mask(secret, identifier) == masked
 
 
 @given(st.text(), st.text())
-def test_is_standard_base64_of_a_sha256(secret: str, identifier: str) -> None:
+def test_a_mask_is_the_standard_base64_of_a_sha256(secret: str, identifier: str) -> None:
     try:
         (secret + identifier).encode()
     except UnicodeEncodeError:
@@ -46,7 +46,7 @@ def test_the_identifier_is_trimmed_and_lower_cased_and_the_secret_is_not(secret:
 CREDENTIALS = Credentials("app", "hush-client", "jo@example.com", "hush-pass")
 
 
-def test_credentials_do_not_show_their_secrets() -> None:
+def test_the_repr_of_credentials_holds_no_secret() -> None:
     assert "hush" not in repr(CREDENTIALS)
     assert "jo@example.com" not in repr(CREDENTIALS)
 

@@ -43,7 +43,7 @@ def record(**changes):
     return Record(**fields | changes)
 
 
-def test_a_partial_body_has_licences_and_lacks_what_the_profile_would_bring():
+def test_a_partial_body_has_licences_and_no_fields_of_the_profile():
     body = json.loads(records.body(MEMBER))
     assert body["member_info"]["licenses"] == [LICENCE]
     assert not {"follow_counts", "recent_events", "activity"} & body.keys()
@@ -65,7 +65,7 @@ def test_awards_images_and_licence_history_are_left_out():
     assert not {"recent_awards", "image_url", "license_history"} & json.loads(body).keys()
 
 
-def test_renewed_licences_keep_the_profile_that_is_known():
+def test_renewed_licences_keep_the_known_profile():
     newer = {**MEMBER, "licenses": [{**LICENCE, "irating": 1400}]}
     body = json.loads(records.body(newer, older=records.body(MEMBER, PROFILE)))
     assert body["member_info"]["licenses"][0]["irating"] == 1400
@@ -73,20 +73,20 @@ def test_renewed_licences_keep_the_profile_that_is_known():
     assert body["follow_counts"] == {"followers": 3, "follows": 1}
 
 
-def test_a_record_goes_out_with_its_state_and_age_spliced_in():
+def test_a_shown_record_has_its_state_and_age():
     shown = json.loads(records.shown(record(), 1_000_090.0, "fresh"))
     assert shown["_meta"] == {"state": "fresh", "as_of": "1970-01-12T13:46:40Z", "age": 90}
     assert shown["cust_id"] == 7
 
 
-def test_state_follows_both_clocks():
+def test_the_state_depends_on_both_expiry_times():
     assert records.state(record(), 1_000_001.0) == "fresh"
     assert records.state(record(), 1_003_600.0) == "stale"
     assert records.state(record(profile_until=1_000_000.5), 1_000_001.0) == "stale"
     assert records.state(record(profile_until=0.0), 1_000_001.0) == "partial"
 
 
-def test_a_profile_that_could_not_be_had_leaves_the_record_partial_and_is_not_due_before_its_time():
+def test_after_a_failed_profile_the_record_is_partial_and_not_due_before_its_time():
     kept = record(profile_until=-1_000_060.0)
     assert kept.partial
     assert not kept.due(1_000_059.0)
@@ -100,7 +100,7 @@ def test_fresh_time_varies_by_no_more_than_the_jitter(seconds, as_of, seed):
     assert (1 - freshness.JITTER) * seconds - 1e-3 <= lasts <= (1 + freshness.JITTER) * seconds + 1e-3
 
 
-def test_a_page_has_every_name_as_it_was_asked():
+def test_a_page_has_every_name_in_the_spelling_of_the_request():
     answer = page.compose(
         [("Ann  TESTER", "ann tester"), ('Bo "B" Demo', 'bo "b" demo'), ("Cy", "cy")],
         {"ann tester": record()},
@@ -124,7 +124,7 @@ def test_the_etag_ignores_age_and_changes_with_content():
     assert etag(record(), 1_000_001.0) != etag(record(), 1_003_700.0)
 
 
-def test_a_browser_keeps_a_page_no_longer_than_its_first_driver_is_fresh():
+def test_max_age_ends_when_the_first_driver_of_the_page_becomes_stale():
     kept = record(fresh_until=1_000_100.0)
     assert page.compose([("A", kept.key)], {kept.key: kept}, {}, 1_000_040.0).max_age == 60
     assert page.compose([("A", "a")], {}, {"a": NOT_FOUND}, 0.0).max_age == page.MAX_AGE
