@@ -1,6 +1,6 @@
-"""Requests that nobody would think of, made from the server's own OpenAPI description.
+"""Random requests, made from the server's own OpenAPI description.
 
-Whatever is asked, the answer has a status and a content type that are described, and fits its schema.
+Every answer has a status and a content type of the description, and fits its schema.
 """
 
 import time
@@ -32,7 +32,7 @@ CHECKS = [status_code_conformance, content_type_conformance, response_schema_con
 
 
 def refill(backend):
-    """Lets neither our budget nor the simulator's limit decide what is answered."""
+    """Fills our budget and the simulator's limit, so that neither decides the answer."""
     kept = backend.home.store.documents.get("BUDGET")
     full = Budget(at=time.time()).document()
     backend.home.store.documents.put("BUDGET", full, expected=kept.version if kept else None)
@@ -44,7 +44,7 @@ ALL = [result.ok() for result in RESULTS if isinstance(result, Ok)]
 CASES = [(operation, GenerationMode.POSITIVE) for operation in ALL] + [
     (operation, GenerationMode.NEGATIVE) for operation in ALL if list(operation.iter_parameters())
 ]
-"""With arguments as they are described, and, where there are any, with others."""
+"""With valid arguments, and, for operations that have arguments, with invalid ones."""
 
 
 def test_every_operation_of_the_description_can_be_read():

@@ -1,4 +1,4 @@
-"""The Data API client over real sockets: shapes, errors, links, repetitions and what they cost."""
+"""The Data API client over real sockets: shapes of answers, errors, links, retries, and what they cost."""
 
 import gzip
 import threading
@@ -29,7 +29,7 @@ PROFILE = {"cust_id": 7, "success": True, "member_info": {"cust_id": 7, "display
 
 
 class Tokens:
-    """An `AccessTokens` that counts."""
+    """An `AccessTokens` that numbers its tokens and records the rejected ones."""
 
     def __init__(self) -> None:
         self.number = 1
@@ -45,6 +45,8 @@ class Tokens:
 
 
 class Counts(Telemetry):
+    """Records the upstream calls that are counted."""
+
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
 
@@ -54,6 +56,8 @@ class Counts(Telemetry):
 
 
 class Bench:
+    """A Data API client with its server, tokens and budget."""
+
     def __init__(self, server: FakeHttp, store: SqliteStore) -> None:
         self.server = server
         self.tokens = Tokens()
@@ -68,7 +72,7 @@ class Bench:
         )
 
     def linked(self, path: str, *replies: Reply) -> None:
-        """Has `path` answer with a link, and what it leads to with `replies`."""
+        """Answers `path` with a link, and the link with `replies`."""
         self.server.on(path, self.link())
         self.server.on("/asset", *replies)
 

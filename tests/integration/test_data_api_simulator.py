@@ -1,4 +1,4 @@
-"""The whole upstream client against the simulator: the ways of a real page, a real outage, a real limit."""
+"""The whole upstream client against the simulator: pages, tokens, faults and the rate limit."""
 
 import time
 from collections.abc import Iterator
@@ -197,7 +197,7 @@ class TestFaults:
 
 class TestTheRateLimit:
     def drain(self, simulator: Simulator, client: Client, seconds: int) -> None:
-        """Asks as often as the budget lets, for so many seconds of the simulator's time."""
+        """Calls as often as the budget allows, for `seconds` of the simulator's time."""
         for _ in range(seconds):
             try:
                 while True:

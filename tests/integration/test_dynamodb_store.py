@@ -1,6 +1,6 @@
-"""What DynamoDB may do beside working: leave things undone, throttle, lose an answer. On a real moto server.
+"""Incomplete batches, throttling and lost answers of DynamoDB, on a real moto server.
 
-The client is wrapped rather than patched: `OverloadedClient` passes everything on, after being difficult.
+Clients that wrap boto's make the failures; everything else they pass on.
 """
 
 import pytest
@@ -30,7 +30,7 @@ def short_pauses(monkeypatch):
 
 
 class OverloadedClient:
-    """A client that leaves all but the first item of a batch undone, and throttles the first requests."""
+    """Processes only the first item of each batch, and refuses the first `refusals` requests with `code`."""
 
     def __init__(self, client, refusals=0, *, code="ProvisionedThroughputExceededException"):
         self._client = client
@@ -103,14 +103,17 @@ def test_other_errors_are_not_retried_and_show_no_details(client, table):
 
 def test_pauses_are_random_up_to_a_bound_that_doubles(monkeypatch):
     monkeypatch.setattr(dynamodb, "FIRST_PAUSE", 0.05)
+    first = set()
     for _ in range(200):
         pauses = list(dynamodb._pauses())
+        first.add(pauses[0])
         assert len(pauses) == dynamodb.ATTEMPTS
         assert all(0 <= pause <= min(2.0, 0.05 * 2**n) for n, pause in enumerate(pauses))
+    assert len(first) > 1
 
 
 class LostAnswerClient:
-    """A client whose first put arrives but is repeated, as botocore does when the answer was lost."""
+    """Sends the first put twice, as botocore does when the answer to a put was lost."""
 
     def __init__(self, client):
         self._client = client
@@ -127,7 +130,7 @@ class LostAnswerClient:
 
 
 def test_a_write_whose_answer_was_lost_counts_as_done(client):
-    """Else a refresh token that was just written would be taken for somebody else's."""
+    """Otherwise a refresh token that was just written would look like another process's."""
     table = create_table(client, "auth", "username")
     documents = DynamoDocuments(LostAnswerClient(client), table, "username")
     assert documents.put("TOKEN:a", {"n": 1}, expected=None)

@@ -1,4 +1,4 @@
-"""Requests that browsers rarely make, and clients that mean no good, against the local server."""
+"""Unusual requests and hostile clients, against the local server."""
 
 import re
 import socket
@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 import urllib3
 from tests.support.local_server import local_server
+from tests.support.waiting import wait_until
 
 from pitboard.drivers.budget import Budget
 
@@ -40,7 +41,7 @@ def get(backend, target, method="GET", **headers):
 
 @pytest.fixture
 def own_backend(tmp_path):
-    """For what leaves calls hanging behind it, which would hold up the tests after it."""
+    """For tests that leave calls hanging, which would delay the tests after them."""
     with local_server(tmp_path, latency=0.005, link_latency=0.002) as backend:
         yield backend
 
@@ -54,7 +55,7 @@ def known(backend):
     return target
 
 
-# --- what has not changed
+# --- caching
 
 
 @pytest.mark.parametrize("form", ["{}", '"other", {}', '{},W/"other"', "*"])
@@ -120,14 +121,14 @@ def test_unknown_addresses_add_no_labels_to_the_metrics(backend):
         get(backend, f"/static/nothing{n}")
         get(backend, f"/nothing{n}")
         get(backend, f"/drivers/{n}")
+        get(backend, f"/drivers/{n}1/history?category=boats")
     text = get(backend, "/metrics").data.decode()
     assert "nothing" not in text
-    assert set(re.findall(r'requests_total\{route="(/drivers/[^"]*)"', text)) <= {
-        "/drivers/{cust_id}/history"
-    }
+    labels = set(re.findall(r'requests_total\{route="(/drivers/[^"]*)"', text))
+    assert labels == {"/drivers/{cust_id}/history"}
 
 
-# --- slow and vanishing clients
+# --- slow calls and clients that disconnect
 
 
 def test_health_is_answered_while_60_look_ups_wait(own_backend):
@@ -146,13 +147,6 @@ def test_health_is_answered_while_60_look_ups_wait(own_backend):
             assert time.monotonic() - began < 1.9
         finally:
             assert {answer.result().status for answer in waiting} == {503}
-
-
-def wait_until(condition):
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_the_look_up_of_a_client_that_disconnected_serves_the_next_request(backend):

@@ -1,6 +1,6 @@
-"""The entry points under Lambda's own runtime client: direct invocations, errors, metrics, what is logged.
+"""The entry points under Lambda's own runtime client: direct invocations, errors, metrics, logs.
 
-The routes are asked by tests/contract/test_http_contract.py.
+The routes are tested by tests/contract/test_http_contract.py.
 """
 
 import json
@@ -185,7 +185,7 @@ def test_a_function_without_its_variables_fails_at_start_and_names_one(running):
 
 
 def test_a_warm_page_of_twenty_known_names_costs_at_most_15_ms_over_the_store(running, simulator):
-    """The store's own time is that of the same batch, asked for from here."""
+    """The store's own time is that of the same batch, read from this process."""
     asked = drivers_event(simulator, 20, 7)
     function = running.functions["drivers"]
     _, answer = function.invoke(asked)
@@ -197,7 +197,7 @@ def test_a_warm_page_of_twenty_known_names_costs_at_most_15_ms_over_the_store(ru
     for _ in range(20):
         store.append(milliseconds(lambda: running.dynamodb.batch_get_item(RequestItems=wanted)))
         whole.append(milliseconds(lambda: function.invoke(asked)))
-    # other programs only ever add to a time: the least is the program's own
+    # Other programs only add to a time, so the least is the function's own.
     assert min(whole) - min(store) <= 15, f"{min(whole):.1f} ms, of which the store takes {min(store):.1f}"
 
 

@@ -1,4 +1,4 @@
-"""What the local server adds to the contract: its page, its metrics, its guard of the Host header."""
+"""What the local server adds to the contract: its page, its metrics, its check of the Host header."""
 
 import base64
 import hashlib
@@ -29,6 +29,7 @@ def get(backend, target, method="GET", **headers):
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", ""])
 def test_a_request_with_a_foreign_host_header_is_refused(backend, host):
+    """Otherwise a web page could point its own host name at this machine and read the answers."""
     answer = get(backend, "/health", Host=host)
     assert answer.status == 421
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -163,7 +164,7 @@ async ([base, name]) => {
   };
 }
 """
-"""How the userscripts that people use today read a driver: one name a request, these fields, this way."""
+"""How existing userscripts read a driver: one name per request, and these fields."""
 
 
 @pytest.mark.browser

@@ -1,7 +1,7 @@
-"""Hours of use in a few seconds: pages, charts and ids, while faults come and go at random.
+"""Hours of use in a few seconds: pages, charts and ids, with faults that start and end at random.
 
-What holds whatever happens: nobody is shown for somebody else, every name is answered, a driver who was
-known stays known, and iRacing's limits are kept.
+Always true: no driver is shown under the name of another, every name is answered, a driver who was known
+stays known, and iRacing's limits are kept.
 """
 
 import json
@@ -30,14 +30,14 @@ STATUSES = (400, 401, 403, 404, *TEMPORARY)
 
 
 def impatient_home(simulator, folder):
-    """A home by the simulator's clock, whose look-ups end soon after the answer."""
+    """A home with the simulator's clock, whose look-ups end soon after the answer."""
     environment = simulator.environment()
     settings = replace(Settings.read(environment), db=folder / "pitboard.sqlite3")
     return LocalHome(settings, find(environment), clock=simulator.clock.now, patience=0.5)
 
 
 class Scenario:
-    """A home, its iRacing, and what its readers have seen."""
+    """A home, its simulator, and the names that were answered with a driver."""
 
     def __init__(self, home, simulator, seed):
         self.home, self.simulator, self.rng = home, simulator, random.Random(seed)
@@ -67,8 +67,8 @@ class Scenario:
         return answer
 
     def settled_states(self, seconds=30.0):
-        """The states of all names when nothing is missing any more, or after so many seconds. Renewals go on:
-        they wait for the budget in real seconds.
+        """The states of all names as soon as all are settled, or after `seconds`. Renewals wait for the
+        budget in real time.
         """
         end = time.monotonic() + seconds
         while True:
@@ -115,19 +115,19 @@ class Scenario:
         kind = self.rng.choice(list(Kind))
         times = self.rng.randint(1, 2 if kind is Kind.HANG else 12)
         endpoint = self.rng.choice(ENDPOINTS)
-        # A login that is refused holds until somebody acts.
+        # A refused login would block all later ones until somebody changes the credentials.
         status = self.rng.choice(TEMPORARY if endpoint in ("token", "*") else STATUSES)
         self.simulator.faults.add(kind, endpoint, times=times, status=status)
 
     def time_passes(self, seconds):
-        # No call may be on its way then: it would seem to have been granted later than it was.
+        # With a call in progress, its time would be recorded later than the budget granted it.
         with self.home.meter._lock:
             time.sleep(0.03)
             self.simulator.clock.advance(seconds)
 
 
 def most_in(seconds, times):
-    """The most of these times that lie within so many seconds."""
+    """The largest number of these times within any period of `seconds`."""
     times = sorted(times)
     return max((sum(t <= at < t + seconds for at in times) for t in times), default=0)
 

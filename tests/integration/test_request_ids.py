@@ -1,4 +1,4 @@
-"""A request's id is in its answer and in every log line that it causes, in whatever thread."""
+"""A request's id is in its answer and in every log line that it causes, in all threads."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""The simulated Data API and its links, held against iRacing's documentation and recorded answers."""
+"""The simulated Data API and its links, checked against iRacing's documentation and recorded answers."""
 
 import csv
 import io
@@ -288,7 +288,7 @@ def test_calls_take_the_set_latency_and_run_in_parallel(population):
             answers = list(pool.map(lambda cust_id: client.api("member/profile", cust_id=cust_id), ids))
             took = time.perf_counter() - began
         assert {answer.status for answer in answers} == {200}
-        assert 0.12 <= took < 1.2, "40 calls, one after the other, would take 4.8 s"
+        assert 0.12 <= took < 2.4, "40 calls, one after the other, would take 4.8 s"
         began = time.perf_counter()
         client.request("GET", answers[0].json()["link"])
         assert time.perf_counter() - began >= 0.04

@@ -1,4 +1,4 @@
-"""What can be made to go wrong in the simulator, from Python and over HTTP, and that it ends cleanly."""
+"""The simulator's faults, set from Python and over HTTP, and its start and end."""
 
 import gc
 import json

@@ -1,4 +1,4 @@
-"""The simulated token endpoint, held against what iRacing's OAuth book says of the real one."""
+"""The simulated token endpoint, checked against iRacing's OAuth documentation."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What is particular to the SQLite file. The store's behaviour itself is in the contract suite."""
+"""What only the SQLite store does. The behaviour of all stores is in tests/contract."""
 
 import sqlite3
 import stat

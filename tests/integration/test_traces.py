@@ -1,4 +1,4 @@
-"""One page's trace: every span of the way once, under one another, with nobody's name in it."""
+"""One page's trace: each span once, all in one trace, and no driver's name in them."""
 
 import pytest
 

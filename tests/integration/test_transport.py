@@ -1,4 +1,4 @@
-"""Connections to iRacing: which are kept, which are trusted, and when an answer is no longer waited for."""
+"""Connections to iRacing: which are reused, which are trusted, and when waiting ends."""
 
 import ssl
 import subprocess
@@ -96,7 +96,7 @@ def test_only_loopback_hosts_count_as_this_machine(url: str, here: bool) -> None
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that nobody has signed, with its key in the same file."""
+    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]

@@ -1,4 +1,4 @@
-"""A home that is asked too much, or stopped in the middle: who is served all the same, and how soon."""
+"""A home under overload, during shutdown, and while iRacing fails: who is still served, and how soon."""
 
 import json
 import time
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 from tests.support.clock import ShiftedClock
 from tests.support.local_server import local_home
+from tests.support.waiting import wait_until
 
 from pitboard.drivers import names, records
 from pitboard.drivers.budget import Budget
@@ -22,6 +23,8 @@ from pitboard.simulator import Simulator
 
 @dataclass
 class KnownDriver:
+    """A driver as `keep_due` needs one."""
+
     cust_id: int
     display_name: str
 
@@ -52,14 +55,14 @@ def names_of(simulator, count, seed=1):
 
 
 def leave_calls(home, level):
-    """Makes the bucket hold so many calls."""
+    """Sets the number of calls in the bucket."""
     kept = home.store.documents.get("BUDGET")
     budget = Budget(level=level, at=time.time()).document()
     assert home.store.documents.put("BUDGET", budget, expected=kept.version if kept else None)
 
 
 def keep_due(home, drivers, *, licences=3600.0, profile=-1.0):
-    """Keeps complete records of which licences or profile are due (seconds from now; None: no profile)."""
+    """Stores records whose licences and profile are due in that many seconds (None: no profile yet)."""
     now = time.time()
     home.store.keep(
         Record(
@@ -73,14 +76,6 @@ def keep_due(home, drivers, *, licences=3600.0, profile=-1.0):
         )
         for driver in drivers
     )
-
-
-def wait_until(condition, seconds=10.0):
-    """Waits for something that another thread brings about."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.01)
 
 
 # --- readers before renewals
@@ -97,7 +92,7 @@ def test_a_reader_does_not_wait_behind_renewals(home, simulator):
     assert time.monotonic() - began < 6.0
 
 
-# --- an end in the middle
+# --- closing while calls wait
 
 
 def test_closing_does_not_wait_for_the_budget(simulator, tmp_path):
@@ -120,7 +115,7 @@ def test_a_call_after_its_deadline_costs_no_budget(home, simulator):
     assert home.meter.status().level >= before
 
 
-# --- a crowd, a crawl
+# --- many requests at once
 
 
 def test_a_crawl_of_unknown_names_is_bounded_and_known_drivers_stay_fast(home, simulator):
@@ -182,7 +177,7 @@ def test_a_name_fetched_during_the_read_of_the_store_is_not_fetched_again(home, 
     def late(keys):
         monkeypatch.undo()
         seen = look(keys)
-        ask(home, [name])  # somebody else's whole page, between the look and what comes of it
+        ask(home, [name])  # another reader's page, between this read of the store and its use
         return seen
 
     monkeypatch.setattr(home.store, "records", late)

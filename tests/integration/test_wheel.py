@@ -1,4 +1,4 @@
-"""The package as users install it: the built wheel in an environment of its own, in an empty folder."""
+"""The package as users install it: the built wheel in its own environment, in an empty folder."""
 
 import os
 import subprocess
@@ -26,6 +26,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_licence(wheel):
     tracked = subprocess.run(
         ["git", "ls-files", "src"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.split()
+    assert tracked
     assert {str((ROOT / file).relative_to(source)) for file in tracked if (ROOT / file).exists()} <= held
     local = {
         f"pitboard/local/{name}" for name in ("pitboard.user.js", "pitboard-options.js", "static/site.css")

@@ -1,4 +1,4 @@
-"""What counts as a name, and when two names are the same person."""
+"""Which texts are valid names, and when two names belong to the same driver."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""The two grants: what goes out, what comes back, and every row of the table of errors."""
+"""The two OAuth grants: the request, the answer, and every documented error."""
 
 import socket
 import time

@@ -1,6 +1,6 @@
-"""What the token keeper never does, whatever happens: found out by playing thousands of histories.
+"""Rules that the token keeper never breaks, checked on thousands of random histories.
 
-The grants are played here and not asked for over sockets, since each history is hours long.
+`World` answers the grants in this process and not over sockets, since each history is hours long.
 """
 
 import itertools
@@ -52,7 +52,7 @@ OUTCOMES = {
 
 
 class World:
-    """Plays iRacing: each grant has the next outcome, and is noted with its time."""
+    """Stands in for iRacing: each grant ends with `outcome` and is recorded."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0

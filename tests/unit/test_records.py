@@ -1,4 +1,4 @@
-"""Driver records: the shape that clients read, and the two clocks."""
+"""Driver records: the shape that clients read, and when they expire."""
 
 import json
 import random

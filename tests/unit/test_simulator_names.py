@@ -1,4 +1,4 @@
-"""The simulator's names: numbered both ways, unique, and searched as iRacing searches."""
+"""The simulator's names: one number for each name, one name for each number, searched as iRacing does it."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""The simulator's drivers: the same for a seed, found exactly, odd in all the ways that are known."""
+"""The simulator's drivers: the same for the same seed, found by exact name, with every known irregularity."""
 
 import time
 from itertools import islice
@@ -20,11 +20,11 @@ def population():
 
 
 def test_100_000_drivers_are_made_within_three_seconds_of_processor_time():
-    began = time.perf_counter()
+    began = time.process_time()
     population = Population()
     population.sample(20)
     assert len(population) >= 100_000
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_the_same_seed_gives_the_same_drivers_and_another_seed_others():
@@ -143,13 +143,13 @@ def test_a_name_can_pass_to_another_driver(population):
     name = old.display_name
     with pytest.raises(ValueError, match=str(old.cust_id)):
         population.rename(new.cust_id, name.upper())
-    population.rename(old.cust_id, "Passed Away")
+    population.rename(old.cust_id, "Former Holder")
     assert population.find(name) is None
     assert name not in [driver.display_name for driver in population.search(name)]
     population.rename(new.cust_id, name)
     assert population.find(name).cust_id == new.cust_id
-    assert population.find("passed away").cust_id == old.cust_id
-    assert [d.cust_id for d in population.search("Passed")] == [old.cust_id]
+    assert population.find("former holder").cust_id == old.cust_id
+    assert [d.cust_id for d in population.search("Former")] == [old.cust_id]
     assert population.find(new.display_name) is None
 
 
