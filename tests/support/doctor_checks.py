@@ -1,8 +1,8 @@
-"""What the doctor's tests share: looking with one check, and telling what a test breaks.
+"""Runs single checks of the doctor, and marks the tests that break something.
 
 `scripts/make_docs.py` reads the marks of these tests to write the table in docs/TROUBLESHOOTING.md:
-`@breaks(check, how)` for a test that breaks a thing and sees the finding, `@sound(check)` for one that
-sees it healthy.
+`@breaks(check, how)` for a test that breaks something and checks the finding, `@sound(check)` for
+one that checks the finding of a healthy home.
 """
 
 from collections.abc import Callable

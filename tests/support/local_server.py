@@ -1,4 +1,4 @@
-"""Whole backends to test against: the simulator, a home on it, and the server in front."""
+"""The local home and the local server, with the simulator as iRacing."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ from pitboard.telemetry import PrometheusTelemetry
 
 @dataclass(frozen=True)
 class Backend:
-    """A running home. `secrets` are texts that no answer may hold; `lacks` is what stands in for a part of
-    the home but cannot do: `compression`."""
+    """A running backend. `secrets` are texts that no answer may hold; `lacks` names the features that its
+    surroundings do not have: `compression`."""
 
     base_url: str
     simulator: Any

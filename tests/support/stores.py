@@ -1,4 +1,4 @@
-"""The stores under contract: SQLite in a file, DynamoDB as moto and as dynalite play it, both on loopback."""
+"""Stores to test: SQLite in a file, DynamoDB as emulated by moto and by dynalite, both on loopback."""
 
 import os
 import shutil
@@ -26,12 +26,12 @@ const server = require('dynalite')({ createTableMs: 0, deleteTableMs: 0 });
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 process.stdin.on('end', () => process.exit(0)).resume();
 """
-"""It ends when its standard input does, so that no crash of a test run leaves it behind."""
+"""The process ends with its standard input, so that a crashed test run leaves none behind."""
 
 
 @dataclass
 class StoreUnderTest:
-    """Where stores of one kind come from. Every `open` is as another process sees the same data."""
+    """Opens stores of one kind. Each `open` gives a new store on the same data, like another process."""
 
     opener: Callable[[Clock], Store]
     token_documents: Callable[[], Documents]
