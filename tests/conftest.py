@@ -11,7 +11,7 @@ settings.load_profile("any machine")
 
 
 def need(program: str, package: str, advice: str = "") -> str:
-    """The path of a program. Without it the test is skipped; in CI it fails, for nothing may hide there.
+    """The path of a program. Without it the test is skipped; in CI it fails, so that none is skipped there.
 
     `package` is Debian's; `advice` says what to do where Debian has none.
     """

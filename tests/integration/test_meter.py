@@ -8,20 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.clock import Clock
 
 from pitboard.drivers.budget import Budget
 from pitboard.drivers.errors import MaintenanceError, RateLimitedError
 from pitboard.drivers.model import CallContext, Priority
 from pitboard.iracing.meter import KEY, READ_AGAIN_AFTER, Meter
 from pitboard.stores.sqlite import SqliteStore
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

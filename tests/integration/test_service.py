@@ -6,20 +6,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.support.clock import ShiftedClock
 from tests.support.local_server import local_home
 
 from pitboard.drivers import freshness
 from pitboard.drivers.errors import RefusedError
 from pitboard.simulator import Simulator
-
-
-class Clock:
-    """The wall clock, moved on by hand."""
-
-    ahead = 0.0
-
-    def __call__(self):
-        return time.time() + self.ahead
 
 
 @pytest.fixture
@@ -30,7 +22,7 @@ def simulator():
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return ShiftedClock()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 from pitboard.drivers import records
 from pitboard.drivers.index import IndexedDriver
-from pitboard.drivers.model import Record
+from pitboard.drivers.model import CLOCK_DOUBT, Record
 from pitboard.drivers.ranks import Ranks
 
 MOST_HELD = 10_000
@@ -81,10 +81,11 @@ def _record_view(record: Record, ranks: Ranks, now: float, *, profile: bool) -> 
     body = _with_ranks(record.body, ranks, profile=profile)
     due = record.due(now) if profile else record.licences_due(now)
     ends = min(record.fresh_until, abs(record.profile_until)) if profile else record.fresh_until
-    until = float("inf") if due else ends
+    doubtful = record.as_of - CLOCK_DOUBT  # before this the record is due: the clock was set back
+    lasts = (now, doubtful if now < doubtful else float("inf")) if due else (doubtful, ends)
     state = "partial" if profile and record.partial else "stale" if due else "fresh"
     version = (record.profile_until if profile else 0.0, ranks.as_of)
-    return _view(body, state, "iracing", record.as_of, version, (min(now, record.as_of), until))
+    return _view(body, state, "iracing", record.as_of, version, lasts)
 
 
 def kept_view(body: bytes, state: str, as_of: float) -> View:
