@@ -129,7 +129,7 @@ def test_a_live_irating_has_a_live_rank(home, simulator):
     before = ask(home, [driver.display_name])
     simulator.population.race(driver.cust_id, category, time.time(), irating=9_000)
     home.store.forget([driver.display_name.lower()])
-    home.renewals.enqueue([driver.display_name])
+    home.renewals.enqueue([driver.display_name], soon=True)
     name = driver.display_name
     wait_until(lambda: metas(ask(home, [name])) == [("fresh", "iracing")])
     after = ask(home, [name])

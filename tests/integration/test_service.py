@@ -152,7 +152,7 @@ def test_a_stale_driver_is_served_at_once_and_renewed_behind(home, simulator, cl
     ask(home, names)
     clock.ahead = 2 * freshness.LICENCES.fresh
     assert states(ask(home, names, 0)) == ["stale"] * 3
-    wait_until(lambda: states(ask(home, names, 0)) == ["fresh"] * 3)
+    wait_until(lambda: states(ask(home, names, 0)) == ["fresh"] * 3, seconds=60)
     assert upstream(simulator)["lookup/drivers"] == 3
     assert upstream(simulator)["member/profile"] == 3
 

@@ -85,7 +85,7 @@ def test_a_reader_does_not_wait_behind_renewals(home, simulator):
     drivers = simulator.population.sample(50, seed=4)
     keep_due(home, drivers)
     leave_calls(home, 12)
-    home.renewals.enqueue([driver.display_name for driver in drivers], profiles=True)
+    home.renewals.enqueue([driver.display_name for driver in drivers], profiles=True, soon=True)
     wait_until(lambda: len(home._behind._threads) > 1 or len(home._callers._threads) > 30)
     began = time.monotonic()
     assert states(ask(home, names_of(simulator, 2), 4.0)) == ["fresh"] * 2
@@ -101,7 +101,7 @@ def test_closing_does_not_wait_for_the_budget(simulator, tmp_path):
         drivers = simulator.population.sample(50, seed=4)
         keep_due(home, drivers)
         leave_calls(home, 0)
-        home.renewals.enqueue([driver.display_name for driver in drivers], profiles=True)
+        home.renewals.enqueue([driver.display_name for driver in drivers], profiles=True, soon=True)
         assert states(ask(home, names_of(simulator, 40), 0.2)) == ["pending"] * 40
         began = time.monotonic()
     assert time.monotonic() - began < 6.0
@@ -287,7 +287,7 @@ def test_after_the_clock_was_set_back_drivers_are_renewed_once(simulator, tmp_pa
         assert states(ask(home, [name])) == ["fresh"]
         clock.ahead = 0.0
         assert states(ask(home, [name])) == ["stale"]
-        wait_until(lambda: states(ask(home, [name])) == ["fresh"])
+        wait_until(lambda: states(ask(home, [name])) == ["fresh"], seconds=60)
         assert 0 <= ask(home, [name])[name]["_meta"]["age"] < 60
         simulator.calls.clear()
         home.service.renew([name])

@@ -149,7 +149,7 @@ class EventRenewals:
         self._lock = threading.Lock()
         self._sent: dict[str, float] = {}
 
-    def enqueue(self, names: Sequence[str], *, profiles: bool = False) -> None:
+    def enqueue(self, names: Sequence[str], *, profiles: bool = False, soon: bool = False) -> None:  # noqa: ARG002
         fresh = self._not_lately(names)
         if not fresh:
             return

@@ -30,7 +30,8 @@ MEMBERS_A_CALL = 50
 """Most ids in one `member/get`. iRacing documents no limit; clients are seen to send small lists."""
 
 GATHERED = 0.25
-"""Seconds that a known id waits for others to share a call, while searches are out."""
+"""Seconds that a known id waits for others to share a call, while searches are out; longer when the first
+search took longer, for then the others do, too."""
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class _State:
 
     searches: deque[str] = field(default_factory=deque)
     ids: dict[str, int] = field(default_factory=dict)
+    began: float = 0.0
     ids_since: float = 0.0
     profiles: deque[Record] = field(default_factory=deque)
     searched: set[str] = field(default_factory=set)
@@ -161,7 +163,7 @@ class Plan:
 
     def _begin(self, mine: set[str]) -> None:
         """Sorts the names by what they lack."""
-        self._state = state = _State()
+        self._state = state = _State(began=time.monotonic())
         now = self._deps.clock()
         targets = self._looked_again(mine)
         self._indexed = self._deps.index.find(list(targets))
@@ -209,13 +211,18 @@ class Plan:
         """Seconds until something has to be done although nothing has finished."""
         end = self._context.deadline
         if self._state.ids:
-            end = min(end, self._state.ids_since + GATHERED)
+            end = min(end, self._gathered_at())
         return max(0.0, end - time.monotonic())
+
+    def _gathered_at(self) -> float:
+        """When ids that are known have waited enough for others."""
+        state = self._state
+        return state.ids_since + max(GATHERED, state.ids_since - state.began)
 
     def _ask(self) -> None:
         """Licences before searches before profiles, as many as the budget has."""
         state = self._state
-        gathered = time.monotonic() >= state.ids_since + GATHERED
+        gathered = time.monotonic() >= self._gathered_at()
         while state.ids and (
             not (state.searching or state.searches) or gathered or len(state.ids) >= MEMBERS_A_CALL
         ):

@@ -124,8 +124,9 @@ class NoIndex:
 class RenewalQueue(Protocol):
     """Takes names whose records should be renewed when there is room. Returns at once, never raises."""
 
-    def enqueue(self, names: Sequence[str], *, profiles: bool = False) -> None:
-        """`profiles`: the profiles that are due, too; else licences alone."""
+    def enqueue(self, names: Sequence[str], *, profiles: bool = False, soon: bool = False) -> None:
+        """`profiles`: the profiles that are due, too; else licences alone. `soon`: they should not wait long
+        for others to share a call."""
 
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")

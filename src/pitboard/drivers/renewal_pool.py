@@ -8,8 +8,11 @@ from pitboard.drivers.plan import MEMBERS_A_CALL
 MOST_WAITING = 5_000
 """Names that may wait. More than that is a crawl, and the next reader asks again anyway."""
 
-GATHER = 1.0
+GATHER = 10.0
 """Seconds that names wait for others to share a call."""
+
+GATHER_SOON = 1.0
+"""The same for names of which only the index knows, whose ratings may be a day old."""
 
 
 @dataclass(slots=True)
@@ -26,15 +29,15 @@ class RenewalPool:
 
     def __init__(self) -> None:
         self._waiting: dict[str, Due] = {}
-        self._first = 0.0
+        self._end = 0.0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, names: Sequence[str], now: float, *, profiles: bool = False) -> None:
+    def add(self, names: Sequence[str], now: float, *, profiles: bool = False, soon: bool = False) -> None:
         """Adds names, or counts that they were asked for again. `now` is seconds of any clock."""
-        if not self._waiting:
-            self._first = now
+        end = now + (GATHER_SOON if soon else GATHER)
+        self._end = min(self._end, end) if self._waiting else end
         for name in names:
             due = self._waiting.get(name)
             if due is None:
@@ -48,12 +51,12 @@ class RenewalPool:
         """Seconds until a batch should go out: 0 when there are enough for a call; None while none wait."""
         if not self._waiting:
             return None
-        return 0.0 if len(self._waiting) >= MEMBERS_A_CALL else max(0.0, self._first + GATHER - now)
+        return 0.0 if len(self._waiting) >= MEMBERS_A_CALL else max(0.0, self._end - now)
 
     def take(self, now: float) -> dict[str, Due]:
         """The names asked for most, as many as one call takes. The others' wait begins anew."""
         names = sorted(self._waiting, key=lambda name: -self._waiting[name].times)[:MEMBERS_A_CALL]
-        self._first = now
+        self._end = now + GATHER
         return {name: self._waiting.pop(name) for name in names}
 
     def clear(self) -> None:

@@ -246,9 +246,10 @@ class DriverService:
             for key, record in found.items()
             if key not in flights and (record.due(now) if asker.profile else record.licences_due(now))
         ]
-        due += [valid[key].shown for key in indexed if key not in flights]
         if due:
             self._renewals.enqueue(due, profiles=asker.profile)
+        if unseen := [valid[key].shown for key in indexed if key not in flights]:
+            self._renewals.enqueue(unseen, profiles=asker.profile, soon=True)
 
     def _remembered(self, keys: Sequence[str], now: float) -> dict[str, Miss]:
         entries = self._deps.store.ids(keys) if keys else {}
@@ -336,7 +337,7 @@ class DriverService:
             if not flight.done() or (key in found and begun.asker.profile and found[key].due(now))
         ]
         if late:
-            self._renewals.enqueue(late, profiles=begun.asker.profile)
+            self._renewals.enqueue(late, profiles=begun.asker.profile, soon=True)
 
 
 def lookup_context(own: float | None, seconds: float, client: str) -> CallContext:

@@ -27,10 +27,10 @@ class BackgroundRenewals:
         self._closed = False
         self._threads: list[threading.Thread] = []
 
-    def enqueue(self, names: Sequence[str], *, profiles: bool = False) -> None:
+    def enqueue(self, names: Sequence[str], *, profiles: bool = False, soon: bool = False) -> None:
         """See `ports.RenewalQueue`."""
         with self._changed:
-            self._pool.add(names, time.monotonic(), profiles=profiles)
+            self._pool.add(names, time.monotonic(), profiles=profiles, soon=soon)
             self._changed.notify_all()
 
     def start(self, renew: Renew, purge: Callable[[], object]) -> None:
