@@ -8,6 +8,7 @@ from typing import Any
 from pitboard.aws.clients import client
 from pitboard.aws.function_settings import FunctionSettings
 from pitboard.aws.invoke import EventRenewals, RemoteTokens
+from pitboard.aws.remedies import worded
 from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.history import HistoryService
@@ -48,6 +49,7 @@ class DriversHome:
             ThreadPoolExecutor(PLANNERS, "pitboard-lookup"),
             rng=random.SystemRandom(),  # holds no state that a snapshot could copy
             telemetry=telemetry,
+            worded=worded,
         )
         self.service = DriverService(
             dependencies,

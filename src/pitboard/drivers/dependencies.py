@@ -18,7 +18,8 @@ T = TypeVar("T")
 class Dependencies:
     """`callers` makes the upstream calls that readers wait for, `behind` those that nobody waits for: they
     may have to wait for the budget, and must not do so in the threads that readers need. `lookups` runs
-    look-ups that several readers share (ids, charts), each of which waits for calls.
+    look-ups that several readers share (ids, charts), each of which waits for calls. `worded` is the home's
+    sentence for an error of the upstream, with its remedy.
     """
 
     store: Store
@@ -30,6 +31,7 @@ class Dependencies:
     clock: Callable[[], float] = time.time
     rng: random.Random = field(default_factory=random.Random)
     telemetry: Telemetry = field(default_factory=Telemetry)
+    worded: Callable[[Exception], str] = str
 
     def submit(self, priority: Priority, call: Callable[..., T], *arguments: object) -> Future[T]:
         """Runs a call in the pool for it, within the caller's context (the request id is in there)."""

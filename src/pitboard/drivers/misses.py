@@ -6,6 +6,7 @@ its reader's hurry cut off, are not remembered: they say nothing about the drive
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pitboard.drivers import freshness
@@ -38,9 +39,10 @@ def invalid(reason: str) -> Miss:
     return Miss("invalid_name", reason)
 
 
-def for_error(error: UpstreamError) -> Miss:
-    """What is said of a name when the upstream failed. A spent budget only means later."""
-    miss = PENDING if isinstance(error, RateLimitedError) else Miss("unavailable", str(error), 60)
+def for_error(error: UpstreamError, worded: Callable[[Exception], str]) -> Miss:
+    """What is said of a name when the upstream failed, in the home's words. A spent budget only means
+    later."""
+    miss = PENDING if isinstance(error, RateLimitedError) else Miss("unavailable", worded(error), 60)
     return miss if error.retry_after is None else miss.after(error.retry_after)
 
 

@@ -247,7 +247,7 @@ class Plan:
             state.searching += 1
             self._start([key], self._search_came, key, self._find, self._targets[key].name)
         if state.searches and room.refusal:
-            later = misses.for_error(room.refusal)
+            later = misses.for_error(room.refusal, self._deps.worded)
             while state.searches:
                 self._settle(state.searches.popleft(), later)
 
@@ -398,7 +398,7 @@ class Plan:
             return  # they are settled as pending
         self._remember(ids, error)
         for key in ids:
-            self._settle(key, misses.for_error(error))
+            self._settle(key, misses.for_error(error, self._deps.worded))
 
     def _remember(self, ids: Mapping[str, int | None], error: UpstreamError | None) -> None:
         now = self._deps.clock()

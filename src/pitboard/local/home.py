@@ -77,6 +77,7 @@ class LocalHome:
             self.index,
             clock,
             telemetry=telemetry,
+            worded=remedies.worded,
         )
         self.renewals = BackgroundRenewals(telemetry)
         self.service = DriverService(
