@@ -8,6 +8,7 @@ from typing import Any
 from pitboard.aws.clients import client
 from pitboard.aws.function_settings import FunctionSettings
 from pitboard.aws.invoke import EventRenewals, RemoteTokens
+from pitboard.aws.remedies import worded
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.history import HistoryService
 from pitboard.drivers.page import Miss
@@ -50,6 +51,7 @@ class DriversHome:
             callers,  # an invocation serves a reader or renews, never both at once
             rng=random.SystemRandom(),  # holds no state that a snapshot could copy
             telemetry=telemetry,
+            worded=worded,
         )
         self.service = DriverService(
             dependencies,

@@ -41,12 +41,12 @@ class Target:
     record: Record | None = None
 
 
-def miss_for(error: UpstreamError) -> Miss:
-    """What to say of a name when the upstream failed. A spent budget only means later."""
+def miss_for(error: UpstreamError, worded: Callable[[Exception], str]) -> Miss:
+    """The miss for a name when the upstream failed, in the home's words. A spent budget only means later."""
     retry_after = None if error.retry_after is None else max(1, int(error.retry_after + 0.999))
     if isinstance(error, RateLimitedError):
         return Miss(PENDING.code, PENDING.error, retry_after or PENDING.retry_after)
-    return Miss(UNAVAILABLE.code, str(error), retry_after or UNAVAILABLE.retry_after)
+    return Miss(UNAVAILABLE.code, worded(error), retry_after or UNAVAILABLE.retry_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class Dependencies:
     """What every plan works with; one set a home.
 
     `callers` makes the upstream calls, `behind` those that nobody waits for: they may have to wait for the
-    budget, and must not do so in the threads that readers need.
+    budget, and must not do so in the threads that readers need. `worded` is the home's sentence for an error
+    of the upstream, with its remedy.
     """
 
     store: Store
@@ -64,6 +65,7 @@ class Dependencies:
     clock: Callable[[], float] = time.time
     rng: random.Random = field(default_factory=random.Random)
     telemetry: Telemetry = field(default_factory=Telemetry)
+    worded: Callable[[Exception], str] = str
 
     def submit(self, priority: Priority, call: Callable[..., T], *arguments: object) -> Future[T]:
         """Runs a call in the pool for it, within the caller's context (the request id is in there)."""
@@ -194,7 +196,7 @@ class Plan:
                 IdEntry(key, cust_id, "iRacing", until, UNAVAILABLE.code) for key, cust_id in ids.items()
             )
         for key in ids:
-            self._settle(key, None if self._wanted[key].record else miss_for(error))
+            self._settle(key, None if self._wanted[key].record else miss_for(error, self._deps.worded))
 
     def _find(self, name: Name) -> int | None:
         return exact_match(name, self._deps.upstream.search(name.shown, self._context))

@@ -135,7 +135,7 @@ class DriverService:
                 name.key, seconds, lambda: self._known_id(name) or self._ask_id(name, context)
             )
         except UpstreamError as error:
-            return miss_for(error)
+            return miss_for(error, self._deps.worded)
 
     def _known_id(self, name: Name) -> tuple[int, str] | Miss | None:
         if record := self._deps.store.records([name.key]).get(name.key):

@@ -63,7 +63,13 @@ class LocalHome:
         self._behind = ThreadPoolExecutor(BEHIND, "pitboard-behind")
         self._planners = ThreadPoolExecutor(PLANNERS, "pitboard-plan")
         dependencies = Dependencies(
-            self.store, self.upstream, self._callers, self._behind, clock, telemetry=telemetry
+            self.store,
+            self.upstream,
+            self._callers,
+            self._behind,
+            clock,
+            telemetry=telemetry,
+            worded=remedies.worded,
         )
         self.renewals = BackgroundRenewals(telemetry)
         self.service = DriverService(dependencies, self._planners, self.renewals, patience=patience)
