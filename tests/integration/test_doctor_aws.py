@@ -493,14 +493,14 @@ def test_the_api_does_not_answer(cloud, doctor):
 
 def test_wrong_credentials_are_one_sentence(empty, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(UsageError, match="AWS does not let us in"):
+    with pytest.raises(UsageError, match="AWS refuses access"):
         AwsEnvironment("prod")
 
 
 def test_no_credentials_are_one_sentence(empty, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
-    with pytest.raises(UsageError, match="AWS does not let us in"):
+    with pytest.raises(UsageError, match="AWS refuses access"):
         AwsEnvironment("prod")
 
 
