@@ -426,6 +426,10 @@ class IndexBuilder:
             try:
                 with closing(_opened(path)) as opened:
                     lists = _lists(opened)
+                    # A damaged file must not be in the way of every refresh that would replace it.
+                    (verdict,) = opened.execute("PRAGMA quick_check(1)").fetchone()
+                if verdict != "ok":
+                    raise ValueError(verdict)  # noqa: TRY301 - one place words all damage
                 db.execute("ATTACH ? AS older", (f"{path.absolute().as_uri()}?mode=ro&immutable=1",))
             except (OSError, sqlite3.Error, ValueError) as error:
                 log.warning("the driver index %s cannot be read: %s", path.name, error)
