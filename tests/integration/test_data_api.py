@@ -3,7 +3,7 @@
 import gzip
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from pitboard.drivers.errors import (
 )
 from pitboard.drivers.model import CallContext, Priority
 from pitboard.drivers.ports import Telemetry
-from pitboard.iracing.data_api import DataApi
+from pitboard.iracing.data_api import LONGEST_LINE, DataApi
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.transport import NoAnswerError, Transport
 from pitboard.stores.sqlite import SqliteStore
@@ -469,38 +469,72 @@ class TestTheBudget:
 HEADER = "DRIVER,CUSTID,LOCATION,IRATING\n"
 
 
-class TestCsv:
-    def rows(self, bench: Bench, *replies: Reply) -> list[dict[str, str]]:
-        bench.linked("/data/driver_stats_by_category/oval", *replies)
-        return list(bench.api.csv("/data/driver_stats_by_category/oval", context()))
+OVAL = "/data/driver_stats_by_category/oval"
+WANTED = ("DRIVER", "CUSTID", "IRATING")
 
-    def test_rows_have_the_column_names_without_the_byte_order_mark(self, bench: Bench) -> None:
-        body = ("\ufeff" + HEADER + "Ana Núñez2,7,ES,1350\nBo,8,,-1").encode()
-        assert self.rows(bench, Reply(body=body, headers={"Content-Type": "application/octet-stream"})) == [
-            {"DRIVER": "Ana Núñez2", "CUSTID": "7", "LOCATION": "ES", "IRATING": "1350"},
-            {"DRIVER": "Bo", "CUSTID": "8", "LOCATION": "", "IRATING": "-1"},
+
+class TestCsv:
+    def rows(self, bench: Bench, *replies: Reply) -> list[Sequence[str]]:
+        bench.linked(OVAL, *replies)
+        return list(bench.api.csv(OVAL, WANTED, context()))
+
+    def test_the_columns_asked_for_with_a_byte_order_mark(self, bench: Bench) -> None:
+        body = ("\ufeff" + HEADER + "Ana Núñez2,7,ES,1350\r\nBo,8,,-1").encode()
+        headers = {"Content-Type": "application/octet-stream"}
+        assert self.rows(bench, Reply(body=body, headers=headers)) == [
+            ("Ana Núñez2", "7", "1350"),
+            ("Bo", "8", "-1"),
         ]
 
-    def test_quoted_names_are_unquoted(self, bench: Bench) -> None:
-        body = (HEADER + '"Pat ""Quick"" O\'Neil, Jr",7,IE,1\r\n').encode()
-        assert self.rows(bench, Reply(body=body))[0]["DRIVER"] == 'Pat "Quick" O\'Neil, Jr'
+    def test_columns_are_found_by_name_wherever_they_stand(self, bench: Bench) -> None:
+        assert self.rows(bench, Reply(body=b"IRATING,NEW,CUSTID,DRIVER\n5,x,1,A\n")) == [("A", "1", "5")]
 
-    def test_rows_of_the_wrong_length_are_left_out(self, bench: Bench) -> None:
+    def test_a_column_that_is_missing_is_named(self, bench: Bench) -> None:
+        with pytest.raises(UnreachableError, match="IRATING"):
+            self.rows(bench, Reply(body=b"DRIVER,CUSTID\nA,1\n"))
+        assert bench.spent == 1
+
+    def test_quoted_names(self, bench: Bench) -> None:
+        body = (HEADER + '"Pat ""Quick"" O\'Neil, Jr",7,IE,1\r\n').encode()
+        assert self.rows(bench, Reply(body=body)) == [('Pat "Quick" O\'Neil, Jr', "7", "1")]
+
+    def test_a_stray_quote_spoils_its_own_row_only(self, bench: Bench) -> None:
+        body = (HEADER + '"A,1,DE,5\nB,2,DE,5\n').encode()
+        assert self.rows(bench, Reply(body=body)) == [(), ("B", "2", "5")]
+
+    def test_rows_of_the_wrong_length_come_empty_to_be_counted(self, bench: Bench) -> None:
         body = (HEADER + "A,1,DE,5\nB,2,DE\nC,3,DE,5,6\n\nD,4,DE,5\n").encode()
-        assert [row["DRIVER"] for row in self.rows(bench, Reply(body=body))] == ["A", "D"]
+        assert self.rows(bench, Reply(body=body)) == [("A", "1", "5"), (), (), ("D", "4", "5")]
+
+    @pytest.mark.parametrize("end", ["\n", ""])
+    @pytest.mark.parametrize("size", [LONGEST_LINE + 1, 30 * LONGEST_LINE])
+    @pytest.mark.parametrize("stuff", ["x", '"', ",", "ä"])
+    def test_a_line_that_is_far_too_long_is_one_bad_row(
+        self, bench: Bench, stuff: str, size: int, end: str
+    ) -> None:
+        body = (HEADER + "A,1,DE,5\n" + stuff * size + end + ("B,2,DE,5\n" if end else "")).encode()
+        rows = self.rows(bench, Reply(body=body))
+        assert rows == [("A", "1", "5"), (), *([("B", "2", "5")] if end else [])]
 
     def test_a_character_split_between_two_packets_is_decoded(self, bench: Bench) -> None:
-        body = (HEADER + "Łukasz Żółć,1,PL,5\n").encode()
-        assert self.rows(bench, Reply(body=body, drip=0.0001))[0]["DRIVER"] == "Łukasz Żółć"
+        body = (HEADER + "Łukasz Żółć,1,PL,5\r\n").encode()
+        assert self.rows(bench, Reply(body=body, drip=0.0001)) == [("Łukasz Żółć", "1", "5")]
 
     def test_a_csv_file_may_be_larger_than_the_limit_for_json(self, bench: Bench) -> None:
         row = b"Driver With A Rather Long Name For The Purpose,123456,DE,1350\n"
         body = gzip.compress(HEADER.encode() + row * 300_000, 1)
-        bench.linked(
-            "/data/driver_stats_by_category/oval", Reply(body=body, headers={"Content-Encoding": "gzip"})
-        )
-        rows = bench.api.csv("/data/driver_stats_by_category/oval", context(60))
+        bench.linked(OVAL, Reply(body=body, headers={"Content-Encoding": "gzip"}))
+        told: list[tuple[int, int | None]] = []
+        rows = bench.api.csv(OVAL, WANTED, context(60), lambda *now: told.append(now))
         assert sum(1 for _ in rows) == 300_000
+        assert told[-1] == (len(HEADER) + 300_000 * len(row), None)
+
+    def test_the_size_is_told_where_it_is_known(self, bench: Bench) -> None:
+        body = (HEADER + "A,1,DE,5\n").encode()
+        bench.linked(OVAL, Reply(body=body, headers={"Content-Length": str(len(body))}))
+        told: list[tuple[int, int | None]] = []
+        assert list(bench.api.csv(OVAL, WANTED, context(), lambda *now: told.append(now)))
+        assert told[-1] == (len(body), len(body))
 
     def test_a_failure_before_the_first_row_is_retried(self, bench: Bench) -> None:
         rows = self.rows(bench, Reply(500), Reply(403), Reply(body=(HEADER + "A,1,DE,5\n").encode()))
@@ -522,10 +556,8 @@ class TestCsv:
         assert self.rows(bench, Reply(body=HEADER.encode())) == []
 
     def test_reading_may_stop_before_the_last_row(self, bench: Bench) -> None:
-        bench.linked(
-            "/data/driver_stats_by_category/oval", Reply(body=(HEADER + "A,1,DE,5\n" * 50_000).encode())
-        )
-        rows = bench.api.csv("/data/driver_stats_by_category/oval", context())
+        bench.linked(OVAL, Reply(body=(HEADER + "A,1,DE,5\n" * 50_000).encode()))
+        rows = bench.api.csv(OVAL, WANTED, context())
         next(rows)
         del rows
         assert bench.server.paths[-1] == "/asset"

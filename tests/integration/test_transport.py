@@ -44,9 +44,9 @@ class TestConnections:
     def test_a_connection_with_unread_bytes_is_not_reused(self, server: FakeHttp) -> None:
         server.on("/large", Reply(body=b"x" * 3_000_000))
         transport = Transport()
-        with transport.stream(f"{server.url}/large", soon()) as (status, parts):
-            assert status == 200
-            assert next(parts)
+        with transport.stream(f"{server.url}/large", soon()) as stream:
+            assert (stream.status, stream.size) == (200, 3_000_000)
+            assert next(stream.parts)
         assert transport.get(f"{server.url}/", soon()).body == b"ok"
         assert len({got.port for got in server.got}) == 2
 

@@ -6,7 +6,7 @@ who has raced, with customer id, country, class, safety rating, iRating, starts 
 
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -20,8 +20,8 @@ COLUMNS = (
 )  # fmt: skip
 """The columns of a list that are read (of 18, recorded in November 2025)."""
 
-MOST_CUST_ID = 2**31 - 1
-"""iRacing's ids have up to seven digits; what is larger is damage."""
+MOST_CUST_ID = 99_999_999
+"""iRacing's ids have up to seven digits; what has more than eight is damage."""
 
 MOST_RATING = 20_000
 """No iRating is near this. A larger number is damage."""
@@ -30,10 +30,12 @@ _CLASS = re.compile(r"(R|D|C|B|A|P|WC|PWC) ([0-9]\.[0-9][0-9]?)")
 _COUNTRY = re.compile(r"[A-Z]{2,3}")
 _STATS = struct.Struct(">BBHHHIIH")
 _NONE = 0xFFFF
-_MOST_COUNT = 2**32
 _MOST_INCIDENTS = 600.0
 _LETTERS = tuple(GROUPS)
 _PLACES = {letter: place for place, letter in enumerate(_LETTERS)}
+
+
+NO_NUMBERS = "numbers that cannot be used (name and id are kept)"
 
 
 class RowError(ValueError):
@@ -68,83 +70,67 @@ class IndexedDriver:
     stats: Mapping[str, CategoryStats] = field(default_factory=dict)
 
 
-class Row(NamedTuple):
-    """One row of a list. `stats` is None when its numbers cannot be used; the name and the id still can."""
-
-    cust_id: int
-    key: str
-    name: str
-    country: str
-    stats: CategoryStats | None
+# --- a row of a list; a refresh reads millions of them, so what comes again and again is remembered
 
 
-def parse_row(fields: Sequence[str]) -> Row:
-    """Reads the values of `COLUMNS`. Raises `RowError` when the row names nobody.
+def parse_id(text: str) -> int:
+    """CUSTID. Raises `RowError`."""
+    if len(text) < 10 and text.isascii() and text.isdecimal() and 0 < (cust_id := int(text)) <= MOST_CUST_ID:
+        return cust_id
+    raise RowError("no customer id")
 
-    A refresh reads millions of rows: what comes again and again (class, country) is remembered.
-    """
-    if len(fields) != len(COLUMNS):
-        raise RowError("wrong number of columns")
-    driver, number, location, starts, wins, incidents, licence, irating, tt_rating = fields
-    if len(number) > 10 or not (number.isascii() and number.isdecimal()):
-        raise RowError("no customer id")
-    cust_id = int(number)
-    if not 0 < cust_id <= MOST_CUST_ID:
-        raise RowError("no customer id")
+
+def parse_name(text: str) -> tuple[str, str]:
+    """DRIVER, as shown and as key. Raises `RowError`."""
     try:
-        shown, key = names.shown_and_key(driver)
+        return names.shown_and_key(text)
     except InvalidNameError:
         raise RowError("no name") from None
-    return Row(
-        cust_id,
-        key,
-        shown,
-        _country(location),
-        _category_stats(starts, wins, incidents, licence, irating, tt_rating),
-    )
-
-
-def _category_stats(
-    starts: str, wins: str, incidents: str, licence: str, irating: str, tt_rating: str
-) -> CategoryStats | None:
-    """The numbers of a row; None if one of them cannot be used. -1 stands for no rating."""
-    try:
-        letter, safety_rating = _licence(licence)
-        rating, trial, begun, won = int(irating), int(tt_rating), int(starts), int(wins)
-        average = float(incidents)
-    except ValueError:
-        return None
-    if not (
-        -1 <= rating <= MOST_RATING
-        and -1 <= trial <= MOST_RATING
-        and 0 <= begun < _MOST_COUNT
-        and 0 <= won < _MOST_COUNT
-        and 0 <= average < _MOST_INCIDENTS
-    ):
-        return None
-    return CategoryStats(
-        letter,
-        safety_rating,
-        None if rating < 0 else rating,
-        None if trial < 0 else trial,
-        begun,
-        won,
-        average,
-    )
-
-
-@lru_cache(maxsize=10_000)
-def _licence(text: str) -> tuple[str, float]:
-    found = _CLASS.fullmatch(text.strip())
-    if found is None:
-        raise ValueError
-    return "WC" if found[1] == "PWC" else found[1], float(found[2])
 
 
 @lru_cache(maxsize=1_000)
-def _country(text: str) -> str:
+def parse_country(text: str) -> str:
+    """LOCATION; "" for what is no country code."""
     country = text.strip().upper()
     return country if _COUNTRY.fullmatch(country) else ""
+
+
+def parse_numbers(
+    category_id: int, starts: str, wins: str, incidents: str, licence: str, irating: str, tt_rating: str
+) -> tuple[bytes, int]:
+    """The numbers of a row as `pack` packs them, and the iRating (-1: none).
+
+    Raises `RowError` if one of them cannot be used.
+    """
+    try:
+        place, safety = _licence(licence)
+        rating, trial = int(irating), int(tt_rating)
+        if -1 <= rating <= MOST_RATING and -1 <= trial <= MOST_RATING:
+            packed = _STATS.pack(
+                category_id, place, safety, rating & _NONE, trial & _NONE, int(starts), int(wins),
+                _hundredths(incidents),
+            )  # fmt: skip
+            return packed, rating
+    except (ValueError, struct.error):
+        pass
+    raise RowError(NO_NUMBERS)
+
+
+@lru_cache(maxsize=10_000)
+def _licence(text: str) -> tuple[int, int]:
+    """ "A 2.96" as the place of its letter and the safety rating times 100."""
+    found = _CLASS.fullmatch(text.strip())
+    if found is None:
+        raise ValueError
+    return _PLACES["WC" if found[1] == "PWC" else found[1]], round(float(found[2]) * 100)
+
+
+@lru_cache(maxsize=10_000)
+def _hundredths(text: str) -> int:
+    value = float(text)
+    if not 0 <= value < _MOST_INCIDENTS:
+        raise ValueError
+    return round(value * 100)
 
 
 # --- the compact form that stores keep

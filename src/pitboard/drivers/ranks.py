@@ -48,12 +48,12 @@ class Tally:
     def __init__(self) -> None:
         self._counts: dict[str, dict[str, dict[int, int]]] = {}
 
-    def add(self, category: str, country: str, irating: int) -> None:
-        """Counts a driver, in the world and in the country (if it is known)."""
+    def add(self, category: str, country: str, irating: int, drivers: int = 1) -> None:
+        """Counts drivers, in the world and in the country (if it is known)."""
         countries = self._counts.setdefault(category, {})
         for key in {WORLD, country}:
             counts = countries.setdefault(key, {})
-            counts[irating] = counts.get(irating, 0) + 1
+            counts[irating] = counts.get(irating, 0) + drivers
 
     def ranks(self, as_of: float) -> "Ranks":
         """The distribution as counted so far."""

@@ -6,15 +6,26 @@ refresh alike.
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from itertools import islice
+from mmap import mmap
 from typing import Any, NamedTuple, Protocol
 
 from pitboard.drivers.categories import CATEGORIES
 from pitboard.drivers.errors import RefusedError, UnreachableError, UpstreamError
-from pitboard.drivers.index import RowError, pack, parse_row
+from pitboard.drivers.index import (
+    COLUMNS,
+    MOST_CUST_ID,
+    RowError,
+    parse_country,
+    parse_id,
+    parse_name,
+    parse_numbers,
+)
 from pitboard.drivers.model import CallContext, Priority
 from pitboard.drivers.ranks import Tally
 
@@ -35,9 +46,6 @@ KEEP_SECONDS = 7 * 86400.0
 
 BATCH = 5_000
 
-NO_NUMBERS = "numbers that cannot be used (name and id are kept)"
-TWICE = "the same customer id again"
-
 log = logging.getLogger(__name__)
 
 
@@ -49,14 +57,17 @@ class _ListError(Exception):
     """A list that cannot be used, though it arrived."""
 
 
-class Entry(NamedTuple):
-    """A driver in one list, as a builder takes it. `packed` is None when the numbers cannot be used."""
+class Newcomer(NamedTuple):
+    """A driver who was in no list before."""
 
     cust_id: int
     key: str
     name: str
     country: str
-    packed: bytes | None
+
+
+Numbers = tuple[int, bytes]
+"""A customer id and what a list says of this driver, as `index.pack` packs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +83,8 @@ class ListReport:
 class ListWriter(Protocol):
     """Takes the drivers of one list."""
 
-    def put(self, entries: Sequence[Entry]) -> None:
-        """Adds drivers."""
+    def put(self, newcomers: Sequence[Newcomer], numbers: Sequence[Numbers]) -> None:
+        """Adds the drivers who were in no list before, and the numbers of everybody in this one."""
 
     def finish(self, report: ListReport, ranks: bytes) -> None:
         """All drivers are in; `ranks` is what `Ranks.decoded` takes for this category."""
@@ -92,6 +103,9 @@ class Builder(Protocol):
 
     def writing(self, category: str) -> AbstractContextManager[ListWriter]:
         """Adds a list: all of it once `finish` was called and the block ends, else nothing of it."""
+
+    def cust_ids(self) -> Iterable[int]:
+        """The customer ids of everybody in the new index."""
 
     def keep_older(self, category: str) -> None:
         """Takes a category over from the index in use."""
@@ -173,13 +187,16 @@ def refresh(
     was read by then stays with the builder for the next time.
     """
     began = time.monotonic()
+    known = mmap(-1, MOST_CUST_ID + 1)
+    for cust_id in builder.cust_ids():
+        known[cust_id] = 1
     resumed = [category for category in CATEGORIES if category in builder.done]
     failed: dict[str, Exception] = {}
     for category in CATEGORIES:
         if category in builder.done:
             continue
         try:
-            _read_patiently(lists, builder, category, progress, clock, sleep)
+            _read_patiently(lists, builder, category, known, progress, clock, sleep)
         except (UnreachableError, RefusedError, _ListError) as error:
             log.warning("the list of %s cannot be used: %s", category, error)
             failed[category] = error
@@ -235,6 +252,7 @@ def _read_patiently(
     lists: Lists,
     builder: Builder,
     category: str,
+    known: mmap,
     progress: Callable[[Progress], object],
     clock: Callable[[], float],
     sleep: Callable[[float], object],
@@ -242,7 +260,7 @@ def _read_patiently(
     pause = PAUSE
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            _read(lists, builder, category, progress, clock())
+            _read(lists, builder, _Reading(category, known, builder.older.get(category), progress), clock())
         except UnreachableError as error:
             if attempt == ATTEMPTS:
                 raise
@@ -253,87 +271,115 @@ def _read_patiently(
             return
 
 
-def _read(
-    lists: Lists, builder: Builder, category: str, progress: Callable[[Progress], object], now: float
-) -> None:
+def _read(lists: Lists, builder: Builder, reading: "_Reading", now: float) -> None:
     """Reads one list into the builder, or raises and leaves nothing of it."""
-    older = builder.older.get(category)
-    reading = _Reading(category, older.rows if older else None, progress)
     context = CallContext(time.monotonic() + PATIENCE, Priority.BACKGROUND)
+    category = reading.category
     with builder.writing(category) as writer:
-        for entries in reading.batches(lists.rows(category, context, reading.received)):
-            writer.put(entries)
+        for newcomers, numbers in reading.batches(lists.rows(category, context, reading.received)):
+            writer.put(newcomers, numbers)
         report = reading.report(now)
-        if not report.drivers:
-            raise _ListError(f"The list has {report.rows:,} rows and no driver.")
-        if older and report.drivers < older.drivers * LEAST_SHARE:
-            raise _ListError(
-                f"The list has {report.drivers:,} drivers, the last one had {older.drivers:,}: that cannot "
-                "be right."
-            )
+        reading.check(report)
         writer.finish(report, reading.ranks())
+    reading.remember()
     log.info(
-        "the list of %s has been read", category, extra={"rows": report.rows, "skipped": dict(report.skipped)}
+        "the list of %s has been read",
+        category,
+        extra={"rows": report.rows, "skipped": dict(report.skipped)},
     )
 
 
 class _Reading:
-    """One list on its way from rows to entries, with what is counted meanwhile."""
+    """One list on its way from rows to drivers, with what is counted meanwhile.
+
+    `known` has a 1 at each customer id that is in the new index: names are read once, not five times.
+    """
 
     def __init__(
-        self, category: str, rows_before: int | None, progress: Callable[[Progress], object]
+        self,
+        category: str,
+        known: mmap,
+        older: ListReport | None,
+        progress: Callable[[Progress], object],
     ) -> None:
-        self._category = category
-        self._rows_before = rows_before
+        self.category = category
+        self._id = CATEGORIES[category]
+        self._known = known
+        self._seen = mmap(-1, MOST_CUST_ID + 1)
+        self._older = older
         self._progress = progress
-        self._tally = Tally()
+        self._rated: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
         self._skipped: Counter[str] = Counter()
-        self._seen: set[int] = set()
-        self._rows = 0
-        self._received = 0
-        self._size: int | None = None
+        self._rows = self._drivers = 0
+        self._received: tuple[int, int | None] = (0, None)
+        self._new = array("l")
 
     def received(self, received: int, size: int | None) -> None:
         """Notes how many bytes have come."""
-        self._received, self._size = received, size
+        self._received = received, size
 
-    def batches(self, rows: Iterator[Sequence[str]]) -> Iterator[list[Entry]]:
-        """The drivers of a list, `BATCH` rows at a time."""
-        entries: list[Entry] = []
-        for fields in rows:
-            self._rows += 1
-            if self._rows % BATCH == 0:
-                yield entries
-                entries = []
-                self._tell()
-            try:
-                entries.append(self._entry(fields))
-            except RowError as error:
-                self._skipped[str(error)] += 1
-        yield entries
+    def batches(self, rows: Iterator[Sequence[str]]) -> Iterator[tuple[list[Newcomer], list[Numbers]]]:
+        """The drivers of a list, `BATCH` rows at a time: as `ListWriter.put` takes them."""
+        while batch := list(islice(rows, BATCH)):
+            newcomers: list[Newcomer] = []
+            numbers: list[Numbers] = []
+            for fields in batch:
+                try:
+                    self._take(fields, newcomers, numbers)
+                except RowError as error:
+                    self._skipped[str(error)] += 1
+            self._rows += len(batch)
+            yield newcomers, numbers
+            self._tell()
         self._tell(finished=True)
 
-    def _entry(self, fields: Sequence[str]) -> Entry:
-        cust_id, key, name, country, stats = parse_row(fields)
-        if cust_id in self._seen:
-            raise RowError(TWICE)
-        self._seen.add(cust_id)
-        if stats is None:
-            self._skipped[NO_NUMBERS] += 1
-            return Entry(cust_id, key, name, country, None)
-        if stats.irating is not None:
-            self._tally.add(self._category, country, stats.irating)
-        return Entry(cust_id, key, name, country, pack(self._category, stats))
+    def _take(self, fields: Sequence[str], newcomers: list[Newcomer], numbers: list[Numbers]) -> None:
+        """Takes a row in. Raises `RowError`."""
+        if len(fields) != len(COLUMNS):
+            raise RowError("wrong number of columns")
+        driver, number, location, starts, wins, incidents, licence, rating, trial = fields
+        cust_id = parse_id(number)
+        if self._seen[cust_id]:
+            raise RowError("a customer id that was there already")
+        country = parse_country(location)
+        if not self._known[cust_id]:
+            shown, key = parse_name(driver)
+            newcomers.append(Newcomer(cust_id, key, shown, country))
+            self._new.append(cust_id)
+        self._seen[cust_id] = 1
+        self._drivers += 1
+        packed, irating = parse_numbers(self._id, starts, wins, incidents, licence, rating, trial)
+        numbers.append((cust_id, packed))
+        if irating >= 0:
+            self._rated[country][irating] += 1
 
     def _tell(self, *, finished: bool = False) -> None:
-        self._progress(
-            Progress(self._category, self._rows, self._rows_before, self._received, self._size, finished)
-        )
+        before = self._older.rows if self._older else None
+        self._progress(Progress(self.category, self._rows, before, *self._received, finished))
 
     def report(self, now: float) -> ListReport:
         """What was read."""
-        return ListReport(now, self._rows, len(self._seen), dict(self._skipped))
+        return ListReport(now, self._rows, self._drivers, dict(self._skipped))
+
+    def check(self, report: ListReport) -> None:
+        """Raises `_ListError` for a list that has far too few drivers."""
+        if not report.drivers:
+            raise _ListError(f"The list has {report.rows:,} rows and no driver.")
+        if self._older and report.drivers < self._older.drivers * LEAST_SHARE:
+            raise _ListError(
+                f"The list has {report.drivers:,} drivers, the last one had {self._older.drivers:,}: that "
+                "cannot be right."
+            )
 
     def ranks(self) -> bytes:
         """The distribution of the list."""
-        return self._tally.ranks(0.0).encoded().get(self._category, b"")
+        tally = Tally()
+        for country, counts in self._rated.items():
+            for irating, drivers in counts.items():
+                tally.add(self.category, country, irating, drivers)
+        return tally.ranks(0.0).encoded().get(self.category, b"")
+
+    def remember(self) -> None:
+        """Notes that this list's drivers are in the index."""
+        for cust_id in self._new:
+            self._known[cust_id] = 1

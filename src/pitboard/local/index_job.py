@@ -7,7 +7,9 @@ outlives `serve`. Settings and credentials come from where `serve` has them from
 """
 
 import json
+import logging
 import os
+import signal
 import sys
 import threading
 from contextlib import suppress
@@ -23,6 +25,8 @@ from pitboard.telemetry import configure_logging, hide
 
 NICENESS = 15
 
+log = logging.getLogger("pitboard.local.index_job")
+
 
 def main() -> int:
     """Exit code 0: every list is new; 1: something could not be had."""
@@ -30,7 +34,9 @@ def main() -> int:
     if sys.platform != "win32":  # There the parent starts it with a lower priority.
         with suppress(OSError):
             os.nice(NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's, which then ends this process
     configure_logging("INFO")
+    log.info("a refresh of the driver index has begun")
     try:
         credentials = find()
         hide(*(getattr(credentials, field.name) for field in fields(Credentials)))

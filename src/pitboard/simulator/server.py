@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +28,8 @@ class Simulator:
     otherwise the services listen on `port` (OAuth), `port` + 1 (Data API) and `port` + 2 (assets).
     `calls_a_minute` is the rate limit. Raises OSError when a port is taken.
 
+    `lists` is a folder of CSV files (`oval.csv`, ...) that are given instead of the population's own.
+
     `faults` is what can be made to go wrong, `calls` the log of what was asked, `population` the drivers.
     All three may be used from any thread while it runs. `oauth_url` is the token endpoint, `data_url` and
     `assets_url` are origins; nothing but a link ever leads to the last one.
@@ -41,6 +44,7 @@ class Simulator:
         client: Client | None = None,
         port: int = 0,
         calls_a_minute: int = CALLS_A_MINUTE,
+        lists: Path | None = None,
     ) -> None:
         self.population = population or Population()
         self.client = client or Client()
@@ -50,7 +54,14 @@ class Simulator:
         self._oauth = OAuthService(self.client, self.faults, self.clock, self.calls)
         self._assets = Assets(self.faults, self.clock, self.calls)
         self._data = DataService(
-            self.population, self._oauth, self._assets, self.faults, self.clock, self.calls, calls_a_minute
+            self.population,
+            self._oauth,
+            self._assets,
+            self.faults,
+            self.clock,
+            self.calls,
+            calls_a_minute,
+            lists,
         )
         self._control = Control(
             self.faults, self.clock, self.calls, self.population, self._oauth.logins, self._data.limit

@@ -1,6 +1,6 @@
 """The driver index in SQLite files of its own, beside the database.
 
-A refresh builds `<database>.index.building` and, when it is whole, renames it to
+A refresh collects the lists in `<database>.index.building` and, when all are there, merges them into
 `<database>.index-<generation>.sqlite3`. Such a file is never written again, so readers need no locks; they
 notice a newer one within seconds. Older ones are deleted. Docs: docs/adr/0013.
 """
@@ -22,7 +22,7 @@ from pitboard.drivers.categories import CATEGORIES
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.index import IndexedDriver, unpack
 from pitboard.drivers.ranks import Ranks
-from pitboard.drivers.refresh import Entry, IndexRefusedError, ListReport
+from pitboard.drivers.refresh import IndexRefusedError, ListReport, Newcomer, Numbers
 
 APPLICATION_ID = 0x50495458
 """Marks the file as ours ("PITX")."""
@@ -38,13 +38,17 @@ LOOK_SECONDS = 3.0
 CACHE_KB = 64 * 1024
 """Memory for pages while building. All of 500,000 drivers is some 100 MB, its busy part less."""
 
+_PERSON = "cust_id INTEGER PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, country TEXT NOT NULL"
+_LISTS = "lists (category TEXT PRIMARY KEY, report TEXT NOT NULL, ranks BLOB NOT NULL)"
 _STATS = ", ".join(f"{category} BLOB" for category in CATEGORIES)
-_TABLES = (
-    f"""CREATE TABLE drivers (
-        cust_id INTEGER PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, country TEXT NOT NULL, {_STATS}
-    )""",
-    "CREATE TABLE lists (category TEXT PRIMARY KEY, report TEXT NOT NULL, ranks BLOB NOT NULL)",
+_WHOLE = (f"drivers ({_PERSON}, {_STATS})", _LISTS)
+_UNFINISHED = (
+    f"drivers ({_PERSON})",
+    _LISTS,
+    *(f"{category} (cust_id INTEGER PRIMARY KEY, stats BLOB NOT NULL)" for category in CATEGORIES),
 )
+"""The tables of a whole file and of an unfinished one: there each list has its own, which is filled without
+touching what is there already."""
 
 log = logging.getLogger(__name__)
 
@@ -303,19 +307,22 @@ class IndexBuilder:
             db.execute("COMMIT")
             self.done[category] = writer.report
 
+    def cust_ids(self) -> Iterator[int]:
+        """See `refresh.Builder`."""
+        with _named_errors(self._path):
+            for (cust_id,) in self._connection().execute("SELECT cust_id FROM main.drivers"):
+                yield cust_id
+
     def keep_older(self, category: str) -> None:
         """See `refresh.Builder`."""
         _check(category)
         db = self._connection()
         with _named_errors(self._path), _transaction(db):
+            there = f"FROM older.drivers WHERE {category} IS NOT NULL"
+            db.execute(f"INSERT INTO main.{category} SELECT cust_id, {category} {there}")
+            db.execute(f"INSERT OR IGNORE INTO main.drivers SELECT cust_id, key, name, country {there}")
             db.execute(
-                f"INSERT INTO drivers (cust_id, key, name, country, {category})"  # noqa: S608 - our own names
-                f" SELECT cust_id, key, name, country, {category} FROM older.drivers"
-                f" WHERE {category} IS NOT NULL ON CONFLICT (cust_id) DO UPDATE"
-                f" SET {category} = excluded.{category}"
-            )
-            db.execute(
-                "INSERT INTO lists SELECT category, report, ranks FROM older.lists WHERE category = ?",
+                "INSERT INTO main.lists SELECT category, report, ranks FROM older.lists WHERE category = ?",
                 (category,),
             )
         self.done[category] = self.older[category]
@@ -330,25 +337,23 @@ class IndexBuilder:
 
     def publish(self) -> int:
         """See `refresh.Builder`. Deletes the older files, as far as the system lets it."""
-        with _named_errors(self._path):
-            db = self._connection()
-            db.execute("CREATE INDEX IF NOT EXISTS drivers_by_key ON drivers (key)")
-            (shared,) = db.execute(
-                "SELECT count(*) FROM (SELECT 1 FROM main.drivers GROUP BY key HAVING count(*) > 1)"
-            ).fetchone()
-            db.close()
-            self._db = None
+        merged = self._path.with_suffix(".merged")
+        _remove(merged)
+        _create(merged)
+        with _named_errors(merged):
+            shared = _merge(self._connection(), merged)
+        self.discard()
         older = generations(self._target)
         # Readers take the highest number for the newest, also after the clock was set back.
         number = max(int(self._clock()), older[0][0] + 1 if older else 0)
         try:
-            self._path.rename(self._target.with_name(f"{self._target.stem}.index-{number}.sqlite3"))
+            merged.rename(self._target.with_name(f"{self._target.stem}.index-{number}.sqlite3"))
         except OSError as error:
-            raise StoreError(f"{self._path} cannot be renamed: {error.strerror}.") from error
+            raise StoreError(f"{merged} cannot be renamed: {error.strerror}.") from error
         for _, path in older:
             with suppress(OSError):  # Windows deletes no file that is open; the next refresh tries again
                 path.unlink()
-        return int(shared)
+        return shared
 
     def discard(self) -> None:
         """See `refresh.Builder`."""
@@ -356,7 +361,7 @@ class IndexBuilder:
             self._db.close()
             self._db = None
         self.done.clear()
-        self._remove()
+        _remove(self._path)
 
     # --- opening
 
@@ -381,12 +386,12 @@ class IndexBuilder:
         except (sqlite3.Error, ValueError) as error:
             log.warning("the unfinished index cannot be gone on with: %s", error)
         if self._db is None:
-            self._remove()
+            _remove(self._path)
             _create(self._path)
             self._db = self._connected()
             with _transaction(self._db):
-                for statement in _TABLES:
-                    self._db.execute(statement)
+                for table in _UNFINISHED:
+                    self._db.execute(f"CREATE TABLE {table}")
                 self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 self._db.execute(f"PRAGMA user_version = {SCHEMA}")
         self.done = _lists(self._db)
@@ -421,20 +426,16 @@ class IndexBuilder:
             try:
                 with closing(_opened(path)) as opened:
                     lists = _lists(opened)
+                    # A damaged file must not be in the way of every refresh that would replace it.
+                    (verdict,) = opened.execute("PRAGMA quick_check(1)").fetchone()
+                if verdict != "ok":
+                    raise ValueError(verdict)  # noqa: TRY301 - one place words all damage
                 db.execute("ATTACH ? AS older", (f"{path.absolute().as_uri()}?mode=ro&immutable=1",))
             except (OSError, sqlite3.Error, ValueError) as error:
                 log.warning("the driver index %s cannot be read: %s", path.name, error)
             else:
                 self.older = lists
                 return
-
-    def _remove(self) -> None:
-        """Deletes the unfinished file, and then its journal: it must not be taken for the next file's."""
-        for path in (self._path, self._path.with_name(f"{self._path.name}-journal")):
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise StoreError(f"{path} cannot be deleted: {error.strerror}.") from error
 
     def _connection(self) -> sqlite3.Connection:
         if self._db is None:
@@ -450,20 +451,50 @@ class _ListWriter:
         self._db = db
         self._category = category
         self.report: ListReport | None = None
-        self._insert = (
-            f"INSERT INTO drivers (cust_id, key, name, country, {category}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - our own names
-            f" ON CONFLICT (cust_id) DO UPDATE SET {category} = excluded.{category},"
-            " country = CASE WHEN country = '' THEN excluded.country ELSE country END"
-        )
+        self._insert = f"INSERT INTO {category} VALUES (?, ?)"  # noqa: S608 - our own names
 
-    def put(self, entries: Sequence[Entry]) -> None:
-        self._db.executemany(self._insert, entries)
+    def put(self, newcomers: Sequence[Newcomer], numbers: Sequence[Numbers]) -> None:
+        self._db.executemany("INSERT INTO main.drivers VALUES (?, ?, ?, ?)", newcomers)
+        self._db.executemany(self._insert, numbers)
 
     def finish(self, report: ListReport, ranks: bytes) -> None:
         self._db.execute(
-            "INSERT INTO lists VALUES (?, ?, ?)", (self._category, json.dumps(asdict(report)), ranks)
+            "INSERT INTO main.lists VALUES (?, ?, ?)", (self._category, json.dumps(asdict(report)), ranks)
         )
         self.report = report
+
+
+def _merge(db: sqlite3.Connection, merged: Path) -> int:
+    """Writes the whole index into an empty file. Gives the number of names that several drivers have."""
+    db.execute("ATTACH ? AS merged", (f"{merged.absolute().as_uri()}?mode=rw",))
+    with _transaction(db):
+        for table in _WHOLE:
+            db.execute(f"CREATE TABLE merged.{table}")
+        stats = ", ".join(f"{category}.stats" for category in CATEGORIES)
+        # All tables are in the order of customer ids: each is read once from its begin to its end.
+        joins = " ".join(f"LEFT JOIN main.{category} USING (cust_id)" for category in CATEGORIES)
+        db.execute(
+            f"INSERT INTO merged.drivers SELECT cust_id, key, name, country, {stats}"  # noqa: S608 - our own names
+            f" FROM main.drivers {joins} ORDER BY cust_id"
+        )
+        db.execute("INSERT INTO merged.lists SELECT * FROM main.lists")
+        db.execute("CREATE INDEX merged.drivers_by_key ON drivers (key)")
+        (shared,) = db.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM merged.drivers GROUP BY key HAVING count(*) > 1)"
+        ).fetchone()
+        db.execute(f"PRAGMA merged.application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA merged.user_version = {SCHEMA}")
+    db.execute("DETACH merged")
+    return int(shared)
+
+
+def _remove(path: Path) -> None:
+    """Deletes a file, and then its journal: it must not be taken for the next file's."""
+    for each in (path, path.with_name(f"{path.name}-journal")):
+        try:
+            each.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"{each} cannot be deleted: {error.strerror}.") from error
 
 
 def _check(category: str) -> None:
