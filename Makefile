@@ -22,7 +22,7 @@ format:       ## format the Python code, and mend what ruff can mend
 	uv run --group lint ruff check --fix .
 
 docs:         ## write the parts of the documents that are made from the code
-	uv run --all-extras scripts/make_docs.py
+	uv run scripts/make_docs.py
 
 addon-watch:  ## rebuild the addon at each change
 	cd addon && npm install --no-audit --no-fund && npm run watch
