@@ -1,101 +1,238 @@
-"""Checks everything, and installs what the checks need: the one command for contributors and CI.
+"""Checks everything, and installs what each part needs: the one command for contributors and CI.
 
-    uv run --all-groups --all-extras scripts/check.py [PART ...] [--long]
+    uv run scripts/check.py [PART ...] [--long]
 
-Parts: lint, types, rooms, addon, tests (all of them without a name). `--long` adds the tests that take
-minutes (an AWS emulator that deploys and runs the stack); with CI=true they run in their short form.
-On Debian as root, Chromium, Firefox and wrk are installed from Debian's packages if they are missing;
-elsewhere the tests that need them are skipped with a line that says so, and CI fails on such a skip.
+Python packages come from uv.lock, Node.js packages from npm. On Debian and Ubuntu as root, browsers and other
+programs are installed too. Elsewhere a missing program is named, and what needs it is skipped; with CI=true a
+skip is a failure. This script itself needs Python and uv only.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 ADDON = ROOT / "addon"
-DEBIAN = {"chromium": "chromium", "firefox-esr": "firefox-esr", "wrk": "wrk", "openssl": "openssl"}
+CONTRACT = ROOT / "tests" / "contract"
+CI = os.environ.get("CI") == "true"
+
+ALL = ("--all-groups", "--all-extras")
+PYTEST = ("pytest", "-n", "2", "--dist", "loadgroup", "-q")
+VERSIONS = ("3.11", "3.12", "3.13", "3.14")
+"""Every minor version of Python that pyproject.toml claims."""
+
+PACKAGES = {"chromium": "chromium", "firefox-esr": "firefox-esr", "wrk": "wrk", "openssl": "openssl"}
+"""Programs that tests need, with Debian's package of each."""
+
+NODE = ("node", "npm")
+
+
+class End(StrEnum):
+    """How a part ended."""
+
+    FINE = "fine"
+    FAILED = "FAILED"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the check. It cannot run without its `programs`; some of its tests need its `wants`."""
+
+    help: str
+    run: Callable[[bool], bool]
+    programs: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
+    """Where `npm ci` has to run first."""
 
 
 def main() -> int:
     """Runs the parts that were asked for; 0 if all are fine."""
-    asked = [a for a in sys.argv[1:] if not a.startswith("-")]
-    if unknown := set(asked) - PARTS.keys():
-        print(f"There is no part {', '.join(sorted(unknown))}. Parts: {', '.join(PARTS)}.")
-        return 2
-    install()
-    failed = []
-    for name in asked or PARTS:
-        print(f"\n== {name}", flush=True)
-        began = time.monotonic()
-        fine = PARTS[name]()
-        print(f"== {name}: {'fine' if fine else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
-        failed += [] if fine else [name]
-    if failed:
+    chosen, long = arguments()
+    ends = {name: ended(name, long) for name in chosen}
+    if failed := [name for name, end in ends.items() if end is End.FAILED]:
         print(f"\nFailed: {', '.join(failed)}.")
+    if skipped := [name for name, end in ends.items() if end is End.SKIPPED]:
+        print(f"\nSkipped: {', '.join(skipped)}.")
     return 1 if failed else 0
 
 
-def install() -> None:
-    """Brings what the tests need and Python cannot: browsers, a load generator, the addon's build tools."""
-    missing = [package for program, package in DEBIAN.items() if not shutil.which(program)]
-    if missing and shutil.which("apt-get") and os.name == "posix" and os.geteuid() == 0:
-        print(f"Installing from Debian: {', '.join(missing)}", flush=True)
+def arguments() -> tuple[list[str], bool]:
+    """The parts to run, and whether in their long form."""
+    parts = "\n".join(f"  {name:<8} {part.help}" for name, part in PARTS.items())
+    parser = argparse.ArgumentParser(
+        description="Checks everything, or the parts that are named:\n\n" + parts,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="uv run scripts/check.py [PART ...] [--long]",
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help="one of the parts above; all without a name")
+    parser.add_argument("--long", action="store_true", help="also run the tests that take minutes")
+    read = parser.parse_args()
+    if unknown := [name for name in read.parts if name not in PARTS]:
+        parser.error(f"there is no part {', '.join(unknown)}; parts: {', '.join(PARTS)}")
+    return read.parts or list(PARTS), read.long
+
+
+def ended(name: str, long: bool) -> End:
+    """Runs one part, with a line before and after it."""
+    print(f"\n== {name}", flush=True)
+    began = time.monotonic()
+    end = attempt(PARTS[name], long)
+    print(f"== {name}: {end} in {time.monotonic() - began:.0f} s", flush=True)
+    return end
+
+
+def attempt(part: Part, long: bool) -> End:
+    """Installs what the part needs, and runs it."""
+    absent = install((*part.programs, *part.wants))
+    if absent & {*part.programs}:
+        return End.FAILED if CI else End.SKIPPED
+    fine = all(packages(folder) for folder in part.folders if not absent & {*NODE})
+    return End.FINE if part.run(long) and fine else End.FAILED
+
+
+def install(programs: tuple[str, ...]) -> set[str]:
+    """Installs the programs that are missing, where it can; gives those that still are, and names them."""
+    packages = [PACKAGES[name] for name in programs if name in PACKAGES and not shutil.which(name)]
+    if packages and shutil.which("apt-get") and os.name == "posix" and os.geteuid() == 0:
+        print(f"Installing from Debian: {', '.join(packages)}", flush=True)
         run("apt-get", "update", "-qq")
-        run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing, "fonts-dejavu-core")
-    elif missing:
-        print(f"Missing: {', '.join(missing)}. Tests that need them will be skipped.", flush=True)
-    for folder in (ADDON, ROOT / "infra", ROOT / "tests" / "contract"):
-        if (folder / "package-lock.json").exists() and not (folder / "node_modules").exists():
-            run("npm", "ci", "--no-audit", "--no-fund", "--silent", cwd=folder)
+        run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages, "fonts-dejavu-core")
+    absent = {name for name in programs if not shutil.which(name)}
+    if debian := sorted(PACKAGES[name] for name in absent if name in PACKAGES):
+        print(f"Missing: {', '.join(debian)}. On Debian: apt-get install {' '.join(debian)}", flush=True)
+    if absent & {*NODE}:
+        print("Missing: Node.js with npm. Install version 22: https://nodejs.org", flush=True)
+    return absent
 
 
-def lint() -> bool:
-    """ruff's rules and its format."""
-    return all([run("ruff", "check", "."), run("ruff", "format", "--check", ".")])
+def packages(folder: Path) -> bool:
+    """Installs the npm packages of a folder, once."""
+    return (folder / "node_modules").exists() or run(
+        "npm", "ci", "--no-audit", "--no-fund", "--silent", cwd=folder
+    )
 
 
-def types() -> bool:
-    """mypy, strict."""
-    return run("mypy")
+def lint(_: bool) -> bool:
+    ruff = ("--group", "lint", "ruff")
+    return all([uv(*ruff, "check", "."), uv(*ruff, "format", "--check", ".")])
 
 
-def rooms() -> bool:
-    """Who may import whom."""
-    return run("lint-imports")
+def types(_: bool) -> bool:
+    """mypy reads the types of every package that our code imports, so all are installed."""
+    return uv(*ALL, "mypy")
 
 
-def addon() -> bool:
-    """The addon: types, lint, unit tests, the shop's linter, sizes, and both browsers."""
+def rooms(_: bool) -> bool:
+    return uv("--group", "lint", "lint-imports")
+
+
+def addon(_: bool) -> bool:
     return all(run("npm", "run", part, "--silent", cwd=ADDON) for part in ("build", "check", "browsers"))
 
 
-def tests() -> bool:
-    """pytest. In CI and without --long, without the tests that take minutes."""
-    long = "--long" in sys.argv
-    chosen = [] if long else ["-m", "not long"]
-    return run(sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-q", *chosen)
+def tests(long: bool) -> bool:
+    return uv(*ALL, *PYTEST, *shorter(long))
 
 
-def run(*command: str, cwd: Path = ROOT) -> bool:
+def pythons(long: bool) -> bool:
+    """Each Python has an environment of its own, in build/pythons."""
+    folders = ("tests/unit", "tests/integration")
+    fine = []
+    for version, path in interpreters():
+        print(f"-- Python {version}: {path}", flush=True)
+        environment = {"UV_PROJECT_ENVIRONMENT": str(ROOT / "build" / "pythons" / version)}
+        done = uv("--python", path, *ALL, *PYTEST, *shorter(long), *folders, environment=environment)
+        print(f"-- Python {version}: {'fine' if done else 'FAILED'}", flush=True)
+        fine.append(done)
+    return all(fine)
+
+
+def interpreters() -> Iterator[tuple[str, str]]:
+    """Each version but the one that `tests` runs on, with an interpreter's path. Says which are not here."""
+    with_tests = output("uv", "run", "--locked", "python", "-c", VERSION)
+    for version in VERSIONS:
+        path = next(filter(works, candidates(version)), None)
+        if version == with_tests:
+            print(f"-- Python {version}: the part `tests` runs on it", flush=True)
+        elif path is None:
+            print(f"-- Python {version}: not found; `uv python install {version}`", flush=True)
+        else:
+            yield version, path
+
+
+VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
+
+
+def candidates(version: str) -> Iterator[str]:
+    """Where an interpreter may be: uv's and the system's, then pyenv's, which uv does not look for."""
+    if found := output("uv", "python", "find", "--no-project", "--no-python-downloads", version):
+        yield found
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    yield from map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"), reverse=True))
+
+
+def works(python: str) -> bool:
+    """Whether an interpreter has SQLite and TLS. Says so if not."""
+    fine = output(python, "-c", "import sqlite3, ssl; print(1)") == "1"
+    if not fine:
+        print(f"-- {python} has no sqlite3 or ssl", flush=True)
+    return fine
+
+
+def shorter(long: bool) -> tuple[str, ...]:
+    """Leaves out the tests that take minutes."""
+    return () if long else ("-m", "not long")
+
+
+def uv(*command: str, environment: dict[str, str] | None = None) -> bool:
+    """Runs a Python program, with its packages in the versions of uv.lock."""
+    return run("uv", "run", "--locked", *command, environment=environment)
+
+
+def output(*command: str) -> str:
+    """What a program prints; nothing if it fails."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def run(*command: str, cwd: Path = ROOT, environment: dict[str, str] | None = None) -> bool:
     """Runs a program, its output shown; whether it ended well."""
     try:
-        return subprocess.run(command, cwd=cwd, check=False).returncode == 0
+        return (
+            subprocess.run(command, cwd=cwd, env=os.environ | (environment or {}), check=False).returncode
+            == 0
+        )
     except FileNotFoundError:
         print(f"{command[0]} was not found; install it and run this again.")
         return False
 
 
-PARTS: dict[str, Callable[[], bool]] = {
-    "lint": lint,
-    "types": types,
-    "rooms": rooms,
-    "addon": addon,
-    "tests": tests,
+PARTS = {
+    "lint": Part("ruff's rules and its format", lint),
+    "types": Part("mypy, strict", types),
+    "rooms": Part("which package may import which", rooms),
+    "addon": Part(
+        "the addon: types, lint, unit tests, Mozilla's linter, sizes, both browsers",
+        addon,
+        programs=(*NODE, "chromium", "firefox-esr"),
+        folders=(ADDON,),
+    ),
+    "tests": Part("pytest", tests, wants=(*NODE, *PACKAGES), folders=(ADDON, CONTRACT)),
+    "pythons": Part(
+        "unit and integration tests on the other versions of Python that are installed",
+        pythons,
+        wants=(*NODE, *PACKAGES),
+        folders=(CONTRACT,),
+    ),
 }
 
 if __name__ == "__main__":

@@ -1,47 +1,34 @@
 """What every test folder shares."""
 
 import os
-import shutil
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.support import needs
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
 
-def need(program: str, package: str, advice: str = "") -> str:
-    """The path of a program. Without it the test is skipped; in CI it fails, so that none is skipped there.
-
-    `package` is Debian's; `advice` says what to do where Debian has none.
-    """
-    if path := shutil.which(program):
-        return path
-    advice = advice or f"install Debian's package {package} (apt-get install {package})"
-    sentence = f"{program} is missing: {advice}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(sentence)
-    pytest.skip(sentence)
-
-
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    return need("chromium", "chromium")
+    return needs.program("chromium")
 
 
 @pytest.fixture(scope="session")
 def firefox() -> str:
-    return need("firefox-esr", "firefox-esr")
+    return needs.program("firefox-esr")
 
 
 @pytest.fixture(scope="session")
 def wrk() -> str:
-    return need("wrk", "wrk")
+    return needs.program("wrk")
 
 
 @pytest.fixture(scope="session")
 def uv() -> str:
-    return need("uv", "", "pip install uv")
+    return needs.program("uv", "see README.md")
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +39,11 @@ def no_host_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for each reason to skip, however many tests it skips."""
+    skipped = terminalreporter.stats.get("skipped", ())
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    for reason, times in reasons.most_common():
+        terminalreporter.write_line(f"{times} skipped: {reason}")

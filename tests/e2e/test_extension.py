@@ -1,14 +1,13 @@
 """The built extension in Debian's Chromium, on the forum's address, against the server and the simulator."""
 
 import json
-import os
-import shutil
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
+from tests.support import needs
 from tests.support.forum_server import HOST, forum
 from tests.support.local_server import local_server
 
@@ -25,9 +24,7 @@ def extension():
     """The unpacked Chromium extension, built now if it has not been."""
     folder = ROOT / "addon" / "dist" / "chromium"
     if not (folder / "manifest.json").exists():
-        npm = shutil.which("npm")
-        if npm is None and os.environ.get("CI") != "true":
-            pytest.skip("npm is missing: install Node.js 20 or newer")
+        npm = needs.program("npm", needs.NODE)
         if not (ROOT / "addon" / "node_modules").exists():
             subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=ROOT / "addon", check=True)
         subprocess.run([npm, "run", "build", "--silent"], cwd=ROOT / "addon", check=True)

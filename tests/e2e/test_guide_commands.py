@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("boto3", reason="needs the extra `aws`")
 pytest.importorskip("ministack", reason="needs the dependency group `infra`")
 
+from tests.support import needs
 from tests.support.deployed_stage import ACCOUNT, HOST, Stage, emulated
 from tests.support.guide_commands import COMMANDS, Command
 
@@ -26,8 +27,8 @@ AWSCLI = "awscli==1.46.3"
 @pytest.fixture(scope="module")
 def shell_environment() -> Iterator[dict[str, str]]:
     """Variables under which `aws` is the real CLI and works in a deployed account."""
-    if shutil.which("uvx") is None or shutil.which("bash") is None:
-        pytest.skip("uvx or bash is missing")
+    needs.program("uvx", "see README.md")
+    needs.program("bash")
     found = subprocess.run(
         ["uvx", "--quiet", "--from", AWSCLI, "python", "-c", "import sys; print(sys.prefix)"],
         capture_output=True,

@@ -6,13 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("aws_cdk", reason="CDK's library is missing: uv sync --group infra")
-
-import aws_cdk as cdk
 from infra.bundle import Package
 from infra.config import Config, environment
-from infra.stack import PitboardStack
+from tests.support import needs
 
 
 @dataclass(frozen=True)
@@ -48,6 +44,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
 @pytest.fixture(scope="session")
 def synthesize(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Config], Synthesized]:
     """Makes the template of a configuration."""
+    cdk = needs.cdk()
+    from infra.stack import PitboardStack
 
     def make(config: Config) -> Synthesized:
         app = cdk.App(outdir=str(tmp_path_factory.mktemp("cdk")), analytics_reporting=False)

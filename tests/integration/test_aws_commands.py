@@ -15,6 +15,7 @@ import urllib3
 
 pytest.importorskip("ministack", reason="needs the dependency group `infra`")
 
+from tests.support import needs
 from tests.support.aws_account import AwsAccount, ministack
 from tests.support.lambda_runtime import Server
 
@@ -45,6 +46,8 @@ def said(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COLUMNS", "500")
 
     def run(*words: str) -> tuple[int, str]:
+        if words[0] == "deploy":
+            needs.node()
         monkeypatch.setattr(sys, "argv", ["pitboard", *words])
         with pytest.raises(SystemExit) as ended:
             main()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from tests.support import needs
 from tests.support.aws_account import ministack
 from tests.support.lambda_runtime import ARCHITECTURE, PYTHON
 from tests.support.local_server import Backend
@@ -101,6 +102,7 @@ class Stage:
 @contextmanager
 def emulated(**options: Any) -> Iterator[Stage]:
     """The emulator, bootstrapped, with nothing deployed. `options` go to the simulator."""
+    needs.node()
     with Simulator(**options) as simulator, ministack() as endpoint:
         stage = Stage(endpoint, simulator)
         stage.bootstrap()
