@@ -1,8 +1,8 @@
-"""`pitboard bench`: how fast it is, each figure beside a floor that is measured in the same run.
+"""`pitboard bench`: Pitboard's speed. Each figure has a floor, the least that is possible, of the same run.
 
-The upstream is the simulator at 120 ms a call and 40 ms a link. The floors: one search, one member/get
-and one profile made one after another on a warm connection; for the known page, the same server sending
-the same bytes without looking anything up.
+The upstream is the simulator at 120 ms a call and 40 ms a link. The floor of a page of unknown authors is
+one search, one member/get and one profile, one after another on a warm connection. The floor of a page of
+known authors is the same server when it sends the same bytes without a look-up.
 """
 
 import json
@@ -36,18 +36,18 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the report. `fine` says whether the target is met; `ratio` is to the floor."""
+    """One line of the report. `met` says whether the target is met; `ratio` is to the floor."""
 
     what: str
     measured: str
     floor: str
     ratio: float
     target: str
-    fine: bool
+    met: bool
 
 
 def bench(console: Console) -> bool:
-    """Runs all of it, prints a table; whether every target was met. Takes about half a minute."""
+    """Runs all measurements and prints a table; returns whether every target is met. Takes half a minute."""
     figures: list[Figure] = []
     population = Population()
     for step in (unknown_pages, renewals, known_pages):
@@ -58,21 +58,21 @@ def bench(console: Console) -> bool:
         table.add_column(heading, justify="left" if heading in ("What", "") else "right")
     for f in figures:
         table.add_row(
-            f.what, f.measured, f.floor, f"{f.ratio:.2f}", f.target, "met" if f.fine else "[red]missed[/]"
+            f.what, f.measured, f.floor, f"{f.ratio:.2f}", f.target, "met" if f.met else "[red]missed[/]"
         )
     console.print(table)
-    return all(figure.fine for figure in figures)
+    return all(figure.met for figure in figures)
 
 
 # --- a page of unknown authors
 
 
 def unknown_pages(population: Population) -> list[Figure]:
-    """Twenty authors nobody has asked for: until all licences are there, and until all is complete."""
+    """Twenty unknown authors: the time until all licences are there, and until all records are complete."""
     licences, complete, floors, calls, indexed, indexed_calls = [], [], [], [], [], []
     for number in range(ROUNDS):
         authors = _authors(population, seed=100 + number)
-        # A simulator a round: iRacing's limit of 240 calls a minute would end the fourth.
+        # Each round has a new simulator: the limit of 240 calls a minute would stop the fourth round.
         with Simulator(population) as simulator, _home(simulator) as home:
             floors.append(_floor(home, authors))
             _refill(home)
@@ -104,7 +104,7 @@ def unknown_pages(population: Population) -> list[Figure]:
 
 
 def _one_page(home: LocalHome, simulator: Simulator, authors: Sequence[str]) -> tuple[float, float, int]:
-    """Seconds until licences are there, until all is there, and the calls that the licences cost."""
+    """Seconds until the licences are there, seconds until all is there, and the calls that licences cost."""
     began = time.perf_counter()
     simulator.calls.clear()
     home.service.begin(authors, 0)
@@ -121,7 +121,7 @@ def _have(home: LocalHome, authors: Sequence[str], wanted: tuple[str, ...]) -> b
 
 
 def _floor(home: LocalHome, authors: Sequence[str]) -> tuple[float, float, float]:
-    """Seconds of one search, one member/get and one profile, alone, on a warm connection."""
+    """Seconds of one search, one member/get and one profile, each alone on a warm connection."""
     context = CallContext(time.monotonic() + 30)
     ((cust_id, _), *_) = home.upstream.search(authors[0], context)
     began = time.perf_counter()
@@ -134,7 +134,7 @@ def _floor(home: LocalHome, authors: Sequence[str]) -> tuple[float, float, float
 
 
 def _refill(home: LocalHome) -> None:
-    """The floor has taken calls from the budget; a page starts with all of it."""
+    """Fills the budget again, from which the floor has taken calls."""
     document = home.store.documents.get("BUDGET")
     if document:
         home.store.documents.put("BUDGET", {}, expected=document.version)
@@ -144,7 +144,7 @@ def _refill(home: LocalHome) -> None:
 
 
 def renewals(population: Population) -> list[Figure]:
-    """The licences of a thousand known drivers: how many calls."""
+    """The number of calls that renew the licences of a thousand known drivers."""
     drivers = population.sample(1000, seed=1)
     with Simulator(population) as simulator, _home(simulator) as home:
         past = time.time() - 2 * freshness.LICENCES.fresh
@@ -170,11 +170,11 @@ def renewals(population: Population) -> list[Figure]:
 
 
 def known_pages(population: Population) -> list[Figure]:
-    """Pages a second and p99 of the server with one worker, beside the same bytes from a bare server."""
+    """Pages a second and p99 of the server with one worker, and of a bare server with the same bytes."""
     wrk = shutil.which("wrk")
     if wrk is None:
         return [
-            Figure("20 known authors (needs wrk; apt-get install wrk)", "-", "-", 0, "2,000/s", fine=False)
+            Figure("20 known authors (needs wrk; apt-get install wrk)", "-", "-", 0, "2,000/s", met=False)
         ]
     authors = _authors(population, seed=7)
     target = f"/drivers?names={','.join(quote(author, safe='') for author in authors)}"
@@ -224,18 +224,18 @@ uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run(socke
 
 
 def _load(wrk: str, url: str) -> tuple[float, float]:
-    """Requests a second and p99 in ms, one wrk thread, five seconds after one to warm up."""
+    """Requests a second and p99 in ms: one wrk thread, one second to warm up, then five seconds."""
     command = [wrk, "-t1", f"-c{CONNECTIONS}", "--latency"]
     subprocess.run([*command, "-d1", url], check=True, capture_output=True)  # noqa: S603 - our own arguments
-    said = subprocess.run([*command, "-d5", url], check=True, capture_output=True, text=True).stdout  # noqa: S603
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])  # type: ignore[index]
-    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", said).groups()  # type: ignore[union-attr]
+    output = subprocess.run([*command, "-d5", url], check=True, capture_output=True, text=True).stdout  # noqa: S603
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])  # type: ignore[index]
+    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", output).groups()  # type: ignore[union-attr]
     return rate, float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit]
 
 
 @contextmanager
 def _program(command: list[str], environment: dict[str, str]) -> Iterator[str]:
-    """Runs a server that prints its address; gives the address without the last slash."""
+    """Runs a server that prints its address; yields the address without the last slash."""
     import os
 
     process = subprocess.Popen(  # noqa: S603 - our own program
