@@ -75,7 +75,7 @@ CHECK = Check(
     guide="Token Refresh Failing",
     symptoms=("Expired token errors", "A password login at every start", "Invalid refresh token"),
     remedy=(
-        "Run `pitboard login` once, in AWS `pitboard verify`: it makes one password login and keeps the tokens."
+        "Run `pitboard login` once, in AWS `pitboard verify`: this makes a password login and keeps its tokens."
     ),
     local=local,
     aws=aws,
