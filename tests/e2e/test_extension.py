@@ -29,8 +29,8 @@ def extension():
         if npm is None and os.environ.get("CI") != "true":
             pytest.skip("npm is missing: install Node.js 20 or newer")
         if not (ROOT / "addon" / "node_modules").exists():
-            subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=ROOT / "addon", check=True)
-        subprocess.run([npm, "run", "build", "--silent"], cwd=ROOT / "addon", check=True)
+            subprocess.run([str(npm), "ci", "--no-audit", "--no-fund"], cwd=ROOT / "addon", check=True)
+        subprocess.run([str(npm), "run", "build", "--silent"], cwd=ROOT / "addon", check=True)
     return folder
 
 
