@@ -75,7 +75,8 @@ CHECK = Check(
     guide="Token Refresh Failing",
     symptoms=("Expired token errors", "A password login at every start", "Invalid refresh token"),
     remedy=(
-        "Run `pitboard login` once, in AWS `pitboard verify`: this makes a password login and keeps its tokens."
+        "Run `pitboard login` once, in AWS `pitboard verify`: this makes a password login and keeps its"
+        " tokens."
     ),
     local=local,
     aws=aws,
