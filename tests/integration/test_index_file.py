@@ -14,7 +14,13 @@ import pytest
 from tests.support.index_lists import GivenLists, crowd, refreshed, row
 
 from pitboard.drivers.categories import CATEGORIES
-from pitboard.drivers.errors import CredentialsError, MaintenanceError, RefusedError, UnreachableError
+from pitboard.drivers.errors import (
+    CredentialsError,
+    MaintenanceError,
+    RefusedError,
+    Remedy,
+    UnreachableError,
+)
 from pitboard.drivers.index import IndexedDriver, unpack
 from pitboard.drivers.refresh import KEEP_SECONDS, IndexRefusedError
 from pitboard.stores import index_file
@@ -196,7 +202,9 @@ class TestListsThatFail:
         with IndexBuilder(db, lambda: NOW + DAY) as builder:
             assert builder.done == {}
 
-    @pytest.mark.parametrize("error", [MaintenanceError("Maintenance."), CredentialsError("Log in.")])
+    @pytest.mark.parametrize(
+        "error", [MaintenanceError("Maintenance."), CredentialsError("Refused.", Remedy.LOG_IN)]
+    )
     def test_what_concerns_all_lists_ends_the_refresh_at_once(self, db, error):
         refreshed(db, GivenLists(crowd(20, 1)))
         lists = GivenLists(crowd(20, 2), dirt_road=[error])
