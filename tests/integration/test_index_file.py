@@ -5,10 +5,13 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.index_lists import GivenLists, crowd, refreshed, row
@@ -253,6 +256,7 @@ class TestGoingOn:
         with subprocess.Popen(
             [sys.executable, "-c", KILLED, str(db)], stdout=subprocess.PIPE, text=True, cwd=ROOT
         ) as process:
+            assert process.stdout
             assert process.stdout.readline() == "half way\n"
             process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
         assert starts(db) == dict.fromkeys(CATEGORIES, 1)
@@ -269,7 +273,7 @@ class TestGoingOn:
         refreshed(db, GivenLists(crowd(3)))
 
 
-ROOT = index_file.Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 KILLED = """
 import sys, time
 from pathlib import Path
@@ -305,7 +309,12 @@ class TestReadersMeanwhile:
     def test_the_folder_is_not_looked_at_in_between(self, db, monkeypatch):
         refreshed(db, GivenLists(crowd(3)))
         looks = []
-        monkeypatch.setattr(index_file, "generations", lambda db: looks.append(db) or generations(db))
+
+        def counted(db):
+            looks.append(db)
+            return generations(db)
+
+        monkeypatch.setattr(index_file, "generations", counted)
         with closing(IndexFile(db, lambda: 0.0)) as reader:
             for _ in range(100):
                 assert reader.find(["driver 1"])
@@ -375,7 +384,7 @@ class TestReadersMeanwhile:
         refreshed(db, GivenLists(crowd(20, 1)))
         newer = db.with_name("pitboard.index-1900000000.sqlite3")
         shutil.copy(generations(db)[0][1], newer)
-        with closing(index_file.sqlite3.connect(newer)) as opened:
+        with closing(sqlite3.connect(newer)) as opened:
             opened.execute("PRAGMA user_version = 99")
         assert starts(db) == dict.fromkeys(CATEGORIES, 1)
 
@@ -395,7 +404,7 @@ def test_a_refresh_says_what_it_did_in_json(db):
 
 def test_progress_tells_rows_and_those_of_the_last_time(db):
     refreshed(db, GivenLists(crowd(11_000)))
-    told = []
+    told: list[Any] = []
     refreshed(db, GivenLists(crowd(12_000)), NOW + DAY, progress=told.append)
     oval = [(now.rows, now.rows_before, now.finished) for now in told if now.category == "oval"]
     assert oval[-1] == (12_000, 11_000, True)
