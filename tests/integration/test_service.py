@@ -155,7 +155,7 @@ def test_a_stale_driver_is_served_at_once_and_renewed_behind(home, simulator, cl
     assert states(ask(home, names, 0)) == ["stale"] * 3
     wait_until(lambda: states(ask(home, names, 0)) == ["fresh"] * 3, seconds=60)
     assert upstream(simulator)["lookup/drivers"] == 3
-    assert upstream(simulator)["member/profile"] == 3
+    assert upstream(simulator)["member/get"] == 2
 
 
 def test_the_licences_of_a_thousand_drivers_are_renewed_with_twenty_calls(home, simulator, clock):
