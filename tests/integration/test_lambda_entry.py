@@ -91,7 +91,7 @@ def test_a_renewal_event_brings_names_into_the_store(running, simulator):
     assert len(simulator.calls) == before
 
 
-def test_what_nobody_waits_for_arrives_by_an_asynchronous_invocation(running, simulator):
+def test_a_pending_name_is_fetched_by_an_asynchronous_invocation(running, simulator):
     driver = simulator.population.sample(80, seed=13)[-1]
     asked = event("GET", f"/drivers?name={quote(driver.display_name)}&wait=0")
     function = running.functions["drivers"]
@@ -129,7 +129,7 @@ def test_no_log_holds_a_token_a_secret_or_a_name(running, simulator):
         assert driver.display_name not in written
 
 
-def test_before_the_first_token_auth_says_how_one_comes_and_makes_no_login(simulator):
+def test_before_the_first_token_auth_says_how_to_get_one_and_makes_no_login(simulator):
     with lambdas(simulator) as running:
         before = len(simulator.calls)
         _, answer = running.functions["auth"].invoke(event("POST", "/auth"))
@@ -138,7 +138,7 @@ def test_before_the_first_token_auth_says_how_one_comes_and_makes_no_login(simul
         assert len(simulator.calls) == before
 
 
-def test_a_secret_that_was_changed_is_read_anew_when_the_old_one_is_refused(simulator):
+def test_a_changed_secret_is_read_again_when_the_old_one_is_refused(simulator):
     with lambdas(simulator) as running:
         value = json.loads(running.secrets.get_secret_value(SecretId=running.secret)["SecretString"])
         wrong = json.dumps({**value, "password": "not-the-password"})
@@ -162,7 +162,7 @@ def test_a_secret_that_was_changed_is_read_anew_when_the_old_one_is_refused(simu
         ),
     ],
 )
-def test_a_secret_that_cannot_be_used_is_told_in_a_sentence_without_its_content(simulator, text, sentence):
+def test_an_unusable_secret_is_reported_without_its_content(simulator, text, sentence):
     with lambdas(simulator) as running:
         running.secrets.put_secret_value(SecretId=running.secret, SecretString=text)
         answer = token_of(running)
