@@ -1,11 +1,11 @@
 import { defineConfig } from "vitest/config";
-import { wordsForTests } from "./test/support/words.mjs";
+import { virtualModules } from "./test/support/virtual.mjs";
 
 export default defineConfig({
   test: {
     projects: [
       {
-        plugins: [wordsForTests()],
+        plugins: [virtualModules()],
         test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "happy-dom" },
       },
       {

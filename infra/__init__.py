@@ -1,1 +1,1 @@
-"""The AWS home as a CDK app: one construct per capability, names and sizes in `config`."""
+"""The AWS home as a CDK app: one construct per capability, sizes in `config`."""

@@ -1,6 +1,6 @@
-"""What cdk-nag's AwsSolutions rules object to and why it stays so: each by construct, with its reason.
+"""Findings of cdk-nag's AwsSolutions rules that are accepted: each by construct, with the reason.
 
-A test runs the rules; an objection that is not in here fails it, and so does an entry without objection.
+A test runs the rules. It fails for a finding that is not listed here, and for an entry without a finding.
 """
 
 import re
@@ -42,7 +42,7 @@ ACKNOWLEDGED = (
     Acknowledged(
         r"IAM5\[Resource::\*\]",
         f"functions/{_KINDS}-role/Resource",
-        "xray:PutTraceSegments and xray:PutTelemetryRecords know no resources.",
+        "xray:PutTraceSegments and xray:PutTelemetryRecords cannot be limited to a resource.",
     ),
     Acknowledged(
         "L1",
@@ -80,11 +80,11 @@ ACKNOWLEDGED = (
 )
 
 
-def acknowledge(scope: Construct, objections: list[tuple[str, str]]) -> list[Acknowledged]:
-    """Acknowledges those objections (rule, construct path) that are listed; gives the entries used."""
+def acknowledge(scope: Construct, findings: list[tuple[str, str]]) -> list[Acknowledged]:
+    """Acknowledges the findings (rule, construct path) that are listed; returns the entries used."""
     used = []
     nodes: dict[str, IConstruct] = {node.node.path: node for node in scope.node.find_all()}
-    for rule, path in objections:
+    for rule, path in findings:
         for entry in ACKNOWLEDGED:
             if re.fullmatch(entry.rule, rule) and re.search(f"{entry.where}$", path):
                 cdk.Validations.of(nodes[path]).acknowledge(

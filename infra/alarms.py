@@ -1,4 +1,4 @@
-"""The alarms, and the topic that they go to."""
+"""The alarms, and the SNS topic that they notify."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -10,17 +10,17 @@ from infra.config import Config
 from infra.monitoring import Metrics
 
 TOKEN_AGE = 8 * 3600
-"""Seconds. The schedule renews it every six hours; older means that renewals fail."""
+"""Seconds. The schedule renews the token every six hours; an older token means that renewals fail."""
 
 LOGINS_AN_HOUR = 4
-"""As many as the token keeper allows itself; iRacing locks an account at about twelve."""
+"""The token keeper's own limit; iRacing locks an account at about twelve."""
 
 CAPACITY = 200
-"""Units a second of one table. On-demand tables bear far more; a bill would not."""
+"""Capacity units a second of one table. On-demand tables allow far more, at a price."""
 
 
 class Alarms(Construct):
-    """All alarms. `of_function` are those that stop a canary, by the functions' short names."""
+    """All alarms. `of_function` has those that stop a canary, by the functions' short names."""
 
     def __init__(self, scope: Construct, id: str, config: Config) -> None:  # noqa: A002 - CDK's name
         super().__init__(scope, id)

@@ -13,12 +13,13 @@ from constructs import Construct
 from infra.config import Config
 from infra.functions import retention
 from infra.release import Release
+from pitboard.aws.names import API_URL_OUTPUT
 
 CACHED = {
     "/drivers": ("querystring.names", "querystring.name", "querystring.wait"),
     "/drivers/{cust_id}/history": ("path.cust_id", "querystring.category", "querystring.kind"),
 }
-"""What makes an answer another one. All of it is in the cache's key, or readers would get each other's."""
+"""The parameters that an answer depends on. They are the cache's key."""
 
 ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -30,7 +31,7 @@ ACCESS_LOG = {
     "milliseconds": "$context.responseLatency",
     "error": "$context.error.responseType",
 }
-"""The route's pattern and never the address: names of forum authors are in the query. No caller's address."""
+"""It has the route's pattern, not the URL: the query holds names of forum authors. No caller's IP address."""
 
 ERRORS = {
     "MISSING_AUTHENTICATION_TOKEN": (404, "unknown_route", "There is nothing here, or not by this method."),
@@ -40,10 +41,10 @@ ERRORS = {
     "DEFAULT_4XX": (None, "gateway", "The gateway refused the request."),
     "DEFAULT_5XX": (None, "gateway", "The gateway could not serve the request."),
 }
-"""The gateway's own answers by its response types: status, code and text, as the functions' problems are.
+"""The gateway's own error answers by its response types: status, code and text, like the functions' problems.
 
-What it calls MISSING_AUTHENTICATION_TOKEN is any route or method that there is not. The last two stand for
-many statuses, so theirs is not in the body; RFC 9457 leaves it out then.
+MISSING_AUTHENTICATION_TOKEN is the gateway's word for an unknown route or method. The last two cover many
+statuses, so their bodies have no `status`; RFC 9457 makes it optional.
 """
 
 
@@ -79,7 +80,7 @@ class Api(Construct):
         )
         self._add_routes(release.aliases)
         self._add_cors_to_errors()
-        CfnOutput(self, "url", value=self.rest.url).override_logical_id(config.names.url_output)
+        CfnOutput(self, "url", value=self.rest.url).override_logical_id(API_URL_OUTPUT)
 
     def _add_routes(self, aliases: dict[str, lambda_.Alias]) -> None:
         self._route("/auth", "POST", aliases["auth"])
@@ -113,7 +114,7 @@ class Api(Construct):
         )
 
     def _cached_methods(self) -> dict[str, apigateway.MethodDeploymentOptions]:
-        """Only the answers about drivers: what /auth and /health say is of the moment."""
+        """Only answers about drivers are cached: /auth and /health tell the present state."""
         options = apigateway.MethodDeploymentOptions(
             caching_enabled=True,
             cache_ttl=Duration.seconds(self._config.cache_seconds),
@@ -125,7 +126,7 @@ class Api(Construct):
         return {f"{path}/GET": options for path in CACHED}
 
     def _add_cors_to_errors(self) -> None:
-        """Else a browser hides from the addon that it was throttled: a 429 without CORS is no answer."""
+        """Without CORS headers a browser hides a 429 from the addon."""
         for kind, (status, code, detail) in ERRORS.items():
             problem: dict[str, Any] = {"type": "about:blank", "title": code, "detail": detail, "code": code}
             if status:

@@ -1,4 +1,4 @@
-"""The CDK app: `npx aws-cdk@2.1148.1 synth -c env=prod`, or `pitboard deploy --env prod`."""
+"""The CDK app. `pitboard deploy` runs it under CDK's command line, as `python -m infra.app`."""
 
 import sys
 
@@ -6,8 +6,8 @@ import aws_cdk as cdk
 
 from infra.bundle import build
 from infra.config import PACKAGE_LIMIT, from_context
+from infra.errors import ConfigError
 from infra.stack import PitboardStack
-from pitboard.settings import UsageError
 
 
 def main() -> None:
@@ -21,5 +21,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except UsageError as error:
+    except ConfigError as error:
         sys.exit(f"pitboard: {error}")

@@ -1,8 +1,8 @@
 """The functions' package, built without Docker: what uv installs for the target, and our own code.
 
-All three functions share it; they differ in the handler. Bytecode is compiled with the target's Python
-and never checked against the sources: CDK sets all times in the package to 1980, so that a check by time
-would fail, and the functions would compile everything again at each cold start.
+All three functions share it; only their handlers differ. Bytecode is compiled with the target's Python and
+never checked against the sources: CDK sets all times in the package to 1980, so a check by time would
+fail, and each cold start would compile everything again.
 """
 
 import gzip
@@ -18,18 +18,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pitboard.settings import UsageError
+from infra.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "build" / "lambda"
 
 NEEDED = ("botocore", "mangum", "starlette", "urllib3")
-"""What the entry points import; uv adds what these need, in the versions of uv.lock."""
+"""What the entry points import. uv adds their dependencies, in the versions of uv.lock."""
 
 OURS = ("aws", "drivers", "http", "iracing", "stores", "telemetry", "__init__.py", "settings.py")
 
 SERVICES = ("codedeploy", "dynamodb", "lambda", "secretsmanager")
-"""The services whose descriptions stay in botocore; those of all others are 25 MB."""
+"""The services whose descriptions stay in botocore. The others take 25 MB."""
 
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 
@@ -46,7 +46,7 @@ class Package:
 def build(python: str, architecture: str, limit: int) -> Package:
     """Builds the package, or finds it built already. `python` is "3.13" and the like.
 
-    Raises `UsageError` when it is larger than `limit` bytes, and when uv or that Python is missing.
+    Raises `ConfigError` when it is larger than `limit` bytes, and when uv or that Python is missing.
     """
     digest = _digest(python, architecture)
     path = BUILT / f"{python}-{architecture}-{digest[:16]}"
@@ -63,7 +63,7 @@ def build(python: str, architecture: str, limit: int) -> Package:
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Lambda package: {size:,} bytes unpacked, limit {limit:,}.", file=sys.stderr)
     if size > limit:
-        raise UsageError(f"The Lambda package has {size:,} bytes unpacked; the limit is {limit:,}.")
+        raise ConfigError(f"The Lambda package has {size:,} bytes unpacked; the limit is {limit:,}.")
     return Package(path, digest, size)
 
 
@@ -84,7 +84,7 @@ def _our_files() -> list[Path]:
 
 
 def _install(target: Path, python: str, architecture: str) -> None:
-    """Installs as copies: uv's links would let `_prune` write into its cache and every environment."""
+    """Installs copies: with uv's links, `_prune` would change uv's cache and all environments."""
     versions = target.with_suffix(".txt")
     try:
         uv("export", "--locked", "--no-hashes", "--no-emit-project", "--extra", "aws", "-o", str(versions))
@@ -98,19 +98,19 @@ def _install(target: Path, python: str, architecture: str) -> None:
 
 
 def uv(*arguments: str) -> None:
-    """Runs uv in the checkout. Raises `UsageError` with what it said when it fails or is missing."""
+    """Runs uv in the checkout. Raises `ConfigError` with its message when it fails, or when it is missing."""
     if not (program := shutil.which("uv")):
-        raise UsageError("uv is missing; it builds the Lambda package: see https://docs.astral.sh/uv/.")
+        raise ConfigError("uv is missing; it builds the Lambda package: see https://docs.astral.sh/uv/.")
     done = subprocess.run(
         [program, "--quiet", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise UsageError(f"uv could not build the Lambda package: {done.stderr.strip()}")
+        raise ConfigError(f"uv could not build the Lambda package: {done.stderr.strip()}")
 
 
 def _prune(target: Path) -> None:
-    """Takes out what no function reads: descriptions of other services and their endpoints, and texts for
-    people in our own. botocore parses all that is left of it at each cold start."""
+    """Removes what no function reads: other services' descriptions and endpoints, and the documentation in
+    the rest. botocore parses what is left at each cold start."""
     data = target / "botocore" / "data"
     for service in data.iterdir():
         if service.is_dir() and service.name not in SERVICES:
@@ -130,7 +130,7 @@ def _write_json(file: Path, value: Any) -> None:
 
 
 def _undocumented(value: Any) -> Any:
-    """A service's description without the texts for people."""
+    """A service's description without its documentation."""
     if isinstance(value, list):
         return [_undocumented(item) for item in value]
     if not isinstance(value, dict):
@@ -150,15 +150,15 @@ def _copy_ours(target: Path) -> None:
 
 
 def compile_all(target: Path, python: str) -> None:
-    """Compiles every module, for good: nobody will compare times. Raises `UsageError`."""
+    """Compiles every module; the bytecode is valid whatever the times of the files. Raises `ConfigError`."""
     command = [interpreter(python), "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash"]
     if subprocess.run([*command, "-s", str(target), str(target)], check=False).returncode:
-        raise UsageError("A module of the Lambda package could not be compiled.")
+        raise ConfigError("A module of the Lambda package could not be compiled.")
 
 
 @cache
 def interpreter(python: str) -> str:
-    """The path of a Python of that version: bytecode of another does not count. Raises `UsageError`."""
+    """The path of a Python of that version; its bytecode fits no other. Raises `ConfigError`."""
     found = [sys.executable, shutil.which(f"python{python}") or ""]
     if program := shutil.which("uv"):
         asked = [program, "python", "find", "--no-project", python]
@@ -169,11 +169,11 @@ def interpreter(python: str) -> str:
         said = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False).stdout
         if said.strip() == python:
             return path
-    raise UsageError(f"Python {python} is missing; it compiles the package: `uv python install {python}`.")
+    raise ConfigError(f"Python {python} is missing; it compiles the package: `uv python install {python}`.")
 
 
 def _move(work: Path, path: Path) -> None:
-    """Puts the finished package in its place; another process that was first has put the same one there."""
+    """Moves the finished package to its place, unless another process has put the same package there."""
     try:
         work.rename(path)
     except OSError:
@@ -183,7 +183,7 @@ def _move(work: Path, path: Path) -> None:
 
 
 def _clear(folder: Path, prefix: str) -> None:
-    """Drops packages of the same target that were built more than an hour ago: nobody uses them now."""
+    """Deletes packages of the same target that were built more than an hour ago and are no longer in use."""
     for old in folder.glob(f"{prefix}*"):
         if time.time() - old.stat().st_mtime > 3600:
             shutil.rmtree(old, ignore_errors=True)

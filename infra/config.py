@@ -1,31 +1,29 @@
 """Names and sizes of every environment, and what may be changed from the command line.
 
-Names are those of `pitboard.aws.names`, so that the stack makes what doctor and verify look for.
+Names are those of `pitboard.aws.names`, so that the stack makes what the commands ask for.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pitboard.aws.names import Names
-from pitboard.settings import UsageError
+from infra.errors import ConfigError
+from pitboard.aws.names import Names, UnknownEnvironmentError
 
 PACKAGE_LIMIT = 40_000_000
-"""Most bytes of the functions' package, unpacked. Lambda takes 262,144,000; this is to notice growth."""
+"""Most bytes of the functions' package, unpacked. Lambda's limit is 262,144,000; this one shows growth."""
 
 PYTHONS = {"3.11", "3.12", "3.13", "3.14"}
 ARCHITECTURES = {"arm64", "x86_64"}
 SNAP_START_PYTHONS = {"3.12", "3.13", "3.14"}
 
-ALIAS = "live"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """What one function gets. Memory in MB (CPU comes with it, one core at 1,769 MB), timeout in seconds.
+    """The size of one function. Memory in MB (CPU grows with it: one core at 1,769 MB), timeout in seconds.
 
-    `snap_start` and `provisioned` (copies kept warm) exclude each other; so says AWS. `reserved` keeps so
-    many of the account's copies for this function and lets it have no more (0: neither).
+    AWS allows either `snap_start` or `provisioned` concurrency. `reserved` is the concurrency that is
+    kept for this function and is also its limit (0: none).
     """
 
     memory: int
@@ -35,13 +33,13 @@ class Size:
     reserved: int = 0
 
     def check(self, name: str, python: str) -> None:
-        """Raises `UsageError` for a combination that Lambda does not have."""
+        """Raises `ConfigError` for a combination that Lambda does not have."""
         if self.snap_start and self.provisioned:
-            raise UsageError(
+            raise ConfigError(
                 f"{name} has both SnapStart and provisioned concurrency; Lambda allows one of them."
             )
         if self.snap_start and python not in SNAP_START_PYTHONS:
-            raise UsageError(f"{name} has SnapStart, which Lambda does not have for Python {python}.")
+            raise ConfigError(f"{name} has SnapStart, which Lambda does not have for Python {python}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +47,9 @@ class Config:
     """One environment.
 
     Rates are requests a second for the whole stage. `cache` turns on API Gateway's cache (0.5 GB, billed by
-    the hour, kept for `cache_seconds`). `tables` replaces tables' names, `existing` lists tables and the
-    secret that are used as they are rather than made. `oauth_url` and `data_url` are for an upstream that
-    is not iRacing.
+    the hour); it keeps an answer for `cache_seconds`. `tables` replaces names of tables. `existing` lists
+    the tables, and perhaps the secret, that exist already and are not created. `oauth_url` and `data_url`
+    are for an upstream that is not iRacing.
     """
 
     names: Names
@@ -75,30 +73,35 @@ class Config:
     existing: frozenset[str] = frozenset()
 
     def check(self) -> "Config":
-        """The same, if it can be deployed. Raises `UsageError` otherwise."""
+        """Returns itself. Raises `ConfigError` if it cannot be deployed."""
         if self.python not in PYTHONS:
-            raise UsageError(f"Python {self.python} is not one of Lambda's: {', '.join(sorted(PYTHONS))}.")
+            raise ConfigError(f"Python {self.python} is not one of Lambda's: {', '.join(sorted(PYTHONS))}.")
         if self.architecture not in ARCHITECTURES:
             known = " or ".join(sorted(ARCHITECTURES))
-            raise UsageError(f"The architecture {self.architecture!r} is not one of Lambda's: {known}.")
+            raise ConfigError(f"The architecture {self.architecture!r} is not one of Lambda's: {known}.")
         for name in ("auth", "custid", "drivers"):
             getattr(self, name).check(getattr(self.names, name), self.python)
         if not 0 < self.rate <= 10_000 or not 0 < self.burst <= 5_000:
-            raise UsageError("The stage's rate goes up to 10,000 and its burst up to 5,000 in a new account.")
+            raise ConfigError(
+                "The stage's rate goes up to 10,000 and its burst up to 5,000 in a new account."
+            )
         return self
 
     def table(self, name: str) -> str:
-        """The table that stands in for one of the contract's; usually that itself."""
+        """The table that is used in place of one of the contract's; usually that table itself."""
         return self.tables.get(name, name)
 
     def suffixed(self, name: str) -> str:
-        """A name that is one of its kind in an account: as it is in prod, with the environment elsewhere."""
+        """A name that must be unique in an account: outside prod, with the environment at its end."""
         return name if self.names.environment == "prod" else f"{name}-{self.names.environment}"
 
 
 def environment(name: str) -> Config:
-    """The settings of an environment. Raises `UsageError` for one that there is not."""
-    base = Config(names=Names(name))
+    """The configuration of an environment. Raises `ConfigError` if there is no such environment."""
+    try:
+        base = Config(names=Names(name))
+    except UnknownEnvironmentError as error:
+        raise ConfigError(str(error)) from None
     if name == "dev":
         return replace(base, log_days=7, rate=50, burst=100)
     if name == "staging":
@@ -107,9 +110,9 @@ def environment(name: str) -> Config:
 
 
 def from_context(context: Callable[[str], Any]) -> Config:
-    """The environment that `-c env=` names, with the changes that other `-c NAME=VALUE` make.
+    """The environment that `-c env=` names, changed by the other `-c NAME=VALUE`.
 
-    `context` gives the value of a name or None. Raises `UsageError` for what cannot be.
+    `context` gives the value of a name or None. Raises `ConfigError` for a value that is not allowed.
     """
     config = environment(str(context("env") or ""))
     texts = ("python", "architecture", "oauth_url", "data_url", "alarm_email")
@@ -130,13 +133,13 @@ def from_context(context: Callable[[str], Any]) -> Config:
 def _switch(name: str, value: Any) -> bool:
     if str(value).lower() in ("true", "false"):
         return str(value).lower() == "true"
-    raise UsageError(f"{name} is {value!r}; it must be true or false.")
+    raise ConfigError(f"{name} is {value!r}; it must be true or false.")
 
 
 def _number(name: str, value: Any) -> int:
     if str(value).isdecimal():
         return int(value)
-    raise UsageError(f"{name} is {value!r}; it must be a whole number.")
+    raise ConfigError(f"{name} is {value!r}; it must be a whole number.")
 
 
 def _list(value: Any) -> list[str]:
@@ -146,5 +149,5 @@ def _list(value: Any) -> list[str]:
 def _pair(text: str) -> tuple[str, str]:
     name, separator, other = text.partition("=")
     if not separator or not name or not other:
-        raise UsageError(f"tables has {text!r}; it takes NAME=OTHER.")
+        raise ConfigError(f"tables has {text!r}; it takes NAME=OTHER.")
     return name, other

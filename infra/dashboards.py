@@ -1,4 +1,4 @@
-"""Two dashboards: for whoever is called at night, and for whoever wonders what it is good for."""
+"""Two dashboards: one for operation, one for usage and cost."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
@@ -12,7 +12,7 @@ HALF = 12
 
 
 class Dashboards(Construct):
-    """`pitboard-ENV-service`: is it well; `pitboard-ENV-business`: who gets what, and at what cost."""
+    """`pitboard-ENV-service` shows health, `pitboard-ENV-business` shows usage and cost."""
 
     def __init__(self, scope: Construct, id: str, config: Config) -> None:  # noqa: A002 - CDK's name
         super().__init__(scope, id)
@@ -37,7 +37,7 @@ class Dashboards(Construct):
                 ("Failed invocations", "Errors", "Sum"),
                 ("Throttled invocations", "Throttles", "Sum"),
                 ("Duration, p99, ms", "Duration", "p99"),
-                ("Copies at work", "ConcurrentExecutions", "Maximum"),
+                ("Concurrent executions", "ConcurrentExecutions", "Maximum"),
             )
         ]
 
@@ -54,10 +54,10 @@ class Dashboards(Construct):
         own = self._metrics.own
         return [
             _graph("Pages answered", [own("Requests", "Sum")]),
-            _graph("Names, by what was given", [own("Names", "Sum", state=state) for state in STATES]),
+            _graph("Names, by state of the answer", [own("Names", "Sum", state=state) for state in STATES]),
             _graph("Time of an answer, s", [own("RequestSeconds", s) for s in ("p50", "p90", "p99")]),
             _graph(
-                "Logins and refreshes",
+                "Password logins and token refreshes",
                 [own("OauthGrants", "Sum", grant=grant) for grant in ("password_limited", "refresh_token")],
             ),
         ]

@@ -9,11 +9,9 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.bundle import Package
-from infra.config import ALIAS, Config, Size
+from infra.config import Config, Size
 from infra.tables import Credentials, Tables
-
-NO_RESOURCE = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
-"""AWS knows no resources for these; they can be allowed on `*` alone."""
+from pitboard.aws.names import ACTIONS_WITHOUT_RESOURCE, ALIAS
 
 Statements = Sequence[iam.PolicyStatement]
 
@@ -44,7 +42,7 @@ class Functions(Construct):
                 "DynamoDBPolicy": [allow(["dynamodb:GetItem", "dynamodb:PutItem"], tables.auth.table_arn)],
             },
         )
-        places = {
+        variables = {
             "CUSTID_TABLE": tables.custid.table_name,
             "DRIVERS_TABLE": tables.drivers.table_name,
             "AUTH_FUNCTION": f"{names.auth}:{ALIAS}",
@@ -52,7 +50,7 @@ class Functions(Construct):
         self.custid = self._function(
             "custid",
             config.custid,
-            places,
+            variables,
             {
                 "DynamoDBPolicy": [
                     allow(["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"], tables.custid.table_arn),
@@ -65,7 +63,7 @@ class Functions(Construct):
         self.drivers = self._function(
             "drivers",
             config.drivers,
-            {**places, "DRIVERS_FUNCTION": f"{names.drivers}:{ALIAS}"},
+            {**variables, "DRIVERS_FUNCTION": f"{names.drivers}:{ALIAS}"},
             {
                 "DynamoDBPolicy": [
                     allow(["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"], tables.custid.table_arn),
@@ -90,7 +88,7 @@ class Functions(Construct):
         return {"auth": self.auth, "custid": self.custid, "drivers": self.drivers}
 
     def _function(
-        self, kind: str, size: Size, places: Mapping[str, str], policies: Mapping[str, Statements]
+        self, kind: str, size: Size, variables: Mapping[str, str], policies: Mapping[str, Statements]
     ) -> lambda_.Function:
         config, name = self._config, getattr(self._config.names, kind)
         log_group = logs.LogGroup(
@@ -112,7 +110,7 @@ class Functions(Construct):
             memory_size=size.memory,
             timeout=Duration.seconds(size.timeout),
             reserved_concurrent_executions=size.reserved or None,
-            environment=self._environment(places),
+            environment=self._environment(variables),
             role=self._role(kind, log_group, policies),
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
@@ -121,12 +119,12 @@ class Functions(Construct):
         )
 
     def _role(self, kind: str, log_group: logs.LogGroup, policies: Mapping[str, Statements]) -> iam.IRole:
-        """The role. CDK may add nothing to it: what it allows stands here and nowhere else."""
+        """The role. CDK adds no policies to it: everything that it allows is written here."""
         write = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        whole = {
+        inline = {
             **policies,
             "LogsPolicy": [allow(write, f"{_group_arn(self, log_group)}:log-stream:*")],
-            "TracingPolicy": [allow(NO_RESOURCE, "*")],
+            "TracingPolicy": [allow(ACTIONS_WITHOUT_RESOURCE, "*")],
         }
         role = iam.Role(
             self,
@@ -134,19 +132,19 @@ class Functions(Construct):
             role_name=self._config.suffixed(f"ir-{kind}-role"),
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={
-                name: iam.PolicyDocument(statements=list(statements)) for name, statements in whole.items()
+                name: iam.PolicyDocument(statements=list(statements)) for name, statements in inline.items()
             },
         )
         return role.without_policy_updates()
 
-    def _environment(self, places: Mapping[str, str]) -> dict[str, str]:
+    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         config = self._config
         upstream = {"PITBOARD_OAUTH_URL": config.oauth_url, "PITBOARD_DATA_URL": config.data_url}
         given = {name: value for name, value in upstream.items() if value}
-        return {"ENVIRONMENT": config.names.environment, **places, **given}
+        return {"ENVIRONMENT": config.names.environment, **variables, **given}
 
     def _alias_arn(self, function: str) -> str:
-        """The alias' ARN by name: a reference would make a circle of a role and its own function."""
+        """The alias' ARN, made from names. References would make a circle of a role and its function."""
         return f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{Aws.ACCOUNT_ID}:function:{function}:{ALIAS}"
 
 
@@ -156,7 +154,7 @@ def allow(actions: Sequence[str], resource: str) -> iam.PolicyStatement:
 
 
 def allow_budget(table: str) -> iam.PolicyStatement:
-    """Allows writing the one item of ir_drivers that the call budget is in."""
+    """Allows writing the one item of ir_drivers that holds the call budget."""
     return iam.PolicyStatement(
         actions=["dynamodb:PutItem"],
         resources=[table],
@@ -184,7 +182,7 @@ def _group_arn(scope: Construct, log_group: logs.LogGroup) -> str:
 
 
 def retention(days: int) -> logs.RetentionDays:
-    """CloudWatch's enumeration value for so many days; only some numbers are allowed."""
+    """CloudWatch's enumeration value for a number of days. CloudWatch allows only some numbers."""
     names = {7: "ONE_WEEK", 30: "ONE_MONTH", 90: "THREE_MONTHS"}
     value: logs.RetentionDays = getattr(logs.RetentionDays, names[days])
     return value

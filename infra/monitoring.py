@@ -1,4 +1,4 @@
-"""The metrics that matter, once each: alarms and dashboards are made from them."""
+"""The metrics that alarms and dashboards are made from."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -10,14 +10,14 @@ FIVE_MINUTES = Duration.minutes(5)
 
 
 class Metrics:
-    """CloudWatch metrics of one environment. Our own are those of `pitboard.telemetry.metrics`."""
+    """CloudWatch metrics of one environment. Our own are listed in `pitboard.telemetry.metrics`."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self.functions = {kind: getattr(config.names, kind) for kind in ("auth", "custid", "drivers")}
 
     def own(self, name: str, statistic: str, **split: str) -> cloudwatch.Metric:
-        """One of ours, by its CloudWatch name; `split` is a second dimension."""
+        """One of our own metrics, by its CloudWatch name; `split` is a second dimension."""
         dimensions = {"Environment": self._config.names.environment, **split}
         return self._metric(METRICS_NAMESPACE, name, statistic, dimensions)
 

@@ -1,4 +1,4 @@
-"""The alias `live` of each function, and how it moves to a new version: at once, or by a canary."""
+"""The alias of each function, and how it moves to a new version: at once, or by a canary."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -9,12 +9,13 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.bundle import Package
-from infra.config import ALIAS, Config, Size
+from infra.config import Config, Size
 from infra.functions import Functions, allow, architecture, runtime
+from pitboard.aws.names import ALIAS
 
 
 class Release(Construct):
-    """The aliases by the functions' short names, in `aliases`. What nobody waits for is tried once."""
+    """The aliases by the functions' short names, in `aliases`. Asynchronous invocations are not retried."""
 
     def __init__(self, scope: Construct, id: str, config: Config, functions: Functions) -> None:  # noqa: A002 - CDK's name
         super().__init__(scope, id)
@@ -40,7 +41,8 @@ class Release(Construct):
 
 
 class Canary(Construct):
-    """A tenth of the requests for five minutes, then all; back by itself on an alarm or a failed check."""
+    """Sends a tenth of the requests to a new version for five minutes, then all. CodeDeploy rolls back on an
+    alarm or a failed check."""
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class Canary(Construct):
             )
 
     def _preflight(self, kind: str, version: lambda_.Version) -> lambda_.Function:
-        """The function that CodeDeploy asks before it sends readers to a version."""
+        """The function that CodeDeploy invokes before it sends traffic to a version."""
         config, name = self._config, f"ir-{kind}-preflight-{self._config.names.environment}"
         log_group = logs.LogGroup(
             self,

@@ -1,4 +1,4 @@
-"""What happens by the clock."""
+"""The scheduled renewal of the token."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -7,10 +7,11 @@ from constructs import Construct
 
 from infra.config import Config
 from infra.release import Release
+from pitboard.aws.names import REFRESH_TOKEN_NOW
 
 
 class Schedule(Construct):
-    """Renews the token four times a day, so that the session lives on and no password login is spent."""
+    """Renews the token four times a day. The session stays alive, so that no password login is needed."""
 
     def __init__(self, scope: Construct, id: str, config: Config, release: Release) -> None:  # noqa: A002 - CDK's name
         super().__init__(scope, id)
@@ -22,7 +23,7 @@ class Schedule(Construct):
             targets=[
                 targets.LambdaFunction(
                     release.aliases["auth"],
-                    event=events.RuleTargetInput.from_object({"action": "refresh_token_now"}),
+                    event=events.RuleTargetInput.from_object({"action": REFRESH_TOKEN_NOW}),
                     retry_attempts=1,
                 )
             ],

@@ -1,4 +1,4 @@
-"""One environment, put together in plain sight."""
+"""The stack of one environment: its constructs, in the order in which they depend on each other."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The three tables and the secret: made here and kept when the stack goes, or taken over as they are."""
+"""The three tables and the secret. They are kept when the stack is deleted. Existing ones can be used."""
 
 from aws_cdk import CfnOutput, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -6,9 +6,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.config import Config
-
-OUTPUTS = {"ir_auth": "TableAuth", "ir_custid": "TableCustid", "ir_drivers": "TableDrivers"}
-"""The outputs that tell which tables are in use; the next deploy goes on with them."""
+from pitboard.aws.names import TTL_ATTRIBUTE
 
 
 class Tables(Construct):
@@ -23,8 +21,8 @@ class Tables(Construct):
 
     def _table(self, contract_name: str, key: str) -> dynamodb.ITable:
         name = self._config.table(contract_name)
-        kind = next(kind for kind in OUTPUTS if contract_name.startswith(kind))
-        CfnOutput(self, OUTPUTS[kind], value=name).override_logical_id(OUTPUTS[kind])
+        output = self._config.names.table_outputs[contract_name]
+        CfnOutput(self, output, value=name).override_logical_id(output)
         if name in self._config.existing:
             return dynamodb.Table.from_table_name(self, contract_name, name)
         return dynamodb.Table(
@@ -33,7 +31,7 @@ class Tables(Construct):
             table_name=name,
             partition_key=dynamodb.Attribute(name=key, type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            time_to_live_attribute="ttl",
+            time_to_live_attribute=TTL_ATTRIBUTE,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
@@ -43,7 +41,7 @@ class Tables(Construct):
 
 
 class Credentials(Construct):
-    """The secret. The stack never knows what is in it: `pitboard deploy --update-secrets` fills it."""
+    """The secret, without its value: `pitboard deploy --update-secrets` writes that."""
 
     def __init__(self, scope: Construct, id: str, config: Config) -> None:  # noqa: A002 - CDK's name
         super().__init__(scope, id)

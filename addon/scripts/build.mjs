@@ -1,13 +1,12 @@
 /**
- * Builds the three outputs from one source: dist/chromium and dist/firefox (folder and zip) and the userscript, which is
- * two files.
+ * Builds all outputs: dist/chromium and dist/firefox (folder and zip each) and the userscript (two files).
  *
- *   node scripts/build.mjs [--out FOLDER]    --out: where the userscript goes (default ../src/pitboard/local)
+ *   node scripts/build.mjs [--out FOLDER]    --out: folder for the userscript (default ../src/pitboard/local)
  */
 
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync } from "node:zlib";
 import { build, transform } from "esbuild";
@@ -16,7 +15,7 @@ import { zip } from "./zip.mjs";
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
 
-/** Locale folders and their messages: `{en: {key: {message}}}`. */
+/** All messages: `{en: {key: {message}}}`. */
 export async function locales() {
   const names = (await readdir(join(root, "_locales"))).sort();
   const read = async (name) => [
@@ -26,26 +25,39 @@ export async function locales() {
   return Object.fromEntries(await Promise.all(names.map(read)));
 }
 
-/** Keys that a script uses, from its source or bundled: `"key"` or a template `prefix_${…}`. */
+/** The message keys that a script uses, source or bundle: `"key"`, or a template `prefix_${…}`. */
 export function keysUsed(source, keys) {
   const prefixes = [...source.matchAll(/`(\w+_)\$\{/g)].map((match) => match[1]);
   return keys.filter((key) => source.includes(`"${key}"`) || prefixes.some((prefix) => key.startsWith(prefix)));
 }
 
-/** Gives scripts the words they use (keys once, English plain, the others packed) and minified style sheets. */
+/** A module whose default export is the list of surfaces: each file in src/site/surfaces, with its name as id. */
+export async function surfacesModule() {
+  const folder = join(root, "src/site/surfaces");
+  const files = (await readdir(folder)).filter((name) => name.endsWith(".ts")).sort();
+  const imports = files.map((name, i) => `import s${i} from ${JSON.stringify(join(folder, name))};`);
+  const entries = files.map((name, i) => `{ id: ${JSON.stringify(basename(name, ".ts"))}, ...s${i} }`);
+  return `${imports.join("\n")}\nexport default [${entries.join(", ")}];`;
+}
+
+/** Gives scripts the messages they use (keys once, English plain, the others packed), surfaces and style sheets. */
 const plugin = (used) => ({
   name: "pitboard",
   setup(on) {
-    on.onResolve({ filter: /^virtual:messages$/ }, () => ({ path: "messages", namespace: "virtual" }));
-    on.onLoad({ filter: /.*/, namespace: "virtual" }, async () => {
+    on.onResolve({ filter: /^virtual:/ }, ({ path }) => ({ path, namespace: "virtual" }));
+    on.onLoad({ filter: /:surfaces$/, namespace: "virtual" }, async () => ({
+      contents: await surfacesModule(),
+      resolveDir: root,
+    }));
+    on.onLoad({ filter: /:messages$/, namespace: "virtual" }, async () => {
       const { en, ...others } = await locales();
       const keys = Object.keys(en)
         .filter((key) => used.has(key))
         .sort();
-      const words = (messages) => keys.map((key) => messages[key].message).join("\n");
-      const rest = Object.fromEntries(Object.entries(others).map(([name, messages]) => [name, words(messages)]));
+      const texts = (messages) => keys.map((key) => messages[key].message).join("\n");
+      const rest = Object.fromEntries(Object.entries(others).map(([name, messages]) => [name, texts(messages)]));
       const packed = deflateRawSync(JSON.stringify(rest), { level: 9 }).toString("base64");
-      return { contents: JSON.stringify({ keys: keys.join(" "), en: words(en), others: packed }), loader: "json" };
+      return { contents: JSON.stringify({ keys: keys.join(" "), en: texts(en), others: packed }), loader: "json" };
     });
     on.onLoad({ filter: /\.css$/ }, async ({ path }) => {
       const { code } = await transform(await readFile(path, "utf8"), {
@@ -58,7 +70,7 @@ const plugin = (used) => ({
   },
 });
 
-/** One bundled script, as text. The first pass finds out which words are left in it. */
+/** One bundled script. A first build finds out which messages it uses. `more` are more settings of esbuild. */
 async function script(entry, more = {}) {
   const settings = {
     absWorkingDir: root,
@@ -70,15 +82,14 @@ async function script(entry, more = {}) {
     charset: "utf8",
     minify: true,
     legalComments: "none",
-    define: { __VERSION__: JSON.stringify(version) },
   };
-  const wordless = await build({ ...settings, plugins: [plugin(new Set())] });
-  const used = new Set(keysUsed(wordless.outputFiles[0].text, Object.keys((await locales()).en)));
+  const withoutMessages = await build({ ...settings, plugins: [plugin(new Set())] });
+  const used = new Set(keysUsed(withoutMessages.outputFiles[0].text, Object.keys((await locales()).en)));
   const { outputFiles } = await build({ ...settings, plugins: [plugin(used)], ...more });
   return Buffer.from(outputFiles[0].contents);
 }
 
-/** The manifest for one browser: the other's keys are taken out. */
+/** The manifest for one browser, without the keys that are only for the other. */
 function manifestFor(browser, manifest) {
   const { browser_specific_settings, minimum_chrome_version, background, ...common } = manifest;
   return browser === "firefox"
@@ -86,65 +97,80 @@ function manifestFor(browser, manifest) {
     : { ...common, version, background: { service_worker: background.service_worker }, minimum_chrome_version };
 }
 
-async function packageFor(browser, scripts) {
-  const manifest = JSON.parse(await readFile(join(root, "manifest.json"), "utf8"));
+const json = (value) => Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
+
+/** All files of the extension for one browser, by path. */
+export async function filesFor(browser, scripts) {
   const files = new Map(scripts);
-  files.set("manifest.json", Buffer.from(`${JSON.stringify(manifestFor(browser, manifest), null, 2)}\n`));
+  const manifest = JSON.parse(await readFile(join(root, "manifest.json"), "utf8"));
+  files.set("manifest.json", json(manifestFor(browser, manifest)));
   files.set("options.html", await readFile(join(root, "src/options/options.html")));
-  for (const size of await readdir(join(root, "icons"))) {
-    if (size.endsWith(".png")) files.set(`icons/${size}`, await readFile(join(root, "icons", size)));
+  for (const icon of await readdir(join(root, "icons"))) {
+    if (icon.endsWith(".png")) files.set(`icons/${icon}`, await readFile(join(root, "icons", icon)));
   }
-  // the scripts carry their own words; the browser needs the extension's name and description only
+  // the scripts have their own messages: the browser needs only the extension's name and description
   for (const [language, { name, description }] of Object.entries(await locales())) {
-    files.set(`_locales/${language}/messages.json`, Buffer.from(`${JSON.stringify({ name, description }, null, 2)}\n`));
+    files.set(`_locales/${language}/messages.json`, json({ name, description }));
   }
-  const folder = join(root, "dist", browser);
-  await rm(folder, { recursive: true, force: true });
+  return files;
+}
+
+/** Writes files by path into dist/FOLDER, in their order. */
+export async function writeInto(folder, files) {
   for (const [path, data] of files) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), data);
+    const target = join(root, "dist", folder, path);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, data);
   }
+}
+
+async function packageFor(browser, scripts) {
+  const files = await filesFor(browser, scripts);
+  await rm(join(root, "dist", browser), { recursive: true, force: true });
+  await writeInto(browser, files);
   await writeFile(join(root, "dist", `pitboard-${browser}-${version}.zip`), zip(files));
 }
 
+/** The extension's scripts, by file name. `background` are more settings of esbuild for the background. */
+export async function extensionScripts(background = {}) {
+  return new Map([
+    ["content.js", await script("src/entries/content.ts")],
+    ["background.js", await script("src/entries/background.ts", background)],
+    ["options.js", await script("src/entries/options.ts")],
+  ]);
+}
+
 /**
- * The userscript, by file name: the script for the page, and the options dialog that it requires. The requirement names
- * the dialog's hash: managers that check it load nothing else, and each release has an address of its own.
+ * The userscript's scripts, by file name: the one for the page, and the options dialog that it requires. It names the
+ * dialog's hash: managers that check the hash load nothing else, and each release has its own address.
  */
 async function userscript() {
   const { en } = await locales();
-  const options = await script("src/options/dialog.ts", { globalName: "pitboardOptions" });
+  const options = await script("src/entries/dialog.ts", { globalName: "pitboardOptions" });
   const banner = (await readFile(join(root, "scripts/userscript.txt"), "utf8"))
     .replace("{version}", version)
     .replace("{description}", en.description.message)
     .replace("{options_hash}", createHash("sha256").update(options).digest("base64"));
   return new Map([
-    ["pitboard.user.js", await script("src/platform/userscript.ts", { banner: { js: banner.trim() } })],
+    ["pitboard.user.js", await script("src/entries/userscript.ts", { banner: { js: banner.trim() } })],
     ["pitboard-options.js", options],
   ]);
 }
 
-/** Where the committed userscript is: the local server hands it out. */
+/** The folder of the committed userscript: the local server sends it from there. */
 export const USERSCRIPT = resolve(root, "../src/pitboard/local");
 
-/** All scripts, built, by file name: those of the extension, and those of the userscript. */
-export async function outputs() {
-  const extension = new Map([
-    ["content.js", await script("src/platform/webext.ts")],
-    ["background.js", await script("src/background/main.ts")],
-    ["options.js", await script("src/options/main.ts")],
-  ]);
-  return { extension, userscript: await userscript() };
-}
+/** All scripts, by file name: those of the extension and those of the userscript. */
+export const outputs = async () => ({ extension: await extensionScripts(), userscript: await userscript() });
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const out = process.argv.indexOf("--out");
-  const made = await outputs();
-  await packageFor("chromium", made.extension);
-  await packageFor("firefox", made.extension);
+  const { extension, userscript } = await outputs();
+  await packageFor("chromium", extension);
+  await packageFor("firefox", extension);
   const folder = out > 0 ? resolve(process.argv[out + 1]) : USERSCRIPT;
-  for (const [name, data] of made.userscript) await writeFile(join(folder, name), data);
-  for (const [name, data] of [...made.extension, ...made.userscript]) {
+  for (const [name, data] of userscript) await writeFile(join(folder, name), data);
+  for (const [name, data] of [...extension, ...userscript]) {
     console.log(name.padEnd(20), (data.length / 1000).toFixed(1), "kB");
   }
 }

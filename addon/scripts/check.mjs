@@ -1,4 +1,4 @@
-/** What tests do not see: the words of all languages, the sizes, the committed userscript, the shops' linter. */
+/** Checks that are not in the tests: messages of all languages, sizes, the committed userscript, Mozilla's linter. */
 
 import { execFileSync } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
@@ -10,24 +10,23 @@ const problems = [];
 
 const placeholders = (message) => (message.match(/\$\d|\{\w+\}/g) ?? []).sort().join();
 
-async function words() {
+async function messages() {
   const { en, ...others } = await locales();
   const keys = Object.keys(en);
-  for (const [language, messages] of Object.entries(others)) {
+  for (const [language, translated] of Object.entries(others)) {
     for (const key of keys) {
-      if (!messages[key]?.message) problems.push(`${language}: "${key}" is missing`);
-      else if (placeholders(messages[key].message) !== placeholders(en[key].message))
+      if (!translated[key]?.message) problems.push(`${language}: "${key}" is missing`);
+      else if (placeholders(translated[key].message) !== placeholders(en[key].message))
         problems.push(`${language}: "${key}" has other placeholders`);
     }
-    for (const key of Object.keys(messages))
-      if (!en[key]) problems.push(`${language}: "${key}" is in no other language`);
+    for (const key of Object.keys(translated)) if (!en[key]) problems.push(`${language}: "${key}" is not in English`);
   }
   const used = new Set(["name", "description"]);
   for (const file of await readdir(join(root, "src"), { recursive: true })) {
     if (file.endsWith(".ts"))
       for (const key of keysUsed(await readFile(join(root, "src", file), "utf8"), keys)) used.add(key);
   }
-  for (const key of keys) if (!used.has(key)) problems.push(`"${key}" is used nowhere`);
+  for (const key of keys) if (!used.has(key)) problems.push(`"${key}" is not used`);
 }
 
 async function sizes() {
@@ -38,11 +37,11 @@ async function sizes() {
   }
   for (const [name, data] of userscript) {
     if (!data.equals(await readFile(join(USERSCRIPT, name))))
-      problems.push(`the committed ${name} is not what the sources give: npm run build`);
+      problems.push(`the committed ${name} is not the built one: run npm run build and commit it`);
   }
 }
 
-await words();
+await messages();
 await sizes();
 execFileSync(process.execPath, [join(root, "scripts/build.mjs"), "--out", join(root, "dist")], {
   stdio: "ignore",

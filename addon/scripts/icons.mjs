@@ -1,4 +1,4 @@
-/** Renders icons/icon.svg to the sizes that the shops want (needs Debian's Chromium). */
+/** Makes the icons from icons/icon.svg, with Debian's Chromium. */
 
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";

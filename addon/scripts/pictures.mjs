@@ -45,7 +45,7 @@ const options = await forum.context.newPage();
 await options.goto(`chrome-extension://${forum.id}/options.html`);
 await options.locator("#cpi").check();
 await options.evaluate(() => document.activeElement?.blur());
-// the switch slides for a moment
+// the switch is animated
 await options.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished)));
 await options.screenshot({ path: join(folder, "options.png") });
 

@@ -1,6 +1,6 @@
 /**
- * Everything that the shops want, in dist/: `npm run release`. Builds twice and compares, makes the source archive that
- * addons.mozilla.org asks for (the scripts are minified), and lists the checksums.
+ * Makes what the shops need, in dist/: `npm run release`. Builds twice and compares, makes the source archive for
+ * addons.mozilla.org (it asks for one because the scripts are minified), and lists the checksums.
  */
 
 import { execFileSync } from "node:child_process";
@@ -14,7 +14,7 @@ const dist = join(root, "dist");
 const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
 const run = (script) => execFileSync(process.execPath, [join(root, "scripts", script)], { stdio: "inherit" });
 
-/** Checksums of the files that go to the shops. */
+/** Checksums of the zips. */
 async function checksums() {
   const names = (await readdir(dist)).filter((name) => name.endsWith(`-${version}.zip`)).sort();
   const sum = async (name) =>
@@ -24,7 +24,7 @@ async function checksums() {
   return (await Promise.all(names.map(async (name) => `${await sum(name)}  ${name}\n`))).join("");
 }
 
-/** All files that git knows here: what a reviewer needs to build the same bytes with `npm ci && npm run build`. */
+/** The source archive: all committed files, to build the same bytes with `npm ci && npm run build`. */
 async function sources() {
   const names = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" }).trim().split("\n");
   const files = await Promise.all(names.map(async (name) => [`addon/${name}`, await readFile(join(root, name))]));

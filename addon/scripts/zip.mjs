@@ -1,9 +1,9 @@
-/** Writes a zip that is the same for the same files: sorted names, one fixed time, no attributes. */
+/** Makes a zip with equal bytes for equal files: sorted names, one fixed time, no attributes. */
 
 import { crc32, deflateRawSync } from "node:zlib";
 
 const TIME = 0;
-const DATE = (1 << 5) | 1; // 1 January 1980, the oldest date a zip knows
+const DATE = (1 << 5) | 1; // 1 January 1980, the earliest date in a zip
 
 /** @param {Map<string, Buffer>} files @returns {Buffer} */
 export function zip(files) {

@@ -1,75 +1,85 @@
-/** The page part: finds places, puts hosts there, asks for their drivers, draws what comes back. */
+/** The part of the addon on the page: finds mount points, puts hosts there, loads their drivers and draws them. */
 
 import { useLanguage } from "./core/i18n.ts";
+import { Loader } from "./core/loader.ts";
 import type { Driver } from "./core/model.ts";
 import { nameKey } from "./core/names.ts";
 import type { Note } from "./core/notes.ts";
-import { DEFAULTS, type Options, readOptions } from "./core/options.ts";
-import { Roster } from "./core/roster.ts";
+import { DEFAULTS, isOn, type Options, readOptions, type Theme } from "./core/options.ts";
 import type { Platform } from "./platform/platform.ts";
-import { expectsAuthors, ownName, type Place, SURFACES, scope } from "./site/surfaces.ts";
-import { detectTheme, type Theme } from "./site/theme.ts";
+import { expectsAuthors, ownName } from "./site/page.ts";
+import type { MountPoint } from "./site/surface.ts";
+import { SURFACES, scopeOf } from "./site/surfaces.ts";
+import { detectTheme } from "./site/theme.ts";
 import { Watcher } from "./site/watch.ts";
 import { Card } from "./ui/card.ts";
 import { createHost, drawHost, HOST_TAG } from "./ui/host.ts";
 import type { View } from "./ui/parts.ts";
 
-/** How often a host that somebody else removes is put back. */
-const REMOUNTS = 5;
-/** Milliseconds before a missing answer shows as loading. */
-const PATIENCE = 200;
+/** How often a host that another script removes is put back. */
+const MAX_REMOUNTS = 5;
+/** Milliseconds before a driver without an answer is shown as loading. */
+const LOADING_DELAY = 200;
 
-interface Seat {
-  place: Place;
+/** A host on the page. */
+interface Mount {
+  point: MountPoint;
   host: HTMLElement;
-  mounts: number;
+  /** How often it was put back. */
+  remounts: number;
 }
 
-/** What decides about where places are and how much room they take. */
-const roomOf = ({ layout, races, cars, raceCount, hiddenCategories, surfaces }: Options): string =>
-  JSON.stringify({ layout, races, cars, raceCount, hiddenCategories, surfaces });
+/** The options that decide where hosts are and how much space they take, as JSON. */
+const spaceOf = (options: Options): string => {
+  const { layout, races, cars, raceCount, hiddenCategories } = options;
+  const surfaces = Object.fromEntries(SURFACES.map((surface) => [surface.id, isOn(options, surface)]));
+  return JSON.stringify({ layout, races, cars, raceCount, hiddenCategories, surfaces });
+};
 
-const ROOM = "pitboard room";
+/** The key in the page's own storage. Readers have it already, so it stays. */
+const SPACE = "pitboard room";
 
 /**
- * The options with the room of the reader's last page. Only the page's own storage answers at once; it holds nothing
- * for who has the defaults. Its first use in a page takes milliseconds, so it is asked only when there is no time left.
+ * The default options, but with the space that the reader's last page had. Only the page's own storage answers
+ * immediately. It is empty for readers with the defaults. Its first use on a page takes milliseconds, so it is read only
+ * when posts are there before the stored options.
  */
-function lastRoom(): Options {
+function lastSpace(): Options {
   try {
-    return readOptions(JSON.parse(localStorage.getItem(ROOM) ?? "{}"));
+    return readOptions(JSON.parse(localStorage.getItem(SPACE) ?? "{}"));
   } catch {
     return DEFAULTS;
   }
 }
 
-function keepRoom(options: Options): void {
+function storeSpace(options: Options): void {
   setTimeout(() => {
     try {
-      if (roomOf(options) === roomOf(DEFAULTS)) localStorage.removeItem(ROOM);
-      else localStorage.setItem(ROOM, roomOf(options));
+      if (spaceOf(options) === spaceOf(DEFAULTS)) localStorage.removeItem(SPACE);
+      else localStorage.setItem(SPACE, spaceOf(options));
     } catch {
-      // no storage: a page may move once while it loads
+      // no storage: the next page may move once while it loads
     }
   });
 }
 
 export class App {
   readonly #platform: Platform;
-  readonly #roster: Roster;
-  readonly #seats = new Map<Element, Seat>();
-  readonly #byHost = new WeakMap<Element, Seat>();
-  readonly #byName = new Map<string, Set<Seat>>();
-  readonly #near: IntersectionObserver;
+  readonly #loader: Loader;
+  readonly #mounts = new Map<Element, Mount>();
+  readonly #byHost = new WeakMap<Element, Mount>();
+  readonly #byName = new Map<string, Set<Mount>>();
+  /** Tells which hosts are on the screen or near it. */
+  readonly #visibility: IntersectionObserver;
   readonly #watcher: Watcher;
   readonly #card: Card;
   #theme: Theme | null = null;
-  #me = "";
-  #mine: Driver | null = null;
+  #readerName = "";
+  #reader: Driver | null = null;
 
   #options: Options = DEFAULTS;
-  /** Whether `#options` are the reader's, or at least have their room. */
-  #known = false;
+  /** Whether `#options` are the reader's, or at least need the same space. */
+  #hasOptions = false;
   #notes: Record<string, Note> = {};
   #settled: () => void = () => {};
 
@@ -78,11 +88,11 @@ export class App {
     const ready = new Promise<void>((resolve) => {
       this.#settled = resolve;
     });
-    this.#roster = new Roster(
-      (names, again) => ready.then(() => platform.drivers(names, again)),
+    this.#loader = new Loader(
+      (names, reload) => ready.then(() => platform.drivers(names, reload)),
       (name) => this.#answered(name),
     );
-    this.#near = new IntersectionObserver((seen) => this.#seen(seen), { rootMargin: "600px 0px" });
+    this.#visibility = new IntersectionObserver((entries) => this.#visible(entries), { rootMargin: "600px 0px" });
     this.#watcher = new Watcher(
       (roots) => this.#search(roots),
       (host) => this.#removed(host),
@@ -91,8 +101,8 @@ export class App {
       view: (name) => this.#view(name),
       theme: () => this.#theme ?? "light",
       note: (name) => this.#notes[nameKey(name)],
-      again: (name) => this.#roster.again(name),
-      answer: (name) => this.#roster.answer(name),
+      reload: (name) => this.#loader.reload(name),
+      answer: (name) => this.#loader.answer(name),
     });
   }
 
@@ -100,194 +110,194 @@ export class App {
     this.#platform.onOptions((options) => void this.#restart(options));
     this.#platform.onNotes((notes) => {
       this.#notes = notes;
-      for (const seat of this.#seats.values()) this.#draw(seat);
+      for (const mount of this.#mounts.values()) this.#draw(mount);
     });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#rethink());
-    this.#watcher.start(() => this.#rethink());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#themeChanged());
+    this.#watcher.start(() => this.#themeChanged());
     const report = () => setTimeout(() => this.#reportMissing(), 3000);
     if (document.readyState === "complete") report();
     else addEventListener("load", report, { once: true });
   }
 
-  /** The stored options and notes are here: from now on names are asked for. */
+  /** Takes the stored options and notes. From now on the backend is asked for names. */
   async settle(options: Options, notes: Record<string, Note>): Promise<void> {
     this.#notes = notes;
-    this.#known = true;
-    if (roomOf(options) !== roomOf(this.#options)) await this.#restart(options);
+    this.#hasOptions = true;
+    if (spaceOf(options) !== spaceOf(this.#options)) await this.#restart(options);
     if (options.theme !== this.#options.theme) this.#theme = null;
     this.#options = options;
     await useLanguage(options.language);
-    for (const seat of [...this.#seats.values()]) if (this.#isHidden(seat.place)) this.#leave(seat);
+    for (const mount of [...this.#mounts.values()]) if (this.#isHidden(mount.point)) this.#unmount(mount);
     this.#settled();
   }
 
   #view(name: string): View {
-    const self = nameKey(name) === nameKey(this.#me);
-    return { options: this.#options, me: self ? null : this.#mine, now: Date.now };
+    const self = nameKey(name) === nameKey(this.#readerName);
+    return { options: this.#options, reader: self ? null : this.#reader, now: Date.now };
   }
 
   async #restart(options: Options): Promise<void> {
-    keepRoom(options);
+    storeSpace(options);
     await useLanguage(options.language);
-    const forgetNames = options.backend !== this.#options.backend;
+    const otherBackend = options.backend !== this.#options.backend;
     this.#options = options;
     this.#theme = null;
-    this.#me = "";
-    this.#mine = null;
+    this.#readerName = "";
+    this.#reader = null;
     this.#card.close();
-    for (const seat of [...this.#seats.values()]) this.#leave(seat);
-    if (forgetNames) this.#roster.clear();
-    this.#meet();
+    for (const mount of [...this.#mounts.values()]) this.#unmount(mount);
+    if (otherBackend) this.#loader.clear();
+    this.#loadReader();
     this.#search([document.documentElement]);
   }
 
-  #rethink(): void {
+  #themeChanged(): void {
     this.#theme = null;
-    for (const seat of this.#seats.values()) this.#draw(seat);
+    for (const mount of this.#mounts.values()) this.#draw(mount);
   }
 
-  /** One line for whoever wonders why nothing shows, e.g. after the forum has changed its markup. */
+  /** One line in the console when nothing shows, for example after the forum has changed its markup. */
   #reportMissing(): void {
-    if (this.#seats.size || !expectsAuthors(location.pathname)) return;
+    if (this.#mounts.size || !expectsAuthors(location.pathname)) return;
     console.info("Pitboard: found no authors on this page.");
   }
 
   #search(roots: Iterable<Element>): void {
-    for (const [container, seat] of this.#seats) if (!container.isConnected) this.#leave(seat);
-    const path = location.pathname;
+    for (const [container, mount] of this.#mounts) if (!container.isConnected) this.#unmount(mount);
     for (const surface of SURFACES) {
-      if (!this.#options.surfaces[surface.id] || !surface.on(path)) continue;
+      if (!isOn(this.#options, surface) || surface.on?.(location.pathname) === false) continue;
       for (const root of roots) {
-        for (const place of surface.find(root)) {
-          if (!this.#known) {
-            this.#guess(roots);
+        for (const point of surface.find(root)) {
+          if (!this.#hasOptions) {
+            this.#startWithLastSpace(roots);
             return;
           }
-          this.#take(place);
+          this.#mount(point);
         }
       }
     }
   }
 
-  /** There are posts, and a frame is about to be painted, before the stored options are here. */
-  #guess(roots: Iterable<Element>): void {
-    this.#known = true;
-    this.#options = lastRoom();
+  /** There are posts, and a frame is about to be painted, but the stored options are not here yet. */
+  #startWithLastSpace(roots: Iterable<Element>): void {
+    this.#hasOptions = true;
+    this.#options = lastSpace();
     this.#search(roots);
   }
 
-  #take(place: Place): void {
-    const known = this.#seats.get(place.container);
-    if (known?.place.name === place.name && known.host.isConnected) return;
-    if (known) this.#leave(known);
-    if (place.form === "badge" && place.container.nextElementSibling?.localName === HOST_TAG) {
-      // the link was replaced: its badge is still there, but belongs to the link that is gone
-      place.container.nextElementSibling.remove();
+  #mount(point: MountPoint): void {
+    const known = this.#mounts.get(point.container);
+    if (known?.point.name === point.name && known.host.isConnected) return;
+    if (known) this.#unmount(known);
+    if (point.form === "badge" && point.container.nextElementSibling?.localName === HOST_TAG) {
+      // the forum replaced the link: the badge of the old link is still there
+      point.container.nextElementSibling.remove();
     }
-    if (this.#isHidden(place)) return;
-    const seat: Seat = {
-      place,
-      host: createHost(place.form, place.name, this.#options),
-      mounts: known?.place.name === place.name ? known.mounts + 1 : 0,
+    if (this.#isHidden(point)) return;
+    const mount: Mount = {
+      point,
+      host: createHost(point.form, point.name, this.#options),
+      remounts: known?.point.name === point.name ? known.remounts + 1 : 0,
     };
-    if (seat.mounts > REMOUNTS) return;
-    this.#seats.set(place.container, seat);
-    this.#byHost.set(seat.host, seat);
-    const same = this.#byName.get(place.name) ?? new Set();
-    this.#byName.set(place.name, same.add(seat));
-    place.mount(seat.host);
-    this.#roster.add(place.name);
-    this.#near.observe(seat.host);
-    if (this.#roster.answer(place.name)) this.#draw(seat);
+    if (mount.remounts > MAX_REMOUNTS) return;
+    this.#mounts.set(point.container, mount);
+    this.#byHost.set(mount.host, mount);
+    const same = this.#byName.get(point.name) ?? new Set();
+    this.#byName.set(point.name, same.add(mount));
+    point.mount(mount.host);
+    this.#loader.add(point.name);
+    this.#visibility.observe(mount.host);
+    if (this.#loader.answer(point.name)) this.#draw(mount);
   }
 
-  #leave(seat: Seat): void {
-    this.#near.unobserve(seat.host);
-    seat.host.remove();
-    this.#seats.delete(seat.place.container);
-    const same = this.#byName.get(seat.place.name);
-    same?.delete(seat);
+  #unmount(mount: Mount): void {
+    const { point, host } = mount;
+    this.#visibility.unobserve(host);
+    host.remove();
+    this.#mounts.delete(point.container);
+    const same = this.#byName.get(point.name);
+    same?.delete(mount);
     if (same?.size !== 0) return;
-    this.#byName.delete(seat.place.name);
-    this.#roster.drop(seat.place.name);
+    this.#byName.delete(point.name);
+    this.#loader.remove(point.name);
   }
 
-  #isHidden(place: Place): boolean {
-    const key = nameKey(place.name);
-    if (this.#options.hiddenDrivers.some((name) => nameKey(name) === key)) return true;
-    return this.#options.hideOwn && place.form === "line" && key === nameKey(this.#ownName());
+  #isHidden({ name, form }: MountPoint): boolean {
+    const key = nameKey(name);
+    if (this.#options.hiddenDrivers.some((hidden) => nameKey(hidden) === key)) return true;
+    return this.#options.hideOwn && form === "line" && key === nameKey(this.#ownName());
   }
 
   #ownName(): string {
-    this.#me ||= this.#options.me || ownName();
-    return this.#me;
+    this.#readerName ||= this.#options.me || ownName();
+    return this.#readerName;
   }
 
   #removed(host: Element): void {
-    const seat = this.#byHost.get(host);
-    if (seat && this.#seats.get(seat.place.container) === seat && seat.place.container.isConnected) {
-      this.#search([scope(seat.place.container)]);
+    const mount = this.#byHost.get(host);
+    const container = mount?.point.container;
+    if (container?.isConnected && this.#mounts.get(container) === mount) this.#search([scopeOf(container)]);
+  }
+
+  /** Shows as loading what has no answer yet. Most drivers have one before this, so that nothing flickers. */
+  #drawLoading(mounts: Mount[]): void {
+    for (const mount of mounts) {
+      if (mount.host.isConnected && !this.#loader.answer(mount.point.name)) this.#draw(mount);
     }
   }
 
-  /** A bar for those who have no answer after a moment; most have one by then, and nothing flickers. */
-  #stillWaiting(seats: Seat[]): void {
-    for (const seat of seats) if (seat.host.isConnected && !this.#roster.answer(seat.place.name)) this.#draw(seat);
-  }
-
-  #seen(entries: IntersectionObserverEntry[]): void {
-    const waiting: Seat[] = [];
+  #visible(entries: IntersectionObserverEntry[]): void {
+    const waiting: Mount[] = [];
     for (const entry of entries) {
-      const seat = this.#byHost.get(entry.target);
-      if (!entry.isIntersecting || !seat) continue;
-      this.#near.unobserve(entry.target);
-      // the layout is clean here, so that asking for the page's colours costs nothing
-      this.#theme ??= detectTheme(this.#options.theme, seat.host.parentElement);
-      this.#roster.want(seat.place.name);
-      if (!this.#roster.answer(seat.place.name)) waiting.push(seat);
+      const mount = this.#byHost.get(entry.target);
+      if (!entry.isIntersecting || !mount) continue;
+      this.#visibility.unobserve(entry.target);
+      // the layout is up to date here, so that reading the page's colours costs nothing
+      this.#theme ??= detectTheme(this.#options.theme, mount.host.parentElement);
+      this.#loader.load(mount.point.name);
+      if (!this.#loader.answer(mount.point.name)) waiting.push(mount);
     }
-    if (waiting.length) setTimeout(() => this.#stillWaiting(waiting), PATIENCE);
-    this.#meet();
+    if (waiting.length) setTimeout(() => this.#drawLoading(waiting), LOADING_DELAY);
+    this.#loadReader();
   }
 
-  /** Finds the reader's own stats, if there is something to compare them with. */
-  #meet(): void {
-    const me = this.#options.compare && !this.#mine ? this.#ownName() : "";
-    if (!me) return;
-    const answer = this.#roster.answer(me);
-    if (answer && "driver" in answer) this.#mine = answer.driver;
-    else this.#roster.want(me);
+  /** Loads the reader's own stats, if others are compared with them. */
+  #loadReader(): void {
+    const name = this.#options.compare && !this.#reader ? this.#ownName() : "";
+    if (!name) return;
+    const answer = this.#loader.answer(name);
+    if (answer && "driver" in answer) this.#reader = answer.driver;
+    else this.#loader.load(name);
   }
 
   #answered(name: string): void {
-    const answer = this.#roster.answer(name);
-    if (this.#me === name && answer && "driver" in answer && !this.#mine) {
-      this.#mine = answer.driver;
-      for (const seat of this.#seats.values()) if (this.#roster.answer(seat.place.name)) this.#draw(seat);
+    const answer = this.#loader.answer(name);
+    if (this.#readerName === name && answer && "driver" in answer && !this.#reader) {
+      this.#reader = answer.driver;
+      for (const mount of this.#mounts.values()) if (this.#loader.answer(mount.point.name)) this.#draw(mount);
     }
-    for (const seat of this.#byName.get(name) ?? []) this.#draw(seat);
+    for (const mount of this.#byName.get(name) ?? []) this.#draw(mount);
     this.#card.update(name);
   }
 
-  #draw(seat: Seat): void {
-    const { name } = seat.place;
-    this.#theme ??= detectTheme(this.#options.theme, seat.host.parentElement);
+  #draw({ point: { name }, host }: Mount): void {
+    this.#theme ??= detectTheme(this.#options.theme, host.parentElement);
     const drawing = {
-      answer: this.#roster.answer(name),
+      answer: this.#loader.answer(name),
       view: this.#view(name),
       note: this.#notes[nameKey(name)],
       theme: this.#theme,
     };
-    drawHost(seat.host, drawing, {
-      open: () => this.#card.toggle(name, seat.host),
-      hover: (over) => this.#card.hover(name, seat.host, over),
-      retry: () => void this.#roster.again(name),
+    drawHost(host, drawing, {
+      open: () => this.#card.toggle(name, host),
+      hover: (over) => this.#card.hover(name, host, over),
+      retry: () => void this.#loader.reload(name),
     });
   }
 }
 
 /** Waits for the page's root element. */
-const rooted = () =>
+const rootElement = () =>
   new Promise<void>((resolve) => {
     const observer = new MutationObserver(() => {
       if (!document.documentElement) return; // the doctype comes first
@@ -298,13 +308,13 @@ const rooted = () =>
   });
 
 /**
- * Starts the page part. The stored options come some milliseconds later: should posts be painted before that, they
- * have the room of the reader's last page, so that nothing moves.
+ * Starts the addon on the page. The stored options come some milliseconds later. Posts that are painted before that have
+ * the space of the reader's last page, so that nothing moves.
  */
 export async function run(platform: Platform): Promise<void> {
-  // some script managers are here before the page has anything
-  if (!document.documentElement) await rooted();
-  // asked for first: they are on their way while the rest starts
+  // some script managers start before the page has anything
+  if (!document.documentElement) await rootElement();
+  // asked for first, so that they load while the rest starts
   const stored = Promise.all([platform.options(), platform.notes()]);
   const app = new App(platform);
   app.start();

@@ -1,20 +1,29 @@
-"""The command line. Each command is a few lines over the room that does the work."""
+"""The command line: its commands in the order of the help, and how errors are shown."""
 
 import io
-import json
-import os
 import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from pitboard import __version__
+from pitboard.commands import (
+    addon,
+    bench,
+    demo,
+    deploy,
+    doctor,
+    drivers,
+    index,
+    login,
+    logs,
+    rollback,
+    serve,
+    verify,
+)
 from pitboard.drivers.errors import StoreError, UpstreamError
-from pitboard.ops.commands import app_commands as aws_commands
-from pitboard.ops.doctor.commands import app_commands as doctor_commands
-from pitboard.settings import Settings, UsageError
+from pitboard.ops.errors import ChangeFailedError
+from pitboard.settings import UsageError
 
 app = typer.Typer(
     name="pitboard",
@@ -24,14 +33,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-output = Console()
-errors = Console(stderr=True)
-
-Host = Annotated[str, typer.Option(envvar="PITBOARD_HOST", help="Address to listen on.")]
-Port = Annotated[
-    int,
-    typer.Option(envvar="PITBOARD_PORT", min=0, max=65535, help="Port to listen on; 0 takes any free one."),
-]
+app.command(epilog=demo.EXAMPLE)(demo.demo)
+app.command(epilog=serve.EXAMPLE)(serve.serve)
+app.command(epilog=drivers.EXAMPLE)(drivers.drivers)
+app.command(epilog=login.EXAMPLE)(login.login)
+app.command(epilog=bench.EXAMPLE)(bench.bench)
+app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
+app.command(epilog=logs.EXAMPLE)(logs.logs)
+app.command(epilog=deploy.EXAMPLE)(deploy.deploy)
+app.command(epilog=verify.EXAMPLE)(verify.verify)
+app.command(epilog=rollback.EXAMPLE)(rollback.rollback)
+app.add_typer(index.index, name="index")
+app.add_typer(addon.addon, name="addon")
 
 
 def _version(wanted: bool) -> None:
@@ -49,121 +62,28 @@ def version_option(
     """Driver stats beside every post author in the iRacing forum."""
 
 
-@app.command(epilog="Example: pitboard demo --no-browser --port 9000")
-def demo(
-    host: Host = "127.0.0.1",
-    port: Port = 8765,
-    browser: Annotated[bool, typer.Option(help="Open the forum page in the browser.")] = True,
-    once: Annotated[bool, typer.Option("--once", help="Exit after the table.")] = False,
-) -> None:
-    """Try it: invented drivers, a forum page with the addon, no credentials."""
-    from pitboard.local.demo import demo as show
-
-    _log_to_stderr("WARNING")
-    show(host, port, browser=browser, once=once, console=output)
-
-
-@app.command(epilog="Example: pitboard serve --port 9000")
-def serve(host: Host = "127.0.0.1", port: Port = 8765) -> None:
-    """Run the backend on this machine."""
-    from pitboard.local.serve import serve as run
-
-    run(Settings.read({**os.environ, "PITBOARD_HOST": host, "PITBOARD_PORT": str(port)}), errors)
-
-
-@app.command(epilog='Example: pitboard drivers "Ann Tester" "Bo Demo2"')
-def drivers(
-    names: Annotated[list[str], typer.Argument(help="Names as the forum shows them.", metavar="NAME...")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
-    wait: Annotated[float, typer.Option(min=0, max=60, help="Seconds to wait for iRacing.")] = 20.0,
-) -> None:
-    """Look drivers up. Exit code 1 if one of them was not found."""
-    from pitboard.local.lookup import look_up
-
-    _log_to_stderr("ERROR")
-    answer = look_up(names, wait, errors)
-    if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=not output.encoding.startswith("utf"), indent=2))
-    else:
-        from pitboard.local.table import driver_table
-
-        output.print(driver_table(answer, output.width))
-    if any("error" in value for value in answer.values()):
-        raise typer.Exit(1)
-
-
-@app.command(epilog="Example: pitboard login")
-def login() -> None:
-    """Store iRacing credentials in the keyring (else in a private file), after proving them once."""
-    from pitboard.local.login import login as run
-
-    _log_to_stderr("ERROR")
-    run(output)
-
-
-@app.command(epilog="Example: pitboard bench")
-def bench() -> None:
-    """Measure the speed of this machine's Pitboard against its floors. Exit code 1 if a target is missed."""
-    from pitboard.ops.bench import bench as run
-
-    _log_to_stderr("ERROR")
-    if not run(output):
-        raise typer.Exit(1)
-
-
-index = typer.Typer(
-    help="The driver index: all names and ids, so that unknown authors need no search.", no_args_is_help=True
-)
-app.add_typer(index, name="index")
-
-
-@index.command("refresh", epilog="Example: pitboard index refresh")
-def index_refresh(
-    as_json: Annotated[bool, typer.Option("--json", help="Print what it brought as JSON.")] = False,
-) -> None:
-    """Load the names and ids of all drivers; five calls to iRacing. Once a week is plenty."""
-    from pitboard.local.index_refresh import refresh_index
-
-    _log_to_stderr("ERROR")
-    brought = refresh_index(errors)
-    if as_json:
-        typer.echo(json.dumps(brought.as_dict()))
-    else:
-        output.print(
-            f"{brought.drivers:,} drivers are known by name ({brought.rows:,} rows, {brought.seconds:g} s).",
-            highlight=False,
-        )
-
-
-addon = typer.Typer(help="The browser addon.", no_args_is_help=True)
-app.add_typer(addon, name="addon")
-
-
-@addon.command("build", epilog="Example: pitboard addon build")
-def addon_build() -> None:
-    """Build the extension for Chromium and Firefox and the userscript (needs Node.js 20 and npm)."""
-    from pitboard.ops.addon import build
-
-    build(output)
-
-
-doctor_commands(app)
-aws_commands(app)
-
-
-def _log_to_stderr(level: str) -> None:
-    from pitboard.telemetry import configure_logging
-
-    configure_logging(level)
-
-
 def main() -> None:
-    """Runs the command line. Foreseen errors are one sentence on standard error and exit code 2."""
+    """Runs the command line. An expected error is one sentence on standard error, without a traceback.
+
+    The exit code is then 1 for a change in AWS that failed, 2 for everything that could not begin.
+    """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # Piped on Windows, it may not be able to write every name.
+        if isinstance(stream, io.TextIOWrapper):  # A pipe on Windows may not have every letter of a name.
             stream.reconfigure(errors="replace")
     try:
         app()
+    except ChangeFailedError as error:
+        _show(str(error))
+        sys.exit(1)
     except (UsageError, StoreError, UpstreamError) as error:
-        errors.print(Text.assemble(("pitboard: ", "bold red"), str(error)), soft_wrap=True)
+        from pitboard.local.remedies import worded
+
+        _show(worded(error))
         sys.exit(2)
+
+
+def _show(sentence: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True).print(Text.assemble(("pitboard: ", "bold red"), sentence), soft_wrap=True)

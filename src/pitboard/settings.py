@@ -1,7 +1,8 @@
-"""Every setting once: name, default, help. `--help` and docs/SETTINGS.md are made from this list."""
+"""The list of settings: name, default, help. docs/SETTINGS.md and options of commands are made from it."""
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,8 +20,13 @@ class Setting:
 
 SETTINGS = (
     Setting("PITBOARD_HOST", "127.0.0.1", "Address the local server listens on."),
-    Setting("PITBOARD_PORT", "8765", "Port the local server listens on."),
+    Setting("PITBOARD_PORT", "8765", "Port the local server listens on; 0 takes any free one."),
     Setting("PITBOARD_DB", "", "Path of the SQLite file. Empty: pitboard.sqlite3 in the user's data folder."),
+    Setting(
+        "PITBOARD_INDEX_HOURS",
+        "24",
+        "Hours after which `pitboard serve` loads the driver index anew; 0: it never does.",
+    ),
     Setting("PITBOARD_OAUTH_URL", "https://oauth.iracing.com/oauth2/token", "iRacing's token endpoint."),
     Setting("PITBOARD_DATA_URL", "https://members-ng.iracing.com", "Base address of iRacing's Data API."),
     Setting("PITBOARD_CLIENT_ID", "", "OAuth client id, as iRacing issued it."),
@@ -66,6 +72,7 @@ class Settings:
     port: int
     db: Path
     upstream: UpstreamSettings
+    index_hours: float = 24.0
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -76,6 +83,7 @@ class Settings:
             port=_port(values["PITBOARD_PORT"]),
             db=Path(values["PITBOARD_DB"]) if values["PITBOARD_DB"] else default_db(),
             upstream=UpstreamSettings.read(environment),
+            index_hours=_hours("PITBOARD_INDEX_HOURS", values["PITBOARD_INDEX_HOURS"]),
         )
 
 
@@ -95,6 +103,13 @@ def _port(text: str) -> int:
     if text.isdecimal() and 0 <= int(text) <= 65535:
         return int(text)
     raise SettingError(f"PITBOARD_PORT is {text!r}; it must be a number from 0 to 65535.")
+
+
+def _hours(name: str, text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (hours := float(text)) <= 8760:
+            return hours
+    raise SettingError(f"{name} is {text!r}; it must be a number of hours, 0 or more (at most 8760).")
 
 
 def _url(name: str, text: str) -> str:

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.clock import Clock
 from tests.support.stores import (
-    Clock,
     dynalite_endpoint,
     dynamo_client,
     dynamo_under_test,

@@ -3,10 +3,10 @@
 import subprocess
 
 import pytest
+from infra.errors import ConfigError
 from tests.support.lambda_runtime import ARCHITECTURE, PYTHON
 
 from infra import bundle
-from pitboard.settings import UsageError
 
 LAMBDA_LIMIT = 262_144_000
 
@@ -21,7 +21,7 @@ def test_it_stays_far_below_lambdas_limit(built):
 
 
 def test_its_size_is_printed_and_over_the_set_limit_the_build_fails(capsys):
-    with pytest.raises(UsageError, match=r"has [\d,]+ bytes unpacked; the limit is 1,000"):
+    with pytest.raises(ConfigError, match=r"has [\d,]+ bytes unpacked; the limit is 1,000"):
         bundle.build(PYTHON, ARCHITECTURE, 1000)
     assert "bytes unpacked, limit 1,000" in capsys.readouterr().err
 
@@ -63,7 +63,7 @@ def test_only_the_services_that_functions_call_are_described_in_it(built):
 def test_the_default_target_is_built_when_its_python_is_here():
     try:
         bundle.interpreter("3.13")
-    except UsageError:
+    except ConfigError:
         pytest.skip("Python 3.13 is not here; CI has it")
     package = bundle.build("3.13", "arm64", 40_000_000)
     natives = list(package.path.rglob("*.so"))
@@ -71,7 +71,7 @@ def test_the_default_target_is_built_when_its_python_is_here():
 
 
 def test_a_python_that_is_not_here_is_named_with_the_remedy():
-    with pytest.raises(UsageError, match=r"Python 3\.99 is missing.*uv python install 3\.99"):
+    with pytest.raises(ConfigError, match=r"Python 3\.99 is missing.*uv python install 3\.99"):
         bundle.interpreter("3.99")
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 from infra.config import environment, from_context
-
-from pitboard.settings import UsageError
+from infra.errors import ConfigError
 
 
 def read(**context):
@@ -47,5 +46,5 @@ def test_settings_come_from_the_context():
     ],
 )
 def test_what_cannot_be_is_refused_with_a_sentence(context, sentence):
-    with pytest.raises(UsageError, match=sentence.replace("(", r"\(")):
+    with pytest.raises(ConfigError, match=sentence.replace("(", r"\(")):
         read(**context)

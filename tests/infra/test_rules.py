@@ -31,25 +31,25 @@ def build(package: Package, folder: Path, prepare: "Callable[[cdk.App], None]") 
     return app
 
 
-def test_cdk_nag_has_no_objection_but_those_that_are_answered(package: Package, tmp_path: Path) -> None:
+def test_cdk_nag_has_no_findings_but_those_that_are_acknowledged(package: Package, tmp_path: Path) -> None:
     needs.cdk()
     from infra.acknowledged import ACKNOWLEDGED, acknowledge
 
     with pytest.raises(RuntimeError, match="ValidationFailed"):
         build(package, tmp_path / "first", lambda app: None).synth()
     report = json.loads((tmp_path / "first" / "validation-report.json").read_text())
-    objections = [
+    findings = [
         (violation["ruleName"].removeprefix("AwsSolutions-"), construct["constructPath"])
         for plugin in report["pluginReports"]
         for violation in plugin["violations"]
         for construct in violation["violatingConstructs"]
     ]
     used = []
-    build(package, tmp_path / "second", lambda app: used.extend(acknowledge(app, objections))).synth()
-    assert set(ACKNOWLEDGED) == set(used), "an answer that nobody needs any more"
+    build(package, tmp_path / "second", lambda app: used.extend(acknowledge(app, findings))).synth()
+    assert set(ACKNOWLEDGED) == set(used), "an entry without a finding"
 
 
-def test_every_answer_to_cdk_nag_is_a_sentence() -> None:
+def test_every_acknowledged_finding_has_a_reason() -> None:
     needs.cdk()
     from infra.acknowledged import ACKNOWLEDGED
 

@@ -171,10 +171,10 @@ def test_a_table_that_exists(cloud, said):
     assert "--import-tables" in sentence
 
 
-def test_a_table_that_cannot_be_taken_over(cloud, said):
+def test_a_table_that_cannot_be_imported(cloud, said):
     table(cloud, "ir_auth_dev", "name")
     sentence = refused(cloud, said, "deploy", "--env", "dev", "--import-tables")
-    assert "ir_auth_dev cannot be taken over: its key must be username alone." in sentence
+    assert "ir_auth_dev cannot be imported: its key must be username alone." in sentence
 
 
 def test_a_secret_that_exists(cloud, said):
@@ -258,7 +258,7 @@ def test_production_is_not_changed_without_a_yes(cloud, said, monkeypatch):
         (("deploy", "--context", "canary"), "--context takes NAME=VALUE, not 'canary'."),
         (("rollback", "--table", "ir_drivers_dev"), "--table and --to go together."),
         (("rollback", "--stack", "--table", "t", "--to", "x"), "are two different ways back"),
-        (("rollback", "--table", "ir_drivers_dev", "--to", "yesterday"), "'yesterday' is no time"),
+        (("rollback", "--table", "ir_drivers_dev", "--to", "yesterday"), "'yesterday' is not a time"),
         (("rollback", "--table", "ir_cars", "--to", "2026-01-01"), "There is no table 'ir_cars'"),
         (("rollback", "--table", "ir_auth_dev", "--to", "2026-01-01"), "ir_auth_dev does not exist"),
         (("rollback",), "pitboard-dev is not deployed in"),

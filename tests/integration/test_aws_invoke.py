@@ -15,7 +15,14 @@ from tests.support.lambda_runtime import Server
 from pitboard.aws import invoke, preflight
 from pitboard.aws.clients import INVOKE_CONFIG
 from pitboard.aws.invoke import EventRenewals, RemoteTokens, error_answer, fingerprint
-from pitboard.drivers.errors import CredentialsError, MaintenanceError, RateLimitedError, UnreachableError
+from pitboard.drivers.errors import (
+    CredentialsError,
+    MaintenanceError,
+    RateLimitedError,
+    Remedy,
+    UnreachableError,
+    UpstreamError,
+)
 
 
 @dataclass
@@ -113,13 +120,24 @@ def test_a_refused_token_is_named_by_its_fingerprint_and_never_sent(aws, tokens)
     assert len(aws.asked) == 2, "another thread has replaced it already"
 
 
-@pytest.mark.parametrize("kind", [CredentialsError, MaintenanceError, RateLimitedError, UnreachableError])
-def test_what_ir_auth_could_not_do_is_raised_here_as_it_was_there(aws, tokens, kind):
-    aws.answer = error_answer(kind("It is closed.", retry_after=7.5))
-    with pytest.raises(kind, match=r"^It is closed\.$") as caught:
+@pytest.mark.parametrize("kind", [MaintenanceError, RateLimitedError, UnreachableError])
+def test_an_error_of_ir_auth_is_raised_here_as_it_was_there(aws, tokens, kind):
+    assert_raised_again(aws, tokens, kind("It is closed.", retry_after=7.5))
+
+
+def test_a_credentials_error_of_ir_auth_keeps_its_remedy_and_its_own_sentence(aws, tokens):
+    error = CredentialsError("It is closed.", Remedy.CHECK_LOGIN, retry_after=7.5)
+    assert "`pitboard deploy --update-secrets`" in error_answer(error)["error"]["message"]
+    assert assert_raised_again(aws, tokens, error).remedy is Remedy.CHECK_LOGIN
+
+
+def assert_raised_again(aws, tokens, error: UpstreamError) -> Any:
+    aws.answer = error_answer(error)
+    with pytest.raises(type(error), match=r"^It is closed\.$") as caught:
         tokens.access_token(soon())
-    assert type(caught.value) is kind
+    assert type(caught.value) is type(error)
     assert caught.value.retry_after == 7.5
+    return caught.value
 
 
 @pytest.mark.parametrize(

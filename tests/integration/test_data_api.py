@@ -1,9 +1,9 @@
-"""The Data API client over real sockets: shapes, errors, links, repetitions and what they cost."""
+"""The Data API client over real sockets: shapes of answers, errors, links, retries, and what they cost."""
 
 import gzip
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from pitboard.drivers.errors import (
 )
 from pitboard.drivers.model import CallContext, Priority
 from pitboard.drivers.ports import Telemetry
-from pitboard.iracing.data_api import DataApi
+from pitboard.iracing.data_api import LONGEST_LINE, DataApi
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.transport import NoAnswerError, Transport
 from pitboard.stores.sqlite import SqliteStore
@@ -29,7 +29,7 @@ PROFILE = {"cust_id": 7, "success": True, "member_info": {"cust_id": 7, "display
 
 
 class Tokens:
-    """An `AccessTokens` that counts."""
+    """An `AccessTokens` that numbers its tokens and records the rejected ones."""
 
     def __init__(self) -> None:
         self.number = 1
@@ -45,6 +45,8 @@ class Tokens:
 
 
 class Counts(Telemetry):
+    """Records the upstream calls that are counted."""
+
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
 
@@ -54,6 +56,8 @@ class Counts(Telemetry):
 
 
 class Bench:
+    """A Data API client with its server, tokens and budget."""
+
     def __init__(self, server: FakeHttp, store: SqliteStore) -> None:
         self.server = server
         self.tokens = Tokens()
@@ -68,7 +72,7 @@ class Bench:
         )
 
     def linked(self, path: str, *replies: Reply) -> None:
-        """Has `path` answer with a link, and what it leads to with `replies`."""
+        """Answers `path` with a link, and the link with `replies`."""
         self.server.on(path, self.link())
         self.server.on("/asset", *replies)
 
@@ -89,8 +93,8 @@ def context(seconds: float = 10.0, priority: Priority = Priority.READER) -> Call
     return CallContext(time.monotonic() + seconds, priority)
 
 
-class TestWhoSeesTheToken:
-    def test_the_data_api_and_not_the_file_store(self, bench: Bench) -> None:
+class TestWhereTheTokenIsSent:
+    def test_the_token_is_sent_to_the_data_api_and_not_to_the_file_store(self, bench: Bench) -> None:
         bench.linked("/data/member/profile", Reply(json=PROFILE))
         assert bench.api.profile(7, context()) == PROFILE
         call, asset = bench.server.got
@@ -100,7 +104,7 @@ class TestWhoSeesTheToken:
         assert asset.headers["user-agent"].startswith("Pitboard/")
 
     @pytest.mark.parametrize("path", ["/data/member/profile", "/asset"])
-    def test_nobody_that_a_redirect_leads_to(self, bench: Bench, path: str) -> None:
+    def test_a_redirect_is_not_followed(self, bench: Bench, path: str) -> None:
         bench.linked("/data/member/profile", Reply(json=PROFILE))
         bench.server.on(path, Reply(302, headers={"Location": f"{bench.server.url}/elsewhere"}))
         with pytest.raises(UnreachableError):
@@ -110,7 +114,7 @@ class TestWhoSeesTheToken:
     @pytest.mark.parametrize(
         "path", ["@evil.example/data/x", ".evil.example/data/x", "/data/../x", "/other", ""]
     )
-    def test_no_other_host_by_way_of_the_path(self, bench: Bench, path: str) -> None:
+    def test_a_path_cannot_lead_to_another_host(self, bench: Bench, path: str) -> None:
         with pytest.raises(ValueError, match="no path of the Data API"):
             bench.api.get(path, {}, context())
         assert bench.server.got == []
@@ -128,20 +132,20 @@ class TestWhoSeesTheToken:
             "",
         ],
     )
-    def test_links_to_strange_places_are_not_followed(self, bench: Bench, link: str) -> None:
+    def test_invalid_and_untrusted_links_are_not_followed(self, bench: Bench, link: str) -> None:
         bench.server.on("/data/member/profile", Reply(json={"link": link}))
         with pytest.raises(UnreachableError) as caught:
             bench.api.profile(7, context())
         assert len(bench.server.got) == 1
         assert not link or link not in str(caught.value)
 
-    def test_a_real_iracing_cannot_point_to_this_machine_by_http(self, bench: Bench) -> None:
+    def test_a_remote_data_api_cannot_send_links_to_this_machine_over_http(self, bench: Bench) -> None:
         api = DataApi("https://data.invalid", Transport(), bench.tokens, bench.meter)
         with pytest.raises(UnreachableError, match="not followed"):
             api._check("http://127.0.0.1/x")
         api._check("https://files.example/x")
 
-    def test_a_request_id_goes_along(self, bench: Bench) -> None:
+    def test_the_request_id_is_sent(self, bench: Bench) -> None:
         transport = Transport(request_id=lambda: "request-9")
         bench.server.on("/data/constants/categories", Reply(json=[]))
         DataApi(bench.server.url, transport, bench.tokens, bench.meter).get(
@@ -151,11 +155,11 @@ class TestWhoSeesTheToken:
 
 
 class TestShapes:
-    def test_a_direct_array(self, bench: Bench) -> None:
+    def test_a_direct_array_is_returned(self, bench: Bench) -> None:
         bench.server.on("/data/constants/categories", Reply(json=[{"value": 1}]))
         assert bench.api.get("/data/constants/categories", {}, context()) == [{"value": 1}]
 
-    def test_a_data_url(self, bench: Bench) -> None:
+    def test_a_data_url_is_followed(self, bench: Bench) -> None:
         answer = {"type": "member_awards", "data": {"success": True}, "data_url": f"{bench.server.url}/asset"}
         bench.server.on("/data/member/awards", Reply(json=answer))
         bench.server.on("/asset", Reply(json=[1, 2]))
@@ -182,11 +186,11 @@ class TestShapes:
         assert bench.spent == 1
 
     @pytest.mark.parametrize("info", [None, {"base_download_url": "x", "chunk_file_names": []}])
-    def test_no_chunks_are_no_rows(self, bench: Bench, info: object) -> None:
+    def test_without_chunks_there_are_no_rows(self, bench: Bench, info: object) -> None:
         bench.linked("/data/results/search_series", Reply(json={"chunk_info": info}))
         assert bench.api.get("/data/results/search_series", {}, context()) == []
 
-    def test_content_types_that_lie_and_compressed_answers(self, bench: Bench) -> None:
+    def test_a_wrong_content_type_and_gzip_are_accepted(self, bench: Bench) -> None:
         body = gzip.compress(b'{"cust_id": 7, "member_info": {"cust_id": 7}}')
         headers = {"Content-Type": "text/csv", "Content-Encoding": "gzip"}
         bench.linked("/data/member/profile", Reply(body=body, headers=headers))
@@ -194,17 +198,17 @@ class TestShapes:
 
 
 class TestTheUpstreamPort:
-    def test_search(self, bench: Bench) -> None:
+    def test_a_search_gives_ids_and_names(self, bench: Bench) -> None:
         rows = [{"cust_id": 1, "display_name": "Ana Núñez"}, {"cust_id": 2, "display_name": "Ana Núñez2"}]
         bench.linked("/data/lookup/drivers", Reply(json=rows))
         assert bench.api.search("Ana Núñez", context()) == [(1, "Ana Núñez"), (2, "Ana Núñez2")]
         assert bench.server.got[0].query == {"search_term": "Ana Núñez"}
 
-    def test_search_without_a_hit(self, bench: Bench) -> None:
+    def test_a_search_without_results_is_empty(self, bench: Bench) -> None:
         bench.linked("/data/lookup/drivers", Reply(json=[]))
         assert bench.api.search("Nobody", context()) == []
 
-    def test_members_in_one_call_without_those_unknown_or_not_asked_for(self, bench: Bench) -> None:
+    def test_members_are_fetched_in_one_call_and_only_requested_ones_are_returned(self, bench: Bench) -> None:
         members = [{"cust_id": 9, "licenses": []}, {"cust_id": 7, "licenses": []}, {"cust_id": 5}]
         bench.linked("/data/member/get", Reply(json={"success": True, "members": members}))
         found = bench.api.members([7, 8, 9], context())
@@ -213,11 +217,11 @@ class TestTheUpstreamPort:
         assert bench.spent == 1
 
     @pytest.mark.parametrize("count", [0, 51])
-    def test_members_are_asked_for_fifty_at_a_time(self, bench: Bench, count: int) -> None:
+    def test_only_1_to_50_members_can_be_requested_at_once(self, bench: Bench, count: int) -> None:
         with pytest.raises(ValueError, match="1 to 50"):
             bench.api.members(range(count), context())
 
-    def test_chart_and_career(self, bench: Bench) -> None:
+    def test_chart_and_career_are_returned_unchanged(self, bench: Bench) -> None:
         chart = {
             "cust_id": 7,
             "category_id": 5,
@@ -265,14 +269,16 @@ class TestWrongShapes:
             {"data_url": 5},
         ],
     )
-    def test_are_an_error_and_no_crash(self, bench: Bench, ask: str, body: object) -> None:
+    def test_an_answer_of_a_wrong_shape_is_an_upstream_error(
+        self, bench: Bench, ask: str, body: object
+    ) -> None:
         path, call = ASKS[ask]
         bench.linked(path, Reply(body=b"null") if body is None else Reply(json=body))
         with pytest.raises(UnreachableError):
             call(bench.api)
 
     @pytest.mark.parametrize("ask", ["profile", "chart", "career"])
-    def test_somebody_elses_answer_is_not_taken(self, bench: Bench, ask: str) -> None:
+    def test_an_answer_about_another_driver_is_an_error(self, bench: Bench, ask: str) -> None:
         path, call = ASKS[ask]
         body = {"cust_id": 8, "member_info": {"cust_id": 8}, "data": [], "stats": []}
         bench.linked(path, Reply(json=body | {"category_id": 5, "chart_type": 1}))
@@ -316,7 +322,7 @@ class TestErrors:
             (Reply(drop=True), NoAnswerError, 3),
         ],
     )
-    def test_each_has_its_kind_and_only_passing_ones_are_repeated(
+    def test_each_failure_has_its_error_and_only_temporary_ones_are_retried(
         self, bench: Bench, reply: Reply, kind: type[UpstreamError], calls: int
     ) -> None:
         bench.server.on("/data/member/profile", reply)
@@ -327,7 +333,7 @@ class TestErrors:
         assert bench.telemetry.calls == [("member/profile", kind.code)] * calls
         assert "hush" not in str(caught.value)
 
-    def test_a_refused_token_is_replaced_and_the_call_repeated_once(self, bench: Bench) -> None:
+    def test_a_refused_token_is_replaced_and_the_call_retried_once(self, bench: Bench) -> None:
         bench.server.on(
             "/data/constants/categories", Reply(401, json={"error": "Unauthorized"}), Reply(json=[])
         )
@@ -338,18 +344,18 @@ class TestErrors:
             "Bearer hush-2",
         ]
 
-    def test_a_call_that_fails_once_is_answered(self, bench: Bench) -> None:
+    def test_a_call_that_fails_once_is_retried(self, bench: Bench) -> None:
         bench.server.on("/data/constants/categories", Reply(504, body=b"<html>"), Reply(json=[1]))
         assert bench.api.get("/data/constants/categories", {}, context()) == [1]
         assert bench.spent == 2
 
-    def test_nothing_is_repeated_after_the_deadline(self, bench: Bench) -> None:
+    def test_nothing_is_retried_after_the_deadline(self, bench: Bench) -> None:
         bench.server.on("/data/constants/categories", Reply(504, body=b"<html>"))
         with pytest.raises(UnreachableError):
             bench.api.get("/data/constants/categories", {}, context(0.05))
         assert len(bench.server.got) == 1
 
-    def test_a_silent_service_is_left_at_the_deadline(self, bench: Bench) -> None:
+    def test_a_call_without_an_answer_ends_at_the_deadline(self, bench: Bench) -> None:
         gate = threading.Event()
         bench.server.on("/data/constants/categories", Reply(hold=gate, json=[]))
         begun = time.monotonic()
@@ -358,7 +364,7 @@ class TestErrors:
         assert time.monotonic() - begun < 5
         gate.set()
 
-    def test_an_answer_that_drips_is_left_at_the_deadline(self, bench: Bench) -> None:
+    def test_a_slow_answer_ends_at_the_deadline(self, bench: Bench) -> None:
         bench.server.on("/data/constants/categories", Reply(body=b" " * 1000 + b"[]", drip=0.02))
         begun = time.monotonic()
         with pytest.raises(NoAnswerError, match="in time"):
@@ -383,13 +389,13 @@ class TestLinks:
             Reply(body=b'{"cut', headers={"Content-Length": "500", "Connection": "close"}),
         ],
     )
-    def test_are_fetched_again_without_a_new_call(self, bench: Bench, failure: Reply) -> None:
+    def test_a_failed_download_is_retried_without_a_new_call(self, bench: Bench, failure: Reply) -> None:
         bench.linked("/data/member/profile", failure, Reply(json=PROFILE))
         assert bench.api.profile(7, context()) == PROFILE
         assert bench.server.paths == ["/data/member/profile", "/asset", "/asset"]
         assert bench.spent == 1
 
-    def test_that_have_died_are_asked_for_anew(self, bench: Bench) -> None:
+    def test_an_expired_link_is_replaced_by_a_new_call(self, bench: Bench) -> None:
         bench.linked(
             "/data/member/profile", Reply(403, body=b"<Error>AccessDenied</Error>"), Reply(json=PROFILE)
         )
@@ -397,14 +403,14 @@ class TestLinks:
         assert bench.server.paths == ["/data/member/profile", "/asset"] * 2
         assert bench.spent == 2
 
-    def test_that_die_again_are_an_error(self, bench: Bench) -> None:
+    def test_a_second_expired_link_is_an_error(self, bench: Bench) -> None:
         bench.linked("/data/member/profile", Reply(403))
         with pytest.raises(UnreachableError) as caught:
             bench.api.profile(7, context())
         assert bench.server.paths == ["/data/member/profile", "/asset"] * 2
         assert "hush" not in str(caught.value)
 
-    def test_are_never_kept(self, bench: Bench) -> None:
+    def test_links_are_not_cached(self, bench: Bench) -> None:
         bench.linked("/data/member/profile", Reply(json=PROFILE))
         for _ in range(2):
             bench.api.profile(7, context())
@@ -412,7 +418,7 @@ class TestLinks:
 
 
 class TestTheBudget:
-    def test_a_call_beyond_it_is_not_made(self, bench: Bench) -> None:
+    def test_a_call_beyond_the_budget_is_not_made(self, bench: Bench) -> None:
         bench.server.on("/data/constants/categories", Reply(json=[]))
         for _ in range(60):
             bench.meter.spend(context())
@@ -420,7 +426,7 @@ class TestTheBudget:
             bench.api.get("/data/constants/categories", {}, context(0.1))
         assert bench.server.got == []
 
-    def test_in_maintenance_nothing_more_is_asked(self, bench: Bench) -> None:
+    def test_no_call_is_made_for_a_minute_after_a_maintenance_answer(self, bench: Bench) -> None:
         bench.server.on("/data/constants/categories", Reply(503, json=MAINTENANCE), Reply(json=[]))
         for _ in range(10):
             with pytest.raises(MaintenanceError) as caught:
@@ -432,7 +438,7 @@ class TestTheBudget:
         assert bench.api.get("/data/constants/categories", {}, context()) == []
         assert bench.api.get("/data/constants/categories", {}, context()) == []
 
-    def test_after_a_429_all_wait_for_the_reset(self, bench: Bench) -> None:
+    def test_after_a_429_no_call_is_made_before_the_reset(self, bench: Bench) -> None:
         told = {
             "X-RateLimit-Limit": "240",
             "X-RateLimit-Remaining": "0",
@@ -448,7 +454,7 @@ class TestTheBudget:
             bench.api.get("/data/constants/categories", {}, context())
         assert len(bench.server.got) == 1
 
-    def test_calls_of_others_on_the_account_are_left_room(self, bench: Bench) -> None:
+    def test_calls_of_other_programs_lower_the_budget(self, bench: Bench) -> None:
         told = {
             "X-RateLimit-Limit": "240",
             "X-RateLimit-Remaining": "70",
@@ -463,69 +469,101 @@ class TestTheBudget:
 HEADER = "DRIVER,CUSTID,LOCATION,IRATING\n"
 
 
-class TestCsv:
-    def rows(self, bench: Bench, *replies: Reply) -> list[dict[str, str]]:
-        bench.linked("/data/driver_stats_by_category/oval", *replies)
-        return list(bench.api.csv("/data/driver_stats_by_category/oval", context()))
+OVAL = "/data/driver_stats_by_category/oval"
+WANTED = ("DRIVER", "CUSTID", "IRATING")
 
-    def test_rows_by_column_name_with_a_byte_order_mark(self, bench: Bench) -> None:
-        body = ("\ufeff" + HEADER + "Ana Núñez2,7,ES,1350\nBo,8,,-1").encode()
-        assert self.rows(bench, Reply(body=body, headers={"Content-Type": "application/octet-stream"})) == [
-            {"DRIVER": "Ana Núñez2", "CUSTID": "7", "LOCATION": "ES", "IRATING": "1350"},
-            {"DRIVER": "Bo", "CUSTID": "8", "LOCATION": "", "IRATING": "-1"},
+
+class TestCsv:
+    def rows(self, bench: Bench, *replies: Reply) -> list[Sequence[str]]:
+        bench.linked(OVAL, *replies)
+        return list(bench.api.csv(OVAL, WANTED, context()))
+
+    def test_the_columns_asked_for_with_a_byte_order_mark(self, bench: Bench) -> None:
+        body = ("\ufeff" + HEADER + "Ana Núñez2,7,ES,1350\r\nBo,8,,-1").encode()
+        headers = {"Content-Type": "application/octet-stream"}
+        assert self.rows(bench, Reply(body=body, headers=headers)) == [
+            ("Ana Núñez2", "7", "1350"),
+            ("Bo", "8", "-1"),
         ]
+
+    def test_columns_are_found_by_name_wherever_they_stand(self, bench: Bench) -> None:
+        assert self.rows(bench, Reply(body=b"IRATING,NEW,CUSTID,DRIVER\n5,x,1,A\n")) == [("A", "1", "5")]
+
+    def test_a_column_that_is_missing_is_named(self, bench: Bench) -> None:
+        with pytest.raises(UnreachableError, match="IRATING"):
+            self.rows(bench, Reply(body=b"DRIVER,CUSTID\nA,1\n"))
+        assert bench.spent == 1
 
     def test_quoted_names(self, bench: Bench) -> None:
         body = (HEADER + '"Pat ""Quick"" O\'Neil, Jr",7,IE,1\r\n').encode()
-        assert self.rows(bench, Reply(body=body))[0]["DRIVER"] == 'Pat "Quick" O\'Neil, Jr'
+        assert self.rows(bench, Reply(body=body)) == [('Pat "Quick" O\'Neil, Jr', "7", "1")]
 
-    def test_rows_of_the_wrong_length_are_left_out(self, bench: Bench) -> None:
+    def test_a_stray_quote_spoils_its_own_row_only(self, bench: Bench) -> None:
+        body = (HEADER + '"A,1,DE,5\nB,2,DE,5\n').encode()
+        assert self.rows(bench, Reply(body=body)) == [(), ("B", "2", "5")]
+
+    def test_rows_of_the_wrong_length_come_empty_to_be_counted(self, bench: Bench) -> None:
         body = (HEADER + "A,1,DE,5\nB,2,DE\nC,3,DE,5,6\n\nD,4,DE,5\n").encode()
-        assert [row["DRIVER"] for row in self.rows(bench, Reply(body=body))] == ["A", "D"]
+        assert self.rows(bench, Reply(body=body)) == [("A", "1", "5"), (), (), ("D", "4", "5")]
 
-    def test_characters_that_are_cut_in_two_on_the_way(self, bench: Bench) -> None:
-        body = (HEADER + "Łukasz Żółć,1,PL,5\n").encode()
-        assert self.rows(bench, Reply(body=body, drip=0.0001))[0]["DRIVER"] == "Łukasz Żółć"
+    @pytest.mark.parametrize("end", ["\n", ""])
+    @pytest.mark.parametrize("size", [LONGEST_LINE + 1, 30 * LONGEST_LINE])
+    @pytest.mark.parametrize("stuff", ["x", '"', ",", "ä"])
+    def test_a_line_that_is_far_too_long_is_one_bad_row(
+        self, bench: Bench, stuff: str, size: int, end: str
+    ) -> None:
+        body = (HEADER + "A,1,DE,5\n" + stuff * size + end + ("B,2,DE,5\n" if end else "")).encode()
+        rows = self.rows(bench, Reply(body=body))
+        assert rows == [("A", "1", "5"), (), *([("B", "2", "5")] if end else [])]
 
-    def test_a_file_larger_than_the_cap_for_json_streams_through(self, bench: Bench) -> None:
+    def test_a_character_split_between_two_packets_is_decoded(self, bench: Bench) -> None:
+        body = (HEADER + "Łukasz Żółć,1,PL,5\r\n").encode()
+        assert self.rows(bench, Reply(body=body, drip=0.0001)) == [("Łukasz Żółć", "1", "5")]
+
+    def test_a_csv_file_may_be_larger_than_the_limit_for_json(self, bench: Bench) -> None:
         row = b"Driver With A Rather Long Name For The Purpose,123456,DE,1350\n"
         body = gzip.compress(HEADER.encode() + row * 300_000, 1)
-        bench.linked(
-            "/data/driver_stats_by_category/oval", Reply(body=body, headers={"Content-Encoding": "gzip"})
-        )
-        rows = bench.api.csv("/data/driver_stats_by_category/oval", context(60))
+        bench.linked(OVAL, Reply(body=body, headers={"Content-Encoding": "gzip"}))
+        told: list[tuple[int, int | None]] = []
+        rows = bench.api.csv(OVAL, WANTED, context(60), lambda *now: told.append(now))
         assert sum(1 for _ in rows) == 300_000
+        assert told[-1] == (len(HEADER) + 300_000 * len(row), None)
 
-    def test_a_failure_before_the_first_row_is_repeated(self, bench: Bench) -> None:
+    def test_the_size_is_told_where_it_is_known(self, bench: Bench) -> None:
+        body = (HEADER + "A,1,DE,5\n").encode()
+        bench.linked(OVAL, Reply(body=body, headers={"Content-Length": str(len(body))}))
+        told: list[tuple[int, int | None]] = []
+        assert list(bench.api.csv(OVAL, WANTED, context(), lambda *now: told.append(now)))
+        assert told[-1] == (len(body), len(body))
+
+    def test_a_failure_before_the_first_row_is_retried(self, bench: Bench) -> None:
         rows = self.rows(bench, Reply(500), Reply(403), Reply(body=(HEADER + "A,1,DE,5\n").encode()))
         assert len(rows) == 1
         assert bench.spent == 2
 
-    def test_a_file_that_ends_half_way_is_an_error(self, bench: Bench) -> None:
+    def test_a_truncated_file_is_an_error(self, bench: Bench) -> None:
         body = (HEADER + "A,1,DE,5\n" * 50_000).encode()
         reply = Reply(body=body, headers={"Content-Length": str(len(body) + 9), "Connection": "close"})
         with pytest.raises(UnreachableError):
             self.rows(bench, reply)
 
     @pytest.mark.parametrize("body", [b"", b"<html>", b"null"])
-    def test_something_that_is_no_csv_is_an_error(self, bench: Bench, body: bytes) -> None:
+    def test_a_file_that_is_not_csv_is_an_error(self, bench: Bench, body: bytes) -> None:
         with pytest.raises(UnreachableError):
             self.rows(bench, Reply(body=body))
 
     def test_an_empty_table_has_no_rows(self, bench: Bench) -> None:
         assert self.rows(bench, Reply(body=HEADER.encode())) == []
 
-    def test_a_reader_may_stop_early(self, bench: Bench) -> None:
-        bench.linked(
-            "/data/driver_stats_by_category/oval", Reply(body=(HEADER + "A,1,DE,5\n" * 50_000).encode())
-        )
-        rows = bench.api.csv("/data/driver_stats_by_category/oval", context())
+    def test_reading_may_stop_before_the_last_row(self, bench: Bench) -> None:
+        bench.linked(OVAL, Reply(body=(HEADER + "A,1,DE,5\n" * 50_000).encode()))
+        rows = bench.api.csv(OVAL, WANTED, context())
         next(rows)
         del rows
         assert bench.server.paths[-1] == "/asset"
 
 
-def test_spans_are_named(bench: Bench) -> None:
+def test_each_method_has_its_span(bench: Bench) -> None:
     names: list[str] = []
 
     class Spans(Counts):

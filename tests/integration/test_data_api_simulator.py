@@ -1,4 +1,4 @@
-"""The whole upstream client against the simulator: the ways of a real page, a real outage, a real limit."""
+"""The whole upstream client against the simulator: pages, tokens, faults and the rate limit."""
 
 import time
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pitboard.drivers.errors import MaintenanceError, RateLimitedError, RefusedError, UnreachableError
+from pitboard.drivers.index import COLUMNS
 from pitboard.drivers.model import CallContext, Priority
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.data_api import DataApi
@@ -61,7 +62,9 @@ def grants(simulator: Simulator) -> list[str]:
 
 
 class TestAnswers:
-    def test_a_page_of_twenty_names(self, simulator: Simulator, client: Client) -> None:
+    def test_a_page_of_20_names_costs_41_calls_and_one_login(
+        self, simulator: Simulator, client: Client
+    ) -> None:
         drivers = simulator.population.sample(20)
         with ThreadPoolExecutor(32) as pool:
             found = list(pool.map(lambda d: client.api.search(d.display_name, context()), drivers))
@@ -82,14 +85,16 @@ class TestAnswers:
         assert list(client.api.members([1, known, 2], context())) == [known]
 
     @pytest.mark.parametrize("trait", list(Trait))
-    def test_drivers_of_every_kind(self, simulator: Simulator, client: Client, trait: Trait) -> None:
+    def test_drivers_with_every_trait_are_read(
+        self, simulator: Simulator, client: Client, trait: Trait
+    ) -> None:
         driver = next(simulator.population.having(trait))
         assert client.api.profile(driver.cust_id, context())["member_info"]["cust_id"] == driver.cust_id
         assert list(client.api.members([driver.cust_id], context())) == [driver.cust_id]
         assert client.api.career(driver.cust_id, context())["cust_id"] == driver.cust_id
         assert client.api.chart(driver.cust_id, 5, 3, context())["chart_type"] == 3
 
-    def test_an_id_that_nobody_has_is_refused(self, client: Client) -> None:
+    def test_an_unknown_id_is_refused(self, client: Client) -> None:
         with pytest.raises(RefusedError):
             client.api.profile(1, context())
 
@@ -103,31 +108,35 @@ class TestAnswers:
             ("/data/results/search_series", {"season_year": 2026, "season_quarter": 1}, list),
         ],
     )
-    def test_every_way_of_handing_data_over(
+    def test_every_kind_of_answer_is_read(
         self, client: Client, path: str, params: dict[str, Any], kind: type
     ) -> None:
         assert isinstance(client.api.get(path, params, context()), kind)
 
-    def test_the_driver_table_streams(self, simulator: Simulator, client: Client) -> None:
-        rows = client.api.csv("/data/driver_stats_by_category/sports_car", context(60))
-        count = sum(int(row["CUSTID"]) in simulator.population for row in rows)
+    def test_the_driver_table_has_more_than_10_000_known_drivers(
+        self, simulator: Simulator, client: Client
+    ) -> None:
+        rows = client.api.csv("/data/driver_stats_by_category/sports_car", COLUMNS, context(60))
+        count = sum(int(row[1]) in simulator.population for row in rows if row)
         assert count > 10_000
 
 
 class TestTokens:
-    def test_all_at_once_with_nothing_held(self, simulator: Simulator, client: Client) -> None:
+    def test_32_calls_at_once_without_a_token_cost_one_login(
+        self, simulator: Simulator, client: Client
+    ) -> None:
         drivers = simulator.population.sample(32)
         with ThreadPoolExecutor(32) as pool:
             assert len(list(pool.map(lambda d: client.api.search(d.display_name, context()), drivers))) == 32
         assert grants(simulator) == ["password_limited"]
 
-    def test_hours_of_use_cost_one_login(self, simulator: Simulator, client: Client) -> None:
+    def test_two_hours_of_use_cost_one_login(self, simulator: Simulator, client: Client) -> None:
         for _ in range(12):
             assert client.api.get("/data/constants/categories", {}, context())
             simulator.clock.advance(595)
         assert grants(simulator) == ["password_limited"] + ["refresh_token"] * 11
 
-    def test_revoked_sessions_cost_one_login_however_many_notice(
+    def test_a_revoked_session_costs_one_login_for_16_calls_at_once(
         self, simulator: Simulator, client: Client
     ) -> None:
         client.api.get("/data/constants/categories", {}, context())
@@ -144,7 +153,7 @@ class TestTokens:
 class TestFaults:
     @pytest.mark.parametrize("kind", ["html", "bad_json", "cut", "reset"])
     @pytest.mark.parametrize("where", ["member/profile", "link:member/profile"])
-    def test_one_failure_is_not_seen_by_the_caller(
+    def test_a_single_failure_is_retried_without_an_error(
         self, simulator: Simulator, client: Client, kind: str, where: str
     ) -> None:
         cust_id = simulator.population.sample(1)[0].cust_id
@@ -161,7 +170,7 @@ class TestFaults:
         assert time.monotonic() - begun < 5
 
     @pytest.mark.parametrize("old_shape", [False, True])
-    def test_maintenance_is_asked_about_once_in_a_while(
+    def test_few_calls_are_made_during_maintenance_and_all_afterwards(
         self, simulator: Simulator, client: Client, old_shape: bool
     ) -> None:
         client.tokens.access_token(time.monotonic() + 5)
@@ -177,7 +186,7 @@ class TestFaults:
             assert client.api.get("/data/constants/categories", {}, context())
 
     @pytest.mark.parametrize("kind", ["status", "limited_text"])
-    def test_a_rate_limit_stops_all_calls(self, simulator: Simulator, client: Client, kind: str) -> None:
+    def test_a_rate_limit_pauses_all_calls(self, simulator: Simulator, client: Client, kind: str) -> None:
         simulator.faults.add(kind, "constants/categories", status=429)
         for _ in range(5):
             with pytest.raises(RateLimitedError):
@@ -187,9 +196,9 @@ class TestFaults:
         assert client.api.get("/data/constants/categories", {}, context())
 
 
-class TestTheLimit:
+class TestTheRateLimit:
     def drain(self, simulator: Simulator, client: Client, seconds: int) -> None:
-        """Asks as often as the budget lets, for so many seconds of the simulator's time."""
+        """Calls as often as the budget allows, for `seconds` of the simulator's time."""
         for _ in range(seconds):
             try:
                 while True:
@@ -197,7 +206,7 @@ class TestTheLimit:
             except (RateLimitedError, UnreachableError):
                 simulator.clock.advance(1)
 
-    def test_is_never_met_by_our_own_calls(self, simulator: Simulator, client: Client) -> None:
+    def test_our_own_calls_do_not_reach_the_rate_limit(self, simulator: Simulator, client: Client) -> None:
         self.drain(simulator, client, 150)
         calls = simulator.calls.select(service="data")
         assert not [call for call in calls if call.status == 429]
@@ -205,14 +214,16 @@ class TestTheLimit:
         starts = [call.at for call in calls]
         assert max(sum(s <= t < s + 60 for t in starts) for s in starts) <= 181
 
-    def test_is_never_met_beside_others_on_the_account(self, simulator: Simulator, client: Client) -> None:
+    def test_the_rate_limit_is_not_reached_beside_other_programs_on_the_account(
+        self, simulator: Simulator, client: Client
+    ) -> None:
         simulator.faults.other_calls = 2
         self.drain(simulator, client, 150)
         assert not simulator.calls.select(service="data", status=429)
         assert simulator.calls.count(service="data") >= 120
 
     @pytest.mark.parametrize("skew", [-3600, 3600])
-    def test_is_never_met_when_iracings_clock_differs(
+    def test_the_rate_limit_is_not_reached_when_iracings_clock_differs(
         self, simulator: Simulator, client: Client, skew: float
     ) -> None:
         simulator.faults.clock_skew = skew

@@ -11,12 +11,12 @@ pytest.importorskip("boto3", reason="needs the extra `aws`")
 pytest.importorskip("ministack", reason="needs the dependency group `infra`")
 
 from tests.support.aws_account import AwsAccount, ministack
-from tests.support.doctor_checks import breaks, look, mend, sound
+from tests.support.doctor_checks import apply_fix, breaks, finding_of, healthy
 from tests.support.local_server import local_server
 from typer.testing import CliRunner
 
 from pitboard import cli
-from pitboard.aws.names import TABLE_OUTPUTS, Names
+from pitboard.aws.names import Names
 from pitboard.ops import logs
 from pitboard.ops.doctor import run
 from pitboard.ops.doctor.check import Finding, Status
@@ -64,32 +64,32 @@ def assert_found(finding: Finding, status: Status, *words: str) -> None:
 # --- all at once
 
 
-@sound("deploy-timeout")
-@sound("package-size")
-@sound("stage")
-@sound("table-exists")
-@sound("item-not-found")
-@sound("invoke-permission")
-@sound("invoke-timeout")
-@sound("throttling")
-@sound("secret-access")
-@sound("broad-policies")
-@sound("consistent-reads")
-@sound("bootstrap")
-@sound("bootstrap-version")
-@sound("deploy-permissions")
-@sound("role-creation")
-@sound("tracing")
-@sound("ttl")
-@sound("oauth")
-@sound("token-refresh")
-@sound("errors-in-logs")
-@sound("secrets-in-logs")
-@sound("metrics")
-@sound("api-latency")
-@sound("cold-start")
-@sound("cors")
-@sound("health")
+@healthy("deploy-timeout")
+@healthy("package-size")
+@healthy("stage")
+@healthy("table-exists")
+@healthy("item-not-found")
+@healthy("invoke-permission")
+@healthy("invoke-timeout")
+@healthy("throttling")
+@healthy("secret-access")
+@healthy("broad-policies")
+@healthy("consistent-reads")
+@healthy("bootstrap")
+@healthy("bootstrap-version")
+@healthy("deploy-permissions")
+@healthy("role-creation")
+@healthy("tracing")
+@healthy("ttl")
+@healthy("oauth")
+@healthy("token-refresh")
+@healthy("errors-in-logs")
+@healthy("secrets-in-logs")
+@healthy("metrics")
+@healthy("api-latency")
+@healthy("cold-start")
+@healthy("cors")
+@healthy("health")
 def test_a_healthy_environment(empty, doctor, tmp_path):
     with local_server(tmp_path / "backend", latency=0.0, link_latency=0.0) as backend:
         empty.answering = backend.base_url
@@ -120,7 +120,7 @@ def test_cdk_is_not_bootstrapped(cloud, doctor):
     cloud.client("cloudformation").get_waiter("stack_delete_complete").wait(
         StackName="CDKToolkit", WaiterConfig={"Delay": 0.05}
     )
-    finding = look(doctor(), "bootstrap")
+    finding = finding_of(doctor(), "bootstrap")
     assert_found(finding, Status.PROBLEM, cloud.account)
     assert f"bootstrap aws://{cloud.account}/eu-central-1" in finding.remedy
 
@@ -128,7 +128,7 @@ def test_cdk_is_not_bootstrapped(cloud, doctor):
 @breaks("bootstrap-version", "the version's parameter is set to 5")
 def test_the_bootstrap_is_too_old(empty, doctor):
     empty.bootstrap(version="5")
-    assert_found(look(doctor(), "bootstrap-version"), Status.PROBLEM, "version 5")
+    assert_found(finding_of(doctor(), "bootstrap-version"), Status.PROBLEM, "version 5")
 
 
 @pytest.fixture
@@ -156,21 +156,21 @@ def as_role(cloud: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> Callable[[lis
 @breaks("deploy-permissions", "a role that may call CloudFormation but make no table")
 def test_the_deployer_may_not_deploy(as_role, doctor):
     as_role(["cloudformation:*", "lambda:*", "iam:SimulatePrincipalPolicy"])
-    finding = look(doctor(), "deploy-permissions")
+    finding = finding_of(doctor(), "deploy-permissions")
     assert_found(finding, Status.PROBLEM, "dynamodb:CreateTable")
     assert "cloudformation" not in finding.summary
 
 
 def test_a_role_that_may_do_all(as_role, doctor):
     as_role(["*"])
-    assert_found(look(doctor(), "deploy-permissions"), Status.OK)
-    assert_found(look(doctor(), "role-creation"), Status.OK)
+    assert_found(finding_of(doctor(), "deploy-permissions"), Status.OK)
+    assert_found(finding_of(doctor(), "role-creation"), Status.OK)
 
 
 @breaks("role-creation", "a role that may make roles but not pass them on")
 def test_the_deployer_may_not_make_roles(as_role, doctor):
     as_role(["iam:CreateRole", "iam:AttachRolePolicy", "iam:PutRolePolicy"])
-    assert_found(look(doctor(), "role-creation"), Status.PROBLEM, "iam:PassRole")
+    assert_found(finding_of(doctor(), "role-creation"), Status.PROBLEM, "iam:PassRole")
 
 
 @breaks("package-size", "a (sparse) file larger than Lambda's limit lies in the built package")
@@ -179,19 +179,19 @@ def test_a_package_that_is_too_large(cloud, doctor, tmp_path):
     asset.mkdir(parents=True)
     with (asset / "large").open("wb") as file:
         file.truncate(LIMIT + 1)
-    assert_found(look(doctor(), "package-size"), Status.PROBLEM, "262,144,000")
+    assert_found(finding_of(doctor(), "package-size"), Status.PROBLEM, "262,144,000")
 
 
 @breaks("deploy-timeout", "a function's time is cut to 3 s")
 def test_a_function_with_too_little_time(cloud, doctor):
     cloud.client("lambda").update_function_configuration(FunctionName=DRIVERS, Timeout=3)
-    assert_found(look(doctor(), "deploy-timeout"), Status.PROBLEM, DRIVERS, "3 s")
+    assert_found(finding_of(doctor(), "deploy-timeout"), Status.PROBLEM, DRIVERS, "3 s")
 
 
 @breaks("deploy-timeout", "a function is deleted")
 def test_a_function_is_missing(cloud, doctor):
     cloud.client("lambda").delete_function(FunctionName=CUSTID)
-    assert_found(look(doctor(), "deploy-timeout"), Status.PROBLEM, CUSTID)
+    assert_found(finding_of(doctor(), "deploy-timeout"), Status.PROBLEM, CUSTID)
 
 
 @breaks("stage", "the stage is deleted, another one is there")
@@ -199,7 +199,7 @@ def test_the_stage_is_missing(cloud, doctor):
     client = cloud.client("apigateway")
     client.delete_stage(restApiId=cloud.api, stageName="prod")
     client.create_deployment(restApiId=cloud.api, stageName="test")
-    assert_found(look(doctor(), "stage"), Status.PROBLEM, "has no stage prod", "test")
+    assert_found(finding_of(doctor(), "stage"), Status.PROBLEM, "has no stage prod", "test")
 
 
 @breaks("cors", "the header is taken out of the gateway's own errors")
@@ -207,14 +207,14 @@ def test_the_gateways_errors_cannot_be_read(cloud, doctor):
     cloud.client("apigateway").put_gateway_response(
         restApiId=cloud.api, responseType="DEFAULT_4XX", responseParameters={}
     )
-    assert_found(look(doctor(), "cors"), Status.PROBLEM, "DEFAULT_4XX")
+    assert_found(finding_of(doctor(), "cors"), Status.PROBLEM, "DEFAULT_4XX")
 
 
 @breaks("cors", "the API's address leads to a server that sends no such header")
 def test_the_answers_cannot_be_read(empty, doctor):
     empty.answering = empty.url  # the emulator's own front door
     empty.build()
-    assert_found(look(doctor(), "cors"), Status.PROBLEM, "GET /health")
+    assert_found(finding_of(doctor(), "cors"), Status.PROBLEM, "GET /health")
 
 
 @breaks("table-exists", "a table of the name is made by hand before the first deploy")
@@ -225,7 +225,7 @@ def test_a_table_stands_in_the_way(empty, doctor):
         KeySchema=[{"AttributeName": "username", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "username", "AttributeType": "S"}],
     )
-    assert_found(look(doctor(), "table-exists"), Status.PROBLEM, AUTH_TABLE)
+    assert_found(finding_of(doctor(), "table-exists"), Status.PROBLEM, AUTH_TABLE)
 
 
 # --- runtime
@@ -236,18 +236,18 @@ def test_a_table_stands_in_the_way(empty, doctor):
     [
         ("not json", "not JSON"),
         (["a"], "not a JSON object"),
-        ({"client_id": "c", "client_secret": "hunter2", "username": "a@b.test"}, "no password"),
+        ({"client_id": "c", "client_secret": "hunter2", "username": "a@b.test"}, "lacks password"),
         (
             {"client_id": "c ", "client_secret": "hunter2", "username": "a@b.test", "password": "p"},
             "white space",
         ),
-        ({"client_id": "c", "client_secret": "hunter2", "username": "ada", "password": "p"}, "no e-mail"),
+        ({"client_id": "c", "client_secret": "hunter2", "username": "ada", "password": "p"}, "not an e-mail"),
     ],
 )
-@breaks("oauth", "the secret is no JSON, lacks a field, has white space, or a username that is no address")
+@breaks("oauth", "the secret is not JSON, lacks a field, or has white space or a username that is no address")
 def test_a_malformed_secret(empty, doctor, value, words):
     empty.secret(value)
-    finding = look(doctor(), "oauth")
+    finding = finding_of(doctor(), "oauth")
     assert_found(finding, Status.PROBLEM, words)
     assert "hunter2" not in finding.summary
 
@@ -255,13 +255,16 @@ def test_a_malformed_secret(empty, doctor, value, words):
 @breaks("oauth", "the secret is deleted")
 def test_no_secret(cloud, doctor):
     cloud.client("secretsmanager").delete_secret(SecretId=cloud.names.secret, ForceDeleteWithoutRecovery=True)
-    assert_found(look(doctor(), "oauth"), Status.PROBLEM, "not there")
+    assert_found(finding_of(doctor(), "oauth"), Status.PROBLEM, "does not exist")
 
 
 @breaks("oauth", "ir-auth has kept that iRacing refused the credentials")
 def test_refused_credentials(cloud, doctor):
-    cloud.token(refused_why="iRacing refused the login: check the password.", refused_fingerprint="x")
-    assert_found(look(doctor(), "oauth"), Status.PROBLEM, "refused the login")
+    cloud.token(
+        refused_why="iRacing refused the login.", refused_remedy="check_login", refused_fingerprint="x"
+    )
+    found = finding_of(doctor(), "oauth")
+    assert_found(found, Status.PROBLEM, "refused the login", "`pitboard deploy --update-secrets`")
 
 
 @breaks("token-refresh", "the access token in ir_auth has ended")
@@ -269,50 +272,50 @@ def test_an_ended_token(cloud, doctor):
     now = time.time()
     cloud.token(access_token="a", access_until=now - 5, refresh_token="r", refresh_until=now + 999)
     context = doctor()
-    assert_found(look(context, "token-refresh"), Status.WARNING, "renewed")
-    assert "valid for 600 s" in mend(context, "token-refresh")
+    assert_found(finding_of(context, "token-refresh"), Status.WARNING, "refreshed")
+    assert "valid for 600 s" in apply_fix(context, "token-refresh")
 
 
 @breaks("token-refresh", "the refresh token in ir_auth has ended, too")
 def test_no_refresh_token(cloud, doctor):
     cloud.token(access_token="a", access_until=1.0, refresh_token="r", refresh_until=1.0)
-    assert_found(look(doctor(), "token-refresh"), Status.PROBLEM, "no refresh token")
+    assert_found(finding_of(doctor(), "token-refresh"), Status.PROBLEM, "no refresh token")
 
 
-@breaks("token-refresh", "a renewal was begun and never finished")
+@breaks("token-refresh", "a refresh began and did not end")
 def test_a_renewal_that_hangs(cloud, doctor):
     cloud.token(lease_owner="dead", lease_until=1.0, refresh_token="r", refresh_until=1e10)
-    assert_found(look(doctor(), "token-refresh"), Status.WARNING, "never finished")
+    assert_found(finding_of(doctor(), "token-refresh"), Status.WARNING, "did not end")
 
 
 @breaks("invoke-permission", "the policy that lets ir-drivers invoke ir-auth is deleted")
 def test_a_function_may_not_ask_for_the_token(cloud, doctor):
     cloud.forbid(DRIVERS, "InvokePolicy")
-    assert_found(look(doctor(), "invoke-permission"), Status.PROBLEM, DRIVERS, AUTH)
+    assert_found(finding_of(doctor(), "invoke-permission"), Status.PROBLEM, DRIVERS, AUTH)
 
 
 @breaks("invoke-permission", "the policy that lets API Gateway invoke ir-auth is removed")
 def test_the_api_may_not_invoke_a_function(cloud, doctor):
     cloud.client("lambda").remove_permission(FunctionName=AUTH, StatementId="api")
-    assert_found(look(doctor(), "invoke-permission"), Status.PROBLEM, AUTH, "API Gateway")
+    assert_found(finding_of(doctor(), "invoke-permission"), Status.PROBLEM, AUTH, "API Gateway")
 
 
 @breaks("invoke-timeout", "a run of all its time is in the metric Duration")
 def test_a_function_that_took_too_long(cloud, doctor):
     cloud.measure("AWS/Lambda", "Duration", 29_000, FunctionName=DRIVERS)
-    assert_found(look(doctor(), "invoke-timeout"), Status.PROBLEM, DRIVERS, "29 s")
+    assert_found(finding_of(doctor(), "invoke-timeout"), Status.PROBLEM, DRIVERS, "29 s")
 
 
 @breaks("invoke-timeout", "API Gateway's limit of 29 s is in its metric Latency")
 def test_the_api_gave_up_on_a_function(cloud, doctor):
     cloud.measure("AWS/ApiGateway", "Latency", 29_004, ApiName=cloud.names.api, Stage="prod")
-    assert_found(look(doctor(), "invoke-timeout"), Status.PROBLEM, "gave up")
+    assert_found(finding_of(doctor(), "invoke-timeout"), Status.PROBLEM, "stopped waiting")
 
 
 @breaks("invoke-timeout", "`Task timed out` is in the log")
 def test_a_function_that_was_stopped(cloud, doctor):
     cloud.log(AUTH, "2026-11-24T10:00:00Z 1 Task timed out after 29.00 seconds")
-    assert_found(look(doctor(), "invoke-timeout"), Status.WARNING, AUTH)
+    assert_found(finding_of(doctor(), "invoke-timeout"), Status.WARNING, AUTH)
 
 
 @breaks("throttling", "a table is switched to provisioned capacity")
@@ -321,11 +324,11 @@ def test_a_table_with_provisioned_capacity_is_billed_on_demand(cloud, doctor):
     cloud.client("dynamodb").update_table(
         TableName=DRIVERS_TABLE, BillingMode="PROVISIONED", ProvisionedThroughput=throughput
     )
-    assert_found(look(doctor(), "throttling"), Status.WARNING, DRIVERS_TABLE)
+    assert_found(finding_of(doctor(), "throttling"), Status.WARNING, DRIVERS_TABLE)
     cloud.measure("AWS/DynamoDB", "WriteThrottleEvents", 7, TableName=DRIVERS_TABLE)
-    assert_found(look(doctor(), "throttling"), Status.PROBLEM, DRIVERS_TABLE)
-    mend(doctor(), "throttling")
-    assert_found(look(doctor(), "throttling"), Status.WARNING, "throttled")
+    assert_found(finding_of(doctor(), "throttling"), Status.PROBLEM, DRIVERS_TABLE)
+    apply_fix(doctor(), "throttling")
+    assert_found(finding_of(doctor(), "throttling"), Status.WARNING, "throttled")
 
 
 @breaks("item-not-found", "a table is made anew with another key")
@@ -338,13 +341,13 @@ def test_a_table_with_the_wrong_key(cloud, doctor):
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
     )
-    assert_found(look(doctor(), "item-not-found"), Status.PROBLEM, DRIVERS_TABLE, "id")
+    assert_found(finding_of(doctor(), "item-not-found"), Status.PROBLEM, DRIVERS_TABLE, "id")
 
 
 @breaks("item-not-found", "a table is deleted")
 def test_a_table_is_missing(cloud, doctor):
     cloud.client("dynamodb").delete_table(TableName=CUSTID_TABLE)
-    assert_found(look(doctor(), "item-not-found"), Status.PROBLEM, CUSTID_TABLE)
+    assert_found(finding_of(doctor(), "item-not-found"), Status.PROBLEM, CUSTID_TABLE)
 
 
 # --- performance
@@ -354,13 +357,13 @@ def test_a_table_is_missing(cloud, doctor):
 def test_slow_cold_starts(cloud, doctor):
     cloud.log(DRIVERS, "REPORT RequestId: 1 Duration: 9 ms Init Duration: 312.50 ms")
     cloud.log(CUSTID, "REPORT RequestId: 2 Duration: 9 ms Restore Duration: 2400.00 ms")
-    assert_found(look(doctor(), "cold-start"), Status.WARNING, "2 cold starts", CUSTID, "2400")
+    assert_found(finding_of(doctor(), "cold-start"), Status.WARNING, "2 cold starts", CUSTID, "2400")
 
 
 @breaks("api-latency", "five seconds are in API Gateway's metric Latency")
 def test_a_slow_api(cloud, doctor):
     cloud.measure("AWS/ApiGateway", "Latency", 5000, ApiName=cloud.names.api, Stage="prod")
-    assert_found(look(doctor(), "api-latency"), Status.WARNING, "5.0 s")
+    assert_found(finding_of(doctor(), "api-latency"), Status.WARNING, "5.0 s")
 
 
 # --- security
@@ -372,7 +375,7 @@ def test_a_slow_api(cloud, doctor):
 @breaks("secrets-in-logs", "a client secret or a bearer token is written into a function's log")
 def test_a_secret_in_the_logs(cloud, doctor, line):
     cloud.log(AUTH, "fine", line)
-    finding = look(doctor(), "secrets-in-logs")
+    finding = finding_of(doctor(), "secrets-in-logs")
     assert_found(finding, Status.PROBLEM, AUTH)
     assert "abcdefgh" not in finding.summary
 
@@ -380,13 +383,13 @@ def test_a_secret_in_the_logs(cloud, doctor, line):
 @breaks("secret-access", "ir-auth's policy SecretsManagerPolicy is deleted")
 def test_ir_auth_may_not_read_the_secret(cloud, doctor):
     cloud.forbid(AUTH, "SecretsManagerPolicy")
-    assert_found(look(doctor(), "secret-access"), Status.PROBLEM, AUTH)
+    assert_found(finding_of(doctor(), "secret-access"), Status.PROBLEM, AUTH)
 
 
 @breaks("secret-access", "ir-drivers is allowed to read it, too")
 def test_another_function_may_read_the_secret(cloud, doctor):
     cloud.allow(DRIVERS, "Secrets", "secretsmanager:Get*", "*")
-    assert_found(look(doctor(), "secret-access"), Status.PROBLEM, DRIVERS)
+    assert_found(finding_of(doctor(), "secret-access"), Status.PROBLEM, DRIVERS)
 
 
 @pytest.mark.parametrize(
@@ -395,7 +398,7 @@ def test_another_function_may_read_the_secret(cloud, doctor):
 @breaks("broad-policies", "a role is given `*` as action or resource")
 def test_a_broad_policy(cloud, doctor, action, resource):
     cloud.allow(CUSTID, "Broad", action, resource)
-    assert_found(look(doctor(), "broad-policies"), Status.PROBLEM, CUSTID)
+    assert_found(finding_of(doctor(), "broad-policies"), Status.PROBLEM, CUSTID)
 
 
 @breaks("broad-policies", "AWS' policy AmazonDynamoDBFullAccess is attached to a role")
@@ -403,7 +406,7 @@ def test_a_broad_managed_policy(cloud, doctor):
     cloud.client("iam").attach_role_policy(
         RoleName=cloud.role_name(CUSTID), PolicyArn="arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"
     )
-    assert_found(look(doctor(), "broad-policies"), Status.PROBLEM, "AmazonDynamoDBFullAccess")
+    assert_found(finding_of(doctor(), "broad-policies"), Status.PROBLEM, "AmazonDynamoDBFullAccess")
 
 
 # --- data
@@ -414,7 +417,7 @@ def test_a_table_with_a_copy(cloud, doctor):
     cloud.client("dynamodb").update_table(
         TableName=AUTH_TABLE, ReplicaUpdates=[{"Create": {"RegionName": "eu-west-1"}}]
     )
-    assert_found(look(doctor(), "consistent-reads"), Status.PROBLEM, AUTH_TABLE, "eu-west-1")
+    assert_found(finding_of(doctor(), "consistent-reads"), Status.PROBLEM, AUTH_TABLE, "eu-west-1")
 
 
 @breaks("ttl", "time to live is turned off")
@@ -423,16 +426,16 @@ def test_time_to_live_is_turned_on(cloud, doctor):
     cloud.client("dynamodb").update_time_to_live(
         TableName=DRIVERS_TABLE, TimeToLiveSpecification=specification
     )
-    assert_found(look(doctor(), "ttl"), Status.PROBLEM, DRIVERS_TABLE)
-    assert DRIVERS_TABLE in mend(doctor(), "ttl")
-    assert_found(look(doctor(), "ttl"), Status.OK)
+    assert_found(finding_of(doctor(), "ttl"), Status.PROBLEM, DRIVERS_TABLE)
+    assert DRIVERS_TABLE in apply_fix(doctor(), "ttl")
+    assert_found(finding_of(doctor(), "ttl"), Status.OK)
 
 
 @breaks("ttl", "an item's end is in milliseconds")
 def test_time_to_live_in_milliseconds(cloud, doctor):
     item = {"name": {"S": "ada"}, "ttl": {"N": str(int(time.time() * 1000))}}
     cloud.client("dynamodb").put_item(TableName=DRIVERS_TABLE, Item=item)
-    assert_found(look(doctor(), "ttl"), Status.PROBLEM, "not Unix seconds")
+    assert_found(finding_of(doctor(), "ttl"), Status.PROBLEM, "not Unix seconds")
 
 
 # --- monitoring
@@ -442,34 +445,34 @@ def test_time_to_live_in_milliseconds(cloud, doctor):
 def test_errors_in_the_logs(cloud, doctor):
     line = json.dumps({"level": "ERROR", "message": "x", "exception": "Traceback\nStoreError: no"})
     cloud.log(CUSTID, line, line)
-    assert_found(look(doctor(), "errors-in-logs"), Status.WARNING, "2 errors", "StoreError")
+    assert_found(finding_of(doctor(), "errors-in-logs"), Status.WARNING, "2 errors", "StoreError")
 
 
 @breaks("errors-in-logs", "a log group is deleted")
 def test_a_missing_log_group(cloud, doctor):
     cloud.client("logs").delete_log_group(logGroupName=cloud.names.log_group(AUTH))
-    assert_found(look(doctor(), "errors-in-logs"), Status.PROBLEM, AUTH)
+    assert_found(finding_of(doctor(), "errors-in-logs"), Status.PROBLEM, AUTH)
 
 
 @breaks("errors-in-logs", "a log group's retention is removed")
 def test_logs_that_are_kept_for_ever(cloud, doctor):
     cloud.client("logs").delete_retention_policy(logGroupName=cloud.names.log_group(AUTH))
-    assert_found(look(doctor(), "errors-in-logs"), Status.WARNING, "for ever")
+    assert_found(finding_of(doctor(), "errors-in-logs"), Status.WARNING, "for ever")
 
 
 @breaks("metrics", "the API was asked, and no metric of ours came of it")
 def test_metrics_do_not_arrive(cloud, doctor):
-    assert_found(look(doctor(), "metrics"), Status.WARNING, "yet")
+    assert_found(finding_of(doctor(), "metrics"), Status.WARNING, "yet")
     cloud.measure("iRacing/Lambda", "QueueLength", 1, Environment="prod")
     cloud.measure("AWS/ApiGateway", "Count", 9, ApiName=cloud.names.api)
-    assert_found(look(doctor(), "metrics"), Status.PROBLEM, "Requests")
+    assert_found(finding_of(doctor(), "metrics"), Status.PROBLEM, "Requests")
 
 
 @breaks("metrics", "throttled invocations are in Lambda's metric Throttles")
 def test_lambda_throttles(cloud, doctor):
     cloud.measure("iRacing/Lambda", "Requests", 1, Environment="prod")
     cloud.measure("AWS/Lambda", "Throttles", 4, FunctionName=DRIVERS)
-    assert_found(look(doctor(), "metrics"), Status.PROBLEM, DRIVERS)
+    assert_found(finding_of(doctor(), "metrics"), Status.PROBLEM, DRIVERS)
 
 
 @breaks("tracing", "a function's tracing is set to PassThrough")
@@ -477,12 +480,12 @@ def test_tracing_is_off(cloud, doctor):
     cloud.client("lambda").update_function_configuration(
         FunctionName=AUTH, TracingConfig={"Mode": "PassThrough"}
     )
-    assert_found(look(doctor(), "tracing"), Status.PROBLEM, AUTH)
+    assert_found(finding_of(doctor(), "tracing"), Status.PROBLEM, AUTH)
 
 
 @breaks("health", "the server behind the API's address is gone")
 def test_the_api_does_not_answer(cloud, doctor):
-    assert_found(look(doctor(), "health"), Status.PROBLEM, "no answer")
+    assert_found(finding_of(doctor(), "health"), Status.PROBLEM, "no answer")
 
 
 # --- the commands
@@ -490,14 +493,14 @@ def test_the_api_does_not_answer(cloud, doctor):
 
 def test_wrong_credentials_are_one_sentence(empty, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(UsageError, match="AWS does not let us in"):
+    with pytest.raises(UsageError, match="AWS refuses access"):
         AwsEnvironment("prod")
 
 
 def test_no_credentials_are_one_sentence(empty, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
-    with pytest.raises(UsageError, match="AWS does not let us in"):
+    with pytest.raises(UsageError, match="AWS refuses access"):
         AwsEnvironment("prod")
 
 
@@ -538,7 +541,8 @@ def test_a_ready_query_runs(cloud):
 
 def test_tables_that_were_restored_under_another_name(empty, doctor):
     empty.build()
-    usual, outputs = list(Names("prod").tables), dict(zip(TABLE_OUTPUTS, Names("prod").tables, strict=True))
+    usual = list(empty.names.tables)
+    outputs = {output: table for table, output in empty.names.table_outputs.items()}
     empty.client("cloudformation").delete_stack(StackName=empty.names.stack)
     empty.client("cloudformation").get_waiter("stack_delete_complete").wait(
         StackName=empty.names.stack, WaiterConfig={"Delay": 0.05}

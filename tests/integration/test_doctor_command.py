@@ -8,19 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import typer
 from tests.support.doctor_checks import check
 from tests.support.local_server import local_home
 from typer.testing import CliRunner
 
-from pitboard import telemetry
+from pitboard import cli
 from pitboard.ops.doctor import run
 from pitboard.ops.doctor.check import Check, Section, Status, ok
-from pitboard.ops.doctor.commands import app_commands
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.ops.logs import LocalLog, Query
 from pitboard.settings import Settings, UsageError
 from pitboard.simulator import Simulator
+from pitboard.telemetry.files import log_file
 
 
 @pytest.fixture
@@ -38,9 +37,7 @@ def simulator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simul
 
 def pitboard(*arguments: str, typed: str = "") -> tuple[int, str]:
     """Runs the command; gives its exit code and what it printed."""
-    app = typer.Typer()
-    app_commands(app)
-    done = CliRunner().invoke(app, list(arguments), input=typed, env={"COLUMNS": "200"})
+    done = CliRunner().invoke(cli.app, list(arguments), input=typed, env={"COLUMNS": "200"})
     if isinstance(done.exception, UsageError):
         return 2, str(done.exception)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
@@ -138,8 +135,8 @@ def test_no_secret_is_printed(simulator: Simulator, tmp_path: Path) -> None:
 # --- how checks are run
 
 
-def context(tmp_path: Path) -> Local:
-    return Local(replace(Settings.read({}), db=tmp_path / "pitboard.sqlite3"), {})
+def context(tmp_path: Path) -> LocalEnvironment:
+    return LocalEnvironment(replace(Settings.read({}), db=tmp_path / "pitboard.sqlite3"), {})
 
 
 def made(name: str, local: object) -> Check:
@@ -195,7 +192,7 @@ def test_ids_are_unique() -> None:
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PITBOARD_DB", str(tmp_path / "pitboard.sqlite3"))
-    file = telemetry.log_file(tmp_path / "pitboard.sqlite3")
+    file = log_file(tmp_path / "pitboard.sqlite3")
     file.write_text(
         line(7200, "INFO", "long ago")
         + line(60, "INFO", "Serving")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.support import fake_http
-from tests.support.doctor_checks import breaks, look, mend, sound
+from tests.support.doctor_checks import apply_fix, breaks, finding_of, healthy
 from tests.support.local_server import local_home, local_server
 
 from pitboard.drivers.errors import UpstreamError
@@ -22,10 +22,10 @@ from pitboard.local.credentials import save
 from pitboard.local.userscript import SCRIPT
 from pitboard.ops.doctor.check import Finding, Status
 from pitboard.ops.doctor.checks import addon_version
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.settings import Settings
 from pitboard.simulator import Simulator
-from pitboard.telemetry import log_file
+from pitboard.telemetry.files import log_file
 
 DAY = 86_400
 
@@ -37,14 +37,14 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def doctor(simulator: Simulator, tmp_path: Path) -> Iterator[Callable[..., Local]]:
+def doctor(simulator: Simulator, tmp_path: Path) -> Iterator[Callable[..., LocalEnvironment]]:
     """Makes contexts on the simulator and the database in `tmp_path`; variables given are set on top."""
-    made: list[Local] = []
+    made: list[LocalEnvironment] = []
 
-    def make(**changes: str) -> Local:
+    def make(**changes: str) -> LocalEnvironment:
         environment = {**simulator.environment(), "PITBOARD_PORT": str(free_port()), **changes}
         settings = replace(Settings.read(environment), db=tmp_path / "pitboard.sqlite3")
-        made.append(Local(settings, environment, tmp_path / "credentials.json"))
+        made.append(LocalEnvironment(settings, environment, tmp_path / "credentials.json"))
         return made[-1]
 
     yield make
@@ -106,18 +106,18 @@ def assert_found(finding: Finding, status: Status, *words: str) -> None:
 @breaks("clock", "the simulator's clock is set two minutes ahead")
 def test_a_clock_that_is_behind(doctor, simulator):
     simulator.faults.clock_skew = 120
-    assert_found(look(doctor(), "clock"), Status.PROBLEM, "120 s behind")
+    assert_found(finding_of(doctor(), "clock"), Status.PROBLEM, "120 s behind")
 
 
 @breaks("clock", "the simulator's clock is set half a minute back")
 def test_a_clock_that_is_a_little_ahead(doctor, simulator):
     simulator.faults.clock_skew = -30
-    assert_found(look(doctor(), "clock"), Status.WARNING, "30 s ahead")
+    assert_found(finding_of(doctor(), "clock"), Status.WARNING, "30 s ahead")
 
 
-@sound("clock")
+@healthy("clock")
 def test_a_clock_that_is_right(doctor):
-    assert_found(look(doctor(), "clock"), Status.OK)
+    assert_found(finding_of(doctor(), "clock"), Status.OK)
 
 
 # --- upstream and maintenance
@@ -126,43 +126,43 @@ def test_a_clock_that_is_right(doctor):
 @breaks("upstream", "nothing listens where the Data API should be")
 def test_the_data_api_cannot_be_reached(doctor):
     assert_found(
-        look(doctor(PITBOARD_DATA_URL=f"http://127.0.0.1:{free_port()}"), "upstream"), Status.PROBLEM
+        finding_of(doctor(PITBOARD_DATA_URL=f"http://127.0.0.1:{free_port()}"), "upstream"), Status.PROBLEM
     )
 
 
 @breaks("upstream", "nothing listens where the token endpoint should be")
 def test_the_login_service_cannot_be_reached(doctor):
     gone = doctor(PITBOARD_OAUTH_URL=f"http://127.0.0.1:{free_port()}/oauth2/token")
-    assert_found(look(gone, "upstream"), Status.PROBLEM, "cannot be reached")
+    assert_found(finding_of(gone, "upstream"), Status.PROBLEM, "cannot be reached")
 
 
 @breaks("upstream", "the simulator answers with a gateway's HTML error page")
 def test_a_gateway_in_front_of_iracing_fails(doctor, simulator):
     simulator.faults.add("html", status=504, times=2)
-    assert_found(look(doctor(), "upstream"), Status.PROBLEM, "504")
+    assert_found(finding_of(doctor(), "upstream"), Status.PROBLEM, "504")
 
 
-@sound("upstream")
+@healthy("upstream")
 def test_iracing_answers(doctor):
-    assert_found(look(doctor(), "upstream"), Status.OK)
+    assert_found(finding_of(doctor(), "upstream"), Status.OK)
 
 
 @pytest.mark.parametrize("old", [False, True])
 @breaks("maintenance", "the simulator is put into maintenance")
 def test_iracing_is_in_maintenance(doctor, simulator, old):
     simulator.faults.maintenance, simulator.faults.maintenance_old_shape = True, old
-    assert_found(look(doctor(), "maintenance"), Status.WARNING)
+    assert_found(finding_of(doctor(), "maintenance"), Status.WARNING)
 
 
-@sound("maintenance")
+@healthy("maintenance")
 def test_iracing_is_not_in_maintenance(doctor):
-    assert_found(look(doctor(), "maintenance"), Status.OK)
+    assert_found(finding_of(doctor(), "maintenance"), Status.OK)
 
 
 def test_looking_costs_no_call_and_no_login(doctor, simulator):
     context = doctor()
     for name in ("clock", "upstream", "maintenance", "oauth", "token-refresh"):
-        look(context, name)
+        finding_of(context, name)
     assert simulator.calls.select(service="data", status=200) == []
     assert [call for call in simulator.calls.select(service="oauth") if call.status == 200] == []
 
@@ -177,7 +177,7 @@ def test_another_program_has_the_port(doctor):
         other.listen()
         threading.Thread(target=_hang_up, args=(other,), daemon=True).start()
         context = doctor(PITBOARD_PORT=str(other.getsockname()[1]))
-        assert_found(look(context, "port"), Status.PROBLEM, "Cannot listen")
+        assert_found(finding_of(context, "port"), Status.PROBLEM, "Cannot listen")
 
 
 def _hang_up(listener: socket.socket) -> None:
@@ -188,29 +188,29 @@ def _hang_up(listener: socket.socket) -> None:
             return
 
 
-@sound("port")
+@healthy("port")
 def test_the_port_is_free(doctor):
-    assert_found(look(doctor(), "port"), Status.OK, "free")
+    assert_found(finding_of(doctor(), "port"), Status.OK, "free")
 
 
-@sound("health")
-@sound("metrics")
+@healthy("health")
+@healthy("metrics")
 def test_a_running_server(doctor, tmp_path):
     with local_server(tmp_path / "backend", latency=0.0, link_latency=0.0) as backend:
         context = doctor(PITBOARD_PORT=backend.base_url.rsplit(":", 1)[1])
-        assert_found(look(context, "port"), Status.OK, "runs")
-        assert_found(look(context, "metrics"), Status.OK)
-        assert_found(look(context, "health"), Status.OK)
+        assert_found(finding_of(context, "port"), Status.OK, "runs")
+        assert_found(finding_of(context, "metrics"), Status.OK)
+        assert_found(finding_of(context, "health"), Status.OK)
 
 
 @breaks("health", "iRacing refuses the running server's credentials")
-def test_an_ill_server(doctor, tmp_path):
+def test_an_unhealthy_server(doctor, tmp_path):
     with local_server(tmp_path / "backend", latency=0.0, link_latency=0.0) as backend:
         backend.simulator.faults.client_disabled = True
         with pytest.raises(UpstreamError):
             backend.home.tokens.access_token(time.monotonic() + 5)
         context = doctor(PITBOARD_PORT=backend.base_url.rsplit(":", 1)[1])
-        assert_found(look(context, "health"), Status.PROBLEM, "token")
+        assert_found(finding_of(context, "health"), Status.PROBLEM, "token")
 
 
 @breaks("metrics", "the server on the port says that it is healthy, and has no /metrics")
@@ -218,7 +218,7 @@ def test_a_server_without_metrics(doctor):
     with fake_http.running() as other:
         other.on("/health", fake_http.Reply(json={"status": "healthy", "checks": {}}))
         context = doctor(PITBOARD_PORT=other.url.rsplit(":", 1)[1])
-        assert_found(look(context, "metrics"), Status.PROBLEM, "404")
+        assert_found(finding_of(context, "metrics"), Status.PROBLEM, "404")
 
 
 # --- database, disk, credentials
@@ -229,7 +229,7 @@ def test_a_damaged_database(doctor, used):
     with used.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * 8192)
-    finding = look(doctor(), "database")
+    finding = finding_of(doctor(), "database")
     assert_found(finding, Status.PROBLEM)
     assert "mv" in finding.remedy
 
@@ -237,14 +237,14 @@ def test_a_damaged_database(doctor, used):
 @breaks("database", "the file is another program's database")
 def test_another_programs_database(doctor, tmp_path):
     change(tmp_path / "pitboard.sqlite3", "CREATE TABLE theirs (x)")
-    assert_found(look(doctor(), "database"), Status.PROBLEM, "another program")
+    assert_found(finding_of(doctor(), "database"), Status.PROBLEM, "another program")
     assert b"theirs" in (tmp_path / "pitboard.sqlite3").read_bytes()
 
 
 @breaks("database", "the schema's number is raised, as a newer version would")
 def test_a_newer_database(doctor, used):
     change(used, "PRAGMA user_version = 99")
-    assert_found(look(doctor(), "database"), Status.PROBLEM, "newer")
+    assert_found(finding_of(doctor(), "database"), Status.PROBLEM, "newer")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no modes")
@@ -252,19 +252,19 @@ def test_a_newer_database(doctor, used):
 def test_an_exposed_database_is_made_private(doctor, used):
     used.chmod(0o644)
     context = doctor()
-    assert_found(look(context, "database"), Status.PROBLEM, "Other users")
-    mend(context, "database")
+    assert_found(finding_of(context, "database"), Status.PROBLEM, "Other users")
+    apply_fix(context, "database")
     assert used.stat().st_mode & 0o077 == 0
-    assert_found(look(context, "database"), Status.OK)
+    assert_found(finding_of(context, "database"), Status.OK)
 
 
-@sound("database")
-def test_a_sound_database(doctor, used):
-    assert_found(look(doctor(), "database"), Status.OK, "whole")
+@healthy("database")
+def test_a_healthy_database(doctor, used):
+    assert_found(finding_of(doctor(), "database"), Status.OK, "undamaged")
 
 
 def test_no_database_yet_and_none_is_made_by_looking(doctor, tmp_path):
-    assert_found(look(doctor(), "database"), Status.SKIPPED)
+    assert_found(finding_of(doctor(), "database"), Status.SKIPPED)
     assert not (tmp_path / "pitboard.sqlite3").exists()
 
 
@@ -273,12 +273,12 @@ def test_a_full_disk(doctor, tmp_path):
     vfs = os.statvfs(tmp_path)
     with (tmp_path / "pitboard.sqlite3").open("wb") as file:
         file.truncate(vfs.f_frsize * vfs.f_blocks)
-    assert_found(look(doctor(), "disk"), Status.PROBLEM, "free")
+    assert_found(finding_of(doctor(), "disk"), Status.PROBLEM, "free")
 
 
-@sound("disk")
+@healthy("disk")
 def test_a_disk_with_room(doctor):
-    assert_found(look(doctor(), "disk"), Status.OK)
+    assert_found(finding_of(doctor(), "disk"), Status.OK)
 
 
 def without_credentials(simulator: Simulator) -> dict[str, str]:
@@ -292,9 +292,9 @@ def test_an_exposed_credentials_file_is_made_private(doctor, simulator, tmp_path
     save(doctor().credentials, file)
     file.chmod(0o644)
     nothing = without_credentials(simulator)
-    assert_found(look(doctor(**nothing), "keyring"), Status.PROBLEM, "Other users")
-    mend(doctor(**nothing), "keyring")
-    assert_found(look(doctor(**nothing), "keyring"), Status.OK, "private file")
+    assert_found(finding_of(doctor(**nothing), "keyring"), Status.PROBLEM, "Other users")
+    apply_fix(doctor(**nothing), "keyring")
+    assert_found(finding_of(doctor(**nothing), "keyring"), Status.OK, "private file")
 
 
 @breaks("keyring", "the credentials file is cut off in the middle")
@@ -302,12 +302,12 @@ def test_a_damaged_credentials_file(doctor, simulator, tmp_path):
     file = tmp_path / "credentials.json"
     save(doctor().credentials, file)
     file.write_text(file.read_text()[:20])
-    assert_found(look(doctor(**without_credentials(simulator)), "keyring"), Status.PROBLEM, "damaged")
+    assert_found(finding_of(doctor(**without_credentials(simulator)), "keyring"), Status.PROBLEM, "damaged")
 
 
-@sound("keyring")
+@healthy("keyring")
 def test_credentials_in_the_environment(doctor):
-    assert_found(look(doctor(), "keyring"), Status.OK)
+    assert_found(finding_of(doctor(), "keyring"), Status.OK)
 
 
 # --- OAuth in each of its ways
@@ -315,7 +315,7 @@ def test_credentials_in_the_environment(doctor):
 
 @breaks("oauth", "one of the four variables is unset")
 def test_a_missing_credential(doctor):
-    finding = look(doctor(PITBOARD_PASSWORD=""), "oauth")
+    finding = finding_of(doctor(PITBOARD_PASSWORD=""), "oauth")
     assert_found(finding, Status.PROBLEM, "PITBOARD_PASSWORD")
 
 
@@ -333,57 +333,57 @@ def test_iracing_does_not_give_a_token(doctor, simulator, tmp_path, fault, words
     setattr(simulator.faults, fault, True)
     told = login(simulator, tmp_path)
     assert told
-    assert_found(look(doctor(), "oauth"), Status.PROBLEM, told.split(" (")[0][:40])
+    assert_found(finding_of(doctor(), "oauth"), Status.PROBLEM, told.split(" (")[0][:40])
 
 
 @breaks("oauth", "the simulator's twelve logins of the hour are used up")
 def test_too_many_logins(doctor, simulator, tmp_path):
     simulator.set_logins_left(0)
     login(simulator, tmp_path)
-    assert_found(look(doctor(), "oauth"), Status.PROBLEM, "limits how often")
+    assert_found(finding_of(doctor(), "oauth"), Status.PROBLEM, "limits how often")
 
 
 @breaks("oauth", "the password is wrong")
 def test_a_wrong_password(doctor, simulator, tmp_path):
     with pytest.raises(UpstreamError), local_home(simulator, tmp_path, PITBOARD_PASSWORD="wrong") as home:
         home.tokens.access_token(time.monotonic() + 5)
-    assert_found(look(doctor(PITBOARD_PASSWORD="wrong"), "oauth"), Status.PROBLEM, "PITBOARD_PASSWORD")
+    assert_found(finding_of(doctor(PITBOARD_PASSWORD="wrong"), "oauth"), Status.PROBLEM, "PITBOARD_PASSWORD")
 
 
-@sound("oauth")
+@healthy("oauth")
 def test_credentials_that_iracing_accepts(doctor, used):
-    assert_found(look(doctor(), "oauth"), Status.OK)
+    assert_found(finding_of(doctor(), "oauth"), Status.OK)
 
 
 # --- the token
 
 
 @breaks("token-refresh", "the access token's end is put into the past")
-def test_an_ended_token_is_renewed_without_a_login(doctor, simulator, used):
+def test_an_expired_token_is_refreshed_without_a_login(doctor, simulator, used):
     change_document(used, "TOKEN:", access_until=1.0)
     context = doctor()
-    assert_found(look(context, "token-refresh"), Status.WARNING, "renewed")
+    assert_found(finding_of(context, "token-refresh"), Status.WARNING, "refreshed")
     simulator.calls.clear()
-    assert "Renewed" in mend(context, "token-refresh")
-    assert_found(look(context, "token-refresh"), Status.OK)
+    assert "Refreshed" in apply_fix(context, "token-refresh")
+    assert_found(finding_of(context, "token-refresh"), Status.OK)
     assert len(simulator.calls.select(service="oauth")) == 1
 
 
 @breaks("token-refresh", "access and refresh token are removed")
 def test_no_token_and_none_to_renew_it_with(doctor, used):
     change_document(used, "TOKEN:", access_token="", refresh_token="")
-    assert_found(look(doctor(), "token-refresh"), Status.PROBLEM, "no refresh token")
+    assert_found(finding_of(doctor(), "token-refresh"), Status.PROBLEM, "no refresh token")
 
 
 @breaks("token-refresh", "the hour's password logins are used up besides")
 def test_no_token_and_no_login_left(doctor, used):
     change_document(used, "TOKEN:", access_token="", refresh_token="", logins=[time.time()] * 4)
-    assert_found(look(doctor(), "token-refresh"), Status.PROBLEM, "used up")
+    assert_found(finding_of(doctor(), "token-refresh"), Status.PROBLEM, "used up")
 
 
-@sound("token-refresh")
+@healthy("token-refresh")
 def test_a_valid_token(doctor, used):
-    assert_found(look(doctor(), "token-refresh"), Status.OK, "valid for")
+    assert_found(finding_of(doctor(), "token-refresh"), Status.OK, "valid for")
 
 
 # --- budget, client, names
@@ -392,44 +392,44 @@ def test_a_valid_token(doctor, used):
 @breaks("budget", "the bucket is emptied")
 def test_the_budget_is_used_up(doctor, used):
     change_document(used, "BUDGET", level=0.0, at=time.time() + 1)
-    assert_found(look(doctor(), "budget"), Status.WARNING, "used up")
+    assert_found(finding_of(doctor(), "budget"), Status.WARNING, "used up")
 
 
 @breaks("budget", "iRacing's rate limit was met and calls are paused")
 def test_calls_are_paused(doctor, used):
     change_document(used, "BUDGET", paused_until=time.time() + 40, paused_code="rate_limited")
-    assert_found(look(doctor(), "budget"), Status.WARNING, "paused", "rate_limited")
+    assert_found(finding_of(doctor(), "budget"), Status.WARNING, "paused", "rate_limited")
 
 
-@sound("budget")
+@healthy("budget")
 def test_calls_are_left(doctor, used):
-    assert_found(look(doctor(), "budget"), Status.OK)
+    assert_found(finding_of(doctor(), "budget"), Status.OK)
 
 
 @breaks("inactivity", "the last token is made 100 days old")
 def test_a_client_that_nobody_has_used_for_long(doctor, used):
     change_document(used, "TOKEN:", access_from=time.time() - 100 * DAY)
-    assert_found(look(doctor(), "inactivity"), Status.WARNING, "100 days")
+    assert_found(finding_of(doctor(), "inactivity"), Status.WARNING, "100 days")
 
 
 @breaks("inactivity", "the last token is made 200 days old")
 def test_a_client_that_is_disabled_by_now(doctor, used):
     change_document(used, "TOKEN:", access_from=time.time() - 200 * DAY)
-    assert_found(look(doctor(), "inactivity"), Status.PROBLEM, "disabled")
+    assert_found(finding_of(doctor(), "inactivity"), Status.PROBLEM, "disabled")
 
 
-@sound("inactivity")
+@healthy("inactivity")
 def test_a_client_in_use(doctor, used):
-    assert_found(look(doctor(), "inactivity"), Status.OK)
+    assert_found(finding_of(doctor(), "inactivity"), Status.OK)
 
 
 @breaks("name-lookup", "a known driver's customer id is changed in the database")
 def test_a_name_that_changed_hands_is_forgotten(doctor, used):
     change(used, "UPDATE records SET cust_id = 1")
     context = doctor()
-    assert_found(look(context, "name-lookup"), Status.PROBLEM, "not the one")
+    assert_found(finding_of(context, "name-lookup"), Status.PROBLEM, "not the one")
     before = context.newest_record()
-    mend(context, "name-lookup")
+    apply_fix(context, "name-lookup")
     after = context.newest_record()
     assert before != after
 
@@ -438,13 +438,13 @@ def test_a_name_that_changed_hands_is_forgotten(doctor, used):
 def test_a_lookup_that_iracing_refuses(doctor, simulator, used):
     simulator.revoke_sessions()
     simulator.faults.client_disabled = True
-    assert_found(look(doctor(), "name-lookup"), Status.PROBLEM)
+    assert_found(finding_of(doctor(), "name-lookup"), Status.PROBLEM)
 
 
-@sound("name-lookup")
+@healthy("name-lookup")
 def test_a_known_driver_is_found_again_at_one_call(doctor, simulator, used):
     simulator.calls.clear()
-    assert_found(look(doctor(), "name-lookup"), Status.OK)
+    assert_found(finding_of(doctor(), "name-lookup"), Status.OK)
     assert len(simulator.calls.select(service="data")) == 1
 
 
@@ -460,59 +460,59 @@ def log_lines(db: Path, *fields: dict[str, object]) -> Path:
 
 @breaks("secrets-in-logs", "the password and a bearer token are written into the log file")
 @pytest.mark.parametrize("line", ["as Bearer abcdefghijkl", "GET /x?token=abcdefghijkl", "the password {}"])
-def test_a_secret_in_the_log_is_struck_out(doctor, simulator, used, line):
+def test_a_secret_in_the_log_is_redacted(doctor, simulator, used, line):
     secret = simulator.environment()["PITBOARD_PASSWORD"]
     file = log_lines(used, {"message": "fine"}, {"message": line.format(secret)}, {"message": "fine, too"})
     context = doctor()
     assert context.credentials
-    finding = look(context, "secrets-in-logs")
+    finding = finding_of(context, "secrets-in-logs")
     assert_found(finding, Status.PROBLEM, "Line 2")
     assert secret not in finding.summary
-    mend(context, "secrets-in-logs")
+    apply_fix(context, "secrets-in-logs")
     assert secret not in file.read_text()
     assert "abcdefghijkl" not in file.read_text()
     assert file.read_text().count("\n") == 3
-    assert_found(look(context, "secrets-in-logs"), Status.OK)
+    assert_found(finding_of(context, "secrets-in-logs"), Status.OK)
 
 
-@sound("secrets-in-logs")
-@sound("errors-in-logs")
+@healthy("secrets-in-logs")
+@healthy("errors-in-logs")
 def test_a_clean_log(doctor, used):
     log_lines(used, {"message": "fine, password=[redacted]"})
-    assert_found(look(doctor(), "secrets-in-logs"), Status.OK)
-    assert_found(look(doctor(), "errors-in-logs"), Status.OK)
+    assert_found(finding_of(doctor(), "secrets-in-logs"), Status.OK)
+    assert_found(finding_of(doctor(), "errors-in-logs"), Status.OK)
 
 
 @breaks("errors-in-logs", "errors are written into the log file")
 def test_errors_in_the_log_are_counted(doctor, used):
     trouble = {"level": "ERROR", "message": "x", "exception": "Traceback\nKeyError: 'a'"}
     log_lines(used, trouble, trouble, {"message": "fine"})
-    assert_found(look(doctor(), "errors-in-logs"), Status.WARNING, "2 errors", "KeyError")
+    assert_found(finding_of(doctor(), "errors-in-logs"), Status.WARNING, "2 errors", "KeyError")
 
 
 @breaks("ttl", "records' ends are put two days back")
 def test_records_past_their_end_are_deleted(doctor, used):
     change(used, "UPDATE records SET stale_until = ?", time.time() - 2 * DAY)
     context = doctor()
-    assert_found(look(context, "ttl"), Status.WARNING, "ended")
-    mend(context, "ttl")
-    assert_found(look(context, "ttl"), Status.OK)
+    assert_found(finding_of(context, "ttl"), Status.WARNING, "ended")
+    apply_fix(context, "ttl")
+    assert_found(finding_of(context, "ttl"), Status.OK)
 
 
-@sound("ttl")
+@healthy("ttl")
 def test_nothing_is_past_its_end(doctor, used):
-    assert_found(look(doctor(), "ttl"), Status.OK)
+    assert_found(finding_of(doctor(), "ttl"), Status.OK)
 
 
 @breaks("tracing", "an exporter is named that there is not")
 def test_traces_to_nowhere(doctor):
-    assert_found(look(doctor(OTEL_TRACES_EXPORTER="pigeon"), "tracing"), Status.PROBLEM, "pigeon")
+    assert_found(finding_of(doctor(OTEL_TRACES_EXPORTER="pigeon"), "tracing"), Status.PROBLEM, "pigeon")
 
 
-@sound("tracing")
+@healthy("tracing")
 def test_traces_are_on(doctor):
     pytest.importorskip("opentelemetry.sdk")
-    assert_found(look(doctor(OTEL_TRACES_EXPORTER="otlp"), "tracing"), Status.OK)
+    assert_found(finding_of(doctor(OTEL_TRACES_EXPORTER="otlp"), "tracing"), Status.OK)
 
 
 @breaks("addon-version", "a userscript of another version")
@@ -527,6 +527,6 @@ def test_a_userscript_that_requires_another_dialog():
     assert_found(addon_version.compare(script, b"another"), Status.PROBLEM, "options dialog")
 
 
-@sound("addon-version")
+@healthy("addon-version")
 def test_the_committed_userscript(doctor):
-    assert_found(look(doctor(), "addon-version"), Status.OK)
+    assert_found(finding_of(doctor(), "addon-version"), Status.OK)

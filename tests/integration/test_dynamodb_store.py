@@ -1,6 +1,6 @@
-"""What DynamoDB may do beside working: leave things undone, throttle, lose an answer. On a real moto server.
+"""Incomplete batches, throttling and lost answers of DynamoDB, on a real moto server.
 
-The client is wrapped rather than patched: `Reluctant` passes everything on, after being difficult.
+Clients that wrap boto's make the failures; everything else they pass on.
 """
 
 import pytest
@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from tests.support.stores import create_table, dynamo_client, moto_endpoint
 
 from pitboard.drivers.errors import StoreError
-from pitboard.drivers.model import Record
+from pitboard.drivers.model import Document, Record
 from pitboard.stores import dynamodb
 from pitboard.stores.dynamodb import DynamoDocuments, DynamoStore
 
@@ -29,8 +29,8 @@ def short_pauses(monkeypatch):
     monkeypatch.setattr(dynamodb, "FIRST_PAUSE", 0.0001)
 
 
-class Reluctant:
-    """A client that leaves all but the first item of a batch undone, and throttles the first requests."""
+class OverloadedClient:
+    """Processes only the first item of each batch, and refuses the first `refusals` requests with `code`."""
 
     def __init__(self, client, refusals=0, *, code="ProvisionedThroughputExceededException"):
         self._client = client
@@ -66,15 +66,15 @@ def records(count):
     return [Record(f"driver {n}", n + 1, b"{}", 1.0, 2.0, 4e9) for n in range(count)]
 
 
-def test_what_a_batch_left_undone_is_asked_for_again(client, table):
-    store = DynamoStore(Reluctant(client), table, table)
+def test_unprocessed_items_of_a_batch_are_requested_again(client, table):
+    store = DynamoStore(OverloadedClient(client), table, table)
     some = records(6)
     store.keep(some)
     assert store.records([r.key for r in some]) == {r.key: r for r in some}
 
 
-def test_a_batch_that_is_never_finished_is_an_error_and_not_a_shorter_answer(client, table):
-    store = DynamoStore(Reluctant(client), table, table)
+def test_a_batch_that_stays_incomplete_is_an_error(client, table):
+    store = DynamoStore(OverloadedClient(client), table, table)
     with pytest.raises(StoreError, match="is throttled"):
         store.records([r.key for r in records(dynamodb.ATTEMPTS + 1)])
     with pytest.raises(StoreError, match="is throttled"):
@@ -82,35 +82,38 @@ def test_a_batch_that_is_never_finished_is_an_error_and_not_a_shorter_answer(cli
 
 
 @pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "ThrottlingException"])
-def test_throttling_is_waited_out(client, table, code):
-    reluctant = Reluctant(client, 3, code=code)
-    assert DynamoStore(reluctant, table, table).claim(["a"], "me", 4e9) == {"a"}
-    assert reluctant.requests == 4
+def test_a_throttled_request_is_retried(client, table, code):
+    overloaded = OverloadedClient(client, 3, code=code)
+    assert DynamoStore(overloaded, table, table).claim(["a"], "me", 4e9) == {"a"}
+    assert overloaded.requests == 4
 
 
-def test_throttling_without_end_is_an_error_with_a_sentence(client, table):
+def test_lasting_throttling_is_an_error(client, table):
     with pytest.raises(StoreError, match=f"The table {table} is throttled"):
-        DynamoStore(Reluctant(client, 99), table, table).ping()
+        DynamoStore(OverloadedClient(client, 99), table, table).ping()
 
 
-def test_other_errors_are_not_repeated_and_tell_no_details(client, table):
-    reluctant = Reluctant(client, 1, code="AccessDeniedException")
+def test_other_errors_are_not_retried_and_show_no_details(client, table):
+    overloaded = OverloadedClient(client, 1, code="AccessDeniedException")
     with pytest.raises(StoreError, match="may not use the table") as caught:
-        DynamoStore(reluctant, table, table).ping()
-    assert reluctant.requests == 1
+        DynamoStore(overloaded, table, table).ping()
+    assert overloaded.requests == 1
     assert "secret" not in str(caught.value)
 
 
 def test_pauses_are_random_up_to_a_bound_that_doubles(monkeypatch):
     monkeypatch.setattr(dynamodb, "FIRST_PAUSE", 0.05)
+    first = set()
     for _ in range(200):
         pauses = list(dynamodb._pauses())
+        first.add(pauses[0])
         assert len(pauses) == dynamodb.ATTEMPTS
         assert all(0 <= pause <= min(2.0, 0.05 * 2**n) for n, pause in enumerate(pauses))
+    assert len(first) > 1
 
 
-class LosesAnAnswer:
-    """A client whose first put arrives but is repeated, as botocore does when the answer was lost."""
+class LostAnswerClient:
+    """Sends the first put twice, as botocore does when the answer to a put was lost."""
 
     def __init__(self, client):
         self._client = client
@@ -127,18 +130,18 @@ class LosesAnAnswer:
 
 
 def test_a_write_whose_answer_was_lost_counts_as_done(client):
-    """Else a refresh token that was just written would be taken for somebody else's."""
+    """Otherwise a refresh token that was just written would look like another process's."""
     table = create_table(client, "auth", "username")
-    documents = DynamoDocuments(LosesAnAnswer(client), table, "username")
+    documents = DynamoDocuments(LostAnswerClient(client), table, "username")
     assert documents.put("TOKEN:a", {"n": 1}, expected=None)
-    assert documents.get("TOKEN:a").version == 1
-    documents = DynamoDocuments(LosesAnAnswer(client), table, "username")
+    assert documents.get("TOKEN:a") == Document({"n": 1}, 1)
+    documents = DynamoDocuments(LostAnswerClient(client), table, "username")
     assert documents.put("TOKEN:a", {"n": 2}, expected=1)
     assert not documents.put("TOKEN:a", {"n": 3}, expected=1)
-    assert documents.get("TOKEN:a").value == {"n": 2}
+    assert documents.get("TOKEN:a") == Document({"n": 2}, 2)
 
 
-def test_ttl_is_whole_seconds_and_never_before_the_end(client, table):
+def test_ttl_is_in_whole_seconds_rounded_up(client, table):
     store = DynamoStore(client, table, table)
     store.keep([Record("ann tester", 1, b"{}", 1.0, 2.0, 4_000_000_000.25)])
     store.claim(["ann tester"], "me", 4_000_000_001.5)

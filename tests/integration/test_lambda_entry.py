@@ -1,11 +1,12 @@
-"""The entry points under Lambda's own runtime client: direct invocations, errors, metrics, what is logged.
+"""The entry points under Lambda's own runtime client: direct invocations, errors, metrics, logs.
 
-The routes are asked by tests/contract/test_http_contract.py.
+The routes are tested by tests/contract/test_http_contract.py.
 """
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -27,25 +28,25 @@ def running(simulator: Simulator) -> Iterator[Lambdas]:
         yield running
 
 
-def token_of(running: Lambdas, **options: object) -> dict:
+def token_of(running: Lambdas, **options: object) -> Any:
     kind, answer = running.functions["auth"].invoke({"action": "access_token", "seconds": 10, **options})
     assert kind == "response"
     return answer
 
 
-def drivers_event(simulator: Simulator, count: int, seed: int) -> dict:
+def drivers_event(simulator: Simulator, count: int, seed: int) -> Any:
     names = ",".join(quote(d.display_name) for d in simulator.population.sample(count, seed=seed))
     return event("GET", f"/drivers?names={names}")
 
 
-def test_ir_auth_gives_a_token_and_its_seconds_to_the_other_functions(running):
+def test_ir_auth_gives_the_other_functions_a_token_and_its_lifetime(running):
     answer = token_of(running)
     assert set(answer) == {"access_token", "expires_in"}
     assert 0 < answer["expires_in"] <= 600
     assert token_of(running)["access_token"] == answer["access_token"]
 
 
-def test_a_token_that_was_refused_is_replaced_unless_it_is_brand_new(running):
+def test_a_rejected_token_that_was_just_issued_is_not_replaced(running):
     held = token_of(running)["access_token"]
     assert token_of(running, rejected=fingerprint("an older one"))["access_token"] == held
     answer = token_of(running, rejected=fingerprint(held))
@@ -53,7 +54,7 @@ def test_a_token_that_was_refused_is_replaced_unless_it_is_brand_new(running):
     assert held not in json.dumps(answer)
 
 
-def test_the_schedule_renews_and_gets_no_token(running):
+def test_the_schedule_renews_the_token_and_does_not_get_it(running):
     token_of(running)
     kind, answer = running.functions["auth"].invoke({"action": "refresh_token_now"})
     assert kind == "response"
@@ -61,7 +62,7 @@ def test_the_schedule_renews_and_gets_no_token(running):
 
 
 @pytest.mark.parametrize("kind", ["auth", "custid", "drivers"])
-def test_every_function_answers_a_ping_and_refuses_what_it_does_not_know(running, kind):
+def test_every_function_answers_a_ping_and_refuses_unknown_actions(running, kind):
     function = running.functions[kind]
     assert function.invoke({"action": "ping"}) == ("response", {"healthy": True})
     for strange in ({"action": "reveal"}, {}, {"action": ["access_token"]}):
@@ -70,7 +71,7 @@ def test_every_function_answers_a_ping_and_refuses_what_it_does_not_know(running
         assert answer["error"]["code"] == "refused"
 
 
-def test_ir_custid_answers_a_direct_invocation_as_its_route(running, simulator):
+def test_ir_custid_answers_a_direct_invocation_like_its_route(running, simulator):
     (driver,) = simulator.population.sample(1, seed=3)
     function = running.functions["custid"]
     found = function.invoke({"action": "custid", "name": driver.display_name})[1]
@@ -79,7 +80,7 @@ def test_ir_custid_answers_a_direct_invocation_as_its_route(running, simulator):
     assert function.invoke({"action": "custid"})[1]["error"]["code"] == "invalid_name"
 
 
-def test_a_renewal_event_brings_names_into_the_store(running, simulator):
+def test_a_renewal_event_stores_its_drivers(running, simulator):
     driver = simulator.population.sample(60, seed=5)[-1]
     sent = {"action": "renew", "names": [driver.display_name, 5, None]}
     assert running.functions["drivers"].invoke(sent) == ("response", {"renewed": 1})
@@ -91,11 +92,12 @@ def test_a_renewal_event_brings_names_into_the_store(running, simulator):
     assert len(simulator.calls) == before
 
 
-def test_what_nobody_waits_for_arrives_by_an_asynchronous_invocation(running, simulator):
+def test_a_pending_driver_is_fetched_by_an_asynchronous_invocation(running, simulator):
     driver = simulator.population.sample(80, seed=13)[-1]
     asked = event("GET", f"/drivers?name={quote(driver.display_name)}&wait=0")
     function = running.functions["drivers"]
-    seen, deadline = [], time.monotonic() + 30
+    seen: list[Any] = []
+    deadline = time.monotonic() + 30
     while not seen or "cust_id" not in seen[-1]:
         assert time.monotonic() < deadline
         seen.append(json.loads(function.invoke(asked)[1]["body"])[driver.display_name])
@@ -129,16 +131,16 @@ def test_no_log_holds_a_token_a_secret_or_a_name(running, simulator):
         assert driver.display_name not in written
 
 
-def test_before_the_first_token_auth_says_how_one_comes_and_makes_no_login(simulator):
+def test_without_a_token_auth_says_how_to_get_one_and_does_not_log_in(simulator):
     with lambdas(simulator) as running:
         before = len(simulator.calls)
         _, answer = running.functions["auth"].invoke(event("POST", "/auth"))
         assert answer["statusCode"] == 503
-        assert "a look-up gets one (`pitboard verify`)" in json.loads(answer["body"])["detail"]
+        assert "A look-up gets one: run `pitboard verify`." in json.loads(answer["body"])["detail"]
         assert len(simulator.calls) == before
 
 
-def test_a_secret_that_was_changed_is_read_anew_when_the_old_one_is_refused(simulator):
+def test_a_changed_secret_is_read_again_after_the_old_one_was_refused(simulator):
     with lambdas(simulator) as running:
         value = json.loads(running.secrets.get_secret_value(SecretId=running.secret)["SecretString"])
         wrong = json.dumps({**value, "password": "not-the-password"})
@@ -162,7 +164,7 @@ def test_a_secret_that_was_changed_is_read_anew_when_the_old_one_is_refused(simu
         ),
     ],
 )
-def test_a_secret_that_cannot_be_used_is_told_in_a_sentence_without_its_content(simulator, text, sentence):
+def test_an_unusable_secret_is_reported_without_its_content(simulator, text, sentence):
     with lambdas(simulator) as running:
         running.secrets.put_secret_value(SecretId=running.secret, SecretString=text)
         answer = token_of(running)
@@ -175,7 +177,7 @@ def test_a_secret_that_cannot_be_used_is_told_in_a_sentence_without_its_content(
         assert "hush" not in running.functions["auth"].log
 
 
-def test_without_its_variables_a_function_says_so_at_once(running):
+def test_a_function_without_its_variables_fails_at_start_and_names_one(running):
     auth = running.functions["auth"]
     lost = Function(auth.handler, {}, auth.package)
     with pytest.raises(InitError, match="ENVIRONMENT is not set"), lost:
@@ -183,7 +185,7 @@ def test_without_its_variables_a_function_says_so_at_once(running):
 
 
 def test_a_warm_page_of_twenty_known_names_costs_at_most_15_ms_over_the_store(running, simulator):
-    """The store's own time is that of the same batch, asked for from here."""
+    """The store's own time is that of the same batch, read from this process."""
     asked = drivers_event(simulator, 20, 7)
     function = running.functions["drivers"]
     _, answer = function.invoke(asked)
@@ -195,11 +197,11 @@ def test_a_warm_page_of_twenty_known_names_costs_at_most_15_ms_over_the_store(ru
     for _ in range(20):
         store.append(milliseconds(lambda: running.dynamodb.batch_get_item(RequestItems=wanted)))
         whole.append(milliseconds(lambda: function.invoke(asked)))
-    # other programs only ever add to a time: the least is the program's own
+    # Other programs only add to a time, so the least is the function's own.
     assert min(whole) - min(store) <= 15, f"{min(whole):.1f} ms, of which the store takes {min(store):.1f}"
 
 
-def milliseconds(call) -> float:
+def milliseconds(call: Callable[[], object]) -> float:
     began = time.perf_counter()
     call()
     return (time.perf_counter() - began) * 1000

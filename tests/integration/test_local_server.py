@@ -1,4 +1,4 @@
-"""What the local server adds to the contract: its page, its metrics, its guard of the Host header."""
+"""What the local server adds to the contract: its page, its metrics, its check of the Host header."""
 
 import base64
 import hashlib
@@ -28,7 +28,8 @@ def get(backend, target, method="GET", **headers):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", ""])
-def test_a_foreign_host_name_is_refused_so_that_no_page_can_rebind_its_own(backend, host):
+def test_a_request_with_a_foreign_host_header_is_refused(backend, host):
+    """Otherwise a web page could point its own host name at this machine and read the answers."""
     answer = get(backend, "/health", Host=host)
     assert answer.status == 421
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -37,7 +38,7 @@ def test_a_foreign_host_name_is_refused_so_that_no_page_can_rebind_its_own(backe
 @pytest.mark.parametrize(
     "host", ["127.0.0.1:1", "localhost:8765", "[::1]:8765", "192.168.1.7:8765", "pits.example:80"]
 )
-def test_addresses_this_machine_and_the_name_listened_on_are_served(host):
+def test_ip_addresses_localhost_and_the_configured_host_are_allowed(host):
     assert host_guard("pits.example")(host)
 
 
@@ -56,7 +57,7 @@ def test_addresses_this_machine_and_the_name_listened_on_are_served(host):
         ("GET", "/drivers?names=%ff%fe", 400, "invalid_name"),
     ],
 )
-def test_what_is_not_in_the_contract_is_a_problem_and_asks_nothing(backend, method, target, status, code):
+def test_a_request_outside_the_contract_is_a_problem_and_makes_no_call(backend, method, target, status, code):
     before = len(backend.simulator.calls)
     answer = get(backend, target, method)
     assert answer.status == status
@@ -66,11 +67,11 @@ def test_what_is_not_in_the_contract_is_a_problem_and_asks_nothing(backend, meth
     assert len(backend.simulator.calls) == before
 
 
-def test_a_wrong_method_is_told_which_is_right(backend):
+def test_a_wrong_method_is_answered_with_the_allowed_ones(backend):
     assert "GET" in get(backend, "/drivers", "PUT").headers["Allow"]
 
 
-def test_the_look_up_page_shows_drivers_and_escapes_what_was_typed(backend):
+def test_the_look_up_page_shows_drivers_and_escapes_the_query(backend):
     (driver,) = backend.drivers(1)
     query = quote(f"{driver.display_name}, <script>alert(1)</script>")
     answer = get(backend, f"/?names={query}")
@@ -93,7 +94,7 @@ def test_the_look_up_page_says_what_to_type(backend, query, says):
     assert says in get(backend, f"/?names={quote(query)}").data.decode()
 
 
-def test_metrics_count_requests_by_route_and_names_by_state_and_name_nobody(backend):
+def test_metrics_count_requests_by_route_and_hold_no_driver(backend):
     (driver,) = backend.drivers(1)
     get(backend, f"/drivers?names={quote(driver.display_name)}")
     text = get(backend, "/metrics").data.decode()
@@ -102,16 +103,16 @@ def test_metrics_count_requests_by_route_and_names_by_state_and_name_nobody(back
     assert str(driver.cust_id) not in text
 
 
-def test_openapi_describes_every_route_of_the_contract_that_is_served(backend):
+def test_openapi_describes_exactly_the_served_routes_of_the_contract(backend):
     assert get(backend, "/openapi.json").json() == document()
     routes = [route for route in local_routes(backend.home, backend.telemetry) if isinstance(route, Route)]
-    served = {(route.path, *(route.methods - {"HEAD"})) for route in routes}
+    served = {(route.path, *(set(route.methods or ()) - {"HEAD"})) for route in routes}
     described = {(path, *(m.upper() for m in methods)) for path, methods in document()["paths"].items()}
     own = {"/", "/metrics", "/openapi.json", "/pitboard.user.js", "/pitboard-options.js"}
     assert {route for route in served if route[0] not in own} == described
 
 
-def test_the_userscript_is_installed_from_this_server_with_what_it_requires(backend):
+def test_the_userscript_and_the_file_it_requires_come_from_this_server(backend):
     answer = get(backend, "/pitboard.user.js")
     assert answer.status == 200
     assert answer.data.startswith(b"// ==UserScript==")
@@ -123,7 +124,7 @@ def test_the_userscript_is_installed_from_this_server_with_what_it_requires(back
     assert base64.b64encode(hashlib.sha256(options.data).digest()).decode() == stated
 
 
-def test_the_userscript_asks_the_server_that_it_came_from(backend):
+def test_the_userscript_calls_the_server_that_it_was_installed_from(backend):
     for file in ("/pitboard.user.js", "/pitboard-options.js"):
         script = get(backend, file).data.decode()
         assert f'"{backend.base_url}"' in script
@@ -136,19 +137,19 @@ def test_a_host_header_never_becomes_code(backend, port):
     assert port.encode() not in script
 
 
-def test_every_request_has_an_id_of_its_own(backend):
+def test_every_request_has_its_own_id(backend):
     ids = {get(backend, "/health").headers["X-Request-Id"] for _ in range(3)}
     assert len(ids) == 3
 
 
-def test_a_taken_port_is_said_with_what_to_do():
+def test_a_port_in_use_is_reported_with_advice():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortTakenError, match=f"{port}.*PITBOARD_PORT"):
             listen("127.0.0.1", port)
 
 
-PEER = """
+EXISTING_USERSCRIPT = """
 async ([base, name]) => {
   const answer = await fetch(`${base}/drivers?names=${encodeURIComponent(name)}`);
   const driver = (await answer.json())[name];
@@ -163,18 +164,20 @@ async ([base, name]) => {
   };
 }
 """
-"""How the userscripts that people use today read a driver: one name a request, these fields, this way."""
+"""How existing userscripts read a driver: one name per request, and these fields."""
 
 
 @pytest.mark.browser
 @pytest.mark.xdist_group("browser")
-def test_a_userscript_of_today_works_unchanged(backend, chromium):
+def test_an_existing_userscript_works_unchanged(backend, chromium):
     drivers = backend.drivers(5, seed=11)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True)
         page = browser.new_page()
         page.goto(f"{backend.base_url}/health")
-        read = [page.evaluate(PEER, [backend.base_url, driver.display_name]) for driver in drivers]
+        read = [
+            page.evaluate(EXISTING_USERSCRIPT, [backend.base_url, driver.display_name]) for driver in drivers
+        ]
         browser.close()
     for shown in read:
         assert len(shown["licences"]) == 5

@@ -1,7 +1,7 @@
-"""Hours of a home's life in some seconds: pages, charts and ids, while faults come and go at random.
+"""Hours of use in a few seconds: pages, charts and ids, with faults that start and end at random.
 
-What holds whatever happens: nobody is shown for somebody else, every name is answered, a driver who was
-known stays known, and iRacing's limits are kept.
+Always true: no driver is shown under the name of another, every name is answered, a driver who was known
+stays known, and iRacing's limits are kept.
 """
 
 import json
@@ -25,19 +25,19 @@ LOGINS_AN_HOUR = 4
 CODES = {"not_found", "pending", "unavailable"}
 SETTLED = {"fresh", "stale", "not_found"}
 ENDPOINTS = ("lookup/drivers", "member/get", "member/profile", "member/chart_data", "link", "token", "*")
-PASSING = (429, 500, 502, 503, 504)
-STATUSES = (400, 401, 403, 404, *PASSING)
+TEMPORARY = (429, 500, 502, 503, 504)
+STATUSES = (400, 401, 403, 404, *TEMPORARY)
 
 
 def impatient_home(simulator, folder):
-    """A home by the simulator's clock, whose look-ups end soon after the answer."""
+    """A home with the simulator's clock, whose look-ups end soon after the answer."""
     environment = simulator.environment()
     settings = replace(Settings.read(environment), db=folder / "pitboard.sqlite3")
     return LocalHome(settings, find(environment), clock=simulator.clock.now, patience=0.5)
 
 
-class Life:
-    """A home, its iRacing, and what its readers have seen."""
+class Scenario:
+    """A home, its simulator, and the names that were answered with a driver."""
 
     def __init__(self, home, simulator, seed):
         self.home, self.simulator, self.rng = home, simulator, random.Random(seed)
@@ -66,9 +66,9 @@ class Life:
                 self.known.add(name)
         return answer
 
-    def states_at_last(self, seconds=30.0):
-        """The states of all names when nothing is missing any more, or after so many seconds. Renewals go on:
-        they wait for the budget in real seconds.
+    def settled_states(self, seconds=30.0):
+        """The states of all names as soon as all are settled, or after `seconds`. Renewals wait for the
+        budget in real time.
         """
         end = time.monotonic() + seconds
         while True:
@@ -115,39 +115,44 @@ class Life:
         kind = self.rng.choice(list(Kind))
         times = self.rng.randint(1, 2 if kind is Kind.HANG else 12)
         endpoint = self.rng.choice(ENDPOINTS)
-        # A login that is refused holds until somebody acts.
-        status = self.rng.choice(PASSING if endpoint in ("token", "*") else STATUSES)
+        # A refused login would block all later ones until somebody changes the credentials.
+        status = self.rng.choice(TEMPORARY if endpoint in ("token", "*") else STATUSES)
         self.simulator.faults.add(kind, endpoint, times=times, status=status)
 
     def time_passes(self, seconds):
-        # No call may be on its way then: it would seem to have been granted later than it was.
+        # With a call in progress, its time would be recorded later than the budget granted it.
         with self.home.meter._lock:
             time.sleep(0.03)
             self.simulator.clock.advance(seconds)
 
 
 def most_in(seconds, times):
-    """The most of these times that lie within so many seconds."""
+    """The largest number of these times within any period of `seconds`."""
     times = sorted(times)
     return max((sum(t <= at < t + seconds for at in times) for t in times), default=0)
 
 
 @pytest.mark.parametrize("seed", [1, 8])
-def test_whatever_fails_nobody_is_mistaken_nobody_is_lost_and_no_limit_is_passed(tmp_path, seed):
+def test_random_faults_neither_confuse_nor_lose_drivers_nor_exceed_a_limit(tmp_path, seed):
     with Simulator(latency=0.002, link_latency=0.001) as simulator:
         with impatient_home(simulator, tmp_path) as home:
-            life = Life(home, simulator, seed)
-            deeds = [life.pages] * 6 + [life.customer_id, life.chart, life.fault, life.fault]
+            scenario = Scenario(home, simulator, seed)
+            actions = [scenario.pages] * 6 + [
+                scenario.customer_id,
+                scenario.chart,
+                scenario.fault,
+                scenario.fault,
+            ]
             end = time.monotonic() + SECONDS
             while time.monotonic() < end:
-                life.rng.choice(deeds)()
-                life.time_passes(life.rng.choice((0, 1, 1, 5, 20, 60, 600, 7000)))
+                scenario.rng.choice(actions)()
+                scenario.time_passes(scenario.rng.choice((0, 1, 1, 5, 20, 60, 600, 7000)))
         assert not home.service._flights
 
         simulator.faults.clear()
-        with impatient_home(simulator, tmp_path) as life.home:
-            life.time_passes(2 * 3600)
-            assert life.states_at_last() <= SETTLED
+        with impatient_home(simulator, tmp_path) as scenario.home:
+            scenario.time_passes(2 * 3600)
+            assert scenario.settled_states() <= SETTLED
         calls = [call.at for call in simulator.calls.select(service="data")]
         logins = [c.at for c in simulator.calls.select("token") if "password" in c.parameters["grant_type"]]
     assert len(calls) > 200

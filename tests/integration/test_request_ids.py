@@ -1,4 +1,4 @@
-"""A request's id is in its answer and in every log line that it causes, in whatever thread."""
+"""A request's id is in its answer and in every log line that it causes, in all threads."""
 
 import asyncio
 import io
@@ -27,7 +27,7 @@ def stream() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
-def test_a_request_can_be_followed_through_the_log(stream, tmp_path):
+def test_every_log_line_of_a_request_has_its_id(stream, tmp_path):
     with local_server(tmp_path, latency=0.0, link_latency=0.0) as backend:
         backend.simulator.faults.add("status", "member/get", status=500)
         name = backend.drivers(1)[0].display_name
@@ -44,7 +44,7 @@ def test_a_request_can_be_followed_through_the_log(stream, tmp_path):
         assert secret not in stream.getvalue()
 
 
-def test_in_aws_it_is_api_gateways_id(stream):
+def test_in_aws_the_request_id_is_that_of_api_gateway(stream):
     seen = []
 
     async def app(scope, receive, send):
@@ -61,10 +61,13 @@ def test_in_aws_it_is_api_gateways_id(stream):
         "aws.event": {"requestContext": {"requestId": "gateway-7"}},
     }
 
-    async def sink(_):
+    async def receive():
+        return {"type": "http.request"}
+
+    async def send(_):
         pass
 
-    asyncio.run(Envelope(app, Telemetry(), lambda _: True)(scope, sink, sink))
+    asyncio.run(Envelope(app, Telemetry(), lambda _: True)(scope, receive, send))
     assert seen == ["gateway-7"]
     (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert (line["request_id"], line["status"], line["level"]) == ("gateway-7", 503, "WARNING")

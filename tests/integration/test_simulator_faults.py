@@ -1,4 +1,4 @@
-"""What can be made to go wrong in the simulator, from Python and over HTTP, and that it ends cleanly."""
+"""The simulator's faults, set from Python and over HTTP, and its start and end."""
 
 import gc
 import json
@@ -34,7 +34,7 @@ def faults(client):
 # --- single calls
 
 
-def test_a_fault_hits_so_many_calls_of_its_endpoint_and_no_other(client, faults):
+def test_a_fault_applies_to_the_given_number_of_calls_of_its_endpoint_only(client, faults):
     faults.add("status", "member/get", times=2, status=500)
     assert client.api("constants/categories").status == 200
     assert [client.api("member/get", cust_ids=1).status for _ in range(3)] == [500, 500, 200]
@@ -50,20 +50,20 @@ def test_a_fault_hits_so_many_calls_of_its_endpoint_and_no_other(client, faults)
         (500, {"error": "Internal Server Error"}),
     ],
 )
-def test_an_error_has_its_recorded_body_although_the_token_is_valid(client, faults, status, body):
+def test_a_status_fault_has_the_body_recorded_from_iracing(client, faults, status, body):
     faults.add("status", "constants/categories", status=status)
     answer = client.api("constants/categories")
     assert (answer.status, answer.json()) == (status, body)
     assert "X-RateLimit-Remaining" in answer.headers
 
 
-def test_a_429_may_say_when_to_come_back(client, faults):
+def test_a_429_may_have_retry_after(client, faults):
     faults.add("status", "constants/categories", status=429, retry_after=7)
     answer = client.api("constants/categories")
     assert (answer.status, answer.data, answer.headers["Retry-After"]) == (429, b"Rate limit exceeded", "7")
 
 
-def test_html_from_the_delivery_network(client, faults):
+def test_an_html_fault_applies_to_data_calls_and_token_calls(client, faults):
     client.bearer()
     faults.add("html", times=2)
     answer = client.api("constants/categories")
@@ -72,13 +72,13 @@ def test_html_from_the_delivery_network(client, faults):
     assert client.token_call({}).status == 504
 
 
-def test_the_rate_limit_text_on_a_200(client, faults):
+def test_the_text_of_the_rate_limit_can_come_with_status_200(client, faults):
     faults.add("limited_text", "lookup/flairs")
     answer = client.api("lookup/flairs")
     assert (answer.status, answer.data) == (200, b"Rate limit exceeded")
 
 
-def test_json_that_breaks_off_in_an_envelope_and_behind_a_link(client, faults):
+def test_json_can_be_truncated_in_an_envelope_and_behind_a_link(client, faults):
     faults.add("bad_json", "lookup/flairs")
     faults.add("bad_json", "link:lookup/flairs")
     with pytest.raises(json.JSONDecodeError):
@@ -90,7 +90,7 @@ def test_json_that_breaks_off_in_an_envelope_and_behind_a_link(client, faults):
 
 
 @pytest.mark.parametrize("endpoint", ["lookup/flairs", "driver_stats_by_category/oval"])
-def test_a_link_that_dies_half_way(client, faults, endpoint):
+def test_a_download_can_break_off_before_its_end(client, faults, endpoint):
     faults.add("cut", "link")
     link = client.link(endpoint)
     with pytest.raises(urllib3.exceptions.HTTPError):
@@ -98,7 +98,7 @@ def test_a_link_that_dies_half_way(client, faults, endpoint):
     assert client.request("GET", link).status == 200
 
 
-def test_a_connection_that_is_reset_and_one_that_hangs(client, faults):
+def test_a_connection_can_be_reset_or_hang(client, faults):
     client.bearer()
     client.simulator.calls.clear()
     faults.add("reset", "lookup/flairs")
@@ -114,7 +114,7 @@ def test_a_connection_that_is_reset_and_one_that_hangs(client, faults):
     assert [call.status for call in client.simulator.calls] == [0, 0, 200]
 
 
-def test_a_token_answer_that_is_lost_has_used_up_the_refresh_token(client, faults):
+def test_a_lost_token_answer_has_spent_the_refresh_token(client, faults):
     refresh_token = client.login().json()["refresh_token"]
     faults.add("reset", "token")
     with pytest.raises(urllib3.exceptions.ProtocolError):
@@ -122,7 +122,7 @@ def test_a_token_answer_that_is_lost_has_used_up_the_refresh_token(client, fault
     assert client.refresh(refresh_token).json()["error"] == "invalid_grant"
 
 
-def test_an_error_of_the_token_endpoint_has_not_used_it_up(client, faults):
+def test_a_500_of_the_token_endpoint_does_not_spend_the_refresh_token(client, faults):
     refresh_token = client.login().json()["refresh_token"]
     faults.add("status", "token", status=500)
     assert client.refresh(refresh_token).status == 500
@@ -132,7 +132,7 @@ def test_an_error_of_the_token_endpoint_has_not_used_it_up(client, faults):
 # --- lasting conditions
 
 
-def test_maintenance_in_both_shapes_without_a_hint_how_long(client, faults):
+def test_maintenance_has_two_shapes_and_no_retry_after(client, faults):
     faults.maintenance = True
     answer = client.api("constants/categories")
     assert (answer.status, answer.json()["error"]) == (503, "Site Maintenance")
@@ -143,7 +143,7 @@ def test_maintenance_in_both_shapes_without_a_hint_how_long(client, faults):
     assert client.api("constants/categories").headers["X-RateLimit-Remaining"] == "239"
 
 
-def test_a_skewed_clock_shows_in_all_times_and_changes_no_duration(client, faults):
+def test_a_skewed_clock_changes_all_times_and_no_duration(client, faults):
     faults.clock_skew = 3600.0
     answer = client.api("lookup/flairs")
     date = parsedate_to_datetime(answer.headers["Date"]).timestamp()
@@ -152,7 +152,7 @@ def test_a_skewed_clock_shows_in_all_times_and_changes_no_duration(client, fault
     assert client.request("GET", answer.json()["link"]).status == 200
 
 
-def test_a_slow_link_trickles(client, faults):
+def test_the_rate_of_a_download_can_be_limited(client, faults):
     link = client.link("lookup/countries")
     size = len(client.request("GET", link).data)
     faults.link_rate = size * 5.0
@@ -161,7 +161,7 @@ def test_a_slow_link_trickles(client, faults):
     assert 0.1 < time.perf_counter() - began < 20
 
 
-def test_clear_puts_back_what_the_simulator_was_made_with():
+def test_clear_restores_the_initial_settings():
     with plain_client(population=Population(50), latency=0.001, link_latency=0.002) as client:
         faults = client.simulator.faults
         faults.latency, faults.maintenance = 9.0, True
@@ -171,7 +171,7 @@ def test_clear_puts_back_what_the_simulator_was_made_with():
         assert client.api("constants/categories").status == 200
 
 
-def test_faults_are_used_up_exactly_whoever_calls(client, faults):
+def test_parallel_calls_get_exactly_the_given_number_of_faults(client, faults):
     client.simulator.set_calls_left(1000)
     client.bearer()
     faults.add("status", "constants/categories", times=30, status=500)
@@ -180,7 +180,7 @@ def test_faults_are_used_up_exactly_whoever_calls(client, faults):
     assert statuses.count(500) == 30
 
 
-def test_nonsense_is_refused_where_it_is_set(faults):
+def test_an_unknown_fault_is_a_value_error(faults):
     with pytest.raises(ValueError, match="explode"):
         faults.add("explode")
     with pytest.raises(ValueError, match="no_such_error"):
@@ -232,14 +232,14 @@ def test_everything_can_be_set_over_http(client):
         {"race": {"cust_id": 1, "category": "boats"}},
     ],
 )
-def test_nonsense_over_http_is_a_400(client, wish):
+def test_an_invalid_setting_over_http_is_a_400(client, wish):
     assert control(client, **wish).status == 400
     url = f"{client.simulator.data_url}/_control"
     assert client.request("POST", url, body=b"not json").status == 400
     assert client.request("POST", url, body=b"[]").status == 400
 
 
-def test_a_web_page_cannot_reach_the_control_route(client):
+def test_a_web_page_cannot_use_the_control_route(client):
     answer = control(client, headers={"Origin": "https://example.invalid"}, maintenance=True)
     assert answer.status == 403
     assert client.simulator.faults.maintenance is False
@@ -248,7 +248,7 @@ def test_a_web_page_cannot_reach_the_control_route(client):
 # --- start and end
 
 
-def test_it_listens_on_this_machine_only_and_gives_the_environment(client):
+def test_the_simulator_listens_on_loopback_only_and_gives_the_environment(client):
     environment = client.simulator.environment()
     assert environment["PITBOARD_OAUTH_URL"] == client.simulator.oauth_url
     assert environment["PITBOARD_DATA_URL"] == client.simulator.data_url
@@ -259,7 +259,7 @@ def test_it_listens_on_this_machine_only_and_gives_the_environment(client):
     assert environment["PITBOARD_PASSWORD"] not in repr(client.simulator.client)
 
 
-def test_it_stops_cleanly_with_calls_under_way_and_its_ports_are_free_again():
+def test_stopping_ends_calls_in_progress_and_frees_the_ports():
     threads = threading.active_count()
     with plain_client(population=Population(50)) as client:
         client.bearer()
@@ -281,12 +281,12 @@ def test_it_stops_cleanly_with_calls_under_way_and_its_ports_are_free_again():
     gc.collect()
 
 
-def test_one_that_was_never_started_leaves_nothing_open():
+def test_a_simulator_that_was_never_started_leaves_nothing_open():
     Simulator(Population(50)).stop()
     gc.collect()
 
 
-def test_a_taken_port_is_said_and_the_others_are_given_back():
+def test_a_port_in_use_is_an_error_and_the_other_ports_are_closed():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match="in use"):
@@ -294,7 +294,7 @@ def test_a_taken_port_is_said_and_the_others_are_given_back():
     gc.collect()
 
 
-def test_what_speaks_no_http_is_hung_up_on_and_others_are_served(client):
+def test_a_client_that_does_not_speak_http_is_disconnected_and_others_are_served(client):
     port = int(client.simulator.data_url.rpartition(":")[2])
     for nonsense in (b"\r\n\r\n", b"\0" * 100 + b"\r\n\r\n", b"GET\r\n\r\n", b"x" * 70_000):
         with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
@@ -308,9 +308,10 @@ def test_what_speaks_no_http_is_hung_up_on_and_others_are_served(client):
     assert client.api("constants/categories").status == 200
 
 
-def test_alone_it_prints_the_environment_and_ends_on_interrupt():
+def test_the_program_prints_the_environment_and_ends_on_interrupt():
     program = [sys.executable, "-m", "pitboard.simulator", "--drivers", "100", "--latency", "1"]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
     try:
         lines = [process.stdout.readline() for _ in range(7)]
         pairs = [shlex.split(line)[1].partition("=") for line in lines if line.startswith("export ")]

@@ -1,4 +1,4 @@
-"""The simulated token endpoint, held against what iRacing's OAuth book says of the real one."""
+"""The simulated token endpoint, checked against iRacing's OAuth documentation."""
 
 import base64
 import hashlib
@@ -117,7 +117,7 @@ def test_an_unknown_client_an_unknown_grant_and_an_unknown_scope_are_refused(cli
     refused(client.login(scope="iracing.everything"), 400, "invalid_scope")
 
 
-def test_only_a_post_with_a_form_is_taken(client):
+def test_only_a_post_with_a_form_is_accepted(client):
     form = login_form(client.simulator.client)
     refused(client.token_call(form, content_type="application/json"), 400, "invalid_request")
     refused(client.token_call(json.dumps(form), content_type=FORM), 400, "invalid_request")
@@ -129,7 +129,7 @@ def test_only_a_post_with_a_form_is_taken(client):
     assert client.request("POST", elsewhere).status == 404
 
 
-def test_the_thirteenth_login_in_an_hour_must_wait(client):
+def test_the_13th_login_in_an_hour_is_refused_with_retry_after(client):
     answers = [client.login() for _ in range(12)]
     assert [answer.status for answer in answers] == [200] * 12
     assert [int(answer.headers["RateLimit-Remaining"]) for answer in answers] == list(range(11, -1, -1))
@@ -141,7 +141,7 @@ def test_the_thirteenth_login_in_an_hour_must_wait(client):
     assert client.login().status == 200
 
 
-def test_failed_logins_count_and_refreshes_do_not(client):
+def test_failed_logins_count_against_the_limit_and_refreshes_do_not(client):
     refresh_token = client.login().json()["refresh_token"]
     client.simulator.set_logins_left(1)
     for _ in range(3):
@@ -153,7 +153,7 @@ def test_failed_logins_count_and_refreshes_do_not(client):
     assert client.refresh(refresh_token).status == 200
 
 
-def test_a_refresh_gives_new_tokens_and_the_old_refresh_token_works_once(client):
+def test_a_refresh_gives_new_tokens(client):
     first = client.login().json()
     second = client.refresh(first["refresh_token"]).json()
     assert second["access_token"] != first["access_token"]
@@ -172,7 +172,7 @@ def test_a_refresh_token_used_twice_ends_the_whole_session_and_no_other(client):
     assert client.refresh(other["refresh_token"]).status == 200
 
 
-def test_tokens_expire_when_the_answer_said(client):
+def test_tokens_expire_at_the_stated_time(client):
     client.simulator.faults.access_lifetime = 30.0
     client.simulator.faults.refresh_lifetime = 60.0
     tokens = client.login().json()
@@ -186,7 +186,7 @@ def test_tokens_expire_when_the_answer_said(client):
     refused(client.refresh(tokens["refresh_token"]), 400, "invalid_grant")
 
 
-def test_revoked_sessions_are_over(client):
+def test_tokens_of_revoked_sessions_are_refused(client):
     tokens = client.login().json()
     client.simulator.revoke_sessions()
     refused(client.refresh(tokens["refresh_token"]), 400, "invalid_grant")
@@ -194,7 +194,7 @@ def test_revoked_sessions_are_over(client):
     assert client.api("constants/categories", bearer).status == 401
 
 
-def test_the_account_and_the_client_can_be_out_of_order(client):
+def test_a_disabled_client_an_inactive_account_and_maintenance_have_their_errors(client):
     faults = client.simulator.faults
     refresh_token = client.login().json()["refresh_token"]
     faults.client_disabled = True
@@ -209,7 +209,7 @@ def test_the_account_and_the_client_can_be_out_of_order(client):
     refused(client.login(), 503, "temporarily_unavailable")
 
 
-def test_a_token_without_the_scope_is_granted_and_good_for_nothing(client):
+def test_a_token_without_the_scope_is_refused_by_the_data_api(client):
     client.simulator.faults.withhold_scope = True
     tokens = client.login().json()
     assert "scope" not in tokens
@@ -226,7 +226,7 @@ def test_a_token_answer_may_come_without_a_refresh_token(client):
 @pytest.mark.parametrize(
     ("error", "status"), [(error, status) for error, (status, _) in OAUTH_STATUS.items()]
 )
-def test_every_documented_error_can_be_had(client, error, status):
+def test_every_documented_error_can_be_set(client, error, status):
     client.simulator.faults.add("status", "token", error=error)
     refused(client.login(), status, error)
     assert client.login().status == 200

@@ -1,4 +1,4 @@
-"""The law of sessions: whatever is done in whatever order, a token works exactly as long as it should."""
+"""Sessions of the simulator: in any order of actions, a token works exactly until its end."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,7 +12,7 @@ ACCESS, REFRESH = 100, 400
 
 
 class Sessions(RuleBasedStateMachine):
-    """Keeps its own account of sessions: [revoked, refresh tokens in order, access tokens]."""
+    """Keeps its own record of the sessions: [revoked, refresh tokens in order, access tokens]."""
 
     @initialize()
     def start(self):
@@ -56,7 +56,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(sevens=st.sampled_from([1, 7, 14, 50]))
     def wait(self, sevens):
-        # Lifetimes are no multiples of seven, so no token is asked for at the very moment of its end.
+        # Lifetimes are no multiples of seven, so no token is used at the exact moment of its end.
         self.client.simulator.clock.advance(7 * sevens)
         self.time += 7 * sevens
 
@@ -70,4 +70,4 @@ class Sessions(RuleBasedStateMachine):
 
 
 TestSessions = Sessions.TestCase
-TestSessions.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestSessions.settings = settings(max_examples=25, stateful_step_count=20)

@@ -1,4 +1,4 @@
-"""What is particular to the SQLite file. The store's behaviour itself is in the contract suite."""
+"""What only the SQLite store does. The behaviour of all stores is in tests/contract."""
 
 import sqlite3
 import stat
@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from pitboard.drivers.errors import StoreError
-from pitboard.drivers.model import IdEntry, Record
+from pitboard.drivers.model import Document, IdEntry, Record
 from pitboard.stores.sqlite import APPLICATION_ID, MIGRATIONS, SqliteStore
 
 
@@ -19,13 +19,13 @@ def path(tmp_path):
     return tmp_path / "folder" / "pitboard.sqlite3"
 
 
-def test_the_file_is_readable_by_its_owner_alone(path):
+def test_only_the_owner_can_read_the_file_and_its_folder(path):
     SqliteStore(path).close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_what_was_kept_is_there_after_a_restart(path):
+def test_records_are_kept_across_a_restart(path):
     store = SqliteStore(path, lambda: 1.0)
     store.keep([Record("ann", 1, b"{}", 1.0, 2.0, 3.0)])
     store.close()
@@ -71,7 +71,7 @@ def test_the_database_of_another_program_is_refused(path):
         SqliteStore(path)
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be made"):
         SqliteStore(tmp_path / "file" / "pitboard.sqlite3")
@@ -92,16 +92,16 @@ store.close()
 """
 
 
-def test_several_processes_lose_no_update(path):
+def test_parallel_updates_of_four_processes_are_all_kept(path):
     SqliteStore(path).close()
     workers = [subprocess.Popen([sys.executable, "-c", COUNT, str(path)]) for _ in range(4)]
     assert [worker.wait(60) for worker in workers] == [0] * 4
     store = SqliteStore(path)
-    assert store.documents.get("COUNT").value == {"count": 400}
+    assert store.documents.get("COUNT") == Document({"count": 400}, 400)
     store.close()
 
 
-def test_what_another_process_writes_is_seen_at_once(path):
+def test_writes_of_another_store_on_the_file_are_visible_at_once(path):
     ours, theirs = SqliteStore(path, lambda: 1.0), SqliteStore(path, lambda: 1.0)
     for version in (b'{"v":1}', b'{"v":2}'):
         theirs.keep([Record("ann", 1, version, 1.0, 2.0, 3.0)])
@@ -123,7 +123,7 @@ store.close()
 """
 
 
-def test_processes_that_make_the_file_at_the_same_moment_all_get_it(tmp_path):
+def test_processes_that_create_the_file_at_the_same_time_all_succeed(tmp_path):
     start = str(time.time() + 1.0)
     paths = [tmp_path / str(number) / "pitboard.sqlite3" for number in range(3)]
     workers = [
@@ -132,7 +132,7 @@ def test_processes_that_make_the_file_at_the_same_moment_all_get_it(tmp_path):
     assert [worker.wait(60) for worker in workers] == [0] * 18
 
 
-def test_a_file_that_another_program_holds_is_named(path, monkeypatch):
+def test_a_locked_file_is_a_store_error(path, monkeypatch):
     monkeypatch.setattr("pitboard.stores.sqlite.BUSY_SECONDS", 0.1)
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as other:
@@ -142,7 +142,7 @@ def test_a_file_that_another_program_holds_is_named(path, monkeypatch):
             SqliteStore(path)
 
 
-def test_after_the_clock_was_set_back_newer_answers_replace_those_from_the_future(path):
+def test_after_the_clock_was_set_back_a_new_record_replaces_one_dated_in_the_future(path):
     store = SqliteStore(path, lambda: 1000.0)
     store.keep([Record("ann", 1, b'{"v":1}', 9e6, 9e6 + 100, 9e9, 9e6 + 100)])
     store.keep([Record("ann", 1, b'{"v":2}', 1000.0, 1100.0, 9e9, 1100.0)])

@@ -1,4 +1,4 @@
-"""Many at once ask for a token: one grant goes out, and everybody gets what it brought."""
+"""Many threads or processes ask for a token at the same time: one grant is made, and all get its token."""
 
 import subprocess
 import sys
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import wait_until
 
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import OAuth
@@ -55,8 +56,8 @@ def grants(simulator: Simulator) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("keepers", [1, 8])
-def test_threads(simulator: Simulator, path: Path, keepers: int) -> None:
-    """32 threads, on one keeper and on eight that share nothing but the file."""
+def test_32_threads_cause_one_grant(simulator: Simulator, path: Path, keepers: int) -> None:
+    """On one keeper, and on eight keepers that share only the file."""
     stores = [SqliteStore(path) for _ in range(keepers)]
     start = threading.Barrier(THREADS)
 
@@ -93,7 +94,7 @@ for line in sys.stdin:
 """
 
 
-def test_processes(simulator: Simulator, path: Path) -> None:
+def test_four_processes_cause_one_grant(simulator: Simulator, path: Path) -> None:
     SqliteStore(path).close()
     environment = {**simulator.environment(), "PYTHONHASHSEED": "1"}
     children = [
@@ -123,10 +124,8 @@ def test_processes(simulator: Simulator, path: Path) -> None:
     assert [child.returncode for child in children] == [0] * PROCESSES
 
 
-def test_a_process_that_is_killed_while_it_renews_blocks_nobody_for_long(
-    simulator: Simulator, path: Path
-) -> None:
-    """The lease of the dead runs out; until then the others are told, and nobody logs in beside it."""
+def test_the_lease_of_a_killed_process_expires(simulator: Simulator, path: Path) -> None:
+    """The process is killed while it waits for its grant."""
     SqliteStore(path).close()
     simulator.faults.add("hang", "token")
     child = subprocess.Popen(
@@ -135,10 +134,7 @@ def test_a_process_that_is_killed_while_it_renews_blocks_nobody_for_long(
     assert child.stdin is not None
     child.stdin.write("go\n")
     child.stdin.flush()
-    end = time.monotonic() + 10
-    while not simulator.calls.count("token") and time.monotonic() < end:
-        child.poll()
-        threading.Event().wait(0.01)
+    wait_until(lambda: simulator.calls.count("token"))
     child.kill()
     child.communicate()
     store = SqliteStore(path)

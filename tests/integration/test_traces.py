@@ -1,4 +1,4 @@
-"""One page's trace: every span of the way once, under one another, with nobody's name in it."""
+"""One page's trace: each span once, all in one trace, and no driver's name in them."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from pitboard.telemetry import PrometheusTelemetry, spans
 STEPS = ["lookup", "member_get", "oauth_authentication", "profile", "store"]
 
 
-def test_a_page_of_one_unknown_driver(monkeypatch, tmp_path):
+def test_a_page_of_one_unknown_driver_is_one_trace_without_its_name(monkeypatch, tmp_path):
     with collecting() as collector, Simulator(latency=0.0, link_latency=0.0) as simulator:
         monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)

@@ -1,4 +1,4 @@
-"""Connections to iRacing: which are kept, which are trusted, and when an answer is no longer waited for."""
+"""Connections to iRacing: which are reused, which are trusted, and when waiting ends."""
 
 import ssl
 import subprocess
@@ -26,14 +26,14 @@ def soon(seconds: float = 10.0) -> float:
 
 
 class TestConnections:
-    def test_are_kept_for_the_next_call(self, server: FakeHttp) -> None:
+    def test_a_connection_is_reused_for_the_next_call(self, server: FakeHttp) -> None:
         transport = Transport()
         for _ in range(3):
             assert transport.get(f"{server.url}/", soon()).body == b"ok"
         assert len({got.port for got in server.got}) == 1
         transport.close()
 
-    def test_of_thirty_two_calls_side_by_side_are_all_kept(self, server: FakeHttp) -> None:
+    def test_the_connections_of_32_parallel_calls_are_all_reused(self, server: FakeHttp) -> None:
         transport = Transport()
         for _ in range(3):
             with ThreadPoolExecutor(32) as pool:
@@ -41,16 +41,16 @@ class TestConnections:
         assert len(server.got) == 96
         assert len({got.port for got in server.got}) <= 32
 
-    def test_with_unread_bytes_are_not(self, server: FakeHttp) -> None:
+    def test_a_connection_with_unread_bytes_is_not_reused(self, server: FakeHttp) -> None:
         server.on("/large", Reply(body=b"x" * 3_000_000))
         transport = Transport()
-        with transport.stream(f"{server.url}/large", soon()) as (status, parts):
-            assert status == 200
-            assert next(parts)
+        with transport.stream(f"{server.url}/large", soon()) as stream:
+            assert (stream.status, stream.size) == (200, 3_000_000)
+            assert next(stream.parts)
         assert transport.get(f"{server.url}/", soon()).body == b"ok"
         assert len({got.port for got in server.got}) == 2
 
-    def test_of_a_post_are_its_own(self, server: FakeHttp) -> None:
+    def test_a_post_has_its_own_connection(self, server: FakeHttp) -> None:
         transport = Transport()
         transport.get(f"{server.url}/", soon())
         for _ in range(2):
@@ -73,7 +73,7 @@ def test_after_the_deadline_nothing_is_sent(server: FakeHttp) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://nowhere.invalid/", "http://127.0.0.1:1/", "gopher://127.0.0.1/"])
-def test_an_address_that_leads_nowhere_is_unreachable(url: str) -> None:
+def test_an_address_without_a_server_is_unreachable(url: str) -> None:
     with pytest.raises(UnreachableError):
         Transport().get(url, soon(2))
 
@@ -90,18 +90,18 @@ def test_an_address_that_leads_nowhere_is_unreachable(url: str) -> None:
         ("127.0.0.1", False),
     ],
 )
-def test_what_counts_as_this_machine(url: str, here: bool) -> None:
+def test_only_loopback_hosts_count_as_this_machine(url: str, here: bool) -> None:
     assert is_loopback(url) is here
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that nobody has signed, with its key in the same file."""
+    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    made = [*kind, *subject, "-keyout", path, "-out", f"{path}.crt"]
-    subprocess.run(["openssl", "req", *made], check=True, capture_output=True)
+    made = ["-keyout", str(path), "-out", f"{path}.crt"]
+    subprocess.run(["openssl", "req", *kind, *subject, *made], check=True, capture_output=True)
     path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
     return path
 
@@ -115,13 +115,13 @@ class TestCertificates:
             server.on("/token", Reply(body=b"ok"))
             yield server
 
-    def test_of_unknown_origin_are_refused_before_any_secret_is_sent(self, server: FakeHttp) -> None:
+    def test_an_untrusted_certificate_is_refused_before_any_secret_is_sent(self, server: FakeHttp) -> None:
         with pytest.raises(NoAnswerError, match=r"could not be verified.*clock") as caught:
             Transport().post_form(f"{server.url}/token", {"client_secret": "hush"}, soon())
         assert not caught.value.sent
         assert server.got == []
 
-    def test_that_the_machine_trusts_are_accepted(
+    def test_a_certificate_that_the_machine_trusts_is_accepted(
         self, server: FakeHttp, certificate: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")

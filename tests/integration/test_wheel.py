@@ -1,4 +1,4 @@
-"""The package as users install it: the built wheel in an environment of its own, in an empty folder."""
+"""The package as users install it: the built wheel in its own environment, in an empty folder."""
 
 import os
 import subprocess
@@ -26,6 +26,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_licence(wheel):
     tracked = subprocess.run(
         ["git", "ls-files", "src"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.split()
+    assert tracked
     assert {str((ROOT / file).relative_to(source)) for file in tracked if (ROOT / file).exists()} <= held
     local = {
         f"pitboard/local/{name}" for name in ("pitboard.user.js", "pitboard-options.js", "static/site.css")
@@ -34,7 +35,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_licence(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in held)
 
 
-def test_the_demo_runs_from_the_wheel_and_leaves_nothing_behind(uv, wheel, tmp_path):
+def test_the_demo_runs_from_the_wheel_and_leaves_no_files(uv, wheel, tmp_path):
     place, empty = tmp_path / "venv", tmp_path / "empty"
     empty.mkdir()
     subprocess.run([uv, "venv", "-q", "--python", sys.executable, place], check=True, timeout=60)

@@ -1,1 +1,1 @@
-"""What the tests share: each module stands in for one part of the world."""
+"""Test support: each module stands in for one thing outside of the code under test."""

@@ -1,6 +1,6 @@
-"""A small copy of what a deploy makes in AWS, built by hand in MiniStack, to be broken piece by piece.
+"""An AWS account in MiniStack with the resources that a deploy makes, for tests that break them one by one.
 
-Each `AwsAccount` is an account of its own in the emulator: tests do not see each other.
+Each `AwsAccount` has its own account number, so tests do not see each other's resources.
 """
 
 import io
@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 import pytest
 
-from pitboard.aws.names import Names
+from pitboard.aws.names import API_URL_OUTPUT, Names
 
 REGION = "eu-central-1"
 _SESSION = boto3.Session()  # its models are read once
@@ -30,7 +30,7 @@ _accounts = itertools.count(100_000_000_000 + os.getpid() * 1000)
 
 @contextmanager
 def ministack() -> Iterator[str]:
-    """The emulator on a free port of loopback; gives its address."""
+    """Runs the emulator on a free port of loopback; yields its address."""
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -70,7 +70,7 @@ def _wait_until_ready(program: "subprocess.Popen[bytes]", url: str) -> None:
 
 @dataclass
 class AwsAccount:
-    """One account. `answering` is the address that the stack gives out as the API's."""
+    """One account. `answering` is the API's address in the stack's outputs."""
 
     url: str
     names: Names = field(default_factory=lambda: Names("prod"))
@@ -80,7 +80,7 @@ class AwsAccount:
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def use(self, patch: pytest.MonkeyPatch, key: str = "", secret: str = "test", token: str = "") -> None:
-        """Makes this process work in the account, as its root or with the keys given."""
+        """Makes this process use the account, as its root or with the given keys."""
         for name, value in self.environment(key, secret, token).items():
             patch.setenv(name, value)
         patch.delenv("AWS_PROFILE", raising=False)
@@ -113,10 +113,10 @@ class AwsAccount:
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{REGION}:{self.account}:{resource}"
 
-    # --- the parts
+    # --- the resources
 
     def build(self) -> "AwsAccount":
-        """Everything, and healthy."""
+        """Makes every resource, all healthy."""
         self.bootstrap()
         self.secret(
             {
@@ -160,7 +160,7 @@ class AwsAccount:
         self.client("secretsmanager").create_secret(Name=self.names.secret, SecretString=text)
 
     def stack(self) -> None:
-        """The stack with the tables. The emulator leaves out their time to live, so it is turned on here."""
+        """Makes the stack with the tables. The emulator ignores their time to live, so it is set here."""
         resources = {
             f"Table{number}": {
                 "Type": "AWS::DynamoDB::Table",
@@ -174,7 +174,7 @@ class AwsAccount:
             for number, (name, key) in enumerate(self.names.tables.items())
         }
         url = self.answering or "http://127.0.0.1:9"
-        self.template(self.names.stack, resources, {self.names.url_output: url})
+        self.template(self.names.stack, resources, {API_URL_OUTPUT: url})
         for name in self.names.tables:
             self.client("dynamodb").update_time_to_live(
                 TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
@@ -267,9 +267,9 @@ class AwsAccount:
         )
 
     def token(self, **document: Any) -> None:
-        """Puts a token's document into ir_auth, as ir-auth keeps it."""
+        """Puts a token's document into the table ir_auth, in the form that ir-auth uses."""
         self.client("dynamodb").put_item(
-            TableName=next(iter(self.names.tables)),
+            TableName=self.names.auth_table,
             Item={
                 "username": {"S": "TOKEN:ada@example.test"},
                 "value": {"S": json.dumps(document)},

@@ -1,4 +1,4 @@
-"""A stage in MiniStack, deployed by `pitboard deploy` as a host would, with the simulator as iRacing."""
+"""A stage in MiniStack, deployed with `pitboard deploy`, with the simulator as iRacing."""
 
 import os
 import subprocess
@@ -14,24 +14,23 @@ from tests.support.aws_account import ministack
 from tests.support.lambda_runtime import ARCHITECTURE, PYTHON
 from tests.support.local_server import Backend
 
-from pitboard.ops.cloud import CDK, outputs
+from pitboard.aws.names import API_URL_OUTPUT, CDK
 from pitboard.simulator import Simulator
 
 REGION = "eu-central-1"
 ACCOUNT = "000000000000"
-"""The emulator's own: requests to the stage carry no signature, and it looks for the API there."""
+"""The emulator's default account: unsigned requests, such as those to the stage, belong to it."""
 
 HOST = ("--context", f"python={PYTHON}", "--context", f"architecture={ARCHITECTURE}")
 """The emulator runs functions with the host's Python."""
 
-
 KEPT = ("SSL_CERT_FILE", "npm_config_cache", "npm_config_registry", "UV_SYSTEM_CERTS")
-"""What uv and npm need of the host's variables."""
+"""The variables of this machine that uv and npm need."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The emulator and the environment `dev` in it, as seen from the command line."""
+    """The emulator and the environment `dev` in it, used from the command line."""
 
     endpoint: str
     simulator: Simulator
@@ -42,9 +41,7 @@ class Stage:
         return {
             "PATH": os.environ["PATH"],
             "HOME": os.environ["HOME"],
-            **{
-                name: os.environ[name] for name in ("SSL_CERT_FILE", "npm_config_cache") if name in os.environ
-            },
+            **{name: os.environ[name] for name in KEPT if name in os.environ},
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -81,9 +78,10 @@ class Stage:
 
     @property
     def url(self) -> str:
-        """The stage, at the emulator's address."""
+        """The address of the stage's API in the emulator."""
         stacks = self.client("cloudformation").describe_stacks(StackName="pitboard-dev")["Stacks"]
-        host = outputs(stacks[0])["ApiUrl"].split("//")[1]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+        host = outputs[API_URL_OUTPUT].split("//")[1]
         return f"{self.endpoint}/restapis/{host.split('.')[0]}/dev/_user_request_"
 
     def _run(

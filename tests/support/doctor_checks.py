@@ -1,7 +1,7 @@
-"""What the doctor's tests share: looking with one check, and telling what a test breaks.
+"""Shared by the doctor's tests: running one check, and marking what a test breaks.
 
 `scripts/make_docs.py` reads the marks of these tests to write the table in docs/TROUBLESHOOTING.md:
-`@breaks(check, how)` for a test that breaks a thing and sees the finding, `@sound(check)` for one that
+`@breaks(check, how)` for a test that breaks a thing and sees the finding, `@healthy(check)` for one that
 sees it healthy.
 """
 
@@ -20,8 +20,8 @@ def breaks(check: str, how: str) -> Callable[[Test], Test]:
     return _known(check)
 
 
-def sound(check: str) -> Callable[[Test], Test]:
-    """Marks a test that sees the check satisfied."""
+def healthy(check: str) -> Callable[[Test], Test]:
+    """Marks a test that expects the check to find no problem."""
     return _known(check)
 
 
@@ -30,21 +30,21 @@ def check(name: str) -> Check:
     return {check.id: check for check in run.all_checks()}[name]
 
 
-def result(context: run.Context, name: str, seconds: float = 10.0) -> run.Result:
+def result(environment: run.Environment, name: str, seconds: float = 10.0) -> run.Result:
     """What one check finds, run as the command runs it."""
-    (found,) = run.run(context, [check(name)], seconds)
+    (found,) = run.run(environment, [check(name)], seconds)
     return found
 
 
-def look(context: run.Context, name: str) -> Finding:
+def finding_of(environment: run.Environment, name: str) -> Finding:
     """What one check finds."""
-    return result(context, name).finding
+    return result(environment, name).finding
 
 
-def mend(context: run.Context, name: str) -> str:
-    """Makes the change that the check offers; gives what it says."""
-    change = run.mend(context, result(context, name))
-    assert change, f"{name} offers no change"
+def apply_fix(environment: run.Environment, name: str) -> str:
+    """Makes the change that the check offers; returns its sentence."""
+    change = run.available_fix(environment, result(environment, name))
+    assert change, f"{name} offers no fix"
     return change()
 
 

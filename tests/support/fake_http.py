@@ -1,4 +1,4 @@
-"""A real HTTP server that answers as a test says: for answers that the simulator would never give."""
+"""A real HTTP server that gives the answers a test sets, for answers that the simulator does not give."""
 
 import json
 import ssl

@@ -1,4 +1,4 @@
-"""The forum, as far as a browser can tell: https://forums.iracing.com/... answered on this machine."""
+"""The forum: pages of https://forums.iracing.com, served by this machine."""
 
 import contextlib
 import subprocess
@@ -11,12 +11,12 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
 HOST = "forums.iracing.com"
 POLICY = "script-src 'nonce-abc' 'unsafe-inline' 'self' blob:; object-src 'none'; base-uri 'self'"
-"""The policy that the forum's software sends (read in its source): inline handlers are dead under it."""
+"""The policy that the forum's software sends (read in its source): inline event handlers do not run."""
 
 
 @contextmanager
 def forum(folder: Path, page: Callable[[str], str | None], styles: Path) -> Iterator[int]:
-    """Serves pages by path with a certificate of its own making; gives the port."""
+    """Serves pages by path with a self-signed certificate; yields the port."""
     certificate, key = folder / "cert.pem", folder / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     where = ["-subj", f"/CN={HOST}", "-keyout", str(key), "-out", str(certificate)]
@@ -25,7 +25,7 @@ def forum(folder: Path, page: Callable[[str], str | None], styles: Path) -> Iter
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self):
+        def do_GET(self) -> None:
             if self.path.startswith("/static/"):
                 name = styles / self.path.removeprefix("/static/")
                 body = name.read_bytes() if name.is_file() else None
@@ -41,7 +41,7 @@ def forum(folder: Path, page: Callable[[str], str | None], styles: Path) -> Iter
             with contextlib.suppress(ConnectionError):
                 self.wfile.write(body or b"")
 
-        def log_message(self, *_):
+        def log_message(self, *_: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -1,4 +1,4 @@
-"""The `aws ...` commands of the troubleshooting guide that read something, for prod, as they are run against
+"""The `aws ...` commands of the troubleshooting guide that only read, for prod, as the tests run them against
 an emulator. `scripts/make_docs.py` makes a table of them."""
 
 from dataclasses import dataclass

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,7 @@ class Function:
         return kind, json.loads(body)
 
     def begin(self, event: Mapping[str, Any] | bytes) -> "Future[tuple[str, bytes]]":
-        """Invokes; the answer comes in time."""
+        """Invokes without waiting; the future gets the answer."""
         identity = str(uuid.uuid4())
         self._answers[identity] = Future()
         self._events.put((identity, event if isinstance(event, bytes) else json.dumps(event).encode()))
@@ -174,6 +175,7 @@ class Function:
         return 202, {"Content-Type": "application/json"}, b"{}"
 
     def _read_log(self) -> None:
+        assert self._process.stdout
         with self._process.stdout as stream:
             for line in stream:
                 with self._grown:
@@ -195,7 +197,7 @@ class Function:
 
 @dataclass
 class Lambdas:
-    """The three functions, by their short names, and what they work on."""
+    """The three functions, by their short names, with their tables and their secret."""
 
     functions: dict[str, Function]
     dynamodb: Any
@@ -208,8 +210,8 @@ class Lambdas:
 def lambdas(
     simulator: Simulator, between: Callable[[str, str], str] = lambda _, url: url
 ) -> Iterator[Lambdas]:
-    """ir-auth, ir-custid and ir-drivers on moto, with the simulator as upstream. `between` may give a
-    function, by its short name, another address than moto's."""
+    """ir-auth, ir-custid and ir-drivers on moto, with the simulator as upstream. `between` maps a
+    function's short name and moto's address to the address that the function uses."""
     package = build(PYTHON, ARCHITECTURE, 40_000_000).path
     with ExitStack() as stack:
         moto = stack.enter_context(moto_endpoint())
@@ -232,7 +234,7 @@ def lambdas(
         value = {name: environment[f"PITBOARD_{name.upper()}"] for name in fields}
         secrets.create_secret(Name=secret, SecretString=json.dumps(value))
         functions: dict[str, Function] = {}
-        invoke_api = stack.enter_context(Server(lambda request, body: _invoke(functions, request, body)))
+        invoke_api = stack.enter_context(Server(partial(_invoke, functions)))
         common = {
             "ENVIRONMENT": "dev",
             "AWS_ENDPOINT_URL_LAMBDA": invoke_api.url,
@@ -312,9 +314,11 @@ def _gateway(functions: Mapping[str, Function], request: BaseHTTPRequestHandler,
 @contextmanager
 def lambda_server(**options: Any) -> Iterator[Backend]:
     """The Lambdas behind a gateway. `options` go to the simulator."""
-    with Simulator(**options) as simulator, lambdas(simulator) as running:
-        answer = lambda request, body: _gateway(running.functions, request, body)  # noqa: E731 - the seam
-        with Server(answer) as gateway:
-            environment = simulator.environment()
-            secrets = tuple(environment[f"PITBOARD_{part}"] for part in ("CLIENT_SECRET", "PASSWORD"))
-            yield Backend(gateway.url, simulator, secrets, running)
+    with (
+        Simulator(**options) as simulator,
+        lambdas(simulator) as running,
+        Server(partial(_gateway, running.functions)) as gateway,
+    ):
+        environment = simulator.environment()
+        secrets = tuple(environment[f"PITBOARD_{part}"] for part in ("CLIENT_SECRET", "PASSWORD"))
+        yield Backend(gateway.url, simulator, secrets, running)

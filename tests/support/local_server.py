@@ -1,4 +1,4 @@
-"""Whole backends to test against: the simulator, a home on it, and the server in front."""
+"""The local home and the local server, with the simulator as iRacing."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ from pitboard.telemetry import PrometheusTelemetry
 
 @dataclass(frozen=True)
 class Backend:
-    """A running home. `secrets` are texts that no answer may hold; `lacks` is what stands in for a part of
-    the home but cannot do: `compression`."""
+    """A running backend. `secrets` are texts that no answer may hold; `lacks` names the features that its
+    surroundings do not have: `compression`."""
 
     base_url: str
     simulator: Any
@@ -35,7 +35,7 @@ class Backend:
 
 @contextmanager
 def local_home(
-    simulator: Simulator, folder: Path, clock: Callable[[], float] = time.time, **changes: str
+    simulator: Simulator, folder: Path, clock: Callable[[], float] = time.time, /, **changes: str
 ) -> Iterator[LocalHome]:
     """The local home on a simulator, with an own database in `folder`. `changes` go to its environment."""
     environment = simulator.environment() | changes
@@ -45,7 +45,7 @@ def local_home(
 
 
 @contextmanager
-def local_server(folder: Path, port: int = 0, **options: Any) -> Iterator[Backend]:
+def local_server(folder: Path, port: int = 0, /, **options: Any) -> Iterator[Backend]:
     """Simulator, local home and server. `options` go to the simulator."""
     with (
         Simulator(**options) as simulator,

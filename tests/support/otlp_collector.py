@@ -10,7 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span  # noqa: TC002 - it come
 
 
 class Collector:
-    """An OTLP collector on loopback that keeps the spans it is sent."""
+    """Keeps the spans that it receives: by name, and their names in order."""
 
     def __init__(self) -> None:
         self.spans: dict[str, Span] = {}

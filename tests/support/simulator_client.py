@@ -1,4 +1,4 @@
-"""A plain client for the simulator's own tests: it knows the rules and trusts nothing."""
+"""A plain client for the simulator's own tests: it sends exactly what a test says."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,50 +1,39 @@
-"""The stores under contract: SQLite in a file, DynamoDB as moto and as dynalite play it, both on loopback."""
+"""Stores to test: SQLite in a file, DynamoDB as emulated by moto and by dynalite, both on loopback."""
 
-import os
-import shutil
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
+from botocore.config import Config
+from tests.support import needs
+from tests.support.clock import Clock
 
 from pitboard.drivers.ports import Documents, Store
 from pitboard.stores.dynamodb import CLIENT_CONFIG, DynamoDocuments, DynamoStore
 from pitboard.stores.sqlite import SqliteStore
 
-HERE = Path(__file__).parent / "contract"
-TABLES = count()
+HERE = Path(__file__).parents[1] / "contract"
 
 DYNALITE = """
 const server = require('dynalite')({ createTableMs: 0, deleteTableMs: 0 });
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 process.stdin.on('end', () => process.exit(0)).resume();
 """
-"""It ends when its standard input does, so that no crash of a test run leaves it behind."""
-
-
-@dataclass
-class Clock:
-    """A clock that a test turns. It never runs by itself."""
-
-    now: float = 1_800_000_000.25
-
-    def __call__(self) -> float:
-        return self.now
+"""The process ends with its standard input, so that a crashed test run leaves none behind."""
 
 
 @dataclass
 class StoreUnderTest:
-    """Where stores of one kind come from. Every `open` is as another process sees the same data."""
+    """Opens stores of one kind. Each `open` gives a new store on the same data, like another process."""
 
     opener: Callable[[Clock], Store]
     token_documents: Callable[[], Documents]
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock = field(default_factory=lambda: Clock(1_800_000_000.25))
     opened: list[Store] = field(default_factory=list)
 
     def open(self) -> Store:
@@ -63,17 +52,18 @@ def sqlite_under_test(folder: Path) -> StoreUnderTest:
 
 
 def dynamo_under_test(client: Any) -> StoreUnderTest:
-    """Three new tables; their names follow the contract's and are not used twice."""
-    names = [create_table(client, *table) for table in (("drivers", "name"), ("custid", "name"))]
+    """Stores on three new tables."""
+    drivers, custid = create_table(client, "drivers", "name"), create_table(client, "custid", "name")
     auth = create_table(client, "auth", "username")
     return StoreUnderTest(
-        lambda clock: DynamoStore(client, *names, clock),
+        lambda clock: DynamoStore(client, drivers, custid, clock),
         lambda: DynamoDocuments(client, auth, "username"),
     )
 
 
 def create_table(client: Any, kind: str, key: str) -> str:
-    name = f"ir_{kind}_{os.getpid()}_{next(TABLES)}"
+    """Makes an empty table with the string key `key`; gives its name, which no other table has."""
+    name = f"ir_{kind}_{uuid.uuid4().hex}"
     client.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
@@ -85,13 +75,15 @@ def create_table(client: Any, kind: str, key: str) -> str:
 
 
 def dynamo_client(endpoint: str) -> Any:
+    """A client as the functions have it, but patient: on a busy machine boto would otherwise repeat a
+    `CreateTable` whose answer is late, and be told that the table exists."""
     return boto3.client(
         "dynamodb",
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id="invented",
         aws_secret_access_key="invented",
-        config=CLIENT_CONFIG,
+        config=CLIENT_CONFIG.merge(Config(connect_timeout=60, read_timeout=60)),
     )
 
 
@@ -111,16 +103,14 @@ def moto_endpoint() -> Iterator[str]:
 @contextmanager
 def dynalite_endpoint() -> Iterator[str]:
     """Skips (in CI: fails) if Node or the package is missing."""
-    missing = ""
-    if not shutil.which("node"):
-        missing = "node is missing: install Node.js 20 or newer"
-    elif not (HERE / "node_modules" / "dynalite").is_dir():
-        missing = "dynalite is missing: run `npm ci` in tests/contract"
-    if missing:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+    needs.program("node", needs.NODE)
+    if not (HERE / "node_modules" / "dynalite").is_dir():
+        needs.miss("dynalite is missing: run `npm ci` in tests/contract")
     process = subprocess.Popen(
         ["node", "-e", DYNALITE], cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
+    assert process.stdin
+    assert process.stdout
     try:
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
     finally:

@@ -45,8 +45,8 @@ def test_every_heading_of_the_guide_has_its_check() -> None:
     assert sorted(check.guide for check in all_checks() if check.guide) == sorted(GUIDE_HEADINGS)
 
 
-def test_every_check_is_shown_its_trouble_and_its_absence() -> None:
-    shown: dict[str, set[tuple[str, str]]] = {"breaks": set(), "sound": set()}
+def test_every_check_is_tested_with_and_without_its_problem() -> None:
+    shown: dict[str, set[tuple[str, str]]] = {"breaks": set(), "healthy": set()}
     for path in (ROOT / "tests" / "integration").glob("test_doctor_*.py"):
         home = path.stem.removeprefix("test_doctor_")
         for mark, seen in shown.items():

@@ -1,41 +1,121 @@
-"""The driver index: what is taken over from iRacing's lists of all drivers."""
+"""The driver index as data: rows of iRacing's lists, the compact form, the answer made of it."""
 
+import json
+from contextlib import suppress
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitboard.drivers.index import Index
+from pitboard.drivers import index
+from pitboard.drivers.categories import CATEGORIES, GROUPS
+from pitboard.drivers.index import CategoryStats, IndexedDriver, RowError
 
-ROWS = st.lists(
-    st.tuples(
-        st.sampled_from(["Ann Tester", "ann  tester", "Bo Demo", "Bo Demo2", "", "x\x00"]), st.integers(1, 3)
-    )
+GOOD = ("1919", "694", "5.72", "A 2.96", "11424", "2187")
+HUNDREDTHS = st.integers(0, 59_999).map(lambda n: n / 100)
+RATINGS = st.none() | st.integers(0, index.MOST_RATING)
+STATS = st.builds(
+    CategoryStats,
+    licence=st.sampled_from(sorted(GROUPS)),
+    safety_rating=st.integers(0, 999).map(lambda n: n / 100),
+    irating=RATINGS,
+    tt_rating=RATINGS,
+    starts=st.integers(0, 2**32 - 1),
+    wins=st.integers(0, 2**32 - 1),
+    average_incidents=HUNDREDTHS,
 )
 
 
-def test_the_same_driver_in_several_lists_is_one_entry():
-    index = Index()
-    for _ in range(3):
-        index.add("Ann Tester", 7)
-    (entry,) = index.entries(0.0)
-    assert (entry.key, entry.cust_id, entry.origin, entry.reason) == ("ann tester", 7, "index", "")
+@given(st.dictionaries(st.sampled_from(sorted(CATEGORIES)), STATS))
+def test_what_is_packed_is_unpacked_as_it_was(stats):
+    packed = b"".join(index.pack(category, one) for category, one in stats.items())
+    assert index.unpack(packed) == stats
 
 
-def test_a_name_that_two_ids_claim_is_left_to_the_search():
-    index = Index()
-    index.add("Ann Tester", 7)
-    index.add("ANN TESTER", 8)
-    index.add("Ann Tester", 7)
-    assert list(index.entries(0.0)) == []
-    assert len(index) == 0
+@given(st.binary(min_size=1, max_size=40))
+def test_bytes_that_nobody_packed_are_a_value_error_or_some_stats(data):
+    with suppress(ValueError):
+        assert set(index.unpack(data)) <= set(CATEGORIES)
 
 
-@given(ROWS)
-def test_an_entry_is_never_an_id_that_its_name_did_not_come_with(rows):
-    index = Index()
-    for name, cust_id in rows:
-        index.add(name, cust_id)
-    for entry in index.entries(0.0):
-        assert {cust_id for name, cust_id in rows if " ".join(name.split()).lower() == entry.key} == {
-            entry.cust_id
-        }
-    assert len(list(index.entries(0.0))) == len(index)
+@pytest.mark.parametrize("data", [b"\x01", bytes(18), b"\x02" + bytes(17), b"\x01\xff" + bytes(16)])
+def test_a_damaged_entry_is_a_value_error(data):
+    with pytest.raises(ValueError, match="damaged"):
+        index.unpack(data)
+
+
+@given(STATS, st.sampled_from(sorted(CATEGORIES)))
+def test_a_row_is_packed_as_its_numbers_are(stats, category):
+    packed, irating = index.parse_numbers(
+        CATEGORIES[category],
+        str(stats.starts),
+        str(stats.wins),
+        f"{stats.average_incidents:.2f}",
+        f"{stats.licence} {stats.safety_rating:.2f}",
+        "-1" if stats.irating is None else str(stats.irating),
+        "-1" if stats.tt_rating is None else str(stats.tt_rating),
+    )
+    assert packed == index.pack(category, stats)
+    assert irating == (-1 if stats.irating is None else stats.irating)
+
+
+def test_a_world_champions_class_has_one_name():
+    packed, _ = index.parse_numbers(5, "1", "0", "0", "PWC 4.0", "9000", "-1")
+    assert index.unpack(packed)["sports_car"].licence == "WC"
+
+
+@pytest.mark.parametrize("place", range(len(GOOD)))
+@pytest.mark.parametrize("bad", ["", "nan", "-2", "inf", "Z 99", "1000000000000", "9" * 5000, "x\x00"])
+def test_absurd_numbers_are_refused(place, bad):
+    numbers = [*GOOD[:place], bad, *GOOD[place + 1 :]]
+    with pytest.raises(RowError, match="numbers"):
+        index.parse_numbers(5, *numbers)
+
+
+def test_an_irating_that_nobody_has_is_refused():
+    with pytest.raises(RowError, match="numbers"):
+        index.parse_numbers(5, "1", "0", "0", "A 2.96", str(10**9), "-1")
+
+
+@pytest.mark.parametrize("bad", ["", "0", "-7", "7.0", " 7", "1_000", "٧", "9" * 9, "9" * 5000, "Ann"])
+def test_what_is_no_customer_id_is_refused(bad):
+    with pytest.raises(RowError, match="customer id"):
+        index.parse_id(bad)
+
+
+def test_a_customer_id_is_a_number():
+    assert index.parse_id("0598355") == 598355
+    assert index.parse_id(str(index.MOST_CUST_ID)) == index.MOST_CUST_ID
+
+
+@pytest.mark.parametrize("bad", ["", "  ", "A\u202eB", "x" * 101, "\x00"])
+def test_what_is_no_name_is_refused(bad):
+    with pytest.raises(RowError, match="name"):
+        index.parse_name(bad)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("ES", "ES"), (" es ", "ES"), ("SCT", "SCT"), ("", ""), ("E5", "")]
+)
+def test_a_country_is_its_code_or_not_known(text, code):
+    assert index.parse_country(text) == code
+
+
+def test_the_answer_has_what_the_lists_say_and_no_more():
+    stats = {
+        "sports_car": CategoryStats("A", 2.96, 3000, None, 10, 2, 5.72),
+        "oval": CategoryStats("R", 2.5, None, 1350, 0, 0, 0.0),
+    }
+    answer = json.loads(index.body(IndexedDriver(7, "Ann Tester", "DE", stats)))
+    assert answer["cust_id"] == answer["member_info"]["cust_id"] == 7
+    assert answer["member_info"]["country_code"] == "DE"
+    oval, sports_car = answer["member_info"]["licenses"]
+    assert (oval["category"], oval["group_name"], oval["license_level"]) == ("oval", "Rookie", 2)
+    assert "irating" not in oval
+    assert "tt_rating" not in sports_car
+    assert (sports_car["irating"], sports_car["starts"], sports_car["wins"]) == (3000, 10, 2)
+    assert sports_car["avg_incidents"] == 5.72
+
+
+def test_a_country_that_is_not_known_is_absent():
+    assert "country_code" not in json.loads(index.body(IndexedDriver(7, "Ann Tester", "")))["member_info"]

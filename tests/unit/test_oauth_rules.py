@@ -1,6 +1,6 @@
-"""What the token keeper never does, whatever happens: found out by playing thousands of histories.
+"""Rules that the token keeper never breaks, checked on thousands of random histories.
 
-The grants are played here and not asked for over sockets, since each history is hours long.
+`World` answers the grants in this process and not over sockets, since each history is hours long.
 """
 
 import itertools
@@ -11,7 +11,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitboard.drivers.errors import MaintenanceError, RateLimitedError, UnreachableError, UpstreamError
+from pitboard.drivers.errors import (
+    MaintenanceError,
+    RateLimitedError,
+    Remedy,
+    UnreachableError,
+    UpstreamError,
+)
 from pitboard.drivers.model import Document
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import DeniedError, Grant
@@ -46,13 +52,13 @@ OUTCOMES = {
     "broken": UnreachableError("504"),
     "maintenance": MaintenanceError("Maintenance."),
     "limited": RateLimitedError("Wait.", retry_after=900.0),
-    "spent": DeniedError("No.", error="invalid_grant"),
-    "wrong": DeniedError("No.", error="invalid_client"),
+    "spent": DeniedError("No.", Remedy.CHECK_LOGIN, error="invalid_grant"),
+    "wrong": DeniedError("No.", Remedy.CHECK_LOGIN, error="invalid_client"),
 }
 
 
 class World:
-    """Plays iRacing: each grant has the next outcome, and is noted with its time."""
+    """Stands in for iRacing: each grant ends with `outcome` and is recorded."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -130,7 +136,7 @@ def test_there_are_never_more_than_four_logins_in_an_hour(history: list[tuple[fl
 
 
 @given(steps)
-def test_a_refresh_token_that_gave_a_new_one_is_never_shown_again(
+def test_a_spent_refresh_token_is_never_sent_again(
     history: list[tuple[float, str, str]],
 ) -> None:
     for outcomes in play(history).shown.values():
@@ -139,7 +145,7 @@ def test_a_refresh_token_that_gave_a_new_one_is_never_shown_again(
 
 
 @given(steps)
-def test_a_login_that_iracing_limited_is_followed_by_none_for_as_long_as_it_said(
+def test_after_a_rate_limited_login_none_follows_before_retry_after_has_passed(
     history: list[tuple[float, str, str]],
 ) -> None:
     logins = play(history).logins
@@ -148,7 +154,7 @@ def test_a_login_that_iracing_limited_is_followed_by_none_for_as_long_as_it_said
 
 
 @given(steps)
-def test_wrong_credentials_are_tried_again_only_when_somebody_asks_for_it(
+def test_wrong_credentials_are_retried_only_on_request(
     history: list[tuple[float, str, str]],
 ) -> None:
     unasked = [(pause, outcome, action) for pause, outcome, action in history if action != "prove"]
@@ -162,5 +168,5 @@ def test_wrong_credentials_are_tried_again_only_when_somebody_asks_for_it(
         st.one_of(st.none(), st.text(), st.integers(), st.floats(), st.booleans(), st.lists(st.text())),
     )
 )
-def test_any_document_can_be_read(value: dict[str, Any]) -> None:
+def test_any_document_is_read_without_an_error(value: dict[str, Any]) -> None:
     TokenState.parse(value).document()

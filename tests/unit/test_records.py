@@ -1,15 +1,17 @@
-"""Driver records: the shape that clients read, and the two clocks."""
+"""Driver records: the shape that clients read, and when they expire."""
 
 import json
 import random
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitboard.drivers import freshness, page, records
+from pitboard.drivers import freshness, page, records, views
 from pitboard.drivers.freshness import Lifetime
+from pitboard.drivers.misses import NOT_FOUND, PENDING
 from pitboard.drivers.model import Record
-from pitboard.drivers.page import NOT_FOUND, PENDING
+from pitboard.drivers.ranks import Ranks
 
 LICENCE = {"category": "oval", "group_id": 1, "safety_rating": 2.5}
 MEMBER = {"cust_id": 7, "display_name": "Ann Tester", "flair_id": 1, "helmet": {}, "licenses": [LICENCE]}
@@ -30,7 +32,7 @@ PROFILE = {
 
 
 def record(**changes):
-    fields = {
+    fields: dict[str, Any] = {
         "key": "ann tester",
         "cust_id": 7,
         "body": records.body(MEMBER, PROFILE),
@@ -42,7 +44,7 @@ def record(**changes):
     return Record(**fields | changes)
 
 
-def test_a_partial_body_has_licences_and_lacks_what_the_profile_would_bring():
+def test_a_partial_body_has_licences_and_no_fields_of_the_profile():
     body = json.loads(records.body(MEMBER))
     assert body["member_info"]["licenses"] == [LICENCE]
     assert not {"follow_counts", "recent_events", "activity"} & body.keys()
@@ -64,7 +66,7 @@ def test_awards_images_and_licence_history_are_left_out():
     assert not {"recent_awards", "image_url", "license_history"} & json.loads(body).keys()
 
 
-def test_renewed_licences_keep_the_profile_that_is_known():
+def test_renewed_licences_keep_the_known_profile():
     newer = {**MEMBER, "licenses": [{**LICENCE, "irating": 1400}]}
     body = json.loads(records.body(newer, older=records.body(MEMBER, PROFILE)))
     assert body["member_info"]["licenses"][0]["irating"] == 1400
@@ -72,20 +74,54 @@ def test_renewed_licences_keep_the_profile_that_is_known():
     assert body["follow_counts"] == {"followers": 3, "follows": 1}
 
 
-def test_a_record_goes_out_with_its_state_and_age_spliced_in():
-    shown = json.loads(records.shown(record(), 1_000_090.0, "fresh"))
-    assert shown["_meta"] == {"state": "fresh", "as_of": "1970-01-12T13:46:40Z", "age": 90}
+NO_RANKS = Ranks()
+
+
+def view(kept, now, *, profile=True):
+    return views.Views().of_record(kept, NO_RANKS, now, profile=profile)
+
+
+def test_a_record_goes_out_with_its_state_age_and_source():
+    shown = json.loads(view(record(), 1_000_090.0).encoded(1_000_090.0))
+    assert shown["_meta"] == {
+        "state": "fresh",
+        "as_of": "1970-01-12T13:46:40Z",
+        "age": 90,
+        "source": "iracing",
+    }
     assert shown["cust_id"] == 7
 
 
-def test_state_follows_both_clocks():
-    assert records.state(record(), 1_000_001.0) == "fresh"
-    assert records.state(record(), 1_003_600.0) == "stale"
-    assert records.state(record(profile_until=1_000_000.5), 1_000_001.0) == "stale"
-    assert records.state(record(profile_until=0.0), 1_000_001.0) == "partial"
+def test_the_state_depends_on_licences_and_profile():
+    assert view(record(), 1_000_001.0).state == "fresh"
+    assert view(record(), 1_003_600.0).state == "stale"
+    assert view(record(profile_until=1_000_000.5), 1_000_001.0).state == "stale"
+    assert view(record(profile_until=0.0), 1_000_001.0).state == "partial"
 
 
-def test_a_profile_that_could_not_be_had_leaves_the_record_partial_and_is_not_due_before_its_time():
+def test_without_profiles_the_state_is_that_of_the_licences_and_profile_fields_are_absent():
+    kept = record(profile_until=1_000_000.5)
+    assert view(kept, 1_000_001.0, profile=False).state == "fresh"
+    assert view(record(profile_until=0.0), 1_000_001.0, profile=False).state == "fresh"
+    assert view(kept, 1_003_600.0, profile=False).state == "stale"
+    shown = json.loads(view(kept, 1_000_001.0, profile=False).encoded(1_000_001.0))
+    assert shown.keys() == {"cust_id", "member_info", "_meta"}
+
+
+def test_a_held_view_is_made_anew_when_its_state_changes():
+    held = views.Views()
+    states = [held.of_record(record(), NO_RANKS, now, profile=True).state for now in (1e6, 1_003_600.0, 1e6)]
+    assert states == ["fresh", "stale", "fresh"]
+
+
+def test_a_held_view_is_made_anew_when_the_record_changes():
+    held = views.Views()
+    held.of_record(record(), NO_RANKS, 1e6, profile=True)
+    newer = record(as_of=1_000_010.0, body=records.body({**MEMBER, "display_name": "Ann Newer"}, PROFILE))
+    assert b"Ann Newer" in held.of_record(newer, NO_RANKS, 1_000_010.0, profile=True).head
+
+
+def test_after_a_failed_profile_the_record_is_partial_and_not_due_before_its_time():
     kept = record(profile_until=-1_000_060.0)
     assert kept.partial
     assert not kept.due(1_000_059.0)
@@ -99,10 +135,10 @@ def test_fresh_time_varies_by_no_more_than_the_jitter(seconds, as_of, seed):
     assert (1 - freshness.JITTER) * seconds - 1e-3 <= lasts <= (1 + freshness.JITTER) * seconds + 1e-3
 
 
-def test_a_page_has_every_name_as_it_was_asked():
+def test_a_page_has_every_name_in_the_spelling_of_the_request():
     answer = page.compose(
         [("Ann  TESTER", "ann tester"), ('Bo "B" Demo', 'bo "b" demo'), ("Cy", "cy")],
-        {"ann tester": record()},
+        {"ann tester": view(record(), 1_000_001.0)},
         {'bo "b" demo': NOT_FOUND, "cy": PENDING},
         1_000_001.0,
     )
@@ -116,14 +152,15 @@ def test_a_page_has_every_name_as_it_was_asked():
 
 def test_the_etag_ignores_age_and_changes_with_content():
     def etag(kept, now):
-        return page.compose([("A", kept.key)], {kept.key: kept}, {}, now).etag
+        return page.compose([("A", kept.key)], {kept.key: view(kept, now)}, {}, now).etag
 
     assert etag(record(), 1_000_001.0) == etag(record(), 1_000_900.0)
     assert etag(record(), 1_000_001.0) != etag(record(as_of=1_000_000.5), 1_000_001.0)
     assert etag(record(), 1_000_001.0) != etag(record(), 1_003_700.0)
 
 
-def test_a_browser_keeps_a_page_no_longer_than_its_first_driver_is_fresh():
+def test_max_age_ends_when_the_first_driver_of_the_page_becomes_stale():
     kept = record(fresh_until=1_000_100.0)
-    assert page.compose([("A", kept.key)], {kept.key: kept}, {}, 1_000_040.0).max_age == 60
+    shown = {kept.key: view(kept, 1_000_040.0)}
+    assert page.compose([("A", kept.key)], shown, {}, 1_000_040.0).max_age == 60
     assert page.compose([("A", "a")], {}, {"a": NOT_FOUND}, 0.0).max_age == page.MAX_AGE

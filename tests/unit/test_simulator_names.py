@@ -1,4 +1,4 @@
-"""The simulator's names: numbered both ways, unique, and searched as iRacing searches."""
+"""The simulator's names: one number for each name, one name for each number, searched as iRacing does it."""
 
 import unicodedata
 
@@ -18,29 +18,29 @@ def test_no_two_members_have_the_same_name_in_any_case():
     assert len({name.casefold() for name in ALL}) == SIZE
 
 
-def test_every_name_is_one_that_the_core_takes_as_it_stands():
+def test_every_name_is_valid_and_already_normalized():
     assert all(forum_names.parse(name).shown == name for name in ALL[::7])
     assert all(unicodedata.is_normalized("NFC", name) for name in (*FIRST, *SURNAMES))
 
 
 @given(st.integers(0, SIZE - 1), st.sampled_from([str, str.upper, str.lower, str.casefold]))
-def test_a_name_in_any_case_leads_back_to_its_member(number, written):
+def test_a_name_in_any_case_is_found_as_its_member(number, written):
     assert NAMES.number(written(ALL[number])) == number
 
 
 @given(st.text(max_size=30))
-def test_a_text_is_a_name_only_if_somebody_is_called_so(text):
+def test_a_text_is_found_only_if_a_member_has_that_name(text):
     number = NAMES.number(text)
     assert number is None or ALL[number].casefold() == text.casefold()
 
 
 @pytest.mark.parametrize("change", ["{} ", " {}", "{}0", "{}x", "{}999", "x{}"])
-def test_a_name_with_something_more_is_nobody(change):
+def test_a_name_with_added_characters_is_not_found(change):
     assert NAMES.number(change.format("Jo Kerbsen")) is None
     assert NAMES.number("Jo Kerbsen") is not None
 
 
-def test_there_are_all_the_kinds_of_names_that_make_trouble():
+def test_every_known_difficult_kind_of_name_occurs():
     def some(test):
         return any(test(name) for name in ALL)
 
@@ -71,7 +71,7 @@ def test_homonyms_differ_by_a_number_and_the_first_has_none():
         ),
     )
 )
-def test_a_search_finds_the_first_names_that_hold_the_text_in_order(text):
+def test_a_search_finds_the_first_50_names_with_the_text_in_order(text):
     if text.isdigit():
         assert NAMES.containing(text, 50) == []
         return
@@ -80,13 +80,13 @@ def test_a_search_finds_the_first_names_that_hold_the_text_in_order(text):
     assert NAMES.containing(text, 50) == expected[:50]
 
 
-def test_another_seed_gives_other_people():
+def test_another_seed_gives_other_names():
     other = Names(SIZE, seed=2)
     assert sum(other.name(n) == ALL[n] for n in range(1000)) < 10
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 500, PAIRS, PAIRS * 2])
-def test_any_size_has_as_many_different_names(size):
+def test_a_population_of_any_size_has_that_many_names(size):
     names = Names(size, seed=3)
     step = max(1, size // 5000)
     for number in {*range(0, size, step), size - 1}:

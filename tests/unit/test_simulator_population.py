@@ -1,4 +1,4 @@
-"""The simulator's drivers: the same for a seed, found exactly, odd in all the ways that are known."""
+"""The simulator's drivers: the same for the same seed, found by exact name, with every known irregularity."""
 
 import time
 from itertools import islice
@@ -19,12 +19,12 @@ def population():
     return Population(3_000, seed=5, now=NOW)
 
 
-def test_a_hundred_thousand_drivers_are_there_at_once():
-    began = time.perf_counter()
+def test_100_000_drivers_are_made_within_three_seconds_of_processor_time():
+    began = time.process_time()
     population = Population()
     population.sample(20)
     assert len(population) >= 100_000
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_the_same_seed_gives_the_same_drivers_and_another_seed_others():
@@ -33,27 +33,27 @@ def test_the_same_seed_gives_the_same_drivers_and_another_seed_others():
     assert {driver.display_name for driver in one}.isdisjoint(driver.display_name for driver in other)
 
 
-def test_customer_ids_are_unique_ascending_and_lead_to_their_driver(population):
+def test_customer_ids_are_unique_and_ascending_and_give_their_driver(population):
     ids = list(population)
     assert ids == sorted(set(ids))
     assert all(population.driver(cust_id).cust_id == cust_id for cust_id in ids)
 
 
 @given(st.integers(-10, 2_000_000))
-def test_a_number_is_a_driver_only_if_it_is_one(number):
+def test_a_number_gives_a_driver_only_if_it_is_a_customer_id(number):
     driver = POPULATION.driver(number)
     assert (driver is not None) == (number in POPULATION)
     assert driver is None or driver.cust_id == number
 
 
-def test_every_driver_is_found_by_name_and_no_other_is(population):
+def test_every_driver_is_found_by_name_and_an_unknown_name_is_not(population):
     for cust_id in population:
         driver = population.driver(cust_id)
         assert population.find(driver.display_name.upper()) == driver
     assert population.find("Nobody Atall") is None
 
 
-def test_a_whole_name_is_always_among_what_a_search_finds():
+def test_a_search_for_a_whole_name_always_finds_its_driver():
     # "Ann ..." comes after "Adriann ..." and so would fall off the end of a short list.
     anns = [d for d in islice(POPULATION.having(), 20_000) if d.display_name.startswith("Ann ")]
     crowded_out = 0
@@ -66,11 +66,11 @@ def test_a_whole_name_is_always_among_what_a_search_finds():
 
 
 @pytest.mark.parametrize("trait", Trait)
-def test_there_are_drivers_with_every_oddity(trait):
+def test_drivers_with_every_trait_occur(trait):
     assert next(POPULATION.having(trait))
 
 
-def test_a_homonym_shares_the_name_with_somebody_but_for_the_number(population):
+def test_a_homonym_has_the_name_of_another_driver_except_for_the_number(population):
     bases = [population.driver(cust_id).display_name.rstrip("0123456789") for cust_id in population]
     shared = {base for base in bases if bases.count(base) > 1}
     homonyms = {driver.display_name.rstrip("0123456789") for driver in population.having(Trait.HOMONYM)}
@@ -86,7 +86,7 @@ def test_a_sample_has_different_drivers_who_have_raced(population):
     assert sample != population.sample(1000, seed=8)
 
 
-def test_only_somebody_who_has_raced_in_a_category_has_an_irating_there(population):
+def test_only_a_driver_who_has_raced_in_a_category_has_an_irating_there(population):
     for cust_id in population:
         for category in CATEGORIES:
             standing = population.standing(cust_id, category)
@@ -103,7 +103,7 @@ def test_members_joined_before_they_last_logged_in(population):
         assert driver.last_login <= NOW
 
 
-def test_a_ranking_goes_by_irating_and_ends_with_the_unrated(population):
+def test_a_ranking_is_sorted_by_irating_and_ends_with_unrated_drivers(population):
     ranking = population.ranking(SPORTS_CAR)
     iratings = [population.standing(cust_id, SPORTS_CAR).irating or -1 for cust_id in ranking]
     assert iratings == sorted(iratings, reverse=True)
@@ -113,7 +113,7 @@ def test_a_ranking_goes_by_irating_and_ends_with_the_unrated(population):
     assert len(set(ranking)) == len(ranking)
 
 
-def test_a_race_moves_the_driver_and_nobody_else(population):
+def test_a_race_changes_its_driver_and_no_other(population):
     one, other = population.sample(2)
     before = {d.cust_id: population.standing(d.cust_id, SPORTS_CAR) for d in (one, other)}
     population.race(one.cust_id, SPORTS_CAR, NOW, irating=55, sr=3)
@@ -127,32 +127,33 @@ def test_a_race_moves_the_driver_and_nobody_else(population):
 
 
 @given(st.lists(st.tuples(st.integers(-5000, 5000), st.integers(-999, 999)), max_size=8))
-def test_no_race_takes_ratings_out_of_their_bounds(changes):
+def test_ratings_stay_within_their_bounds_after_any_races(changes):
     population = Population(50, now=NOW)
     (driver,) = population.sample(1)
     for irating, sr in changes:
         population.race(driver.cust_id, SPORTS_CAR, NOW, irating, sr)
         standing = population.standing(driver.cust_id, SPORTS_CAR)
+        assert standing.irating is not None
         assert standing.irating >= 50
         assert 5 <= standing.sr <= 499
 
 
-def test_a_name_changes_hands(population):
+def test_a_name_can_pass_to_another_driver(population):
     old, new = population.sample(2)
     name = old.display_name
     with pytest.raises(ValueError, match=str(old.cust_id)):
         population.rename(new.cust_id, name.upper())
-    population.rename(old.cust_id, "Passed Away")
+    population.rename(old.cust_id, "Former Holder")
     assert population.find(name) is None
     assert name not in [driver.display_name for driver in population.search(name)]
     population.rename(new.cust_id, name)
     assert population.find(name).cust_id == new.cust_id
-    assert population.find("passed away").cust_id == old.cust_id
-    assert [d.cust_id for d in population.search("Passed")] == [old.cust_id]
+    assert population.find("former holder").cust_id == old.cust_id
+    assert [d.cust_id for d in population.search("Former")] == [old.cust_id]
     assert population.find(new.display_name) is None
 
 
-def test_an_unknown_customer_has_no_standing(population):
+def test_an_unknown_customer_id_is_a_key_error(population):
     with pytest.raises(KeyError):
         population.standing(1, SPORTS_CAR)
     with pytest.raises(KeyError):

@@ -9,8 +9,9 @@ pauses = st.lists(st.floats(0, 30), max_size=60)
 
 
 @given(st.integers(1, 9), pauses)
-def test_no_window_grants_more_than_its_limit_and_none_grants_less(limit, pauses):
-    window, now, granted = Window(limit, 10), 1000.0, {}
+def test_each_window_grants_exactly_its_limit(limit, pauses):
+    window, now = Window(limit, 10), 1000.0
+    granted: dict[float, list[bool]] = {}
     for pause in pauses:
         now += pause
         allowed = window.take(now)
@@ -21,7 +22,7 @@ def test_no_window_grants_more_than_its_limit_and_none_grants_less(limit, pauses
         assert answers == [True] * min(limit, len(answers)) + [False] * (len(answers) - limit)
 
 
-def test_the_clock_goes_with_real_time_until_it_is_put_forward():
+def test_the_clock_follows_real_time_and_can_be_advanced():
     clock = Clock()
     before = clock.now()
     clock.advance(3600)

@@ -22,13 +22,13 @@ FOUND = {
 
 
 def shown(answer, width):
-    console = Console(width=width, file=io.StringIO())
-    console.print(driver_table(answer, width))
-    return console.file.getvalue()
+    text = io.StringIO()
+    Console(width=width, file=text).print(driver_table(answer, width))
+    return text.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 106, 200])
-def test_a_name_that_was_missed_takes_no_room_from_the_drivers_found(width):
+def test_a_name_that_was_not_found_takes_no_width_from_found_drivers(width):
     missed = {"error": "iRacing cannot be asked at the moment.", "code": "unavailable"}
     text = shown({"Ann [/x] Tester": missed, "Bo Demo2": FOUND}, width)
     assert "Ann [/x] Tester: iRacing cannot be asked at the moment." in text
@@ -37,6 +37,6 @@ def test_a_name_that_was_missed_takes_no_room_from_the_drivers_found(width):
     assert "…" not in text
 
 
-def test_safety_ratings_are_shown_where_there_is_room():
+def test_safety_ratings_are_shown_only_on_wide_terminals():
     assert "3.20" not in shown({"Bo Demo2": FOUND}, 80)
     assert shown({"Bo Demo2": FOUND}, 106).count("3.20") == 5

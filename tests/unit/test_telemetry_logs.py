@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pitboard.telemetry import configure_logging, hide, log_file_handler, request_id
+from pitboard.telemetry import configure_logging, hide, request_id
+from pitboard.telemetry.files import log_file_handler
 
 log = logging.getLogger("pitboard.test")
 

@@ -80,7 +80,7 @@ def test_prometheus_shows_every_metric_with_its_help() -> None:
 
 def emf(environment: str = "prod") -> tuple[EmfTelemetry, io.StringIO]:
     stream = io.StringIO()
-    return EmfTelemetry(environment, stream), stream
+    return EmfTelemetry("iRacing/Lambda", environment, stream), stream
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:

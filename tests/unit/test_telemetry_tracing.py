@@ -82,7 +82,7 @@ def test_opentelemetry_is_imported_only_when_on(exporter: str, loaded: bool) -> 
 import sys
 from pitboard.telemetry import EmfTelemetry, PrometheusTelemetry, spans
 found = spans("pitboard", at_once=True)
-for telemetry in (EmfTelemetry("dev", spans=found), PrometheusTelemetry(found)):
+for telemetry in (EmfTelemetry("iRacing/Lambda", "dev", spans=found), PrometheusTelemetry(found)):
     telemetry.span("store").__class__
 print(any(name.startswith("opentelemetry") for name in sys.modules))
 """

@@ -1,6 +1,6 @@
 /**
- * Asks a Pitboard backend, politely: answers are kept for a while, a name under way is not asked twice, at most 50
- * names go in one call, and after a failure the backend is left alone for as long as it asked or for a growing time.
+ * The client of a Pitboard backend. It caches answers, asks for a name once at a time, puts at most 50 names into one
+ * call, and after a failure sends nothing for as long as Retry-After says, or for a time that grows with each failure.
  * Runs in the extension's background, or inside the userscript.
  */
 
@@ -18,7 +18,7 @@ export interface Reply {
 export type Get = (url: string) => Promise<Reply>;
 
 /** A small key-value store. Values are JSON. */
-export interface Shelf {
+export interface Store {
   read(keys: string[]): Promise<Record<string, unknown>>;
   write(values: Record<string, unknown>): Promise<void>;
   remove(keys: string[]): Promise<void>;
@@ -28,22 +28,27 @@ export interface Shelf {
 export const MAX_NAMES = 50;
 const MAX_QUERY = 6000;
 const MINUTE = 60_000;
-const FRESH_FOR = 15 * MINUTE;
-const UNKNOWN_FOR = 30 * MINUTE;
-const KEPT_FOR = 7 * 24 * 60 * MINUTE;
-const KEPT_DRIVERS = 400;
+/** How long an answer is used: a driver's, "not found", and a kept one while the backend is not available. */
+const DRIVER_TTL = 15 * MINUTE;
+const NOT_FOUND_TTL = 30 * MINUTE;
+const KEPT_TTL = 7 * 24 * 60 * MINUTE;
+const MAX_KEPT = 400;
+/** Some more are removed at once, so that it does not happen at every call. */
+const TRIM_STEP = 50;
+const FIRST_PAUSE = 2000;
 const LONGEST_PAUSE = 5 * MINUTE;
+const LONGEST_RETRY_AFTER = 60 * MINUTE;
 
-interface Kept {
+interface Cached {
   at: number;
   answer: Answer;
 }
 
-/** Until when the backend is left alone; `told`: it asked for that itself. */
+/** Until when nothing is sent. `asked`: the backend asked for that (Retry-After). */
 interface Pause {
   until: number;
   failures: number;
-  told: boolean;
+  asked: boolean;
 }
 
 class Failure extends Error {
@@ -52,7 +57,7 @@ class Failure extends Error {
   }
 }
 
-/** Names in groups that fit one call. */
+/** Names in groups that fit into one call each. */
 export function chunks(names: readonly string[]): string[][] {
   const groups: string[][] = [];
   let size = MAX_QUERY;
@@ -72,18 +77,19 @@ export const driversUrl = (backend: string, names: readonly string[]): string =>
   `${backend}/drivers?names=${names.map(encodeURIComponent).join(",")}`;
 
 export class Backend {
-  readonly #underWay = new Map<string, Promise<Answer>>();
+  readonly #requests = new Map<string, Promise<Answer>>();
   readonly #address: () => Promise<string>;
   readonly #get: Get;
-  readonly #session: Shelf;
-  readonly #kept: Shelf;
+  readonly #session: Store;
+  readonly #kept: Store;
   readonly #now: () => number;
 
   /**
-   * @param session answers of this browser session, by name key
-   * @param kept the last good answer for each driver, for the days when the backend is away
+   * @param address gives the backend's address
+   * @param session cache of this browser session
+   * @param kept the last good answer for each driver, for when the backend is not available
    */
-  constructor(address: () => Promise<string>, get: Get, session: Shelf, kept: Shelf, now: () => number = Date.now) {
+  constructor(address: () => Promise<string>, get: Get, session: Store, kept: Store, now: () => number = Date.now) {
     this.#address = address;
     this.#get = get;
     this.#session = session;
@@ -91,16 +97,16 @@ export class Backend {
     this.#now = now;
   }
 
-  /** An answer for each name, keyed as asked. `again` asks even what is kept from this session. */
-  async drivers(names: readonly string[], again = false): Promise<Record<string, Answer>> {
+  /** An answer for each name, by the name as given. `reload`: the reader pressed a button, so the cache is not used. */
+  async drivers(names: readonly string[], reload = false): Promise<Record<string, Answer>> {
     const wanted = new Map(names.map((name) => [name, tidyName(name)]));
-    const known = again ? new Map<string, Answer>() : await this.#remembered([...wanted.values()]);
+    const known = reload ? new Map<string, Answer>() : await this.#fromCache([...wanted.values()]);
     const missing = [...new Set(wanted.values())].filter(
-      (name) => name && !known.has(nameKey(name)) && !this.#underWay.has(nameKey(name)),
+      (name) => name && !known.has(nameKey(name)) && !this.#requests.has(nameKey(name)),
     );
-    for (const group of chunks(missing)) this.#start(group, again);
+    for (const group of chunks(missing)) this.#start(group, reload);
     const answers = [...wanted].map(async ([asked, name]): Promise<[string, Answer]> => {
-      const answer = known.get(nameKey(name)) ?? (await this.#underWay.get(nameKey(name)));
+      const answer = known.get(nameKey(name)) ?? (await this.#requests.get(nameKey(name)));
       return [asked, answer ?? { problem: "invalid_name", retryAfter: null }];
     });
     return Object.fromEntries(await Promise.all(answers));
@@ -110,46 +116,46 @@ export class Backend {
   async history(custId: number, category: string, kind: string): Promise<History> {
     const key = `history ${custId} ${category} ${kind}`;
     const stored = (await this.#session.read([key]))[key] as { at: number; history: History } | undefined;
-    if (stored && this.#now() - stored.at < FRESH_FOR) return stored.history;
+    if (stored && this.#now() - stored.at < DRIVER_TTL) return stored.history;
     const query = new URLSearchParams({ category, kind });
     const history = parseHistory(await this.#json(`${await this.#address()}/drivers/${custId}/history?${query}`));
     await this.#session.write({ [key]: { at: this.#now(), history } });
     return history;
   }
 
-  /** Forgets answers of this session (after the backend's address changed). */
+  /** Forgets the answers of this session (the backend's address has changed). */
   async forget(): Promise<void> {
     await this.#session.remove(await this.#session.keys());
   }
 
-  async #remembered(names: string[]): Promise<Map<string, Answer>> {
+  async #fromCache(names: string[]): Promise<Map<string, Answer>> {
     const stored = await this.#session.read(names.map((name) => `driver ${nameKey(name)}`));
     const found = new Map<string, Answer>();
     for (const [key, value] of Object.entries(stored)) {
-      const { at, answer } = value as Kept;
-      if (this.#now() - at < ("driver" in answer ? FRESH_FOR : UNKNOWN_FOR)) found.set(key.slice(7), answer);
+      const { at, answer } = value as Cached;
+      if (this.#now() - at < ("driver" in answer ? DRIVER_TTL : NOT_FOUND_TTL)) found.set(key.slice(7), answer);
     }
     return found;
   }
 
-  #start(group: string[], pressed: boolean): void {
-    const all = this.#ask(group, pressed);
+  #start(group: string[], reload: boolean): void {
+    const all = this.#ask(group, reload);
     for (const name of group) {
       const key = nameKey(name);
       const one = all.then((answers): Answer => answers.get(key) ?? { problem: "unavailable", retryAfter: null });
-      this.#underWay.set(key, one);
-      const done = () => this.#underWay.delete(key);
+      this.#requests.set(key, one);
+      const done = () => this.#requests.delete(key);
       one.then(done, done);
     }
   }
 
-  async #ask(group: string[], pressed: boolean): Promise<Map<string, Answer>> {
+  async #ask(group: string[], reload: boolean): Promise<Map<string, Answer>> {
     const answers = new Map<string, Answer>();
     try {
-      const body = await this.#json(driversUrl(await this.#address(), group), pressed);
+      const body = await this.#json(driversUrl(await this.#address(), group), reload);
       const byKey = new Map(Object.entries(body).map(([name, value]) => [nameKey(tidyName(name)), value]));
       for (const name of group) answers.set(nameKey(name), parseAnswer(byKey.get(nameKey(name)), this.#now()));
-      await this.#remember(answers);
+      await this.#toCache(answers);
     } catch (error) {
       const retryAfter = error instanceof Failure ? error.retryAfter : null;
       for (const name of group) answers.set(nameKey(name), { problem: "unavailable", retryAfter });
@@ -159,13 +165,13 @@ export class Backend {
   }
 
   /**
-   * The JSON object at an address; a `Failure` when there is none or the backend is to be left alone. A reader who
-   * `pressed` a button may cut our own pause short, but not one that the backend asked for.
+   * The JSON object at an address. Throws `Failure` when there is none, and during a pause. `reload` ends our own pause,
+   * but not one that the backend asked for.
    */
-  async #json(url: string, pressed = false): Promise<Record<string, unknown>> {
+  async #json(url: string, reload = false): Promise<Record<string, unknown>> {
     const pause = await this.#pause();
     const left = pause.until - this.#now();
-    if (left > 0 && !(pressed && !pause.told)) throw new Failure(Math.ceil(left / 1000));
+    if (left > 0 && !(reload && !pause.asked)) throw new Failure(Math.ceil(left / 1000));
     let reply: Reply;
     try {
       reply = await this.#get(url);
@@ -178,26 +184,26 @@ export class Backend {
       const body: unknown = JSON.parse(reply.body);
       if (reply.status < 300 && typeof body === "object" && body !== null) return body as Record<string, unknown>;
     } catch {
-      // not JSON: somebody else's server, or a proxy's error page
+      // not JSON: another kind of server, or a proxy's error page
     }
     throw new Failure(null);
   }
 
-  /** The pause in force. In the session's shelf, because a browser puts the background to sleep at any time. */
+  /** The present pause. It is in the session store, because a browser may stop the background at any time. */
   async #pause(): Promise<Pause> {
     const stored = (await this.#session.read(["pause"])).pause as Pause | undefined;
-    return stored ?? { until: 0, failures: 0, told: false };
+    return stored ?? { until: 0, failures: 0, asked: false };
   }
 
   async #failed(failures: number, retryAfter: number | null): Promise<Failure> {
-    const grown = Math.min(LONGEST_PAUSE, 2000 * 2 ** failures);
-    const wait = retryAfter === null ? grown : Math.min(retryAfter * 1000, 60 * MINUTE);
-    const pause: Pause = { until: this.#now() + wait, failures: failures + 1, told: retryAfter !== null };
+    const grown = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures);
+    const wait = retryAfter === null ? grown : Math.min(retryAfter * 1000, LONGEST_RETRY_AFTER);
+    const pause: Pause = { until: this.#now() + wait, failures: failures + 1, asked: retryAfter !== null };
     await this.#session.write({ pause });
     return new Failure(Math.ceil(wait / 1000));
   }
 
-  async #remember(answers: Map<string, Answer>): Promise<void> {
+  async #toCache(answers: Map<string, Answer>): Promise<void> {
     const session: Record<string, unknown> = {};
     const kept: Record<string, unknown> = {};
     for (const [key, answer] of answers) {
@@ -213,12 +219,12 @@ export class Backend {
   }
 
   async #fillFromKept(answers: Map<string, Answer>): Promise<void> {
-    const away = [...answers].filter(([, a]) => "problem" in a && a.problem === "unavailable").map(([key]) => key);
-    if (!away.length) return;
-    const stored = await this.#kept.read(away.map((key) => `kept ${key}`));
+    const missing = [...answers].filter(([, a]) => "problem" in a && a.problem === "unavailable").map(([key]) => key);
+    if (!missing.length) return;
+    const stored = await this.#kept.read(missing.map((key) => `kept ${key}`));
     for (const [key, value] of Object.entries(stored)) {
-      const { at, answer } = value as Kept;
-      if (!("driver" in answer) || this.#now() - at > KEPT_FOR) continue;
+      const { at, answer } = value as Cached;
+      if (!("driver" in answer) || this.#now() - at > KEPT_TTL) continue;
       const driver: Driver = { ...answer.driver, state: "kept", asOf: answer.driver.asOf ?? at };
       answers.set(key.slice(5), { driver });
     }
@@ -226,9 +232,9 @@ export class Backend {
 
   async #trim(): Promise<void> {
     const keys = (await this.#kept.keys()).filter((key) => key.startsWith("kept "));
-    if (keys.length <= KEPT_DRIVERS) return;
-    const stored = Object.entries(await this.#kept.read(keys)) as [string, Kept][];
+    if (keys.length <= MAX_KEPT) return;
+    const stored = Object.entries(await this.#kept.read(keys)) as [string, Cached][];
     stored.sort((a, b) => a[1].at - b[1].at);
-    await this.#kept.remove(stored.slice(0, keys.length - KEPT_DRIVERS + 50).map(([key]) => key));
+    await this.#kept.remove(stored.slice(0, keys.length - MAX_KEPT + TRIM_STEP).map(([key]) => key));
   }
 }

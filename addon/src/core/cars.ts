@@ -1,7 +1,7 @@
 /**
- * Which licence category a car belongs to, by iRacing's car id (`categories` in the Data API's car list).
- * A car that is newer than this list has no category here and is shown without an icon: a guess from the name
- * calls the Dallara P217 a formula car.
+ * The licence category of a car, by iRacing's car id (`categories` in the Data API's car list). A car that is newer than
+ * this list has no category here and gets the neutral icon. The name is no help: by its name, the Dallara P217 would be a
+ * formula car.
  */
 
 import type { Category } from "./model.ts";
@@ -21,6 +21,7 @@ const CARS: Partial<Record<Category, string>> = {
 
 let byId: Map<number, Category> | undefined;
 
+/** null: the car is not in the list. */
 export function carCategory(carId: number | null): Category | null {
   byId ??= new Map(
     Object.entries(CARS).flatMap(([category, ids]) =>

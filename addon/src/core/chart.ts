@@ -1,9 +1,9 @@
-/** The geometry of the history chart: points to pixels, round values for the axis. */
+/** The geometry of the history chart: pixels for points, and round values for the axis. */
 
 import type { History, LicenceClass } from "./model.ts";
 
 export interface Chart {
-  /** One path for each stretch in the same licence class. */
+  /** One path for each run of points in the same licence class. `x`: where it begins. */
   strokes: { path: string; class: LicenceClass | null; x: number }[];
   area: string;
   levels: { value: number; y: number }[];
@@ -12,7 +12,7 @@ export interface Chart {
 
 const MAX_POINTS = 240;
 
-/** Round values that cover low to high in two to five steps. */
+/** Round values that cover `low` to `high`, in two to five steps. */
 export function levels(low: number, high: number): number[] {
   const span = Math.max(high - low, Math.abs(high) * 0.02, 0.2);
   const rough = span / 3;
@@ -27,23 +27,23 @@ export function levels(low: number, high: number): number[] {
   return result;
 }
 
-/** At most `max` points: the first and the last of each stretch stay, so that the ends are true. */
-function thin<T>(points: readonly T[], max: number): T[] {
+/** At most `max` points, evenly chosen. The first and the last are always among them. */
+function sample<T>(points: readonly T[], max: number): T[] {
   if (points.length <= max) return [...points];
   const step = (points.length - 1) / (max - 1);
   return Array.from({ length: max }, (_, i) => points[Math.round(i * step)] as T);
 }
 
-/** null when there are no two points to draw a line between. */
+/** The chart in a box of `width` by `height` pixels; null for fewer than two points. */
 export function chart(points: History["points"], width: number, height: number): Chart | null {
-  const shown = thin(points, MAX_POINTS);
+  const shown = sample(points, MAX_POINTS);
   const first = shown[0];
   const last = shown.at(-1);
   if (!first || !last || shown.length < 2) return null;
   const values = shown.map((point) => point.value);
-  const marks = levels(Math.min(...values), Math.max(...values));
-  const bottom = marks[0] ?? 0;
-  const top = marks.at(-1) ?? 1;
+  const axis = levels(Math.min(...values), Math.max(...values));
+  const bottom = axis[0] ?? 0;
+  const top = axis.at(-1) ?? 1;
   const span = last.when - first.when || 1;
   const x = (when: number) => Math.round(((when - first.when) / span) * width * 10) / 10;
   const y = (value: number) => Math.round((1 - (value - bottom) / (top - bottom || 1)) * height * 10) / 10;
@@ -64,14 +64,14 @@ export function chart(points: History["points"], width: number, height: number):
   return {
     strokes,
     area: `M${dots[0]?.x} ${height}${outline}L${dots.at(-1)?.x} ${height}Z`,
-    levels: marks.map((value) => ({ value, y: y(value) })),
+    levels: axis.map((value) => ({ value, y: y(value) })),
     dots,
   };
 }
 
 /**
- * What the rating did over the last `count` results; null when there are fewer than two. A safety rating starts anew in
- * each licence class, so only results in the present class count.
+ * How much the rating changed `over` the last results, at most `count`; null for fewer than two points. A safety rating
+ * starts again in each licence class, so only points in the present class are used.
  */
 export function change(points: History["points"], count: number): { by: number; over: number } | null {
   const last = points.at(-1);

@@ -1,16 +1,17 @@
-/** Finds out, in words, whether there is a usable backend at an address. */
+/** Tests whether there is a usable backend at an address. */
 
 import type { Get, Reply } from "./backend.ts";
+import { fields } from "./model.ts";
 
 export const OLDEST_BACKEND = "0.1.0";
 
 export type Finding =
   | { state: "good"; version: string }
-  /** Answers as older backends do: drivers, but no history. */
+  /** Answers as older backends do: with drivers, but no history. */
   | { state: "compatible" }
   | { state: "unhealthy"; version: string }
   | { state: "old"; version: string }
-  | { state: "stranger" }
+  | { state: "not_pitboard" }
   | { state: "unreachable" }
   | { state: "forbidden" };
 
@@ -24,18 +25,16 @@ export function isOlder(a: string, b: string): boolean {
   return false;
 }
 
-function object(body: string): Record<string, unknown> | null {
+/** The fields of a JSON object; none if the text is something else. */
+function parse(body: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
+    return fields(JSON.parse(body));
   } catch {
-    return null;
+    return {};
   }
 }
 
-/** @param allowed whether the browser lets us ask that address (extensions need the reader's permission) */
+/** @param allowed whether the browser lets us use that address (an extension needs the reader's permission) */
 export async function diagnose(address: string, get: Get, allowed: boolean): Promise<Finding> {
   let health: Reply;
   try {
@@ -43,8 +42,8 @@ export async function diagnose(address: string, get: Get, allowed: boolean): Pro
   } catch {
     return { state: allowed ? "unreachable" : "forbidden" };
   }
-  const body = object(health.body);
-  if (body && typeof body.version === "string" && (body.status === "healthy" || body.status === "unhealthy")) {
+  const body = parse(health.body);
+  if (typeof body.version === "string" && (body.status === "healthy" || body.status === "unhealthy")) {
     const version = body.version.slice(0, 20);
     if (isOlder(version, OLDEST_BACKEND)) return { state: "old", version };
     return { state: body.status === "healthy" ? "good" : "unhealthy", version };
@@ -52,9 +51,9 @@ export async function diagnose(address: string, get: Get, allowed: boolean): Pro
   const probe = "Pitboard Test";
   try {
     const reply = await get(`${address}/drivers?names=${encodeURIComponent(probe)}`);
-    if (reply.status < 300 && object(reply.body)?.[probe]) return { state: "compatible" };
+    if (reply.status < 300 && parse(reply.body)[probe]) return { state: "compatible" };
   } catch {
-    // it answered the first question, so it can be reached; it is no driver service
+    // it answered the first call, so it can be reached, but it has no drivers
   }
-  return { state: "stranger" };
+  return { state: "not_pitboard" };
 }

@@ -1,11 +1,11 @@
-/** How numbers are written. */
+/** Texts for numbers. */
 
 import type { Licence, Race } from "./model.ts";
 
 /** Shown where there is nothing to show. */
 export const NONE = "–";
 
-/** iRacing shows two digits of the safety rating, cut and not rounded: 3.999 is no promotion. */
+/** iRacing shows two decimals of the safety rating, cut and not rounded: 3.999 is 3.99, because 4.00 is a promotion. */
 export const safetyText = (value: number | null): string =>
   value === null ? NONE : (Math.floor(value * 100 + 1e-6) / 100).toFixed(2);
 
@@ -20,10 +20,10 @@ export const signed = (value: number): string => (value > 0 ? `+${value}` : valu
 export const positions = (race: Race): string =>
   race.from === null && race.to === null ? "" : `${race.from ?? NONE} → ${race.to ?? NONE}`;
 
-/** The parts of the United Kingdom have flags of their own; iRacing's codes for them are no countries of ISO 3166. */
+/** Parts of the United Kingdom with their own flags, by iRacing's code. ISO 3166 has no country codes for them. */
 const PARTS: Record<string, string> = { ENG: "gbeng", SCT: "gbsct", WLS: "gbwls" };
 
-/** The flag of a country code as an emoji (Unicode TR 51), or "" where there is none. */
+/** The flag of a country code as an emoji (Unicode TR 51), or "" if there is none. */
 export function flag(code: string): string {
   const shifted = (letters: string, by: number) => [...letters].map((letter) => letter.charCodeAt(0) + by);
   const part = PARTS[code];
@@ -31,7 +31,7 @@ export function flag(code: string): string {
   return code.length === 2 ? String.fromCodePoint(...shifted(code, 0x1f1e6 - 65)) : "";
 }
 
-/** Difference of iRatings in the same category; null where one has none. */
+/** Difference of two iRatings in the same category; null if one is missing. */
 export function difference(mine: Licence | undefined, theirs: Licence): number | null {
   return mine?.irating && theirs.irating ? Math.round(theirs.irating) - Math.round(mine.irating) : null;
 }

@@ -1,5 +1,4 @@
-/** The addon's words, from `_locales`. The build puts into each script
- * the words that it uses (`virtual:messages`). */
+/** The addon's messages, from `_locales`. The build puts into each script those that it uses (`virtual:messages`). */
 
 import packed from "virtual:messages";
 import type english from "../../_locales/en/messages.json";
@@ -8,17 +7,17 @@ import { LANGUAGES, type Options } from "./options.ts";
 export type MessageKey = keyof typeof english;
 
 const at = new Map(packed.keys.split(" ").map((key, i) => [key, i]));
-let words: string[] = packed.en.split("\n");
+let messages: string[] = packed.en.split("\n");
 let language = "en";
 
-/** The other languages' words: a deflated JSON object, unpacked only for readers who need one of them. */
+/** The messages of the other languages: a deflated JSON object, unpacked only for readers who need one of them. */
 async function unpack(): Promise<Record<string, string>> {
   const bytes = Uint8Array.from(atob(packed.others), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return (await new Response(stream).json()) as Record<string, string>;
 }
 
-/** Chooses the language: the option, else the first of the browser's that we have, else English. */
+/** Sets the language: the option, else the first of the browser's languages that we have, else English. */
 export async function useLanguage(
   option: Options["language"],
   browser: readonly string[] = navigator.languages,
@@ -26,7 +25,7 @@ export async function useLanguage(
   const wanted = option === "auto" ? browser.map((tag) => tag.slice(0, 2)) : [option];
   const chosen = wanted.find((tag) => LANGUAGES.some((known) => known === tag)) ?? "en";
   if (chosen === language) return;
-  words = (chosen === "en" ? packed.en : ((await unpack())[chosen] ?? packed.en)).split("\n");
+  messages = (chosen === "en" ? packed.en : ((await unpack())[chosen] ?? packed.en)).split("\n");
   language = chosen;
 }
 
@@ -35,7 +34,7 @@ export const currentLanguage = (): string => language;
 
 /** A message with `$1`, `$2` … filled in. */
 export function t(key: MessageKey, ...values: (string | number)[]): string {
-  const message = words[at.get(key) ?? -1] ?? key;
+  const message = messages[at.get(key) ?? -1] ?? key;
   return values.length === 0
     ? message
     : message.replace(/\$(\d)/g, (_, n: string) => String(values[Number(n) - 1] ?? ""));
@@ -43,7 +42,7 @@ export function t(key: MessageKey, ...values: (string | number)[]): string {
 
 const dateTimes = new Map<string, Intl.DateTimeFormat>();
 
-/** A date in the language in use; `options` as for Intl.DateTimeFormat. Formatters are dear, so each is made once. */
+/** A date in the language in use; `options` as for Intl.DateTimeFormat. Making a formatter is slow, so each is made once. */
 export function formatDate(time: number | Date, options: Intl.DateTimeFormatOptions): string {
   const key = currentLanguage() + JSON.stringify(options);
   let format = dateTimes.get(key);
@@ -54,7 +53,7 @@ export function formatDate(time: number | Date, options: Intl.DateTimeFormatOpti
   return format.format(time);
 }
 
-/** How long ago, in words of the language in use. */
+/** "3 hours ago", in the language in use. */
 export function formatAge(milliseconds: number): string {
   const relative = new Intl.RelativeTimeFormat(currentLanguage(), { numeric: "auto" });
   const minutes = Math.round(milliseconds / 60_000);

@@ -1,8 +1,8 @@
-/** Link templates and iRacing's own addresses. */
+/** Link templates, and addresses at iRacing. */
 
 import type { Driver } from "./model.ts";
 
-/** An http(s) address, or "" for anything else (a script URL from an imported options file, say). */
+/** An http(s) address, or "" for anything else (for example a script URL from an imported options file). */
 export function safeUrl(raw: string): string {
   try {
     const url = new URL(raw);
@@ -12,6 +12,7 @@ export function safeUrl(raw: string): string {
   }
 }
 
+/** A link template (`LinkTemplate.url`) filled in for a driver; "" if the result is no http(s) address. */
 export function fillTemplate(template: string, driver: Pick<Driver, "custId" | "name">, backend: string): string {
   return safeUrl(
     template

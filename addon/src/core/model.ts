@@ -1,9 +1,9 @@
 /**
- * What the addon knows of a driver, and how a backend's answer becomes that.
+ * What the addon knows about a driver, and how that is read from a backend's answer.
  *
- * The backend is outside our control (the user may choose any), so nothing here trusts a type: a field that is not
- * what it should be is dropped, text is clipped and cleaned, and only a driver without id or name is refused.
- * The field names are those of iRacing's Data API (`member/profile`), as the backend passes them on.
+ * The reader may choose any backend, so no type is trusted: a field of the wrong type is dropped, text is cleaned and
+ * cut, and a driver without id or name is refused. The field names are those of iRacing's Data API (`member/profile`),
+ * which the backend passes on.
  */
 
 export const CATEGORIES = ["sports_car", "formula_car", "oval", "dirt_oval", "dirt_road", "road"] as const;
@@ -32,7 +32,7 @@ export interface Race {
   car: string;
   carId: number | null;
   track: string;
-  /** Positions count from 1; null: did not start or finish, or is not known. */
+  /** Positions at the start and the finish, from 1; null: there is none, or it is not known. */
   from: number | null;
   to: number | null;
 }
@@ -50,9 +50,9 @@ export interface Driver {
   /** null: the backend has not sent the profile yet. */
   races: Race[] | null;
   activity: { last30: number; before30: number } | null;
-  /** `partial`: licences only so far. `stale`: older than the backend likes. `kept`: our own copy, backend away. */
+  /** `partial`: only licences so far. `stale`: the backend is updating it. `kept`: our copy, no answer from the backend. */
   state: "fresh" | "stale" | "partial" | "kept";
-  /** When the data was right, milliseconds since 1970. */
+  /** The time of the data, in milliseconds since 1970. */
   asOf: number | null;
 }
 
@@ -63,7 +63,8 @@ export type Answer = { driver: Driver } | { problem: Problem; retryAfter: number
 
 type Fields = Record<string, unknown>;
 
-const fields = (value: unknown): Fields =>
+/** The fields of an object; none if it is something else. */
+export const fields = (value: unknown): Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : {};
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 const number = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
@@ -87,7 +88,7 @@ export function text(value: unknown, max = 80): string {
   return clean.length > max ? `${clean.slice(0, max - 1)}…` : clean;
 }
 
-/** A time stamp as iRacing writes them (up to nine fraction digits) in milliseconds, or null. */
+/** A timestamp of iRacing's (with up to nine decimals of a second) in milliseconds since 1970, or null. */
 export function instant(value: unknown): number | null {
   if (typeof value !== "string" || !/^\d{4}-\d\d-\d\d/.test(value)) return null;
   const time = Date.parse(value.replace(/(\.\d{3})\d+/, "$1"));
@@ -119,9 +120,9 @@ function race(value: unknown): Race | null {
   const track = fields(raw.track);
   const config = text(track.config_name, 60);
   // recent_events counts positions from 0 and uses -1 for "none", unlike the rest of the Data API
-  const place = (n: unknown) => {
-    const p = count(n);
-    return p === null ? null : p + 1;
+  const position = (n: unknown) => {
+    const index = count(n);
+    return index === null ? null : index + 1;
   };
   const result: Race = {
     type: text(raw.event_type, 20).toUpperCase(),
@@ -130,8 +131,8 @@ function race(value: unknown): Race | null {
     car: text(raw.car_name),
     carId: positive(raw.car_id),
     track: text(track.track_name) + (config ? ` – ${config}` : ""),
-    from: place(raw.starting_position),
-    to: place(raw.finish_position),
+    from: position(raw.starting_position),
+    to: position(raw.finish_position),
   };
   return result.car || result.track || result.start ? result : null;
 }
@@ -144,7 +145,7 @@ function country(info: Fields): Driver["country"] {
 
 const present = <T>(value: T | null): value is T => value !== null;
 
-/** A driver from the backend's answer; null when it holds no driver. */
+/** A driver from the backend's answer; null if there is none in it. `now` in milliseconds since 1970. */
 export function parseDriver(value: unknown, now: number): Driver | null {
   const raw = fields(value);
   const info = fields(raw.member_info);
@@ -175,7 +176,7 @@ export function parseDriver(value: unknown, now: number): Driver | null {
 
 const PROBLEMS: readonly Problem[] = ["not_found", "pending", "invalid_name", "unavailable"];
 
-/** What the backend said of one name. Older backends give `{error}` without a code. */
+/** The backend's answer for one name. Older backends send `{error}` without a code. */
 export function parseAnswer(value: unknown, now: number): Answer {
   const driver = parseDriver(value, now);
   if (driver) return { driver };
@@ -190,7 +191,7 @@ export interface History {
   career: { starts: number; wins: number; top5: number; poles: number } | null;
 }
 
-/** The answer of `/drivers/{cust_id}/history`; unusable points are left out, the rest sorted by time. */
+/** The answer of `/drivers/{cust_id}/history`, points sorted by time. Points without time or value are left out. */
 export function parseHistory(value: unknown): History {
   const raw = fields(value);
   const points = list(raw.points)

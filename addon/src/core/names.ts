@@ -1,10 +1,10 @@
-/** Forum names: what counts as one, and when two are the same. */
+/** Names in the forum: which texts are one, and when two are the same. */
 
 const NOBODY = new Set(["unknown", "deleted user", "[deleted user]", "[deleted]", "guest", "system"]);
 
 const tidied = new Map<string, string>();
 
-/** A name as it is asked of the backend (NFC, single spaces), or "" when the text is nobody's name. */
+/** A name as the backend is asked for it (NFC, single spaces), or "" if the text is not the name of a person. */
 export function tidyName(raw: string | null | undefined): string {
   if (!raw) return "";
   const known = tidied.get(raw);
@@ -25,12 +25,12 @@ function tidy(raw: string): string {
   return /\p{Cc}/u.test(name) ? "" : name;
 }
 
-/** Two names with the same key belong to the same person. */
+/** The same for all spellings of a person's name. */
 export const nameKey = (name: string): string => name.toLowerCase();
 
 /**
- * The name in a profile address: `/profile/Name`, `/profile/ID/Name`. The forum encodes a slash or an ampersand
- * twice. "" when there is none.
+ * The name in a profile address: `/profile/Name` or `/profile/ID/Name`; "" if there is none. The forum encodes a slash
+ * or an ampersand twice.
  */
 export function nameFromHref(href: string): string {
   const match = /\/profile\/(?:\d+\/)?([^/?#]+)/.exec(href);

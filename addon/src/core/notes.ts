@@ -1,6 +1,6 @@
-/** The reader's private notes and tags, by name key. They never leave the browser unless exported. */
+/** The reader's private notes and tags, by name key. They leave the browser only in an export. */
 
-import { text } from "./model.ts";
+import { fields, text } from "./model.ts";
 import { nameKey, tidyName } from "./names.ts";
 
 export interface Note {
@@ -8,12 +8,11 @@ export interface Note {
   tags: string[];
 }
 
-/** Notes from what was stored or imported; what is no note is dropped. */
+/** Notes from storage or an import. What is not a note is dropped. */
 export function readNotes(stored: unknown): Record<string, Note> {
   const notes: Record<string, Note> = {};
-  if (typeof stored !== "object" || stored === null) return notes;
-  for (const [name, value] of Object.entries(stored).slice(0, 5000)) {
-    const raw = (typeof value === "object" && value !== null ? value : {}) as Partial<Record<keyof Note, unknown>>;
+  for (const [name, value] of Object.entries(fields(stored)).slice(0, 5000)) {
+    const raw = fields(value);
     const note: Note = {
       text: typeof raw.text === "string" ? raw.text.slice(0, 2000) : "",
       tags: (Array.isArray(raw.tags) ? raw.tags : [])
@@ -27,7 +26,7 @@ export function readNotes(stored: unknown): Record<string, Note> {
   return notes;
 }
 
-/** The notes with one changed; an empty note is taken out. */
+/** The notes with one changed. An empty note is removed. */
 export function withNote(notes: Record<string, Note>, name: string, note: Note): Record<string, Note> {
   return readNotes({ ...notes, [nameKey(name)]: note });
 }

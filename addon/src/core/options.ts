@@ -1,9 +1,6 @@
-/** Every option once: its default and what values it may have. */
+/** All options: their defaults and the values that they may have. */
 
-import { CATEGORIES, type Category } from "./model.ts";
-
-export const SURFACES = ["posts", "messages", "profile", "quotes", "mentions", "lists", "search"] as const;
-export type SurfaceId = (typeof SURFACES)[number];
+import { CATEGORIES, type Category, fields } from "./model.ts";
 
 export const ORDERS = ["custom", "irating", "cpi", "mix"] as const;
 export const LAYOUTS = ["compact", "full", "portrait"] as const;
@@ -11,6 +8,8 @@ export const THEMES = ["auto", "light", "dark"] as const;
 export const LANGUAGES = ["auto", "en", "de", "es", "fr", "it", "pt"] as const;
 export const RACE_TYPES = ["RACE", "HOSTED", "LEAGUE", "PRACTICE", "OTHER"] as const;
 export const OPENERS = ["hover", "click"] as const;
+
+export type Theme = Exclude<(typeof THEMES)[number], "auto">;
 
 export interface LinkTemplate {
   label: string;
@@ -25,9 +24,10 @@ export interface Options {
   theme: (typeof THEMES)[number];
   language: (typeof LANGUAGES)[number];
   opener: (typeof OPENERS)[number];
-  surfaces: Record<SurfaceId, boolean>;
+  /** Surfaces that the reader has switched on or off, by id. The others have their own default: see `isOn`. */
+  surfaces: Record<string, boolean>;
   order: (typeof ORDERS)[number];
-  /** Categories in the reader's own order; those after it are in the standard order. */
+  /** All categories, in the reader's order. */
   categories: Category[];
   hiddenCategories: Category[];
   mainFirst: boolean;
@@ -44,7 +44,7 @@ export interface Options {
   hideOwn: boolean;
   hiddenDrivers: string[];
   compare: boolean;
-  /** The reader's own name; "" means: read it from the page. */
+  /** The reader's own name; "": it is read from the page. */
   me: string;
 }
 
@@ -56,8 +56,7 @@ export const DEFAULTS: Options = {
   theme: "auto",
   language: "auto",
   opener: "hover",
-  // lists and search results hold many names that nobody asked about: off until the reader wants them
-  surfaces: { posts: true, messages: true, profile: true, quotes: true, mentions: true, lists: false, search: false },
+  surfaces: {},
   order: "custom",
   categories: [...CATEGORIES],
   hiddenCategories: ["road"],
@@ -98,26 +97,27 @@ export type Choice = keyof typeof CHOICES;
 /** Options that are on or off. */
 export type Flag = { [K in keyof Options]: Options[K] extends boolean ? K : never }[keyof Options];
 
-type Loose = Record<string, unknown>;
+/** Whether the reader wants a surface. */
+export const isOn = (options: Options, { id, byDefault }: { id: string; byDefault: boolean }): boolean =>
+  options.surfaces[id] ?? byDefault;
 
 const oneOf = <T extends string>(allowed: readonly T[], value: unknown, fallback: T): T =>
   allowed.find((item) => item === value) ?? fallback;
 const subset = <T extends string>(allowed: readonly T[], value: unknown, fallback: T[]): T[] =>
   Array.isArray(value) ? [...new Set(value)].filter((v): v is T => allowed.includes(v as T)) : fallback;
 const flag = (value: unknown, fallback: boolean): boolean => (typeof value === "boolean" ? value : fallback);
-/** The on-off options of `defaults` as they are in `raw`. */
-const flags = <T extends object>(raw: Loose, defaults: T): Partial<T> =>
+/** The options that are on or off, from `raw`. */
+const flags = (raw: Record<string, unknown>): Pick<Options, Flag> =>
   Object.fromEntries(
-    Object.entries(defaults).flatMap(([key, value]) =>
+    Object.entries(DEFAULTS).flatMap(([key, value]) =>
       typeof value === "boolean" ? [[key, flag(raw[key], value)]] : [],
     ),
-  ) as Partial<T>;
-const object = (value: unknown): Loose => (typeof value === "object" && value !== null ? (value as Loose) : {});
-const line = (value: unknown, max: number): string => (typeof value === "string" ? value.trim().slice(0, max) : "");
+  ) as Pick<Options, Flag>;
+const trimmed = (value: unknown, max: number): string => (typeof value === "string" ? value.trim().slice(0, max) : "");
 
-/** The address of a backend without path end slash, or "" when it is no http(s) address. */
+/** The address of a backend without a slash at its end, or "" if it is no http(s) address. */
 export function backendAddress(value: unknown): string {
-  const raw = line(value, 300);
+  const raw = trimmed(value, 300);
   if (!raw || raw === DEFAULT_BACKEND) return raw;
   try {
     const url = new URL(/^[a-z]+:\/\//i.test(raw) ? raw : `http://${raw}`);
@@ -133,28 +133,34 @@ function linkTemplates(value: unknown): LinkTemplate[] {
   return value
     .slice(0, 20)
     .map((item: unknown) => {
-      const raw = object(item);
-      return { label: line(raw.label, 30), url: line(raw.url, 300), on: flag(raw.on, true) };
+      const raw = fields(item);
+      return { label: trimmed(raw.label, 30), url: trimmed(raw.url, 300), on: flag(raw.on, true) };
     })
     .filter((link) => link.label && /^(https?:\/\/|\{backend\}\/)/i.test(link.url));
 }
 
-/** The newest names that fit: synced storage takes 8 kB for all options together. */
+/** Surfaces that were switched on or off. A newer version may have stored ids that this one does not know. */
+function switches(value: unknown): Record<string, boolean> {
+  const entries = Object.entries(fields(value)).filter(([id, on]) => /^\w{1,20}$/.test(id) && typeof on === "boolean");
+  return Object.fromEntries(entries.slice(0, 30)) as Record<string, boolean>;
+}
+
+/** The newest names that fit: all options together may have 8 kB in synced storage. */
 function newest(names: unknown[]): string[] {
-  const distinct = [...new Set(names.map((name) => line(name, 100)).filter(Boolean))];
+  const distinct = [...new Set(names.map((name) => trimmed(name, 100)).filter(Boolean))];
   const fitting: string[] = [];
-  for (let room = 4000; distinct.length; ) {
+  for (let free = 4000; distinct.length; ) {
     const name = distinct.pop() ?? "";
-    room -= name.length * 2 + 3;
-    if (room < 0) break;
+    free -= name.length * 2 + 3;
+    if (free < 0) break;
     fitting.unshift(name);
   }
   return fitting;
 }
 
-/** Options from what was stored or imported: unknown keys are dropped, wrong values become the default. */
+/** Options from storage or an import: unknown keys are dropped, and a wrong value becomes the default. */
 export function readOptions(stored: unknown): Options {
-  const raw = object(stored);
+  const raw = fields(stored);
   const categories = subset(CATEGORIES, raw.categories, []);
   const number = Number(raw.raceCount ?? DEFAULTS.raceCount);
   const choices = Object.entries(CHOICES).map(([key, values]) => [
@@ -163,16 +169,16 @@ export function readOptions(stored: unknown): Options {
   ]);
   return {
     ...DEFAULTS,
-    ...flags(raw, DEFAULTS),
+    ...flags(raw),
     ...(Object.fromEntries(choices) as Pick<Options, Choice>),
     backend: backendAddress(raw.backend) || DEFAULTS.backend,
-    surfaces: { ...DEFAULTS.surfaces, ...flags(object(raw.surfaces), DEFAULTS.surfaces) },
+    surfaces: switches(raw.surfaces),
     categories: [...categories, ...CATEGORIES.filter((c) => !categories.includes(c))],
     hiddenCategories: subset(CATEGORIES, raw.hiddenCategories, DEFAULTS.hiddenCategories),
     raceCount: Number.isInteger(number) ? Math.min(10, Math.max(1, number)) : DEFAULTS.raceCount,
     raceTypes: subset(RACE_TYPES, raw.raceTypes, DEFAULTS.raceTypes),
     links: linkTemplates(raw.links),
     hiddenDrivers: newest(Array.isArray(raw.hiddenDrivers) ? raw.hiddenDrivers : []),
-    me: line(raw.me, 100),
+    me: trimmed(raw.me, 100),
   };
 }

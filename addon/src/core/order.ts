@@ -6,7 +6,7 @@ import type { Options } from "./options.ts";
 
 const classRank = (licence: Licence): number => CLASSES.indexOf(licence.class);
 
-/** What is compared under each order; higher comes first. The mix is the one that forum readers know. */
+/** The value that each order compares; the highest comes first. `mix` is a formula that forum readers already know. */
 const WEIGHT = {
   custom: () => 0,
   irating: (licence: Licence) => licence.irating ?? 0,
@@ -15,8 +15,8 @@ const WEIGHT = {
 };
 
 /**
- * The category in which the driver is at home: that of most of the recent races, else of the highest licence
- * class, else of the highest iRating. null without licences.
+ * The driver's main category: the one with the most recent races, then with the highest licence class, then with the
+ * highest iRating. null without licences.
  */
 export function mainCategory(driver: Driver): Category | null {
   const raced = new Map<Category, number>();
@@ -33,7 +33,7 @@ export function mainCategory(driver: Driver): Category | null {
   return best?.category ?? null;
 }
 
-/** The licences to show, first to last. */
+/** The licences to show, in their order. */
 export function licencesInOrder(
   driver: Driver,
   options: Pick<Options, "order" | "categories" | "hiddenCategories" | "mainFirst">,

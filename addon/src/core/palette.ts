@@ -1,6 +1,7 @@
 /**
- * Licence colours. `fill` and `ink` are the class badge; `edge` is the chip's border, which has to stand out from the
- * page. The letter is always shown too. A test checks the contrasts: ink on fill >= 4.5, edge on the page >= 3.
+ * Colours of the licence classes. `fill` is behind the class letter, `ink` is the letter, `edge` is the chip's border.
+ * The letter is always shown, never the colour alone. A test checks the contrasts (WCAG): ink on fill at least 4.5, edge
+ * on the page at least 3.
  */
 
 import type { LicenceClass } from "./model.ts";
@@ -21,29 +22,11 @@ export const PALETTE: Record<LicenceClass, Swatch> = {
   W: { fill: "#6d28b8", ink: "#ffffff", edge: { light: "#6d28b8", dark: "#b184ea" } },
 };
 
-/** The page colours that the addon assumes where it cannot read them. */
-export const PAGE = { light: "#ffffff", dark: "#1b1d21" };
-
-/** The palette as CSS rules for `.c-A` and so on, for the light and the dark theme. */
+/** The palette as CSS rules for `.c-A`, `.c-B` and so on, for the light and the dark theme. */
 export function paletteCss(): string {
   const rules = Object.entries(PALETTE).map(
     ([letter, { fill, ink, edge }]) =>
       `.c-${letter}{--fill:${fill};--ink:${ink};--edge:${edge.light}}.dark .c-${letter}{--edge:${edge.dark}}`,
   );
   return rules.join("");
-}
-
-/** WCAG contrast ratio of two `#rrggbb` colours. */
-export function contrast(a: string, b: string): number {
-  const [low = 0, high = 0] = [luminance(a), luminance(b)].sort((x, y) => x - y);
-  return (high + 0.05) / (low + 0.05);
-}
-
-/** Relative luminance of `#rrggbb` (WCAG), 0 to 1. */
-export function luminance(colour: string): number {
-  const [r = 0, g = 0, b = 0] = [1, 3, 5].map((i) => {
-    const c = Number.parseInt(colour.slice(i, i + 2), 16) / 255;
-    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }

@@ -1,12 +1,12 @@
-/** Whole years and the next anniversary, by the calendar and not by 365.25 days. */
+/** Years of membership by the calendar. */
 
 const DAY = 86_400_000;
 
-/** Years since `since` ("YYYY-MM-DD") at `now`, and days to the next anniversary (0: today). */
+/** Whole years from `since` ("YYYY-MM-DD") to `now`, and days to the next anniversary (0: today). */
 export function membership(since: string, now: Date): { years: number; days: number } {
   const [year = 0, month = 1, day = 1] = since.split("-").map(Number);
   const today = Date.UTC(now.getFullYear(), now.getMonth(), now.getDate());
-  // a member since 29 February has the anniversary on 1 March in other years, as Date.UTC counts it
+  // 29 February becomes 1 March in other years: Date.UTC does that
   const anniversary = (y: number) => Date.UTC(y, month - 1, day);
   const passed = anniversary(now.getFullYear()) <= today;
   const years = now.getFullYear() - year - (passed ? 0 : 1);

@@ -1,11 +1,11 @@
-/** The userscript's options dialog: a script of its own (`pitboard-options.js`), so that the one for the page is small. */
+/** The options in a dialog over the page, for the userscript. */
 
 import type { Get } from "../core/backend.ts";
 import { diagnose } from "../core/diagnose.ts";
 import { useLanguage } from "../core/i18n.ts";
 import { h } from "../ui/h.ts";
-import { dress } from "../ui/sheet.ts";
-import { type Desk, Form } from "./form.ts";
+import { addStyles } from "../ui/styles.ts";
+import { Form, type FormPlatform } from "./form.ts";
 import css from "./options.css";
 
 const DIALOG = `dialog{border:0;border-radius:12px;padding:0;inline-size:min(800px,96vw);max-block-size:92vh;background:#f4f6f8}
@@ -13,18 +13,18 @@ const DIALOG = `dialog{border:0;border-radius:12px;padding:0;inline-size:min(800
 dialog::backdrop{background:rgb(0 0 0/.45)}
 .shut{position:absolute;inset-block-start:14px;inset-inline-end:14px}`;
 
-/** Opens the dialog over the page, unless it is open. `get` is how the backend's test asks. */
-export async function openDialog(get: Get, desk: Omit<Desk, "test" | "close">): Promise<void> {
-  await useLanguage(desk.options.language);
+/** Opens the dialog, unless it is open. `get` is for the test of the backend. */
+export async function openDialog(get: Get, platform: Omit<FormPlatform, "test" | "close">): Promise<void> {
+  await useLanguage(platform.options.language);
   if (document.querySelector("pitboard-options")) return;
   const host = document.createElement("pitboard-options");
   const root = host.attachShadow({ mode: "open" });
-  dress(root, css + DIALOG);
+  addStyles(root, css + DIALOG);
   const main = h("div", { class: "options" });
   const dialog = h("dialog", { "aria-labelledby": "title", closedby: "any" }, main);
   dialog.addEventListener("close", () => host.remove());
   root.append(dialog);
   document.body.append(host);
-  new Form(main, { ...desk, test: (address) => diagnose(address, get, true), close: () => dialog.close() });
+  new Form(main, { ...platform, test: (address) => diagnose(address, get, true), close: () => dialog.close() });
   dialog.showModal();
 }

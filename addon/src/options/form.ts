@@ -1,4 +1,4 @@
-/** The options: one form for the extension's page and for the userscript's dialog. Every change is kept at once. */
+/** The options form, for the extension's page and the userscript's dialog. Every change is saved immediately. */
 
 import type { Finding } from "../core/diagnose.ts";
 import { type MessageKey, t, useLanguage } from "../core/i18n.ts";
@@ -9,10 +9,10 @@ import {
   type Choice,
   DEFAULTS,
   type Flag,
+  isOn,
   type Options,
   RACE_TYPES,
   readOptions,
-  SURFACES,
 } from "../core/options.ts";
 import { button, h } from "../ui/h.ts";
 import { icon } from "../ui/icons.ts";
@@ -20,15 +20,17 @@ import { categoryName } from "../ui/parts.ts";
 import type { Preview } from "./preview.ts";
 import { sampleDriver, sampleReader } from "./sample.ts";
 
-export interface Desk {
+/** What the form needs from where it runs. */
+export interface FormPlatform {
   options: Options;
+  surfaces: readonly { id: string; byDefault: boolean }[];
   save(options: Options): void;
   notes(): Promise<Record<string, Note>>;
   saveNotes(notes: Record<string, Note>): Promise<void>;
-  /** Called straight from the click, so that the browser may ask for a permission. */
+  /** Tests a backend. It is called directly after a click, so that the browser may ask for a permission. */
   test(address: string): Promise<Finding>;
   preview: Preview;
-  /** Set where the form is in a dialog. */
+  /** Only in a dialog. */
   close?: () => void;
 }
 
@@ -43,32 +45,32 @@ const LANGUAGE_NAMES: Record<string, string> = {
 };
 
 export class Form {
-  readonly #place: HTMLElement;
+  readonly #root: HTMLElement;
   readonly #preview = h("div", { class: "preview", "aria-hidden": "true" });
   #status = h("p", { role: "status", class: "status" });
   #options: Options;
 
-  readonly #desk: Desk;
+  readonly #platform: FormPlatform;
 
-  constructor(root: HTMLElement, desk: Desk) {
-    this.#desk = desk;
-    this.#place = root;
-    this.#options = desk.options;
+  constructor(root: HTMLElement, platform: FormPlatform) {
+    this.#platform = platform;
+    this.#root = root;
+    this.#options = platform.options;
     this.#draw();
   }
 
   #change(changed: Partial<Options>, redraw = false): void {
     this.#options = readOptions({ ...this.#options, ...changed });
-    this.#desk.save(this.#options);
+    this.#platform.save(this.#options);
     if (redraw) void useLanguage(this.#options.language).then(() => this.#draw());
     else this.#drawPreview();
   }
 
   #draw(): void {
-    const { close } = this.#desk;
-    const focused = (this.#place.getRootNode() as Document | ShadowRoot).activeElement?.id;
+    const { close } = this.#platform;
+    const focused = (this.#root.getRootNode() as Document | ShadowRoot).activeElement?.id;
     this.#status = h("p", { role: "status", class: "status" });
-    this.#place.replaceChildren(
+    this.#root.replaceChildren(
       ...(close ? [button({ class: "shut", onclick: close }, t("close"))] : []),
       h("h1", { id: "title" }, t("options_title")),
       h("p", { class: "lead" }, t("options_lead")),
@@ -85,7 +87,7 @@ export class Form {
         this.#flag("hideRatings"),
         this.#flag("cpi"),
         this.#flag("compare"),
-        this.#words("me"),
+        this.#textInput("me"),
         this.#flag("mainFirst"),
         this.#choice("order"),
         this.#categories(),
@@ -102,7 +104,7 @@ export class Form {
       ),
       this.#section(
         "section_where",
-        ...SURFACES.map((id) => this.#surface(id)),
+        ...this.#platform.surfaces.map((surface) => this.#surface(surface)),
         this.#flag("hideOwn"),
         this.#hiddenDrivers(),
       ),
@@ -111,12 +113,12 @@ export class Form {
       this.#section("section_data", this.#data()),
     );
     this.#drawPreview();
-    if (focused) this.#place.querySelector<HTMLElement>(`#${CSS.escape(focused)}`)?.focus();
+    if (focused) this.#root.querySelector<HTMLElement>(`#${CSS.escape(focused)}`)?.focus();
   }
 
   #drawPreview(): void {
     const now = Date.now();
-    this.#desk.preview(this.#preview, sampleDriver(now), sampleReader(now), this.#options);
+    this.#platform.preview(this.#preview, sampleDriver(now), sampleReader(now), this.#options);
   }
 
   #section(title: MessageKey, ...rows: HTMLElement[]): HTMLElement {
@@ -133,8 +135,9 @@ export class Form {
     return this.#toggle(name, t(key(`option_${name}`)), this.#options[name], (on) => this.#change({ [name]: on }));
   }
 
-  #surface(id: (typeof SURFACES)[number]): HTMLElement {
-    return this.#toggle(`surface-${id}`, t(key(`surface_${id}`)), this.#options.surfaces[id], (on) =>
+  #surface(surface: FormPlatform["surfaces"][number]): HTMLElement {
+    const { id } = surface;
+    return this.#toggle(`surface-${id}`, t(key(`surface_${id}`)), isOn(this.#options, surface), (on) =>
       this.#change({ surfaces: { ...this.#options.surfaces, [id]: on } }),
     );
   }
@@ -155,7 +158,7 @@ export class Form {
     return h("label", { class: "row", for: name }, h("span", {}, t(key(`option_${name}`))), select);
   }
 
-  #words(name: "me"): HTMLElement {
+  #textInput(name: "me"): HTMLElement {
     const input = h("input", {
       id: name,
       value: this.#options[name],
@@ -326,7 +329,7 @@ export class Form {
       if (!address) return;
       finding.className = "finding";
       finding.textContent = t("test_running");
-      void this.#desk.test(address).then((found) => {
+      void this.#platform.test(address).then((found) => {
         const good = found.state === "good" || found.state === "compatible";
         finding.className = `finding ${good ? "good" : "bad"}`;
         finding.textContent = t(`test_${found.state}`, "version" in found ? found.version : "");
@@ -346,11 +349,11 @@ export class Form {
     const file = h("input", { type: "file", accept: "application/json,.json", hidden: true });
     file.addEventListener("change", () => void this.#import(file));
     const reset = button({ id: "reset" }, t("reset"));
-    let sure = false;
+    let confirmed = false;
     reset.addEventListener("click", () => {
-      if (sure) this.#change({ ...DEFAULTS }, true);
+      if (confirmed) this.#change({ ...DEFAULTS }, true);
       else reset.textContent = t("reset_sure");
-      sure = !sure;
+      confirmed = !confirmed;
     });
     return h(
       "div",
@@ -369,7 +372,7 @@ export class Form {
   }
 
   async #export(): Promise<void> {
-    const all = { pitboard: 1, options: this.#options, notes: await this.#desk.notes() };
+    const all = { pitboard: 1, options: this.#options, notes: await this.#platform.notes() };
     const url = URL.createObjectURL(new Blob([JSON.stringify(all, null, 2)], { type: "application/json" }));
     h("a", { href: url, download: "pitboard-options.json" }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
@@ -378,9 +381,9 @@ export class Form {
   async #import(file: HTMLInputElement): Promise<void> {
     try {
       const all: unknown = JSON.parse((await file.files?.[0]?.text()) ?? "");
-      if (typeof all !== "object" || all === null || !("pitboard" in all)) throw new Error("not ours");
+      if (typeof all !== "object" || all === null || !("pitboard" in all)) throw new Error("not an export");
       const { options, notes } = all as { options?: unknown; notes?: unknown };
-      if (notes) await this.#desk.saveNotes({ ...(await this.#desk.notes()), ...readNotes(notes) });
+      if (notes) await this.#platform.saveNotes({ ...(await this.#platform.notes()), ...readNotes(notes) });
       if (options) this.#change(readOptions(options), true);
       this.#status.textContent = t("import_done");
     } catch {

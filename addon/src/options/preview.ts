@@ -1,27 +1,27 @@
-/** The live preview of the options: a line as it would stand beside an author. */
+/** The live preview of the options: a line as it would be beside an author. */
 
 import { useLanguage } from "../core/i18n.ts";
 import type { Driver } from "../core/model.ts";
 import type { Options } from "../core/options.ts";
 import { h } from "../ui/h.ts";
 import { line } from "../ui/line.ts";
-import { dress } from "../ui/sheet.ts";
 import css from "../ui/stats.css";
+import { addStyles } from "../ui/styles.ts";
 
-/** Draws into `place` what a reader `me` with these options would see of a driver. */
-export type Preview = (place: HTMLElement, driver: Driver, me: Driver, options: Options) => void;
+/** Draws into `box` what `reader` would see of a driver with these options. */
+export type Preview = (box: HTMLElement, driver: Driver, reader: Driver, options: Options) => void;
 
-export const preview: Preview = async (place, driver, me, options) => {
-  // the userscript's dialog is a script of its own, with a language of its own
+export const preview: Preview = async (box, driver, reader, options) => {
+  // the userscript's dialog is another script and has its own language
   await useLanguage(options.language);
-  const root = place.shadowRoot ?? place.attachShadow({ mode: "open" });
+  const root = box.shadowRoot ?? box.attachShadow({ mode: "open" });
   const { theme } = options;
   const dark = theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
-  const view = { options, me, now: Date.now };
+  const view = { options, reader, now: Date.now };
   const shown = line({ driver }, view, undefined);
   root.replaceChildren();
-  dress(root, css);
+  addStyles(root, css);
   root.append(h("div", { class: `root ${dark ? "dark" : "light"}` }, shown));
-  place.classList.toggle("dark", dark);
+  box.classList.toggle("dark", dark);
   for (const inner of shown.querySelectorAll("a, button")) inner.setAttribute("tabindex", "-1");
 };

@@ -1,4 +1,4 @@
-/** An invented driver for the live preview. */
+/** Invented drivers for the preview. */
 
 import { CATEGORIES, CLASSES, type Driver } from "../core/model.ts";
 
@@ -50,7 +50,7 @@ export function sampleDriver(now: number): Driver {
   };
 }
 
-/** The reader in the preview, so that comparing shows something. */
+/** The reader in the preview, with other iRatings to compare with. */
 export function sampleReader(now: number): Driver {
   const driver = sampleDriver(now);
   return { ...driver, licences: driver.licences.map((licence, i) => ({ ...licence, irating: 2500 - i * 300 })) };

@@ -1,11 +1,12 @@
-/** What the page part of the addon needs from where it runs: an extension or a userscript manager. */
+/** What the addon needs from where it runs: an extension or a userscript manager. */
 
 import type { Answer, History } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Options } from "../core/options.ts";
 
 export interface Platform {
-  drivers(names: string[], again: boolean): Promise<Record<string, Answer>>;
+  /** An answer for each name. `reload`: not from the cache. */
+  drivers(names: string[], reload: boolean): Promise<Record<string, Answer>>;
   history(custId: number, category: string, kind: string): Promise<History>;
   options(): Promise<Options>;
   onOptions(changed: (options: Options) => void): void;

@@ -1,13 +1,9 @@
-/** The userscript: page part and backend client in one, over what the script manager offers. */
+/** In a userscript: the functions of the script manager, and the platform made of them. */
 
-import { run } from "../app.ts";
-import { Backend, type Reply, type Shelf } from "../core/backend.ts";
-import { t } from "../core/i18n.ts";
+import { Backend, type Reply, type Store } from "../core/backend.ts";
 import { readNotes, withNote } from "../core/notes.ts";
 import { DEFAULTS, type Options, readOptions } from "../core/options.ts";
-import type * as dialog from "../options/dialog.ts";
-import { preview } from "../options/preview.ts";
-import { fetchGet, PATIENCE, retrySeconds } from "./get.ts";
+import { fetchGet, REQUEST_TIMEOUT, retrySeconds } from "./get.ts";
 import type { Platform } from "./platform.ts";
 
 interface GmResponse {
@@ -35,11 +31,8 @@ interface Gm {
 
 declare const GM: Gm | undefined;
 declare const GM_xmlhttpRequest: Gm["xmlHttpRequest"];
-/** A page of our own (the demo) can name its backend; it then needs no script manager. */
+/** A page of our own (the demo) can name its backend. It needs no script manager. */
 declare const pitboardDemo: { backend: string } | undefined;
-
-/** `pitboard-options.js`, which the manager loads with this script (`@require`). */
-declare const pitboardOptions: typeof dialog | undefined;
 
 const gm: Gm = typeof GM === "undefined" ? {} : GM;
 const request = gm.xmlHttpRequest ?? (typeof GM_xmlhttpRequest === "undefined" ? undefined : GM_xmlhttpRequest);
@@ -51,7 +44,7 @@ const gmGet = (url: string): Promise<Reply> =>
     request?.({
       method: "GET",
       url,
-      timeout: PATIENCE,
+      timeout: REQUEST_TIMEOUT,
       anonymous: true,
       onload: ({ status, responseText, responseHeaders }) => {
         const retryAfter = /^retry-after:\s*(\d+)/im.exec(responseHeaders ?? "")?.[1];
@@ -62,8 +55,8 @@ const gmGet = (url: string): Promise<Reply> =>
     });
   });
 
-/** The page's own storage as a shelf; full or forbidden storage only costs us the keeping. */
-function pageShelf(area: Storage): Shelf {
+/** A store in the page's own storage. When that is full or forbidden, nothing is stored. */
+function storeIn(area: Storage): Store {
   const prefix = "pitboard ";
   return {
     read: async (keys) =>
@@ -77,7 +70,7 @@ function pageShelf(area: Storage): Shelf {
       try {
         for (const [key, value] of Object.entries(values)) area.setItem(prefix + key, JSON.stringify(value));
       } catch {
-        // full: the answers are asked for again next time
+        // full: the answers are asked for again on the next page
       }
     },
     remove: async (keys) => {
@@ -90,9 +83,9 @@ function pageShelf(area: Storage): Shelf {
   };
 }
 
-const local = pageShelf(localStorage);
+const local = storeIn(localStorage);
 
-/** Options and notes: in the manager's storage, which the page cannot read; in the demo, in the page's. */
+/** Options and notes are in the manager's storage, which the page cannot read. The demo has only the page's. */
 const settings = {
   read: async (key: string): Promise<unknown> => (gm.getValue ? gm.getValue(key) : (await local.read([key]))[key]),
   write: async (key: string, value: unknown): Promise<void> =>
@@ -102,43 +95,29 @@ const settings = {
 const optionListeners: ((options: Options) => void)[] = [];
 const noteListeners: ((notes: ReturnType<typeof readNotes>) => void)[] = [];
 
-const options = async (): Promise<Options> => {
+export const options = async (): Promise<Options> => {
   const stored = (await settings.read("options")) ?? DEFAULTS;
   return readOptions(demo ? { ...stored, backend: demo.backend } : stored);
 };
 
-async function saveOptions(changed: Options): Promise<void> {
+export async function saveOptions(changed: Options): Promise<void> {
   await settings.write("options", changed);
-  for (const tell of optionListeners) tell(await options());
+  for (const listener of optionListeners) listener(await options());
 }
 
-const notes = async () => readNotes(await settings.read("notes"));
+export const notes = async () => readNotes(await settings.read("notes"));
 
-const get = request ? gmGet : fetchGet;
-const backend = new Backend(async () => (await options()).backend, get, pageShelf(sessionStorage), local);
+export const get = request ? gmGet : fetchGet;
+const backend = new Backend(async () => (await options()).backend, get, storeIn(sessionStorage), local);
 
-async function saveNotes(changed: ReturnType<typeof readNotes>): Promise<void> {
+export async function saveNotes(changed: ReturnType<typeof readNotes>): Promise<void> {
   await settings.write("notes", changed);
-  for (const tell of noteListeners) tell(changed);
+  for (const listener of noteListeners) listener(changed);
 }
 
-/** The options in a dialog over the page. */
-async function openDialog(): Promise<void> {
-  if (typeof pitboardOptions === "undefined") {
-    console.warn("Pitboard: the options are missing. Install the userscript anew.");
-    return;
-  }
-  await pitboardOptions.openDialog(get, {
-    options: await options(),
-    save: (changed) => void saveOptions(changed),
-    notes,
-    saveNotes,
-    preview,
-  });
-}
-
-const platform: Platform = {
-  drivers: (names, again) => backend.drivers(names, again),
+/** All but the options dialog, which is in the second script. */
+export const platform: Omit<Platform, "openOptions"> = {
+  drivers: (names, reload) => backend.drivers(names, reload),
   history: (custId, category, kind) => backend.history(custId, category, kind),
   options,
   notes,
@@ -149,7 +128,7 @@ const platform: Platform = {
     const current = await options();
     await saveOptions({ ...current, hiddenDrivers: [...current.hiddenDrivers, name] });
   },
-  openOptions: () => void openDialog(),
 };
 
-void run(platform).then(() => gm.registerMenuCommand?.(t("options"), () => platform.openOptions()));
+/** Adds an entry to the script manager's menu. */
+export const addMenuCommand = (label: string, run: () => void) => gm.registerMenuCommand?.(label, run);

@@ -1,10 +1,8 @@
-/** Whether the forum is light or dark right now. */
+/** Whether the forum is light or dark. */
 
-import type { Options } from "../core/options.ts";
+import type { Options, Theme } from "../core/options.ts";
 
-export type Theme = "light" | "dark";
-
-/** Luminance (0 to 255) of the first opaque background from `element` upwards; null when there is none. */
+/** Luminance (0 to 255) of the first opaque background from `element` upwards; null if there is none. */
 function background(element: Element | null): number | null {
   for (let at = element; at; at = at.parentElement) {
     const match = /^rgba?\(([\d.]+), ([\d.]+), ([\d.]+)(?:, ([\d.]+))?\)$/.exec(getComputedStyle(at).backgroundColor);
@@ -14,7 +12,7 @@ function background(element: Element | null): number | null {
   return null;
 }
 
-/** What the page says of itself: its background near `element`, then its scheme attribute, then the system. */
+/** The theme from the first of these that is known: the option, the background of `element`, the forum, the system. */
 export function detectTheme(option: Options["theme"], element: Element | null): Theme {
   if (option !== "auto") return option;
   const level = background(element);

@@ -1,10 +1,10 @@
 /**
- * Watches the page for posts that come, change or go: AJAX replies, edits, React pages. Works while the page is still
- * being parsed, so that our places are there before anything is painted.
+ * Watches the page for posts that come, change or go: AJAX replies, edits, React pages. It starts while the page is being
+ * parsed, so that the hosts are there before anything is painted.
  */
 
 import { HOST_TAG } from "../ui/host.ts";
-import { scope } from "./surfaces.ts";
+import { scopeOf } from "./surfaces.ts";
 
 const isOurs = (node: Node): boolean => (node as Element).localName?.startsWith("pitboard-") ?? false;
 
@@ -15,7 +15,7 @@ export class Watcher {
 
   /**
    * @param search is called with the elements to search again
-   * @param removed is called with a host of ours that somebody took out
+   * @param removed is called with a host that another script removed
    */
   constructor(search: (roots: Set<Element>) => void, removed: (host: Element) => void) {
     this.#search = search;
@@ -23,39 +23,39 @@ export class Watcher {
     this.#observer = new MutationObserver((records) => this.#changed(records));
   }
 
-  /** @param themeChanged is called when the page changes its colours */
+  /** @param themeChanged is called when the page may have changed its colours */
   start(themeChanged: () => void): void {
     new MutationObserver(themeChanged).observe(document.documentElement, {
       attributeFilter: ["class", "style", "data-iracing-forums-user-color-scheme"],
     });
-    this.#parsing();
+    this.#watchParsing();
   }
 
   /**
-   * While the page is being parsed, looks once before each frame is painted: an observer would be told of every
-   * single node. Afterwards the observer takes over.
+   * While the page is being parsed, it is searched once before each frame: an observer would be called for every node.
+   * After that, the observer is used.
    */
-  #parsing(): void {
+  #watchParsing(): void {
     const everything = document.getElementsByTagName("*");
     let seen = 0;
-    const look = () => {
+    const search = () => {
       if (everything.length !== seen) this.#search(new Set([document.documentElement]));
       seen = everything.length;
     };
     if (document.readyState !== "loading") {
-      look();
+      search();
       this.#observe();
       return;
     }
     let frame = 0;
     const beforePaint = () => {
-      look();
+      search();
       frame = requestAnimationFrame(beforePaint);
     };
     frame = requestAnimationFrame(beforePaint);
     const parsed = () => {
       cancelAnimationFrame(frame);
-      look();
+      search();
       this.#observe();
     };
     document.addEventListener("DOMContentLoaded", parsed, { once: true });
@@ -70,12 +70,12 @@ export class Watcher {
     for (const { type, target, addedNodes, removedNodes } of records) {
       if (type === "characterData") {
         const link = target.parentElement?.closest("a");
-        if (link) roots.add(scope(link));
+        if (link) roots.add(scopeOf(link));
         continue;
       }
       for (const node of addedNodes) {
-        if (node.nodeType === 1 && !isOurs(node) && node.isConnected) roots.add(scope(node as Element));
-        else if (node.nodeType === 3 && (target as Element).localName === "a") roots.add(scope(target as Element));
+        if (node.nodeType === 1 && !isOurs(node) && node.isConnected) roots.add(scopeOf(node as Element));
+        else if (node.nodeType === 3 && (target as Element).localName === "a") roots.add(scopeOf(target as Element));
       }
       for (const node of removedNodes) {
         if ((node as Element).localName === HOST_TAG && !node.isConnected) this.#removed(node as Element);

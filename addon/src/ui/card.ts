@@ -1,23 +1,26 @@
-/** The card: everything about one driver, opened from a line or a badge. There is one card on a page. */
+/** The card: everything about one driver, opened from a line or a badge. A page has at most one. */
 
 import { change } from "../core/chart.ts";
 import { safetyText, signed } from "../core/format.ts";
 import { formatAge, t } from "../core/i18n.ts";
 import type { Answer, Category, Driver, History } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
+import type { Theme } from "../core/options.ts";
 import { licencesInOrder } from "../core/order.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { Theme } from "../site/theme.ts";
 import cardCss from "./card.css";
 import { historyChart, type Kind } from "./chart.ts";
 import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
 import { cars, flagged, licenceChip, links, memberFact, races, type View } from "./parts.ts";
-import { dress } from "./sheet.ts";
 import statsCss from "./stats.css";
+import { addStyles } from "./styles.ts";
 
-const RESULTS = 5;
-const GRACE = 250;
+/** Over how many results the change of a rating is shown. */
+const RECENT_RESULTS = 5;
+/** Milliseconds until the card closes after the pointer has left. */
+const CLOSE_DELAY = 250;
+/** Pixels between the card and the edge of the window. */
 const MARGIN = 8;
 
 interface Context {
@@ -25,7 +28,7 @@ interface Context {
   theme(): Theme;
   note(name: string): Note | undefined;
   answer(name: string): Answer | null;
-  again(name: string): Promise<void>;
+  reload(name: string): Promise<void>;
 }
 
 type CardPlatform = Pick<Platform, "history" | "saveNote" | "hideDriver" | "openOptions">;
@@ -38,7 +41,7 @@ export class Card {
   #name = "";
   #anchor: HTMLElement | null = null;
   #byHover = false;
-  #closing = 0;
+  #closeTimer = 0;
   #category: Category | null = null;
   #kind: Kind = "irating";
 
@@ -47,37 +50,37 @@ export class Card {
     this.#context = context;
   }
 
-  /** Opens the card at a host, or closes it when it is open there. */
+  /** Opens the card at a host, or closes it if it is open there. */
   toggle(name: string, anchor: HTMLElement): void {
     const open = this.#anchor === anchor && !this.#byHover;
     this.close();
     if (!open) this.#open(name, anchor, false);
   }
 
-  /** The pointer rests on a host, or has left it. */
+  /** The pointer stays on a host (`over`), or has left it. */
   hover(name: string, anchor: HTMLElement, over: boolean): void {
     if (this.#context.view(this.#name).options.opener !== "hover") return;
-    clearTimeout(this.#closing);
+    clearTimeout(this.#closeTimer);
     const answer = this.#context.answer(name);
     if (over && !this.#anchor && answer && "driver" in answer) this.#open(name, anchor, true);
-    else if (!over && this.#byHover) this.#closing = window.setTimeout(() => this.close(), GRACE);
+    else if (!over && this.#byHover) this.#closeTimer = window.setTimeout(() => this.close(), CLOSE_DELAY);
   }
 
   close(): void {
     if (!this.#anchor) return;
-    clearTimeout(this.#closing);
-    this.#expanded(false);
+    clearTimeout(this.#closeTimer);
+    this.#setExpanded(false);
     this.#anchor = null;
     this.#host?.remove();
     this.#host = this.#box = null;
   }
 
-  /** Draws anew when the open card's driver has changed. */
+  /** Draws the card again if it is open for this driver. */
   update(name: string): void {
     if (this.#anchor && this.#name === name) this.#draw();
   }
 
-  #expanded(on: boolean): void {
+  #setExpanded(on: boolean): void {
     this.#anchor?.shadowRoot?.querySelector("[aria-expanded]")?.setAttribute("aria-expanded", String(on));
   }
 
@@ -89,7 +92,7 @@ export class Card {
     this.#kind = this.#context.view(this.#name).options.hideRatings ? "safety_rating" : "irating";
     this.#host = document.createElement("pitboard-card");
     const root = this.#host.attachShadow({ mode: "open" });
-    dress(root, statsCss + cardCss);
+    addStyles(root, statsCss + cardCss);
     this.#box = h("div", { popover: "auto", role: "dialog", tabindex: "-1" });
     root.append(this.#box);
     document.body.append(this.#host);
@@ -97,30 +100,30 @@ export class Card {
     this.#box.addEventListener("toggle", (event) => {
       if ((event as ToggleEvent).newState === "closed") this.#dismissed();
     });
-    this.#host.addEventListener("pointerenter", () => clearTimeout(this.#closing));
+    this.#host.addEventListener("pointerenter", () => clearTimeout(this.#closeTimer));
     this.#host.addEventListener("pointerleave", () => this.hover(name, anchor, false));
-    this.#box.addEventListener("pointerdown", () => this.#keep());
-    this.#box.addEventListener("focusin", () => this.#keep());
+    this.#box.addEventListener("pointerdown", () => this.#pin());
+    this.#box.addEventListener("focusin", () => this.#pin());
     this.#box.showPopover();
-    this.#place();
-    this.#expanded(true);
+    this.#position();
+    this.#setExpanded(true);
     if (!byHover) this.#box.focus({ preventScroll: true });
   }
 
-  /** From now on the card stays until it is closed: the reader is using it. */
-  #keep(): void {
+  /** The reader uses the card: from now on it stays until it is closed. */
+  #pin(): void {
     if (this.#host?.shadowRoot?.activeElement || this.#box?.matches(":active")) this.#byHover = false;
   }
 
   #dismissed(): void {
-    const from = this.#anchor?.shadowRoot?.querySelector<HTMLElement>("[aria-expanded]");
-    const had = this.#host?.shadowRoot?.activeElement;
+    const opener = this.#anchor?.shadowRoot?.querySelector<HTMLElement>("[aria-expanded]");
+    const hadFocus = this.#host?.shadowRoot?.activeElement;
     this.close();
-    if (had) from?.focus({ preventScroll: true });
+    if (hadFocus) opener?.focus({ preventScroll: true });
   }
 
-  /** Below the anchor, or above it when there is no room; moves with the page. */
-  #place(): void {
+  /** Moves the card below the anchor, or above it if there is no space below. It scrolls with the page. */
+  #position(): void {
     if (!this.#box || !this.#anchor) return;
     const at = this.#anchor.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.#box;
@@ -215,9 +218,9 @@ export class Card {
           t(kind),
         ),
       );
-    const place = h("div", { class: "history", "aria-live": "polite" });
-    if (this.#category) void this.#fillHistory(place, driver, this.#category, this.#kind);
-    return h("section", {}, h("div", { class: "tabs" }, ...tabs), h("div", { class: "kinds" }, ...kinds), place);
+    const panel = h("div", { class: "history", "aria-live": "polite" });
+    if (this.#category) void this.#fillHistory(panel, driver, this.#category, this.#kind);
+    return h("section", {}, h("div", { class: "tabs" }, ...tabs), h("div", { class: "kinds" }, ...kinds), panel);
   }
 
   #choose(category: Category | null, kind: Kind): void {
@@ -226,12 +229,12 @@ export class Card {
     this.#draw();
   }
 
-  async #fillHistory(place: HTMLElement, driver: Driver, category: Category, kind: Kind): Promise<void> {
+  async #fillHistory(panel: HTMLElement, driver: Driver, category: Category, kind: Kind): Promise<void> {
     try {
       const history = await this.#platform.history(driver.custId, category, kind);
-      place.replaceChildren(historyChart(history, kind), ...figures(history, kind));
+      panel.replaceChildren(historyChart(history, kind), ...figures(history, kind));
     } catch {
-      place.replaceChildren(h("p", { class: "quiet chart-empty" }, t("history_unavailable")));
+      panel.replaceChildren(h("p", { class: "quiet chart-empty" }, t("history_unavailable")));
     }
   }
 
@@ -285,7 +288,7 @@ export class Card {
       "div",
       { class: "foot" },
       h("span", { class: "quiet small" }, [age, state].filter(Boolean).join(" · ")),
-      iconButton("refresh", t("refresh"), () => void this.#context.again(this.#name)),
+      iconButton("refresh", t("refresh"), () => void this.#context.reload(this.#name)),
       button({ class: "plain small", onclick: () => void this.#platform.hideDriver(this.#name) }, t("hide_driver")),
       iconButton("gear", t("options"), () => this.#platform.openOptions()),
     );
@@ -297,10 +300,10 @@ const section = (title: string, ...content: Node[]): HTMLElement => h("section",
 const iconButton = (name: "close" | "refresh" | "gear" | "copy", label: string, onclick: () => void): HTMLElement =>
   button({ class: "icon-button", id: `do-${name}`, "aria-label": label, title: label, onclick }, icon(name));
 
-/** What the chart does not say: the change over the last results, and the career. */
+/** Figures below the chart: the change over the last results, and the career. */
 function figures(history: History, kind: Kind): HTMLElement[] {
   const rows: [string, string][] = [];
-  const recent = change(history.points, RESULTS);
+  const recent = change(history.points, RECENT_RESULTS);
   if (recent) {
     const by =
       kind === "irating"

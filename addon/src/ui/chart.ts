@@ -1,4 +1,4 @@
-/** Draws a rating's history as SVG, with the value under the pointer. */
+/** The chart of a rating's history (SVG), with the value under the pointer. */
 
 import { chart } from "../core/chart.ts";
 import { iratingText, safetyText } from "../core/format.ts";
@@ -16,7 +16,7 @@ export type Kind = "irating" | "safety_rating";
 const day: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", year: "numeric" };
 const month: Intl.DateTimeFormatOptions = { month: "short", year: "numeric" };
 
-/** The chart, or a sentence when there is too little to draw. */
+/** The chart, or a sentence if there are too few points. */
 export function historyChart(history: History, kind: Kind): HTMLElement {
   const drawn = chart(history.points, WIDTH - LEFT - 8, HEIGHT);
   if (!drawn) return h("p", { class: "quiet chart-empty" }, t("chart_empty"));

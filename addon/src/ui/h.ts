@@ -1,4 +1,4 @@
-/** Makes DOM nodes. Text only ever goes in as text: no markup is parsed anywhere in the addon. */
+/** Makes DOM nodes. Text is always added as text: the addon parses no markup. */
 
 type Child = Node | string | number | null | undefined | false;
 type Props = Record<string, string | number | boolean | null | undefined | ((event: never) => void)>;
@@ -18,7 +18,7 @@ function fill(element: Element, props: Props, children: Child[]): void {
   }
 }
 
-/** An HTML element. A prop `onclick` is an event listener; null, undefined and false leave a prop or child out. */
+/** An HTML element. A function as prop (`onclick`) is an event listener. null, undefined and false are left out. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   props: Props = {},
@@ -29,11 +29,11 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** A button that submits nothing. */
+/** A button that does not submit a form. */
 export const button = (props: Props, ...children: Child[]): HTMLButtonElement =>
   h("button", { type: "button", ...props }, ...children);
 
-/** A link that opens in a new tab, and tells that page nothing of this one. */
+/** A link that opens in a new tab, without opener and referrer. */
 export const linkOut = (href: string, child: Child): HTMLAnchorElement =>
   h("a", { href, target: "_blank", rel: "noopener noreferrer" }, child);
 

@@ -1,13 +1,12 @@
-/** The one element that the addon puts beside an author, with a shadow root of its own. */
+/** The element that the addon puts beside an author. It has its own shadow root. */
 
 import type { Answer } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
-import type { Options } from "../core/options.ts";
-import type { Theme } from "../site/theme.ts";
+import type { Options, Theme } from "../core/options.ts";
 import { badge, line, reservedHeight } from "./line.ts";
 import type { View } from "./parts.ts";
-import { dress } from "./sheet.ts";
 import css from "./stats.css";
+import { addStyles } from "./styles.ts";
 
 export const HOST_TAG = "pitboard-stats";
 
@@ -24,7 +23,7 @@ export interface Actions {
   hover(over: boolean): void;
 }
 
-/** An empty host that already takes the room it will need. */
+/** An empty host with the space that its content will need. */
 export function createHost(form: "line" | "badge", name: string, options: Options): HTMLElement {
   const host = document.createElement(HOST_TAG);
   host.dataset.form = form;
@@ -45,11 +44,11 @@ let last: { drawing: Drawing; form: string | undefined; box: HTMLElement } | und
 const isSame = (a: Drawing, b: Drawing): boolean =>
   a.answer === b.answer &&
   a.view.options === b.view.options &&
-  a.view.me === b.view.me &&
+  a.view.reader === b.view.reader &&
   a.note === b.note &&
   a.theme === b.theme;
 
-/** The content for a drawing. Seats of one author are drawn in a row: copying is cheaper than making it anew. */
+/** The content of a host. The hosts of one author are drawn one after the other, and a copy is faster than a new one. */
 function content(form: string | undefined, drawing: Drawing): HTMLElement {
   const { answer, view, note, theme } = drawing;
   if (last && last.form === form && isSame(last.drawing, drawing)) {
@@ -65,15 +64,15 @@ function content(form: string | undefined, drawing: Drawing): HTMLElement {
 }
 
 /**
- * Draws the host's content anew. Bad data for one driver never stops the others.
- * @param actions what the reader can do here; those of the first drawing stay
+ * Draws the host's content. An error for one driver does not stop the others.
+ * @param actions what the host's buttons and the pointer do; only those of the first call are used
  */
 export function drawHost(host: HTMLElement, drawing: Drawing, actions: Actions): void {
   let root = host.shadowRoot;
   if (!root) {
     root = host.attachShadow({ mode: "open" });
-    dress(root, css);
-    hoverIntent(host, actions.hover);
+    addStyles(root, css);
+    watchPointer(host, actions.hover);
     root.addEventListener("click", ({ target }) => {
       const { classList } = (target as Element).closest("button") ?? {};
       if (classList?.contains("retry")) actions.retry();
@@ -94,10 +93,11 @@ export function drawHost(host: HTMLElement, drawing: Drawing, actions: Actions):
   host.dataset.state = stateOf(drawing.answer);
 }
 
-const INTENT = 450;
+/** Milliseconds for which the pointer must stay. */
+const HOVER_DELAY = 450;
 
-/** Tells of a pointer that rests on the line, not of one that passes. */
-function hoverIntent(host: HTMLElement, tell: (over: boolean) => void): void {
+/** Calls `hover(true)` when the pointer stays on the host, and `hover(false)` when it leaves. */
+function watchPointer(host: HTMLElement, hover: (over: boolean) => void): void {
   let timer = 0;
   const stop = () => {
     clearTimeout(timer);
@@ -106,10 +106,10 @@ function hoverIntent(host: HTMLElement, tell: (over: boolean) => void): void {
   host.addEventListener("pointerenter", (event) => {
     if (event.pointerType !== "mouse") return;
     stop();
-    timer = window.setTimeout(() => tell(true), INTENT);
+    timer = window.setTimeout(() => hover(true), HOVER_DELAY);
   });
   host.addEventListener("pointerleave", () => {
     stop();
-    tell(false);
+    hover(false);
   });
 }

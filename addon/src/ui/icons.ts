@@ -1,11 +1,11 @@
-/** Our own icons, drawn on a 16 by 16 grid in the text's colour. */
+/** Our own icons: 16 by 16, in the text's colour. */
 
 import type { Category } from "../core/model.ts";
 import { s } from "./h.ts";
 
 type IconId = Category | "any" | "more" | "note" | "refresh" | "close" | "gear" | "up" | "down" | "copy";
 
-/** What is stroked, and what is filled. */
+/** SVG paths: the first is stroked, the second is filled. */
 const PATHS: Record<IconId, [string, string?]> = {
   sports_car: [
     "M1.6 10.6V9.1c0-.6.4-1 1-1.1l2.2-.4 2-2c.3-.3.7-.4 1.1-.4h2.7c.5 0 .9.2 1.2.6l1.4 1.7 1 .3c.6.2 1 .7 1 1.3v1.5M6.3 11h3.4M6.1 7.6h5",
@@ -36,7 +36,7 @@ const PATHS: Record<IconId, [string, string?]> = {
 
 const drawn = new Map<IconId, SVGElement>();
 
-/** A decorative icon; the text beside it, or a label, says the same. */
+/** A decorative icon, hidden from screen readers: the text beside it or a label says the same. */
 export function icon(id: IconId): SVGElement {
   let svg = drawn.get(id);
   if (!svg) {

@@ -1,6 +1,6 @@
 /**
- * What stands beside an author: a compact line, the full form or the portrait form, or a small badge. Its buttons do
- * nothing by themselves: the host listens (`retry`: ask again; any other: open the card).
+ * The content of a host: a line (compact, full or portrait) or a small badge. Its buttons have no listeners: the host
+ * listens (class `retry`: loads again; any other button: opens the card).
  */
 
 import { iratingShort } from "../core/format.ts";
@@ -13,7 +13,7 @@ import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
 import { cars, country, licences, links, memberYears, races, type View } from "./parts.ts";
 
-/** Pixels to keep free before anything is known, so that nothing on the page moves later. */
+/** The height in pixels that a host has from the start, so that nothing on the page moves later. */
 export function reservedHeight(form: "line" | "badge", options: Options): number {
   if (form === "badge") return 18;
   if (options.layout === "compact") return 30;
@@ -24,7 +24,7 @@ export function reservedHeight(form: "line" | "badge", options: Options): number
 
 let openButton: HTMLElement | undefined;
 
-function opener(): Node {
+function detailsButton(): Node {
   const label = t("details");
   if (openButton?.title !== label) {
     openButton = button(
@@ -71,7 +71,7 @@ function extended(driver: Driver, view: View): Node[] {
   ];
 }
 
-const WORDS = {
+const MESSAGES = {
   not_found: "no_driver",
   invalid_name: "no_driver",
   pending: "loading",
@@ -84,13 +84,13 @@ function message(answer: Answer | null): HTMLElement {
   return h(
     "span",
     { class: "quiet", role: "status" },
-    t(WORDS[answer.problem]),
+    t(MESSAGES[answer.problem]),
     answer.problem === "unavailable" && " · ",
     answer.problem === "unavailable" && button({ class: "retry" }, t("retry")),
   );
 }
 
-/** The line for an answer (null: none yet). */
+/** The line for an answer; null: there is none yet. */
 export function line(answer: Answer | null, view: View, note: Note | undefined): HTMLElement {
   const { layout } = view.options;
   if (!answer || !("driver" in answer))
@@ -100,12 +100,12 @@ export function line(answer: Answer | null, view: View, note: Note | undefined):
     "div",
     { class: `row first${driver.state === "kept" ? " kept" : ""}` },
     h("div", { class: "items" }, ...compact(driver, view, note)),
-    opener(),
+    detailsButton(),
   );
   return h("div", { class: `line ${layout}` }, first, ...(layout === "compact" ? [] : extended(driver, view)));
 }
 
-/** The badge: class letter and iRating of the first licence. Empty when there is nothing to say. */
+/** The badge: class letter and iRating of the first licence. Empty without a driver or a licence. */
 export function badge(answer: Answer | null, view: View, note: Note | undefined): HTMLElement {
   const driver = answer && "driver" in answer ? answer.driver : null;
   const licence = driver ? licencesInOrder(driver, view.options)[0] : undefined;

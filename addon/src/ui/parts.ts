@@ -1,4 +1,4 @@
-/** The parts that stats are made of: licences, facts, races, links. Each takes a driver and gives nodes. */
+/** The parts of line and card: licences, facts, races, links. Each makes nodes or text for a driver. */
 
 import { carCategory } from "../core/cars.ts";
 import { difference, flag, iratingText, NONE, positions, safetyText, signed } from "../core/format.ts";
@@ -13,8 +13,8 @@ import { icon } from "./icons.ts";
 
 export interface View {
   options: Options;
-  /** The reader's own data to compare with, when it is known and this is somebody else. */
-  me: Driver | null;
+  /** The reader's own stats to compare with. null: not known, or the driver is the reader. */
+  reader: Driver | null;
   now: () => number;
 }
 
@@ -30,7 +30,7 @@ function licenceTitle(licence: Licence, ratings: boolean): string {
 
 const skeletons = new Map<string, HTMLElement>();
 
-/** The chip's empty nodes. A page has some hundred chips: copying is several times faster than making each anew. */
+/** A chip without its texts. A page has some hundred chips, and a copy is several times faster than a new one. */
 function skeleton(category: Category, ratings: boolean, cpi: boolean): HTMLElement {
   const key = `${category} ${ratings} ${cpi}`;
   let chip = skeletons.get(key);
@@ -49,25 +49,26 @@ function skeleton(category: Category, ratings: boolean, cpi: boolean): HTMLEleme
   return chip.cloneNode(true) as HTMLElement;
 }
 
-/** One licence: icon, class letter, safety rating, iRating, and what it is above or below the reader's own. */
+/** One licence: icon, class letter, safety rating, iRating. `compared`: also the difference to the reader's iRating. */
 export function licenceChip(licence: Licence, view: View, compared = true): HTMLElement {
   const { options } = view;
   const ratings = !options.hideRatings;
   const cpi = options.cpi ? licence.cpi : null;
   const chip = skeleton(licence.category, ratings, cpi !== null);
-  // a category never driven is there to be seen, not to be looked at
+  // a category that was never driven is less visible
   const idle = licence.class === "R" && licence.irating === null;
   chip.className = `chip c-${licence.class}${idle ? " idle" : ""}`;
   chip.title = licenceTitle(licence, ratings);
   const texts = [licence.class, safetyText(licence.safety)];
   if (ratings) texts.push(iratingText(licence.irating));
   if (cpi !== null) texts.push(cpi.toFixed(0));
-  let place = chip.firstChild?.nextSibling;
+  let node = chip.firstChild?.nextSibling;
   for (const text of texts) {
-    if (place?.firstChild) place.firstChild.nodeValue = text;
-    place = place?.nextSibling;
+    if (node?.firstChild) node.firstChild.nodeValue = text;
+    node = node?.nextSibling;
   }
-  const mine = compared && ratings && options.compare && view.me?.licences.find((l) => l.category === licence.category);
+  const mine =
+    compared && ratings && options.compare && view.reader?.licences.find((l) => l.category === licence.category);
   const delta = mine ? difference(mine, licence) : null;
   if (delta !== null) {
     chip.append(h("span", { class: `delta ${delta < 0 ? "less" : "more"}`, title: t("compared") }, signed(delta)));
@@ -76,18 +77,18 @@ export function licenceChip(licence: Licence, view: View, compared = true): HTML
 }
 
 export function licences(driver: Driver, view: View): HTMLElement {
-  // one difference on the line is calm; the card has them all
+  // the line has one difference only, the card has all
   const chips = licencesInOrder(driver, view.options).map((licence, i) => licenceChip(licence, view, i === 0));
   return h("span", { class: "licences", role: "list", "aria-label": t("licences") }, ...chips);
 }
 
-/** Chromium has no flags on Windows and writes the code's letters in their place. */
+/** In Chromium on Windows there are no flag emoji: letters are shown instead. */
 const hasFlags = (navigator as { userAgentData?: { platform: string } }).userAgentData?.platform !== "Windows";
 
-/** Text with the country's flag before it, where there is one. */
+/** Text with the country's flag before it, if there is one. */
 export const flagged = (code: string, text: string): string => [hasFlags && flag(code), text].filter(Boolean).join(" ");
 
-/** The country's flag and code; its full name is the tooltip. */
+/** The country's flag and code. The tooltip is its name. */
 export function country(driver: Driver): HTMLElement | null {
   if (!driver.country) return null;
   const { code, name } = driver.country;
@@ -116,14 +117,14 @@ const raceKind = (race: Race): (typeof RACE_TYPES)[number] => RACE_TYPES.find((t
 export const racesToShow = (driver: Driver, options: Options): Race[] =>
   (driver.races ?? []).filter((race) => options.raceTypes.includes(raceKind(race))).slice(0, options.raceCount);
 
-/** When: the reader's own clock; the tooltip has it in UTC. */
+/** The start of a race in the reader's time zone. The tooltip has it in UTC. */
 export function raceTime(start: number): HTMLElement {
   const local: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
   const utc = `${new Date(start).toISOString().slice(0, 16).replace("T", " ")} UTC`;
   return h("time", { datetime: new Date(start).toISOString(), title: utc }, formatDate(start, local));
 }
 
-/** The races as a list: when, where from and to, car, track. */
+/** The races as a list: time, positions at start and finish, car, track. */
 export function races(driver: Driver, options: Options): HTMLElement {
   const rows = racesToShow(driver, options).map((race) => {
     const category = carCategory(race.carId);

@@ -1,4 +1,4 @@
-/** The built extension in Debian's Chromium, on pages served as https://forums.iracing.com. */
+/** The built extension in Debian's Chromium, on pages with the forum's address. */
 
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -8,8 +8,10 @@ import { type FakeBackend, startBackend } from "../support/backend.mjs";
 import { type Forum, startChromium } from "../support/browser.mjs";
 import { driver, NAMES } from "../support/drivers.mjs";
 import * as pages from "../support/pages.mjs";
+import { fixture, idsIn } from "../support/surfaces.ts";
 
 const THREAD = "/discussion/90001/cold-tyres";
+const surfaces = await idsIn("src/site/surfaces");
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let backend: FakeBackend;
@@ -35,7 +37,7 @@ afterEach(async () => {
 
 const open = (html: string, path = THREAD): Promise<Page> => forum.page(path, html);
 
-/** Waits until `count` hosts are in a state. */
+/** Waits until at least `count` hosts have a state. */
 const settled = (page: Page, count: number, state = "fresh"): Promise<unknown> =>
   page.waitForFunction(
     ([n, wanted]) =>
@@ -44,7 +46,7 @@ const settled = (page: Page, count: number, state = "fresh"): Promise<unknown> =
     [count, state] as const,
   );
 
-/** Name and visible text of every host. */
+/** Name and text of every host. */
 const shown = (page: Page): Promise<[string, string][]> =>
   page.evaluate(() =>
     [...document.querySelectorAll<HTMLElement>("pitboard-stats")].map((host): [string, string] => [
@@ -66,7 +68,7 @@ async function violations(page: Page): Promise<string[]> {
 }
 
 describe("a discussion", () => {
-  it("of 30 posts by 20 authors has the right stats beside each, with one request and no movement", async () => {
+  it("of 30 posts by 20 authors has the right stats beside each, with one request and no layout shift", async () => {
     const page = await forum.context.newPage();
     await page.addInitScript(`
       window.shifts = [];
@@ -86,7 +88,7 @@ describe("a discussion", () => {
     expect(await page.evaluate("window.shifts")).toEqual([]);
   });
 
-  it("in React markup works as well, and a page change without reload brings the new authors", async () => {
+  it("in React markup has stats too, and those of the new authors after a page change without reload", async () => {
     const page = await open(pages.react({ posts: 10 }));
     await settled(page, 10);
     const first = await page.evaluate(
@@ -111,7 +113,7 @@ describe("a discussion", () => {
     ]);
   });
 
-  it("draws a recycled row anew, and puts back a host that was taken out", async () => {
+  it("has the new author's stats when the name in a post changes, and puts back a host that was removed", async () => {
     const page = await open(pages.react({ posts: 2 }));
     await settled(page, 2);
     await page.evaluate(() => {
@@ -124,7 +126,7 @@ describe("a discussion", () => {
     expect((await shown(page)).map(([name]) => name)).toEqual(["Driver 5", "Bo Demo"]);
   });
 
-  it("gets stats for a new comment and for an edited one", async () => {
+  it("has stats for a new comment and for an edited one", async () => {
     const page = await open(pages.classic({ posts: 3 }));
     await settled(page, 3);
     await page.evaluate(
@@ -145,7 +147,7 @@ describe("a discussion", () => {
     ]);
   });
 
-  it("keeps its line when the forum replaces the name's link by a React copy", async () => {
+  it("has one line for each post after the forum has replaced the names' links by React copies", async () => {
     const page = await open(
       pages.classic({
         posts: 2,
@@ -166,7 +168,7 @@ describe("a discussion", () => {
     expect(await page.locator("pitboard-stats").count()).toBe(3);
   });
 
-  it("of 300 posts asks in portions, as the reader gets there", async () => {
+  it("of 300 posts asks for more drivers as the reader scrolls, each once, at most 50 in a call", async () => {
     const authors = Array.from({ length: 150 }, (_, i) => `Driver ${i}`);
     const page = await open(pages.classic({ posts: 300, authors }));
     await settled(page, 30);
@@ -180,8 +182,8 @@ describe("a discussion", () => {
   });
 });
 
-describe("trouble", () => {
-  it("with the backend is one quiet line with a retry, which works", async () => {
+describe("a fault", () => {
+  it("of the backend gives a line with a retry button, which works", async () => {
     backend.state.fault = "down";
     const page = await open(pages.classic({ posts: 2 }));
     await settled(page, 2, "unavailable");
@@ -191,7 +193,7 @@ describe("trouble", () => {
     await settled(page, 1);
   });
 
-  it("shows the last known stats, marked, while the backend is away", async () => {
+  it("of the backend shows the last known stats, and the card says so", async () => {
     await settled(await open(pages.classic({ posts: 2 })), 2);
     await forum.worker.evaluate("chrome.storage.session.clear()");
     backend.state.fault = "down";
@@ -201,7 +203,7 @@ describe("trouble", () => {
     expect(await page.locator("pitboard-card .foot").textContent()).toContain("last known");
   });
 
-  it("honours Retry-After", async () => {
+  it("with Retry-After causes no further request, not even by the retry button", async () => {
     backend.state.fault = "busy";
     const page = await open(pages.classic({ posts: 2 }));
     await settled(page, 2, "unavailable");
@@ -211,7 +213,7 @@ describe("trouble", () => {
     expect(backend.state.asked).toHaveLength(0);
   });
 
-  it("with a slow backend keeps the room and shows bars; pending names come later by themselves", async () => {
+  it("of a slow backend shows bars, then stats, also for pending names, and the page keeps its height", async () => {
     backend.state.delay = 700;
     backend.state.answers.set("Bo Demo", { error: "soon", code: "pending", retry_after: 1 });
     const page = await open(pages.classic({ posts: 3 }));
@@ -225,7 +227,7 @@ describe("trouble", () => {
     expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBe(height);
   });
 
-  it("in one driver's data breaks no other's, and is never markup", async () => {
+  it("in one driver's data does not affect the others, and is not parsed as markup", async () => {
     const HTML = "<img src=x onerror=\"document.title='hacked'\">";
     const hostile = driver(0, HTML);
     hostile.member_info.country = `\u202e${HTML}`;
@@ -250,7 +252,7 @@ describe("trouble", () => {
 });
 
 describe("the card", () => {
-  it("opens by keyboard, has a chart for each category and kind, and gives the focus back", async () => {
+  it("opens by keyboard, has a chart for each category and rating, and returns the focus", async () => {
     const page = await open(pages.classic({ posts: 3 }));
     await settled(page, 3);
     const opener = page.locator("pitboard-stats .open").first();
@@ -271,7 +273,7 @@ describe("the card", () => {
     ).toBe("open");
   });
 
-  it("opens when the pointer rests on a line and goes with it, but stays once it is used", async () => {
+  it("opens when the pointer stays on a line, and closes when it leaves; or opens by click only", async () => {
     const page = await open(pages.classic({ posts: 3 }));
     await settled(page, 3);
     await page.locator("pitboard-stats .items").first().hover();
@@ -285,7 +287,7 @@ describe("the card", () => {
     await page.locator("pitboard-card .chart").waitFor();
   });
 
-  it("keeps a private note and tags, which then stand in the line", async () => {
+  it("stores a private note and tags, and the line shows the tags", async () => {
     const page = await open(pages.classic({ posts: 3 }));
     await settled(page, 3);
     await page.locator("pitboard-stats .open").first().click();
@@ -300,7 +302,7 @@ describe("the card", () => {
     });
   });
 
-  it("hides a driver, and asks again on demand", async () => {
+  it("loads a driver again, and hides a driver", async () => {
     const page = await open(pages.classic({ posts: 3 }));
     await settled(page, 3);
     await page.locator("pitboard-stats .open").first().click();
@@ -313,7 +315,7 @@ describe("the card", () => {
 });
 
 describe("options", () => {
-  it("take effect on an open page: other surfaces, no ratings, not on my posts", async () => {
+  it("change an open page: comparison, no ratings, no line at the reader's own posts", async () => {
     const page = await open(pages.classic({ posts: 3, me: "Bo Demo" }));
     await settled(page, 3);
     expect(await page.locator("pitboard-stats .delta").count()).toBe(0);
@@ -325,31 +327,30 @@ describe("options", () => {
     expect(await page.locator("pitboard-stats .ir, pitboard-stats .delta").count()).toBe(0);
   });
 
-  it("switch lists, search, profile and messages", async () => {
-    await forum.setOptions({ backend: backend.url, surfaces: { lists: true, search: true } });
-    await settled(await open(pages.list(), "/discussions"), 10);
-    await settled(await open(pages.search(), "/search?query=x"), 1);
-    await settled(await open(pages.profile(), "/profile/501/Ann%20Tester"), 1);
-    await settled(await open(pages.messages(), "/messages/5"), 2);
-    await forum.setOptions({ backend: backend.url, surfaces: { messages: false } });
-    const page = await open(pages.messages(), "/messages/5");
-    await page.evaluate(() => new Promise((done) => setTimeout(done, 100)));
-    expect(await page.locator("pitboard-stats").count()).toBe(0);
+  it.each(surfaces)("switch the surface %s on and off", async (id) => {
+    const off = Object.fromEntries(surfaces.map((other) => [other, false]));
+    await forum.setOptions({ backend: backend.url, surfaces: { ...off, [id]: true } });
+    const { path, html, names } = await fixture(id);
+    const page = await open(html, path);
+    await settled(page, names.length);
+    expect((await shown(page)).map(([name]) => name).sort()).toEqual([...names].sort());
+    await forum.setOptions({ backend: backend.url, surfaces: off });
+    await page.waitForFunction(() => !document.querySelector("pitboard-stats"));
   });
 
-  it("page previews at once, says what is wrong with a backend, and exports what it imports", async () => {
+  it("page has a preview, tests the backend, and imports what it has exported", async () => {
     const page = await forum.context.newPage();
     await page.goto(`chrome-extension://${forum.id}/options.html`);
     await page.locator("#cpi").check();
     expect(await page.locator(".preview .cpi").count()).toBe(5);
     await page.locator("#test").click();
-    await expect.poll(() => page.locator("#finding").textContent()).toBe("Works. Pitboard 0.1.0 is there.");
+    await expect.poll(() => page.locator("#finding").textContent()).toBe("Works. Pitboard 0.1.0 answers.");
     await page.locator("#backend").fill("127.0.0.1:9");
     await page.locator("#test").click();
-    await expect.poll(() => page.locator("#finding").textContent()).toContain("Nothing answers there");
+    await expect.poll(() => page.locator("#finding").textContent()).toContain("There is no answer.");
     await page.locator("#backend").fill("ftp://x");
     await page.locator("#test").click();
-    expect(await page.locator("#finding").textContent()).toBe("This is no web address.");
+    expect(await page.locator("#finding").textContent()).toBe("This is not a web address.");
     const download = page.waitForEvent("download");
     await page.locator("#export").click();
     const file = await (await download).path();
@@ -363,7 +364,7 @@ describe("options", () => {
   });
 });
 
-it("has no accessibility violations on page, card and options, light and dark", async () => {
+it("page, card and options have no accessibility violations, light and dark", async () => {
   for (const look of ["light", "dark"] as const) {
     const page = await open(pages.classic({ posts: 6, look, me: "Bo Demo" }));
     await settled(page, 6);
@@ -378,7 +379,7 @@ it("has no accessibility violations on page, card and options, light and dark", 
   }
 });
 
-it("lets the last licences give way on a narrow line, not what the reader wants beside them", async () => {
+it("a narrow line shows fewer licences, but country and years", async () => {
   await forum.setOptions({ backend: backend.url, cpi: true });
   const page = await open(pages.classic({ posts: 3 }));
   await page.setViewportSize({ width: 700, height: 900 });
@@ -393,7 +394,7 @@ it("lets the last licences give way on a narrow line, not what the reader wants 
   expect(seen).toEqual({ chips: [true, true, true, false, false], facts: [true, true] });
 });
 
-it("works from right to left", async () => {
+it("a line in a right-to-left page begins at the right", async () => {
   const page = await open(pages.classic({ posts: 3 }).replace('<html lang="en">', '<html lang="ar" dir="rtl">'));
   await settled(page, 3);
   const [line, first] = await page.evaluate(() => {

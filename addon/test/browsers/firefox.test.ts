@@ -1,4 +1,4 @@
-/** The built extension in Debian's Firefox ESR: the same page, under the forum's content security policy. */
+/** The built extension in Debian's Firefox ESR, on pages with the forum's address and content security policy. */
 
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -69,7 +69,7 @@ describe("Firefox", () => {
     }
   });
 
-  it("opens the card with its chart, and no accessibility violations", async () => {
+  it("opens the card with its chart, without accessibility violations", async () => {
     const page = await open(pages.classic({ posts: 4, look: "dark" }));
     await settled(page, 4);
     await press(page, "pitboard-stats", ".open");
@@ -79,7 +79,7 @@ describe("Firefox", () => {
     expect(found.violations.map((v) => v.id)).toEqual([]);
   });
 
-  it("follows React markup, and a comment that is edited", async () => {
+  it("shows stats in React markup, and for a comment that is edited", async () => {
     const page = await open(pages.react({ posts: 4, authors: ["Driver 30", "Driver 31", "Driver 32"] }));
     await settled(page, 4);
     await page.evaluate(
@@ -93,7 +93,7 @@ describe("Firefox", () => {
     expect(await names(page)).toEqual(["Driver 30", "Driver 33", "Driver 32", "Driver 30"]);
   });
 
-  it("stands a slow backend and hostile data", async () => {
+  it("shows bars for a slow backend, and hostile data as text", async () => {
     backend.state.delay = 500;
     const HTML = '<img src=x onerror="document.title=1">';
     backend.state.answers.set("Driver 40", driver(40, HTML));
@@ -107,7 +107,7 @@ describe("Firefox", () => {
     ).toBe(0);
   });
 
-  it("says quietly that the backend is away, and retries on demand", async () => {
+  it("shows that the backend is not available, and has a retry button", async () => {
     backend.state.fault = "down";
     const page = await open(pages.classic({ posts: 2, authors: ["Driver 60", "Driver 61"] }));
     await settled(page, 2, "unavailable");
@@ -116,7 +116,7 @@ describe("Firefox", () => {
     await settled(page, 1);
   });
 
-  it("has an options page that previews and stores", async () => {
+  it("has an options page with a preview, whose changes are stored", async () => {
     const options = await firefox.options();
     await options.evaluate(() => document.querySelector<HTMLElement>("#cpi")?.click());
     expect(

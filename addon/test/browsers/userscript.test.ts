@@ -1,6 +1,6 @@
 /**
- * The userscript in Chromium's own userScripts world, with the GM functions that a script manager gives, on a page
- * in the public address space: the same rules as under a real manager.
+ * The userscript in Chromium's userScripts world, with the GM functions of a script manager, on a page in the public
+ * address space: the same rules as with a real manager.
  */
 
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -14,14 +14,14 @@ import * as pages from "../support/pages.mjs";
 const FOLDER = resolve(import.meta.dirname, "../../../src/pitboard/local");
 const USERSCRIPT = join(FOLDER, "pitboard.user.js");
 
-/** What a manager runs: the scripts that the userscript requires, then itself. */
+/** What a manager runs: the scripts that the userscript requires, then the userscript. */
 async function scripts(): Promise<string[]> {
   const script = await readFile(USERSCRIPT, "utf8");
   const required = [...script.matchAll(/^\/\/ @require +(\S+)/gm)].map(([, url]) => new URL(url ?? "").pathname);
   return [...(await Promise.all(required.map((path) => readFile(join(FOLDER, path), "utf8")))), script];
 }
 
-/** What a manager puts before a script: requests and storage go through its background. */
+/** What a manager adds before a script: functions that use its background for requests and storage. */
 const GM = `
 var GM = {
   xmlHttpRequest: (request) => chrome.runtime.sendMessage({ get: request.url }).then((reply) =>
@@ -106,7 +106,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it("the userscript shows stats, the card and the options dialog, and keeps what is changed there", async () => {
+it("the userscript shows stats, the card and the options dialog, and stores what is changed there", async () => {
   await context.route("https://forums.iracing.com/**", (route) =>
     route.fulfill({ contentType: "text/html", body: pages.classic() }),
   );
@@ -155,16 +155,16 @@ async function demo(page: Page, scripts: string): Promise<void> {
 
 const named = () => `window.pitboardDemo = { backend: ${JSON.stringify(backend.url)} };`;
 
-it("runs without a manager on a page that names its backend, as the demo does, and says that options are missing", async () => {
+it("the userscript runs without a manager on a page that names its backend, and says that the options are missing", async () => {
   const page = await context.newPage();
   await demo(page, `<script>${named()}</script><script src="/demo.js" defer></script>`);
-  const told = page.waitForEvent("console", (message) => message.text().includes("Install the userscript anew"));
+  const warning = page.waitForEvent("console", (message) => message.text().includes("Install the userscript again"));
   await page.locator("pitboard-stats .open").first().click();
   await page.locator("pitboard-card #do-gear").click();
-  await told;
+  await warning;
 });
 
-it("may start before the page has a root element, as under some managers", async () => {
+it("the userscript may start before the page has a root element, as with some managers", async () => {
   const page = await context.newPage();
   await page.addInitScript(
     `window.rootless = !document.documentElement; ${named()}\n${await readFile(USERSCRIPT, "utf8")}`,

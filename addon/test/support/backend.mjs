@@ -1,9 +1,9 @@
-/** A small backend on an ephemeral port, with faults that can be set while it runs. */
+/** A small backend on a free port, with faults that can be set while it runs. */
 
 import { createServer } from "node:http";
 import { driver, history, NAMES } from "./drivers.mjs";
 
-/** @returns a running backend; `asked` are the names of each call to /drivers */
+/** @returns a running backend. `asked`: the names of each call to /drivers. `delay` in milliseconds. */
 export async function startBackend() {
   const state = {
     asked: [],

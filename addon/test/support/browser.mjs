@@ -1,4 +1,4 @@
-/** The built extension in Debian's Chromium, on pages that are served as the forum's. */
+/** The built extension in Debian's Chromium, on pages with the forum's address. */
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,10 +8,11 @@ import { chromium } from "playwright-core";
 const built = resolve(import.meta.dirname, "../../dist/chromium");
 
 /**
- * @param backend address that the extension is told to use
+ * @param backend the address in the extension's options
+ * @param settings `extension`: the folder of the extension, or false for none
  * @returns `page(path, html)` opens a page at https://forums.iracing.com{path}
  */
-export async function startChromium(backend, { options = {}, width = 1000, height = 900, extension = true } = {}) {
+export async function startChromium(backend, { options = {}, width = 1000, height = 900, extension = built } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "pitboard-"));
   const context = await chromium.launchPersistentContext(folder, {
     executablePath: "/usr/bin/chromium",
@@ -20,7 +21,7 @@ export async function startChromium(backend, { options = {}, width = 1000, heigh
     timezoneId: "Europe/Amsterdam",
     ignoreDefaultArgs: ["--disable-extensions"],
     args: extension
-      ? [`--disable-extensions-except=${built}`, `--load-extension=${built}`, "--no-sandbox"]
+      ? [`--disable-extensions-except=${extension}`, `--load-extension=${extension}`, "--no-sandbox"]
       : ["--no-sandbox"],
   });
   if (!extension)

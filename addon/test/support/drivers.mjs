@@ -1,4 +1,4 @@
-/** Invented drivers, in the shape in which the backend answers. */
+/** Invented drivers, as the backend sends them. */
 
 const LETTERS = ["Rookie", "Class D", "Class C", "Class B", "Class A", "Pro", "Pro/WC"];
 const CATEGORIES = [
@@ -85,7 +85,7 @@ export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
           group_name: LETTERS[group - 1],
           color: "0153db",
         };
-        // as in member/get: a driver without iRating in a category has no such field
+        // as in member/get: without an iRating in a category there is no such field
         if ((n + i) % 6 === 5) delete licence.irating;
         return licence;
       }),
@@ -119,7 +119,7 @@ export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
   };
 }
 
-/** A made-up history with ups and downs; the same id gives the same line. */
+/** An invented history. The same id gives the same points. */
 export function history(custId, kind, now = Date.now()) {
   const points = [];
   let value = kind === "irating" ? 1350 : 2.5;

@@ -1,4 +1,4 @@
-/** The built extension in Debian's Firefox ESR, on pages that a local server serves as the forum's. */
+/** The built extension in Debian's Firefox ESR, on pages with the forum's address from a local server. */
 
 import { execFileSync } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -10,7 +10,7 @@ import { launch } from "puppeteer-core";
 const extension = resolve(import.meta.dirname, "../../dist/firefox");
 const UUID = "0b6c9d1e-3a57-4c1f-9d52-2f6a7e1c8b90";
 
-/** A certificate for the forum's name, made for this run. */
+/** A new certificate for the forum's name. */
 function certificate(folder) {
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
   const subject = ["-subj", "/CN=forums.iracing.com", "-addext", "subjectAltName=DNS:forums.iracing.com"];
@@ -37,14 +37,14 @@ function certificate(folder) {
   return { key, cert };
 }
 
-/** @param backend address that takes the default's place in a copy of the built extension */
+/** @param backend address that replaces the default one in a copy of the built extension */
 export async function startFirefox(backend) {
   const folder = await mkdtemp(join(tmpdir(), "pitboard-firefox-"));
   const { key, cert } = certificate(folder);
   let served = "";
   const server = createServer({ key: await readFile(key), cert: await readFile(cert) }, (_, response) => {
     response.setHeader("Content-Type", "text/html");
-    // what the forum sends: inline handlers and foreign scripts do not run there
+    // as the forum sends: no inline handlers and no scripts from other sites
     response.setHeader("Content-Security-Policy", "script-src 'nonce-x' 'self'; object-src 'none'; base-uri 'self'");
     response.end(served);
   });
@@ -72,7 +72,7 @@ export async function startFirefox(backend) {
   });
   await browser.installExtension(copy);
   return {
-    /** The options page. Going there never reports to have arrived, so its first control is awaited. */
+    /** The options page. `goto` does not end there, so the test waits for a control of the page. */
     async options() {
       const page = await browser.newPage();
       page.goto(`moz-extension://${UUID}/options.html`).catch(() => {});

@@ -1,4 +1,4 @@
-/** Forum pages, written after the markup that the forum software's public source produces. */
+/** Forum pages, with the markup of the forum software's public source. The pages of single surfaces are in `test/surfaces`. */
 
 import { NAMES } from "./drivers.mjs";
 
@@ -18,7 +18,7 @@ ul{list-style:none;margin:0;padding:0}.pageBox,.pageBoxNoCompat{background:var(-
 .Meta a{color:inherit}.Message,.userContent{margin-top:12px}.Message p{margin:0 0 10px}.js-embed,blockquote{border:1px solid var(--rule);border-radius:6px;padding:10px 14px;margin:0 0 10px;color:var(--soft)}
 .Options{margin-left:auto;color:var(--soft)}`;
 
-const PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
+export const PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
 const TEXTS = [
   "Anyone else find the new tyre model easier to catch on cold laps? I spun twice on Sunday and still finished the race.",
   "Braking a touch earlier into the last corner gave me three tenths. Have a look at the telemetry, it is all in the release.",
@@ -27,6 +27,9 @@ const TEXTS = [
 
 export const escapeHtml = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 export const href = (name) => `/profile/${encodeURIComponent(name)}`;
+
+/** The body of a post with a quote of Bo Demo, a mention of Finn Falsk, and an ordinary link to a profile. */
+export const REPLY = `<div class="js-embed embedResponsive" data-embedJson='{"embedType":"quote"}'><a href="/profile/502/Bo%20Demo">Bo Demo</a> said</div><p><a class="atMention" data-username="Finn Falsk" data-userid="502" href="/profile/Finn%20Falsk">@Finn Falsk</a> hi, see <a href="/profile/Gia%20Finta">her profile</a></p>`;
 
 const header = (kind, name, n) => `<div class="Item-Header ${kind}Header">
  <a title="${escapeHtml(name)}" href="${href(name)}" class="PhotoWrap js-userCard" data-userid="${500 + n}"><img src="${PIXEL}" alt="${escapeHtml(name)}" class="ProfilePhoto ProfilePhotoMedium"></a>
@@ -37,7 +40,8 @@ const header = (kind, name, n) => `<div class="Item-Header ${kind}Header">
 export const comment = (n, name, body = `<p>${TEXTS[n % TEXTS.length]}</p>`) =>
   `<li class="Item ItemComment pageBox" id="Comment_${700000 + n}"><div class="Comment">${header("Comment", name, n)}<div class="Item-BodyWrap"><div class="Item-Body"><div class="Message userContent">${body}</div></div></div></div></li>`;
 
-const frame = (
+/** A page of the forum around some content. `me`: the name of the reader in the title bar. */
+export const frame = (
   look,
   title,
   content,
@@ -73,52 +77,4 @@ export const react = ({ posts = 30, authors = NAMES, look = "light", me = "" } =
     "Cold tyres at Okayama",
     `<div id="app">${Array.from({ length: posts }, (_, i) => reactPost(i, authors[i % authors.length])).join("\n")}</div>`,
     me,
-  );
-
-/** Private messages. */
-export const messages = ({ look = "light", me = "" } = {}) =>
-  frame(
-    look,
-    "Conversation",
-    `<ul class="DataList MessageList Conversation">${["Ann Tester", "Bo Demo"]
-      .map(
-        (
-          name,
-          i,
-        ) => `<li id="Message_${88 + i}" class="Item pageBox HasPhoto"><div id="Item_${i}" class="ConversationMessage"><a class="PhotoWrap js-userCard" data-userid="50${i}" href="${href(name)}"><img src="${PIXEL}" alt=""></a>
-<div class="ConversationMessage-content"><div class="Meta"><span class="Author"><a href="${href(name)}" class="Name js-userCard" data-userid="50${i}">${name}</a></span><span class="MItem DateCreated">today</span></div><div class="Message userContent"><p>See you on the grid.</p></div></div></div></li>`,
-      )
-      .join("")}</ul>`,
-    me,
-  );
-
-/** A list of discussions, one row in each of the classic forms. */
-export const list = ({ look = "light", names = NAMES } = {}) =>
-  frame(
-    look,
-    "Discussions",
-    `<ul class="DataList Discussions">${names
-      .slice(0, 8)
-      .map(
-        (name, i) =>
-          `<li id="Discussion_${i + 1}" class="Item pageBox"><div class="ItemContent"><a href="/discussion/${i + 1}/x" class="Title">Topic ${i + 1}</a><div class="Meta Meta-Discussion"><span class="MItem LastCommentBy">Most recent by <a href="${href(name)}" class="js-userCard">${escapeHtml(name)}</a></span></div></div></li>`,
-      )
-      .join(
-        "",
-      )}</ul><table><tr><td class="BlockColumn BlockColumn-User FirstUser"><a class="UserLink BlockTitle" href="${href("Otto Probst")}">Otto Probst</a></td></tr></table>
-<div class="MostRecentBy">by <a class="UserLink" href="${href("Pia Vzorová")}">Pia Vzorová</a></div>`,
-  );
-
-export const profile = ({ look = "light", name = "Ann Tester" } = {}) =>
-  frame(
-    look,
-    "Profile",
-    `<div class="Profile pageBox"><h1 class="H">${escapeHtml(name)}<span class="Gloss"> Member</span></h1><p>About me</p></div>`,
-  );
-
-export const search = ({ look = "light" } = {}) =>
-  frame(
-    look,
-    "Search",
-    `<ul><li class="pageBox"><a href="/discussion/1/x">A topic</a><div class="Meta">Started by <a data-link-type="legacy" href="https://forums.iracing.com/profile/501/Ann%20Tester">Ann Tester</a></div></li></ul>`,
   );

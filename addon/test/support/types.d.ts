@@ -9,10 +9,12 @@ declare module "*/support/pages.mjs" {
   type Thread = Look & { posts?: number; authors?: string[]; bodies?: Record<number, string> };
   export function classic(options?: Thread): string;
   export function react(options?: Thread): string;
-  export function messages(options?: Look): string;
-  export function list(options?: Look): string;
-  export function profile(options?: Look): string;
-  export function search(options?: Look): string;
+  export function frame(look: "light" | "dark", title: string, content: string, me?: string): string;
+  export function escapeHtml(text: string): string;
+  /** The address of a profile page. */
+  export function href(name: string): string;
+  export const PIXEL: string;
+  export const REPLY: string;
   export function comment(n: number, name: string, body?: string): string;
   export function reactPost(n: number, name: string, body?: string): string;
 }
@@ -44,7 +46,7 @@ declare module "*/support/browser.mjs" {
   }
   export function startChromium(
     backend: string,
-    settings?: { options?: object; width?: number; height?: number },
+    settings?: { options?: object; width?: number; height?: number; extension?: string | false },
   ): Promise<Forum>;
 }
 
@@ -61,6 +63,7 @@ declare module "*/support/firefox.mjs" {
 declare module "*/scripts/build.mjs" {
   /** The folder of the committed userscript. */
   export const USERSCRIPT: string;
+  export function extensionScripts(background?: import("esbuild").BuildOptions): Promise<Map<string, Buffer>>;
   export function outputs(): Promise<{ extension: Map<string, Buffer>; userscript: Map<string, Buffer> }>;
   export function keysUsed(source: string, keys: string[]): string[];
 }

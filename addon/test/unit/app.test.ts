@@ -8,7 +8,7 @@ const POST = `
   <div class="ItemComment" id="Comment_1"><div class="Item-Header"><div class="Author"><a href="/profile/Ann">Ann</a></div></div>
   <div class="Message">Hello</div></div>`;
 
-class Nothing {
+class NoObserver {
   observe(): void {}
   unobserve(): void {}
 }
@@ -16,79 +16,86 @@ class Nothing {
 const platform = { onOptions() {}, onNotes() {} } as unknown as Platform;
 const full = readOptions({ layout: "full", raceCount: 7 });
 
-/** The room that a post has before the stored options are here. */
-function roomAtFirst(): string | undefined {
+/** The height that a post's host has before the stored options are here. */
+function heightAtFirst(): string | undefined {
   new App(platform).start();
   return document.querySelector<HTMLElement>("pitboard-stats")?.style.minBlockSize;
 }
 
-async function visited(options: Options): Promise<void> {
+/** An earlier page of the reader's. */
+async function visitPage(options: Options): Promise<void> {
   const app = new App(platform);
   app.start();
   await app.settle(options, {});
-  await new Promise((kept) => setTimeout(kept)); // after the timer that keeps the room
+  await new Promise((done) => setTimeout(done)); // after the timer that stores the space
   document.body.innerHTML = POST;
 }
 
 beforeEach(() => {
-  // an app never ends; those of earlier tests must not see this page
-  vi.stubGlobal("MutationObserver", Nothing);
-  vi.stubGlobal("IntersectionObserver", Nothing);
+  // an app never stops: those of earlier tests must not see this page
+  vi.stubGlobal("MutationObserver", NoObserver);
+  vi.stubGlobal("IntersectionObserver", NoObserver);
   localStorage.clear();
   document.body.innerHTML = POST;
 });
 
 describe("a page that is painted before the stored options are here", () => {
-  it("keeps the room of the default layout for a new reader", () => {
-    expect(roomAtFirst()).toBe(`${reservedHeight("line", DEFAULTS)}px`);
+  it("has the default layout's space for a new reader", () => {
+    expect(heightAtFirst()).toBe(`${reservedHeight("line", DEFAULTS)}px`);
   });
 
-  it("keeps the room of the layout that the last page had", async () => {
-    await visited(full);
-    expect(roomAtFirst()).toBe(`${reservedHeight("line", full)}px`);
+  it("has the space of the layout that the last page had", async () => {
+    await visitPage(full);
+    expect(heightAtFirst()).toBe(`${reservedHeight("line", full)}px`);
   });
 
-  it("has no line where the reader of the last page wanted none", async () => {
-    await visited(readOptions({ surfaces: { posts: false } }));
-    expect(roomAtFirst()).toBeUndefined();
+  it("has no line if posts were switched off on the last page", async () => {
+    await visitPage(readOptions({ surfaces: { posts: false } }));
+    expect(heightAtFirst()).toBeUndefined();
   });
 
-  it("forgets the room when the reader goes back to the defaults", async () => {
-    await visited(full);
-    await visited(DEFAULTS);
+  it("has nothing in the page's storage after the reader went back to the defaults", async () => {
+    await visitPage(full);
+    await visitPage(DEFAULTS);
     expect(localStorage.length).toBe(0);
   });
 
-  it("stands nonsense in the page's storage", () => {
+  it("has nothing in the page's storage if the stored options name every surface's default", async () => {
+    await visitPage(full);
+    await visitPage(readOptions({ surfaces: { posts: true, messages: true, lists: false, search: false } }));
+    expect(localStorage.length).toBe(0);
+  });
+
+  it("has the default layout's space if the page's storage is damaged", () => {
     localStorage.setItem("pitboard room", "{");
-    expect(roomAtFirst()).toBe(`${reservedHeight("line", DEFAULTS)}px`);
+    expect(heightAtFirst()).toBe(`${reservedHeight("line", DEFAULTS)}px`);
   });
 });
 
-describe("a discussion in markup that nobody knows", () => {
-  const said = vi.spyOn(console, "info").mockImplementation(() => {});
+describe("a discussion in unknown markup", () => {
+  const info = vi.spyOn(console, "info").mockImplementation(() => {});
 
   beforeEach(() => {
     vi.useFakeTimers();
-    said.mockClear();
+    info.mockClear();
     history.replaceState(null, "", "/discussion/90001/cold-tyres");
   });
   afterEach(() => vi.useRealTimers());
 
-  it("is told of in the console, once", () => {
+  it("is reported in the console, once", () => {
     document.body.innerHTML = "<article>Ann: hello</article>";
     new App(platform).start();
     vi.advanceTimersByTime(60_000);
-    expect(said.mock.calls).toEqual([["Pitboard: found no authors on this page."]]);
+    expect(info.mock.calls).toEqual([["Pitboard: found no authors on this page."]]);
   });
 
-  it("is no matter while there are authors, or none are expected", () => {
+  it("is not reported if there are authors, or none are expected", () => {
     new App(platform).start();
     vi.advanceTimersByTime(60_000);
     document.body.innerHTML = "";
     history.replaceState(null, "", "/entry/signin");
     new App(platform).start();
     vi.advanceTimersByTime(60_000);
-    expect(said).not.toHaveBeenCalled();
+    expect(info).not.toHaveBeenCalled();
   });
 });

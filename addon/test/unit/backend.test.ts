@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { Backend, chunks, driversUrl, type Reply, type Shelf } from "../../src/core/backend.ts";
+import { Backend, chunks, driversUrl, type Reply, type Store } from "../../src/core/backend.ts";
+import { Loader } from "../../src/core/loader.ts";
 import type { Answer } from "../../src/core/model.ts";
-import { Roster } from "../../src/core/roster.ts";
 import { driver } from "../support/drivers.mjs";
 
-function memory(): Shelf & { data: Map<string, unknown> } {
+function memory(): Store & { data: Map<string, unknown> } {
   const data = new Map<string, unknown>();
   return {
     data,
@@ -56,26 +56,26 @@ const name = (answer: Answer | undefined) =>
   answer && "driver" in answer ? `${answer.driver.name} ${answer.driver.state}` : answer?.problem;
 
 describe("asking the backend", () => {
-  it("encodes every name, commas too", () => {
+  it("encodes each name, commas too", () => {
     expect(driversUrl("http://b", ["A, Jr", "Dörte & Co"])).toBe(
       "http://b/drivers?names=A%2C%20Jr,D%C3%B6rte%20%26%20Co",
     );
   });
 
-  it("asks once for a page, and answers each name as it was asked", async () => {
+  it("calls once for a page, and answers each name as it was given", async () => {
     const answers = await backend.drivers(["Ann Tester", "bo  demo", "Ann Tester"]);
     expect(asked).toHaveLength(1);
     expect(name(answers["Ann Tester"])).toBe("Ann Tester fresh");
     expect(name(answers["bo  demo"])).toBe("bo demo fresh");
   });
 
-  it("puts at most 50 names in a call", async () => {
+  it("puts at most 50 names into one call", async () => {
     await backend.drivers(Array.from({ length: 120 }, (_, i) => `Driver ${i}`));
     expect(asked.map((url) => namesOf(url).length)).toEqual([50, 50, 20]);
     expect(chunks(Array.from({ length: 50 }, () => "ü".repeat(100))).length).toBeGreaterThan(1);
   });
 
-  it("does not ask what is under way or known for 15 minutes", async () => {
+  it("does not ask for a name that is being asked for, or was answered in the last 15 minutes", async () => {
     await Promise.all([backend.drivers(["Ann Tester"]), backend.drivers(["Ann Tester", "Bo Demo"])]);
     expect(asked.map((url) => namesOf(url))).toEqual([["Ann Tester"], ["Bo Demo"]]);
     clock += 14 * 60_000;
@@ -88,7 +88,14 @@ describe("asking the backend", () => {
     expect(asked).toHaveLength(4);
   });
 
-  it("does not keep pending or partial answers", async () => {
+  it("does not cache partial answers", async () => {
+    reply = () => ({ body: JSON.stringify({ "Ann Tester": { ...driver(0), _meta: { state: "partial" } } }) });
+    await backend.drivers(["Ann Tester"]);
+    await backend.drivers(["Ann Tester"]);
+    expect(asked).toHaveLength(2);
+  });
+
+  it("does not cache pending answers", async () => {
     reply = (url) => ({
       body: JSON.stringify({ [namesOf(url)[0] ?? ""]: { error: "soon", code: "pending", retry_after: 2 } }),
     });
@@ -97,13 +104,13 @@ describe("asking the backend", () => {
     expect(asked).toHaveLength(2);
   });
 
-  it("lets one name's trouble be its own", async () => {
+  it("answers the other names when one answer is bad or missing", async () => {
     reply = () => ({ body: JSON.stringify({ "Ann Tester": driver(0), "Bo Demo": "nonsense" }) });
     const answers = await backend.drivers(["Ann Tester", "Bo Demo", "Finn Falsk"]);
     expect(Object.values(answers).map(name)).toEqual(["Ann Tester fresh", "unavailable", "unavailable"]);
   });
 
-  it("refuses nobody's names without asking", async () => {
+  it("refuses what is not a person's name without a call", async () => {
     expect(await backend.drivers(["", "Unknown"])).toEqual({
       "": { problem: "invalid_name", retryAfter: null },
       Unknown: { problem: "invalid_name", retryAfter: null },
@@ -112,8 +119,8 @@ describe("asking the backend", () => {
   });
 });
 
-describe("when the backend is away", () => {
-  it("shows the last good answer for days, marked as such", async () => {
+describe("when the backend is not available", () => {
+  it("the last good answer is used for 7 days, with the state `kept`", async () => {
     await backend.drivers(["Ann Tester"]);
     await session.remove(await session.keys());
     clock += 3 * 24 * 3_600_000;
@@ -125,7 +132,7 @@ describe("when the backend is away", () => {
     expect(name((await backend.drivers(["Ann Tester"]))["Ann Tester"])).toBe("unavailable");
   });
 
-  it("leaves it alone for a growing time", async () => {
+  it("nothing is sent for a time that grows with each failure", async () => {
     reply = () => new Error("down");
     for (const pause of [2000, 4000, 8000]) {
       await backend.drivers(["Ann Tester"]);
@@ -137,7 +144,7 @@ describe("when the backend is away", () => {
     }
   });
 
-  it("lets the reader try again before that, but not before Retry-After", async () => {
+  it("the reader can try again before that, but not before Retry-After", async () => {
     reply = () => new Error("down");
     await backend.drivers(["Ann Tester"]);
     await backend.drivers(["Ann Tester"], true);
@@ -153,10 +160,10 @@ describe("when the backend is away", () => {
     expect(asked).toHaveLength(4);
   });
 
-  it("remembers to be quiet when the background was put to sleep meanwhile", async () => {
+  it("the pause stays in force after the background was stopped and started", async () => {
     reply = () => ({ status: 503, retryAfter: 300 });
     await backend.drivers(["Ann Tester"]);
-    const woken = new Backend(
+    const restarted = new Backend(
       async () => "http://b",
       async (url) => {
         asked.push(url);
@@ -166,18 +173,18 @@ describe("when the backend is away", () => {
       kept,
       () => clock,
     );
-    await woken.drivers(["Ann Tester"]);
+    await restarted.drivers(["Ann Tester"]);
     expect(asked).toHaveLength(1);
   });
 
-  it("takes somebody else's page for what it is", async () => {
+  it("a page that is not JSON counts as unavailable", async () => {
     reply = () => ({ status: 200, body: "<html>hello" });
     expect(name((await backend.drivers(["Ann Tester"]))["Ann Tester"])).toBe("unavailable");
     await expect(backend.history(1, "oval", "irating")).rejects.toThrow();
   });
 });
 
-it("keeps at most some hundred drivers for bad days", async () => {
+it("at most 400 drivers are kept for when the backend is not available", async () => {
   for (let i = 0; i < 20; i++) {
     clock += 1000;
     await backend.drivers(Array.from({ length: 50 }, (_, k) => `Driver ${i * 50 + k}`));
@@ -187,29 +194,29 @@ it("keeps at most some hundred drivers for bad days", async () => {
   expect(names).toContain("kept driver 999");
 });
 
-it("asks for a history once in a while", async () => {
+it("a history is cached", async () => {
   reply = () => ({ body: JSON.stringify({ points: [{ when: "2025-01-01", value: 1350 }] }) });
   expect((await backend.history(5, "oval", "irating")).points).toHaveLength(1);
   await backend.history(5, "oval", "irating");
   expect(asked).toEqual(["http://b/drivers/5/history?category=oval&kind=irating"]);
 });
 
-describe("the names of a page", () => {
+describe("the loader", () => {
   const good = (n: string): Answer => ({ problem: n === "x" ? "pending" : "not_found", retryAfter: null });
 
-  it("go out in one call, topped up to a page", async () => {
+  it("sends wanted names in one call, with other names of the page up to 32", async () => {
     vi.useFakeTimers();
     const calls: string[][] = [];
-    const roster = new Roster(
+    const loader = new Loader(
       async (names) => {
         calls.push(names);
         return Object.fromEntries(names.map((n) => [n, good(n)]));
       },
       () => {},
     );
-    for (let i = 0; i < 100; i++) roster.add(`Driver ${i}`);
-    roster.want("Driver 50");
-    roster.want("Driver 51");
+    for (let i = 0; i < 100; i++) loader.add(`Driver ${i}`);
+    loader.load("Driver 50");
+    loader.load("Driver 51");
     await vi.advanceTimersByTimeAsync(50);
     expect(calls).toHaveLength(1);
     expect(calls[0]?.slice(0, 3)).toEqual(["Driver 50", "Driver 51", "Driver 0"]);
@@ -217,48 +224,48 @@ describe("the names of a page", () => {
     vi.useRealTimers();
   });
 
-  it("that have left the page are not asked for", async () => {
+  it("does not send names that have left the page", async () => {
     vi.useFakeTimers();
     const calls: string[][] = [];
-    const roster = new Roster(
+    const loader = new Loader(
       async (names) => {
         calls.push(names);
         return {};
       },
       () => {},
     );
-    roster.add("Ann Tester");
-    roster.drop("Ann Tester");
-    roster.want("Bo Demo");
+    loader.add("Ann Tester");
+    loader.remove("Ann Tester");
+    loader.load("Bo Demo");
     await vi.advanceTimersByTimeAsync(50);
     expect(calls).toEqual([["Bo Demo"]]);
     vi.useRealTimers();
   });
 
-  it("are asked again while pending, a few times", async () => {
+  it("asks again for a pending name, at most six times", async () => {
     vi.useFakeTimers();
     let calls = 0;
-    const told: string[] = [];
-    const roster = new Roster(
+    const answered: string[] = [];
+    const loader = new Loader(
       async () => {
         calls++;
         return { x: good("x") };
       },
-      (n) => told.push(n),
+      (n) => answered.push(n),
     );
-    roster.want("x");
+    loader.load("x");
     await vi.advanceTimersByTimeAsync(600_000);
     expect(calls).toBe(7);
-    expect(told).toHaveLength(7);
+    expect(answered).toHaveLength(7);
     vi.useRealTimers();
   });
 
-  it("are unavailable when nobody answers at all", async () => {
-    const roster = new Roster(
+  it("answers unavailable if the call fails", async () => {
+    const loader = new Loader(
       () => Promise.reject(new Error("gone")),
       () => {},
     );
-    await roster.again("Ann Tester");
-    expect(roster.answer("Ann Tester")).toEqual({ problem: "unavailable", retryAfter: null });
+    await loader.reload("Ann Tester");
+    expect(loader.answer("Ann Tester")).toEqual({ problem: "unavailable", retryAfter: null });
   });
 });

@@ -3,11 +3,11 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { keysUsed, outputs, USERSCRIPT } from "../../scripts/build.mjs";
+import { extensionScripts, keysUsed, outputs, USERSCRIPT } from "../../scripts/build.mjs";
 import { zip } from "../../scripts/zip.mjs";
 
 describe("the build", () => {
-  it("gives equal bytes twice, and the committed userscript", async () => {
+  it("gives equal bytes twice, and the userscript is the committed one", async () => {
     const [first, second] = [await outputs(), await outputs()];
     for (const kind of ["extension", "userscript"] as const)
       for (const [name, data] of first[kind]) expect(second[kind].get(name)?.equals(data), name).toBe(true);
@@ -18,7 +18,7 @@ describe("the build", () => {
     }
   });
 
-  it("lets the userscript require the options dialog that belongs to it, and no other", async () => {
+  it("names the hash of the options dialog in the userscript", async () => {
     const { userscript } = await outputs();
     const required = /^\/\/ @require +\S+\/pitboard-options\.js#sha256-(\S+)$/m.exec(
       String(userscript.get("pitboard.user.js")),
@@ -27,7 +27,16 @@ describe("the build", () => {
     expect(required?.[1]).toBe(createHash("sha256").update(dialog).digest("base64"));
   });
 
-  it("packs the same zip whatever the order of the files", () => {
+  it("has no code of `npm run watch` in it", async () => {
+    const mark = "build.txt";
+    const watched = await extensionScripts({ inject: ["scripts/reload.js"], define: { BUILD: '"1"' } });
+    expect(watched.get("background.js")?.includes(mark)).toBe(true);
+    const { extension, userscript } = await outputs();
+    const marked = [...extension, ...userscript].filter(([, data]) => data.includes(mark)).map(([name]) => name);
+    expect(marked).toEqual([]);
+  });
+
+  it("gives the same zip for files in any order", () => {
     const files: [string, Buffer][] = [
       ["b.txt", Buffer.from("b".repeat(99))],
       ["a.txt", Buffer.from("ä")],
@@ -35,7 +44,7 @@ describe("the build", () => {
     expect(zip(new Map(files)).equals(zip(new Map(files.reverse())))).toBe(true);
   });
 
-  it("gives a script the words that it uses", () => {
+  it("finds the messages that a script uses", () => {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: source text, to be read as such
     expect(keysUsed('t("retry"); t(`type_${x}`)', ["retry", "type_RACE", "close"])).toEqual(["retry", "type_RACE"]);
   });

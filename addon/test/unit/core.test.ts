@@ -10,7 +10,7 @@ import { nameFromHref, nameKey, tidyName } from "../../src/core/names.ts";
 import { readNotes, withNote } from "../../src/core/notes.ts";
 import { backendAddress, DEFAULTS, readOptions } from "../../src/core/options.ts";
 import { licencesInOrder, mainCategory } from "../../src/core/order.ts";
-import { contrast, PAGE, PALETTE } from "../../src/core/palette.ts";
+import { PALETTE } from "../../src/core/palette.ts";
 import { membership } from "../../src/core/time.ts";
 import { driver } from "../support/drivers.mjs";
 
@@ -26,14 +26,14 @@ const licence = (
   safety: 3,
   cpi,
 });
-const someone = (licences: Licence[], races: [number, string][] = []): Driver => ({
+const driverWith = (licences: Licence[], races: [number, string][] = []): Driver => ({
   ...(parseDriver(driver(0), 0) as Driver),
   licences,
   races: races.map(([carId, type]) => ({ type, carId, car: "x", track: "y", start: 0, subsession: 1, from: 1, to: 1 })),
 });
 
 describe("names", () => {
-  it("come out of profile addresses, with or without id, encoded once or twice", () => {
+  it("are read from profile addresses, with or without id, encoded once or twice", () => {
     expect(nameFromHref("/profile/Ann%20Tester")).toBe("Ann Tester");
     expect(nameFromHref("https://forums.iracing.com/profile/501/Ann%20Tester")).toBe("Ann Tester");
     expect(nameFromHref("/profile/501/A%2526B%20Racer")).toBe("A&B Racer");
@@ -41,18 +41,18 @@ describe("names", () => {
     expect(nameFromHref("/discussion/1")).toBe("");
   });
 
-  it("are tidied, and nobody has none", () => {
+  it("have single spaces, and texts that are not a person's name give none", () => {
     expect(tidyName("  Ann\u00a0 Tester\n")).toBe("Ann Tester");
     expect(tidyName("@Bo Demo")).toBe("Bo Demo");
     expect(tidyName("Hugo Inventado2")).toBe("Hugo Inventado2");
-    for (const nobody of ["", null, "Unknown", "Deleted User", "x".repeat(101), "A\u0000B"])
-      expect(tidyName(nobody)).toBe("");
+    for (const bad of ["", null, "Unknown", "Deleted User", "x".repeat(101), "A\u0000B"])
+      expect(tidyName(bad)).toBe("");
     expect(nameKey("ANN Tester")).toBe(nameKey("ann tester"));
   });
 });
 
 describe("cars", () => {
-  it("have their category by id: a Dallara P217 and a McLaren MP4-12C are sports cars", () => {
+  it("have a category by id: the Dallara P217 and the McLaren MP4-12C are sports cars", () => {
     expect(carCategory(128)).toBe("sports_car");
     expect(carCategory(43)).toBe("sports_car");
     expect(carCategory(106)).toBe("formula_car");
@@ -68,9 +68,9 @@ describe("the order of licences", () => {
     licence("formula_car", "A", 1700, 40),
   ];
   const order = (changed: object) =>
-    licencesInOrder(someone(all), { ...DEFAULTS, mainFirst: false, ...changed }).map((l) => l.category);
+    licencesInOrder(driverWith(all), { ...DEFAULTS, mainFirst: false, ...changed }).map((l) => l.category);
 
-  it("is the reader's own, by iRating, by CPI or by both", () => {
+  it("follows the option: the reader's own, by iRating, by CPI or by both", () => {
     expect(order({ order: "custom" })).toEqual(["sports_car", "formula_car", "oval"]);
     expect(order({ order: "custom", categories: ["oval", "formula_car", "sports_car"] })).toEqual([
       "oval",
@@ -82,15 +82,15 @@ describe("the order of licences", () => {
     expect(order({ order: "mix" })).toEqual(["oval", "formula_car", "sports_car"]);
   });
 
-  it("leaves out what is hidden and puts the main category first", () => {
+  it("has no hidden categories and begins with the main category", () => {
     expect(order({ hiddenCategories: ["oval"] })).toEqual(["sports_car", "formula_car"]);
     expect(order({ mainFirst: true })[0]).toBe("formula_car");
   });
 
-  it("takes as main category where most recent races were, practice aside", () => {
+  it("has as main category the one with the most recent races, without practice", () => {
     expect(
       mainCategory(
-        someone(all, [
+        driverWith(all, [
           [103, "RACE"],
           [103, "RACE"],
           [128, "RACE"],
@@ -100,29 +100,29 @@ describe("the order of licences", () => {
         ]),
       ),
     ).toBe("oval");
-    expect(mainCategory(someone([]))).toBeNull();
+    expect(mainCategory(driverWith([]))).toBeNull();
   });
 });
 
 describe("numbers", () => {
-  it("are a dash where there are none", () => {
+  it("are a dash if there is none", () => {
     expect([iratingText(null), iratingShort(null), safetyText(null)]).toEqual(["–", "–", "–"]);
   });
 
-  it("cut the safety rating and shorten the iRating", () => {
+  it("have a safety rating cut to two decimals and a short iRating", () => {
     expect(safetyText(3.999)).toBe("3.99");
     expect(safetyText(2.3)).toBe("2.30");
     expect([iratingShort(950), iratingShort(1999), iratingShort(12345)]).toEqual(["950", "1.9k", "12.3k"]);
     expect([signed(5), signed(-5), signed(0)]).toEqual(["+5", "−5", "±0"]);
   });
 
-  it("compare only where both are rated", () => {
+  it("have a difference only if both drivers are rated", () => {
     expect(difference(licence("oval", "A", 1500), licence("oval", "A", 1700))).toBe(200);
     expect(difference(licence("oval", "A", null), licence("oval", "A", 1700))).toBeNull();
     expect(difference(undefined, licence("oval", "A", 1700))).toBeNull();
   });
 
-  it("show positions only when there are any", () => {
+  it("are empty for a race without positions", () => {
     const race = { type: "RACE", carId: 1, car: "", track: "", start: null, subsession: null };
     expect(positions({ ...race, from: 3, to: null })).toBe("3 → –");
     expect(positions({ ...race, from: null, to: null })).toBe("");
@@ -130,23 +130,23 @@ describe("numbers", () => {
 });
 
 describe("flags", () => {
-  it("are emoji of two-letter codes and of the parts of the United Kingdom that have one", () => {
+  it("are emoji for two-letter codes and for parts of the United Kingdom", () => {
     expect([flag("NL"), flag("SCT"), flag("ENG"), flag("WLS")]).toEqual(["🇳🇱", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🏴󠁧󠁢󠁷󠁬󠁳󠁿"]);
   });
 
-  it("are left out where there is none", () => {
+  it("are empty if there is none", () => {
     expect([flag(""), flag("NIR")]).toEqual(["", ""]);
   });
 });
 
 describe("membership", () => {
-  it("turns on the very day", () => {
+  it("counts a year from the day of the anniversary", () => {
     expect(membership("2014-09-25", new Date(2026, 8, 24))).toEqual({ years: 11, days: 1 });
     expect(membership("2014-09-25", new Date(2026, 8, 25))).toEqual({ years: 12, days: 0 });
     expect(membership("2014-09-25", new Date(2026, 8, 26)).years).toBe(12);
   });
 
-  it("of 29 February turns on 1 March", () => {
+  it("since 29 February has its anniversary on 1 March", () => {
     expect(membership("2012-02-29", new Date(2026, 1, 28)).years).toBe(13);
     expect(membership("2012-02-29", new Date(2026, 2, 1)).years).toBe(14);
   });
@@ -160,36 +160,36 @@ describe("links", () => {
       "http://127.0.0.1:8765/drivers?names=Ann%20%26%20Bo",
     );
   });
-  it("are web addresses or nothing", () => {
+  it("are empty if they are not http(s)", () => {
     for (const bad of ["javascript:alert(1)", "data:text/html,x", "", "//x"]) expect(safeUrl(bad)).toBe("");
   });
 });
 
 describe("options", () => {
-  it("are the defaults for nothing and for nonsense", () => {
+  it("are the defaults for missing and for wrong values", () => {
     expect(readOptions(undefined)).toEqual(DEFAULTS);
     expect(
       readOptions({ layout: 7, surfaces: [], links: "x", categories: 1, raceCount: "many", theme: "pink" }),
     ).toEqual(DEFAULTS);
   });
-  it("keep what is right and drop the rest", () => {
+  it("keep valid values and drop the others", () => {
     const read = readOptions({
       theme: "dark",
-      surfaces: { lists: true },
+      surfaces: { lists: true, posts: "no" },
       categories: ["oval", "moon"],
       links: [{ label: "X", url: "javascript:1" }],
       hiddenDrivers: [1, "Bo Demo", "Bo Demo"],
     });
     expect(read).toMatchObject({ theme: "dark", links: [], hiddenDrivers: ["Bo Demo"] });
-    expect(read.surfaces).toMatchObject({ lists: true, posts: true });
+    expect(read.surfaces).toEqual({ lists: true });
     expect(read.categories).toHaveLength(CATEGORIES.length);
     expect(read.categories[0]).toBe("oval");
   });
-  it("fit into a browser's synced storage even when many drivers are hidden", () => {
+  it("fit into a browser's synced storage also with many hidden drivers", () => {
     const read = readOptions({ hiddenDrivers: Array.from({ length: 900 }, (_, i) => `Some Driver With A Name ${i}`) });
     expect(JSON.stringify(read).length).toBeLessThan(8000);
   });
-  it("take a backend's address as people type it", () => {
+  it("accept a backend's address without scheme or with a slash at its end", () => {
     expect(backendAddress(" 127.0.0.1:8765/ ")).toBe("http://127.0.0.1:8765");
     expect(backendAddress("https://example.org/api/")).toBe("https://example.org/api");
     for (const bad of ["", "ftp://x", "http://u:p@x", 5, "http://"]) expect(backendAddress(bad)).toBe("");
@@ -197,12 +197,12 @@ describe("options", () => {
 });
 
 describe("notes", () => {
-  it("are kept by name whatever its case, and go when they are empty", () => {
+  it("have a name in any case, and are removed when they are empty", () => {
     const one = withNote({}, "Bo Demo", { text: "clean racer", tags: ["league"] });
     expect(one).toEqual({ "bo demo": { text: "clean racer", tags: ["league"] } });
     expect(withNote(one, "BO DEMO", { text: "", tags: [] })).toEqual({});
   });
-  it("survive a bad import", () =>
+  it("are dropped if their types are wrong", () =>
     expect(readNotes({ "Bo Demo": 5, x: null, "Ann Tester": { text: 1, tags: "x" } })).toEqual({}));
 });
 
@@ -216,7 +216,7 @@ describe("the chart", () => {
     expect(small.at(-1)).toBeGreaterThanOrEqual(2.66);
     expect(levels(1500, 1500).length).toBeGreaterThan(1);
   });
-  it("has a stroke for each stretch in a class, and keeps both ends", () => {
+  it("has a stroke for each run in a class, and the first and the last point of many", () => {
     const drawn = chart(points([2.5, 3, 3.4, 2.6], "RRDD"), 300, 100);
     expect(drawn?.strokes.map((s) => s.class)).toEqual(["R", "D"]);
     const long = chart(points(Array.from({ length: 4000 }, (_, i) => 1350 + i)), 300, 100);
@@ -224,20 +224,38 @@ describe("the chart", () => {
     expect([long?.dots[0]?.value, long?.dots.at(-1)?.value]).toEqual([1350, 5349]);
     expect(JSON.stringify(long)).not.toContain('null,"y"');
   });
-  it("is none for a single point", () => expect(chart(points([1350]), 300, 100)).toBeNull());
-  it("tells the change over the last results", () => {
+  it("is null for a single point", () => expect(chart(points([1350]), 300, 100)).toBeNull());
+  it("has the change over the last results in the present class", () => {
     expect(change(points([1, 2, 4, 8, 16, 32, 64]), 5)).toEqual({ by: 62, over: 5 });
     expect(change(points([1]), 5)).toBeNull();
     expect(change(points([3.5, 3.9, 2.9, 3.1], "DDCC"), 5)?.over).toBe(1);
   });
 });
 
+/** Background colours of the forum. */
+const PAGE_COLOURS = { light: "#ffffff", dark: "#1b1d21" };
+
+/** Relative luminance of `#rrggbb` (WCAG), 0 to 1. */
+function luminance(colour: string): number {
+  const [r = 0, g = 0, b = 0] = [1, 3, 5].map((i) => {
+    const c = Number.parseInt(colour.slice(i, i + 2), 16) / 255;
+    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+/** WCAG contrast ratio of two `#rrggbb` colours. */
+function contrast(a: string, b: string): number {
+  const [low = 0, high = 0] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+  return (high + 0.05) / (low + 0.05);
+}
+
 describe("licence colours", () => {
-  it.each(CLASSES.map((c) => [c] as const))("of class %s can be read and stand out, light and dark", (letter) => {
+  it.each(CLASSES.map((c) => [c] as const))("of class %s have enough contrast, light and dark", (letter) => {
     const { fill, ink, edge } = PALETTE[letter];
     expect(contrast(ink, fill)).toBeGreaterThanOrEqual(4.5);
-    expect(contrast(edge.light, PAGE.light)).toBeGreaterThanOrEqual(3);
-    expect(contrast(edge.dark, PAGE.dark)).toBeGreaterThanOrEqual(3);
+    expect(contrast(edge.light, PAGE_COLOURS.light)).toBeGreaterThanOrEqual(3);
+    expect(contrast(edge.dark, PAGE_COLOURS.dark)).toBeGreaterThanOrEqual(3);
   });
 });
 
@@ -258,7 +276,7 @@ describe("a backend's diagnosis", () => {
       },
       allowed,
     );
-  it("says in a word what is wrong", async () => {
+  it("has a state for each cause", async () => {
     expect(await of({ "/health": healthy })).toEqual({ state: "good", version: "0.1.0" });
     expect(await of({ "/health": { ...healthy, status: "unhealthy" } })).toEqual({
       state: "unhealthy",
@@ -268,19 +286,19 @@ describe("a backend's diagnosis", () => {
     expect(await of({ "/health": "<html>", "/drivers": { "Pitboard Test": { error: "not found" } } })).toEqual({
       state: "compatible",
     });
-    expect(await of({ "/health": "<html>" })).toEqual({ state: "stranger" });
+    expect(await of({ "/health": "<html>" })).toEqual({ state: "not_pitboard" });
     expect(await of({})).toEqual({ state: "unreachable" });
     expect(await of({}, false)).toEqual({ state: "forbidden" });
   });
-  it("compares versions by number", () => {
+  it("compares versions as numbers", () => {
     expect(isOlder("0.9.0", "0.10.0")).toBe(true);
     expect(isOlder("1.0.0", "0.10.0")).toBe(false);
     expect(isOlder("0.1.0", "0.1.0")).toBe(false);
   });
 });
 
-describe("words", () => {
-  it("follow the option, then the browser, then English", async () => {
+describe("messages", () => {
+  it("are in the language of the option, else of the browser, else English", async () => {
     await useLanguage("de");
     expect(t("retry")).toBe("erneut versuchen");
     await useLanguage("auto", ["sv", "pt-BR", "en"]);

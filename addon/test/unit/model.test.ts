@@ -24,7 +24,7 @@ describe("a driver from the backend", () => {
     expect(ann.asOf).toBe(NOW - 240_000);
   });
 
-  it("has no iRating where the driver is unrated, rather than `undefined` or 0", () => {
+  it("has null as iRating in a category without one", () => {
     const raw = driver(0);
     delete raw.member_info.licenses[0].irating;
     raw.member_info.licenses[1].irating = -1;
@@ -35,7 +35,7 @@ describe("a driver from the backend", () => {
     ).toEqual([null, null]);
   });
 
-  it("counts positions from 1, and knows that -1 is none", () => {
+  it("has positions from 1, and null for -1", () => {
     const raw = driver(0);
     Object.assign(raw.recent_events[0], { starting_position: 0, finish_position: 4 });
     Object.assign(raw.recent_events[1], { starting_position: -1, finish_position: -1 });
@@ -49,29 +49,29 @@ describe("a driver from the backend", () => {
     ]);
   });
 
-  it("gives Pro/WC a class of its own", () => {
+  it("has its own class for Pro/WC", () => {
     const raw = driver(0);
     Object.assign(raw.member_info.licenses[0], { group_id: 7, group_name: "Pro/WC" });
     expect(parsed(raw).licences[0]?.class).toBe("W");
   });
 
-  it("falls back to the licence level when there is no group", () => {
+  it("has the class of the licence level if there is no group", () => {
     const raw = driver(0);
     Object.assign(raw.member_info.licenses[0], { group_id: undefined, license_level: 19 });
     expect(parsed(raw).licences[0]?.class).toBe("A");
   });
 
-  it("takes the flair's name when the country is empty", () => {
+  it("has the flair's name as country if the country is empty", () => {
     expect(parsed(driver(3)).country).toEqual({ code: "SCT", name: "Scotland" });
   });
 
-  it("may be partial: then the profile is unknown, not empty", () => {
+  it("that is partial has null for the profile's fields", () => {
     const { recent_events: _, follow_counts: __, activity: ___, ...rest } = driver(0);
     const partial = parsed({ ...rest, _meta: { state: "partial" } });
     expect(partial).toMatchObject({ state: "partial", races: null, followers: null, activity: null });
   });
 
-  it("may come from a backend without _meta", () => {
+  it("is fresh if there is no _meta", () => {
     const { _meta: _, ...raw } = driver(0);
     expect(parsed(raw)).toMatchObject({ state: "fresh", asOf: null });
   });
@@ -85,9 +85,9 @@ describe("a driver from the backend", () => {
     { cust_id: 1 },
     { member_info: null },
     { cust_id: "1", member_info: { display_name: 1 } },
-  ])("is none in %j", (raw) => expect(parseDriver(raw, NOW)).toBeNull());
+  ])("is null for %j", (raw) => expect(parseDriver(raw, NOW)).toBeNull());
 
-  it("survives wrong types in every field", () => {
+  it("is read also with wrong types in every other field", () => {
     for (const wrong of [null, 7, "x", [], {}, [[]], true]) {
       const raw = driver(0) as Record<string, unknown>;
       for (const key of Object.keys(raw)) if (key !== "member_info" && key !== "cust_id") raw[key] = wrong;
@@ -99,7 +99,7 @@ describe("a driver from the backend", () => {
 });
 
 describe("text", () => {
-  it("loses control characters and direction overrides, and is clipped", () => {
+  it("has no control characters and no direction overrides, and is cut", () => {
     expect(text("a\u202eb\u0000c\n d")).toBe("a b c d");
     expect(text("x".repeat(10_000), 20)).toHaveLength(20);
     expect(text({})).toBe("");
@@ -108,12 +108,12 @@ describe("text", () => {
   it("keeps markup as text", () => expect(text("<img src=x onerror=alert(1)>")).toContain("<img"));
 });
 
-it("reads time stamps with nine fraction digits", () => {
+it("timestamps may have nine decimals", () => {
   expect(instant("2025-09-09T11:33:46.528646596Z")).toBe(Date.UTC(2025, 8, 9, 11, 33, 46, 528));
   expect(instant("soon")).toBeNull();
 });
 
-it("knows what a name without driver means, also from older backends", () => {
+it("an answer without driver has a problem, also from older backends", () => {
   expect(parseAnswer({ error: "x", code: "pending", retry_after: 3 }, NOW)).toEqual({
     problem: "pending",
     retryAfter: 3,
@@ -122,7 +122,7 @@ it("knows what a name without driver means, also from older backends", () => {
   expect(parseAnswer(undefined, NOW)).toEqual({ problem: "unavailable", retryAfter: null });
 });
 
-it("sorts a history and leaves out what is no point", () => {
+it("a history is sorted, without invalid points", () => {
   const { points, career } = parseHistory({
     points: [
       { when: "2025-02-01", value: 1400 },

@@ -16,9 +16,9 @@ function draw(
 ) {
   const options = { ...DEFAULTS, ...changed };
   const host = createHost(form, "Ann Tester", options);
-  const me = mine && "driver" in mine ? mine.driver : null;
+  const reader = mine && "driver" in mine ? mine.driver : null;
   const actions = { open: vi.fn(), retry: vi.fn(), hover: vi.fn() };
-  drawHost(host, { answer, view: { options, me, now: () => NOW }, note: undefined, theme: "light" }, actions);
+  drawHost(host, { answer, view: { options, reader, now: () => NOW }, note: undefined, theme: "light" }, actions);
   return {
     host,
     root: host.shadowRoot as ShadowRoot,
@@ -30,14 +30,14 @@ function draw(
 const ann = (changed: object = {}): Answer => parseAnswer({ ...driver(0, "Ann Tester", NOW), ...changed }, NOW);
 
 describe("the line", () => {
-  it("shows letter and numbers, never colour alone", () => {
+  it("shows letter and numbers, not only colour", () => {
     const chip = draw(ann()).root.querySelector(".chip");
     expect(chip?.querySelector(".class")?.textContent).toMatch(/^[RDCBAPW]$/);
     expect(chip?.querySelector(".sr")?.textContent).toMatch(/^\d\.\d\d$/);
     expect(chip?.querySelector("svg")).not.toBeNull();
   });
 
-  it("shows a dash for an unrated driver, never `undefined`", () => {
+  it("shows a dash for an unrated driver", () => {
     const raw = driver(0, "Ann Tester", NOW);
     for (const licence of raw.member_info.licenses) delete licence.irating;
     const { root, text } = draw(parseAnswer(raw, NOW), { layout: "full" });
@@ -52,7 +52,7 @@ describe("the line", () => {
     expect(country?.getAttribute("title")).toBe("Netherlands");
   });
 
-  it("shows the code alone in Chromium on Windows, which has no flags", async () => {
+  it("shows only the country code in Chromium on Windows, which has no flags", async () => {
     vi.stubGlobal("navigator", { ...navigator, languages: ["en"], userAgentData: { platform: "Windows" } });
     vi.resetModules();
     const { country } = await import("../../src/ui/parts.ts");
@@ -61,7 +61,7 @@ describe("the line", () => {
     expect("driver" in answer && country(answer.driver)?.textContent).toBe("NL");
   });
 
-  it("hides iRating everywhere when asked to", () => {
+  it("has no iRating anywhere with the option `hideRatings`", () => {
     for (const form of ["line", "badge"] as const) {
       const { root, text } = draw(ann(), { hideRatings: true, layout: "full" }, form, ann());
       expect(root.querySelector(".ir, .delta")).toBeNull();
@@ -69,19 +69,19 @@ describe("the line", () => {
     }
   });
 
-  it("compares the first licence with mine when asked to", () => {
+  it("compares only the first licence with the reader's, with the option `compare`", () => {
     const mine = parseAnswer(driver(1, "Bo Demo", NOW), NOW);
     expect(draw(ann(), { compare: true }, "line", mine).root.querySelectorAll(".delta")).toHaveLength(1);
     expect(draw(ann(), {}, "line", mine).root.querySelector(".delta")).toBeNull();
   });
 
-  it("keeps its room free from the start, so that nothing moves", () => {
+  it("has its height from the start", () => {
     for (const layout of ["compact", "full"] as const) {
       expect(createHost("line", "x", { ...DEFAULTS, layout }).style.cssText).toMatch(/min-block-size: ?\d+px/);
     }
   });
 
-  it("shows CPI, races, cars and links in the full form", () => {
+  it("shows CPI, races, cars and links in the full layout", () => {
     const { root } = draw(ann(), { layout: "full", cpi: true });
     expect(root.querySelectorAll(".cpi")).toHaveLength(5);
     expect(root.querySelectorAll(".races li")).toHaveLength(4);
@@ -99,7 +99,11 @@ describe("two posts of one author", () => {
     return [1, 2].map(() => {
       const host = createHost("line", "Ann Tester", options);
       const actions = { open: vi.fn(), retry: vi.fn(), hover: vi.fn() };
-      drawHost(host, { answer, view: { options, me: null, now: () => NOW }, note: undefined, theme: "light" }, actions);
+      drawHost(
+        host,
+        { answer, view: { options, reader: null, now: () => NOW }, note: undefined, theme: "light" },
+        actions,
+      );
       const button = host.shadowRoot?.querySelector<HTMLElement>(".open");
       const expanded = button?.getAttribute("aria-expanded");
       button?.setAttribute("aria-expanded", "true");
@@ -107,24 +111,24 @@ describe("two posts of one author", () => {
     });
   };
 
-  it("say the same, and each acts for itself", () => {
+  it("have the same text, and each has its own actions", () => {
     const [first, second] = pair();
     expect(second?.text).toBe(first?.text);
     second?.button?.click();
     expect([first?.actions.open.mock.calls.length, second?.actions.open.mock.calls.length]).toEqual([0, 1]);
   });
 
-  it("do not both look as if their card were open", () => {
+  it("are not both marked as open when one card is open", () => {
     expect(pair().map(({ expanded }) => expanded)).toEqual(["false", "false"]);
   });
 });
 
-describe("a line that is drawn anew", () => {
-  it("keeps the reader's focus, and that its card is open", () => {
+describe("a line that is drawn again", () => {
+  it("keeps the focus, and the mark of an open card", () => {
     const host = createHost("line", "Ann Tester", DEFAULTS);
     document.body.append(host);
     const actions = { open() {}, retry() {}, hover() {} };
-    const view = { options: DEFAULTS, me: null, now: () => NOW };
+    const view = { options: DEFAULTS, reader: null, now: () => NOW };
     drawHost(
       host,
       { answer: { problem: "unavailable", retryAfter: null }, view, note: undefined, theme: "light" },
@@ -141,16 +145,16 @@ describe("a line that is drawn anew", () => {
   });
 });
 
-describe("trouble", () => {
-  it("of an unavailable backend is one quiet line with a retry", () => {
+describe("without a driver", () => {
+  it("the line of an unavailable backend has a retry button", () => {
     const { root, text, actions } = draw({ problem: "unavailable", retryAfter: null });
     expect(text).toBe("stats unavailable · retry");
     root.querySelector<HTMLElement>(".retry")?.click();
     expect(actions.retry).toHaveBeenCalledOnce();
   });
 
-  it("of a name without driver says so, and of a pending one shows a bar", () => {
-    expect(draw({ problem: "not_found", retryAfter: null }).text).toBe("no iRacing driver of this name");
+  it("the line says that there is none, or shows a bar while pending, and the badge is empty", () => {
+    expect(draw({ problem: "not_found", retryAfter: null }).text).toBe("no iRacing driver with this name");
     expect(draw({ problem: "pending", retryAfter: 2 }).root.querySelector(".bar")).not.toBeNull();
     expect(draw({ problem: "not_found", retryAfter: null }, {}, "badge").text).toBe("");
   });
@@ -159,7 +163,7 @@ describe("trouble", () => {
 describe("hostile data", () => {
   const HTML = '<img src=x onerror="globalThis.hacked=1"><script>globalThis.hacked=1</script>';
 
-  it("is text or nothing", () => {
+  it("is shown as text or dropped", () => {
     const raw = driver(0, HTML, NOW);
     raw.member_info.country = `\u202e${HTML}`;
     raw.member_info.country_code = HTML;
@@ -171,7 +175,7 @@ describe("hostile data", () => {
     expect([...root.querySelectorAll("a")].every((a) => a.getAttribute("href")?.startsWith("http"))).toBe(true);
   });
 
-  it("of odd shapes is drawn or left out", () => {
+  it("with wrong types gives at most 12 licences", () => {
     for (const licenses of [
       null,
       "x",
@@ -187,14 +191,14 @@ describe("hostile data", () => {
   });
 });
 
-it("shows a race's time on the reader's clock and in UTC in the tooltip, whole hours and all", () => {
+it("a race's time is in the reader's time zone, and in UTC in the tooltip", () => {
   const time = raceTime(Date.UTC(2026, 0, 21, 18, 30));
   expect(time.getAttribute("title")).toBe("2026-01-21 18:30 UTC");
   const local = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
   expect(time.textContent).toBe(local.format(Date.UTC(2026, 0, 21, 18, 30)));
 });
 
-it("draws a chart that says in words what it shows", () => {
+it("a chart has a text that says what it shows", () => {
   const points = [0, 1, 2].map((i) => ({ when: NOW - (3 - i) * 86_400_000, value: 1350 + i * 10, class: null }));
   const box = historyChart({ points, career: null }, "irating");
   expect(box.querySelector("svg")?.getAttribute("aria-label")).toContain("1350");

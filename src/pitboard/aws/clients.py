@@ -1,4 +1,4 @@
-"""AWS clients. botocore directly: boto3's resources and transfer manager are not needed, and cost time."""
+"""AWS clients, from botocore directly: boto3's resources and transfer manager cost start time."""
 
 from functools import cache
 from typing import Any
@@ -27,6 +27,6 @@ def _session() -> botocore.session.Session:
 
 @cache
 def client(service: str) -> Any:
-    """The client of `dynamodb`, `lambda` or `secretsmanager`, made once; region and credentials are the
-    runtime's. It opens no connection before its first request."""
+    """The client of `dynamodb`, `lambda` or `secretsmanager`, made once. Region and credentials are the
+    runtime's. It opens its connection at the first request."""
     return _session().create_client(service, config=_CONFIGS[service])

@@ -1,4 +1,4 @@
-"""The composition root of ir-drivers and ir-custid: the local home's parts on DynamoDB and invocations."""
+"""The composition root of ir-drivers and ir-custid: the same services as locally, on DynamoDB and Lambda."""
 
 import random
 from collections.abc import Mapping
@@ -8,10 +8,11 @@ from typing import Any
 from pitboard.aws.clients import client
 from pitboard.aws.function_settings import FunctionSettings
 from pitboard.aws.invoke import EventRenewals, RemoteTokens
+from pitboard.aws.remedies import worded
+from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.history import HistoryService
-from pitboard.drivers.page import Miss
-from pitboard.drivers.plan import Dependencies
+from pitboard.drivers.misses import Miss
 from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.drivers.service import MOST_NAMES, DriverService
 from pitboard.iracing.data_api import DataApi
@@ -24,14 +25,11 @@ CALLERS = 32
 PLANNERS = 4
 
 BLOCK = 5
-"""Calls taken from the shared budget at once: a conditional write in DynamoDB takes some milliseconds."""
-
-BEFORE_THE_ANSWER = 0.3
-"""Plans end so many seconds before the answer, and give up their leases: then the function is frozen."""
+"""Calls taken from the shared budget at once: each conditional write in DynamoDB takes some milliseconds."""
 
 
 class DriversHome:
-    """What the routes and the direct invocations of both functions ask."""
+    """Answers the routes and the direct invocations of both functions."""
 
     def __init__(self, settings: FunctionSettings, upstream: UpstreamSettings, telemetry: Telemetry) -> None:
         store = DynamoStore(client("dynamodb"), settings.drivers_table, settings.custid_table)
@@ -48,22 +46,23 @@ class DriversHome:
             data_api,
             callers,
             callers,  # an invocation serves a reader or renews, never both at once
+            ThreadPoolExecutor(PLANNERS, "pitboard-lookup"),
             rng=random.SystemRandom(),  # holds no state that a snapshot could copy
             telemetry=telemetry,
+            worded=worded,
         )
         self.service = DriverService(
             dependencies,
             ThreadPoolExecutor(PLANNERS, "pitboard-plan"),
             EventRenewals(lambda: client("lambda"), settings.drivers_function),
-            patience=-BEFORE_THE_ANSWER,
-            hand_over=True,
+            lookup_seconds=None,
         )
-        self.histories = HistoryService(dependencies)
+        self.histories = HistoryService(dependencies, lookup_seconds=None)
 
     def renew(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """{"action": "renew", "names": [...]}: renews what is due, with the budget readers leave."""
+        """{"action": "renew", "names": [...]}: renews what is due, with the budget that readers leave."""
         names = [name for name in event.get("names") or [] if isinstance(name, str)][:MOST_NAMES]
-        self.service.renew(names)
+        self.service.renew(names, frozenset(names if event.get("profiles") else ()))
         return {"renewed": len(names)}
 
     def custid(self, event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What the three entry points share: which event is what, and what is done around each."""
+"""The Lambda handler that the three entry points share."""
 
 import asyncio
 import logging
@@ -9,24 +9,24 @@ from typing import Any, cast
 from mangum import Mangum
 from starlette.types import ASGIApp
 
-from pitboard.aws.invoke import PING
+from pitboard.aws.names import PING
 from pitboard.drivers.ports import request_id
 from pitboard.telemetry import EmfTelemetry, configure_logging
 
 Action = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""Takes the event of a direct invocation and gives its JSON-ready answer."""
+"""Takes the event of a direct invocation and returns its JSON-ready answer."""
 
 Handler = Callable[[Mapping[str, Any], Any], Mapping[str, Any]]
 
 _TEXT = ["text/", "application/json", "application/problem+json"]
-"""Anything else would go out in base64."""
+"""Mangum encodes all other types in base64."""
 
 
 def handler(app: ASGIApp, actions: Mapping[str, Action], telemetry: EmfTelemetry) -> Handler:
     """The Lambda handler of an ASGI application and of direct invocations {"action": ...}.
 
-    Neither events nor answers are logged: there are names and tokens in them. Metrics are written at the
-    end of each invocation, for afterwards the function is frozen.
+    Events and answers are not logged: they hold names and tokens. Metrics are written at the end of each
+    invocation, because the function is frozen after it.
     """
     configure_logging("INFO")
     logging.getLogger("mangum").setLevel(logging.WARNING)
@@ -39,7 +39,7 @@ def handler(app: ASGIApp, actions: Mapping[str, Action], telemetry: EmfTelemetry
     def handle(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
         try:
             if "httpMethod" in event:
-                return mangum(_as_asked(event), context)
+                return mangum(_before_gateway(event), context)
             identity = request_id.set(getattr(context, "aws_request_id", ""))
             try:
                 return known.get(str(event.get("action")), _unknown)(event)
@@ -51,12 +51,12 @@ def handler(app: ASGIApp, actions: Mapping[str, Action], telemetry: EmfTelemetry
     return handle
 
 
-def _as_asked(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event of an API Gateway REST API (payload 1.0) with what the gateway did to it undone.
+def _before_gateway(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event of an API Gateway REST API (payload 1.0), changed to what the routes expect.
 
-    It has decoded the query, so a comma within a name cannot be told from one between names any more:
-    `names` is split at every comma into `name`s, which the routes take as they are. And it compresses
-    answers itself, so ours need not be.
+    The gateway has decoded the query, so a comma within a name looks like one between names: `names` is
+    split at every comma into `name`s, which the routes do not split. The gateway also compresses answers,
+    so the application must not.
     """
     query = dict(event.get("multiValueQueryStringParameters") or {})
     names = [name for value in query.pop("names", []) for name in value.split(",") if name]
@@ -70,7 +70,7 @@ def _as_asked(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pong(_: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answer to {"action": "ping"}: the function has been loaded."""
+    """Answers {"action": "ping"}: the function has been loaded."""
     return {"healthy": True}
 
 
@@ -79,7 +79,7 @@ def _unknown(_: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _reseed_after_restore() -> None:
-    """With SnapStart many functions go on from one snapshot; each needs its own chance in its pauses."""
+    """With SnapStart many instances start from one snapshot: each needs its own random numbers for pauses."""
     try:
         from snapshot_restore_py import register_after_restore  # type: ignore[import-untyped]
     except ImportError:  # it is part of Lambda's own runtime only

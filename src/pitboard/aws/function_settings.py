@@ -1,4 +1,4 @@
-"""What the stack tells a function: its environment, tables, secret and the functions it may call."""
+"""The variables that the stack sets for a function: environment, tables, secret, functions to invoke."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from pitboard.settings import SettingError
 
 @dataclass(frozen=True, slots=True)
 class FunctionSettings:
-    """Names that the stack sets in the function's variables. What a function may not use is ""."""
+    """The names in a function's variables. A name that the function may not use is ""."""
 
     environment: str
     auth_table: str
@@ -24,7 +24,9 @@ class FunctionSettings:
         """Reads the environment. Raises `SettingError` without ENVIRONMENT."""
         values = os.environ if environment is None else environment
         if not values.get("ENVIRONMENT"):
-            raise SettingError("ENVIRONMENT is not set; this runs where `pitboard deploy` has put it.")
+            raise SettingError(
+                "ENVIRONMENT is not set; this runs as a function that `pitboard deploy` has made."
+            )
         return cls(
             environment=values["ENVIRONMENT"],
             auth_table=values.get("AUTH_TABLE", ""),

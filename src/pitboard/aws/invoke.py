@@ -7,52 +7,68 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pitboard.aws.names import ACCESS_TOKEN, RENEW
+from pitboard.aws.remedies import worded
 from pitboard.drivers.errors import (
     CredentialsError,
     MaintenanceError,
     RateLimitedError,
+    Remedy,
     UnreachableError,
     UpstreamError,
 )
 from pitboard.telemetry import hide
 
-ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of an action
-REFRESH_TOKEN_NOW = "refresh_token_now"  # noqa: S105 - the name of an action
-RENEW = "renew"
-PING = "ping"
-"""The actions that functions take by direct invocation: {"action": ...}."""
-
 EARLY = 40.0
-"""ir-auth renews 60 s before the end; so many seconds before it a function asks for the new one."""
+"""Seconds before a token's end at which a function asks for the next one. ir-auth has renewed it by then."""
 
 SENT_AGAIN_AFTER = 60.0
-"""Seconds before a name is sent again; the renewal that was asked for takes no longer."""
+"""Seconds before a name is sent again. A renewal takes no longer."""
 
-_KINDS = {
-    kind.code: kind for kind in (UnreachableError, MaintenanceError, RateLimitedError, CredentialsError)
-}
+_ERRORS = {kind.code: kind for kind in (UnreachableError, MaintenanceError, RateLimitedError)}
 
 log = logging.getLogger(__name__)
 
 
 def fingerprint(token: str) -> str:
-    """What a token is called in an invocation, so that a refused one need not be sent back."""
+    """Identifies a token in an invocation, so that a refused token is not sent back."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def error_answer(error: UpstreamError) -> dict[str, Any]:
-    """An `UpstreamError` as the answer of a direct invocation; `RemoteTokens` raises it again."""
-    return {"error": {"code": error.code, "message": str(error), "retry_after": error.retry_after}}
+    """An `UpstreamError` as the answer of a direct invocation. `message` is for people.
+
+    `RemoteTokens` raises the error again. A `CredentialsError` therefore also has its own sentence, without
+    the remedy, in `happened` and the remedy's code in `remedy`.
+    """
+    fields: dict[str, Any] = {
+        "code": error.code,
+        "message": worded(error),
+        "retry_after": error.retry_after,
+    }
+    if isinstance(error, CredentialsError):
+        fields |= {"happened": str(error), "remedy": str(error.remedy)}
+    return {"error": fields}
+
+
+def raise_error(fields: Mapping[str, Any], default: str) -> NoReturn:
+    """Raises the error that `error_answer` was given, from the answer's `error`; `default` is its sentence
+    if there is none."""
+    retry_after = fields.get("retry_after")
+    if fields.get("code") == CredentialsError.code:
+        raise CredentialsError(fields["happened"], Remedy(fields["remedy"]), retry_after=retry_after)
+    kind = _ERRORS.get(fields.get("code", ""), UnreachableError)
+    raise kind(fields.get("message", default), retry_after=retry_after)
 
 
 class RemoteTokens:
-    """`iracing.data_api.AccessTokens` out of ir-auth's hands. Safe for threads.
+    """`iracing.data_api.AccessTokens` by direct invocation of ir-auth. Safe for threads.
 
-    `client` gives the Lambda client; it is called when a token is needed that is not held.
+    `client` returns the Lambda client; it is called when a token is needed and none is held.
     """
 
     def __init__(
@@ -67,17 +83,17 @@ class RemoteTokens:
 
     def access_token(self, deadline: float) -> str:
         """A valid access token. Raises an `UpstreamError`."""
-        return self._valid("") or self._asked("", deadline)
+        return self._valid("") or self._fetch("", deadline)
 
     def replace(self, rejected: str, deadline: float) -> str:
         """Another token than `rejected`. Raises an `UpstreamError`."""
-        return self._valid(rejected) or self._asked(rejected, deadline)
+        return self._valid(rejected) or self._fetch(rejected, deadline)
 
     def _valid(self, rejected: str) -> str:
         token, until = self._token, self._until
         return token if token != rejected and self._clock() < until else ""
 
-    def _asked(self, rejected: str, deadline: float) -> str:
+    def _fetch(self, rejected: str, deadline: float) -> str:
         left = deadline - time.monotonic()
         if left <= 0 or not self._lock.acquire(timeout=left):
             raise UnreachableError("The access token is being fetched; ask again shortly.", retry_after=1)
@@ -100,12 +116,12 @@ class RemoteTokens:
             self._lock.release()
 
     def _invoke(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """ir-auth's answer; what it could not do is raised as if it had happened here."""
+        """ir-auth's answer. Raises its errors, and `UnreachableError` if it does not answer."""
         try:
             response = self._client().invoke(FunctionName=self._function, Payload=json.dumps(event).encode())
             body = json.loads(response["Payload"].read())
         except ClientError as error:
-            raise _refused(self._function, error) from None
+            raise _invoke_error(self._function, error) from None
         except (BotoCoreError, ValueError) as error:
             raise UnreachableError(
                 f"{self._function} could not be asked for a token ({_code(error)})."
@@ -113,19 +129,15 @@ class RemoteTokens:
         if response.get("FunctionError") or not isinstance(body, dict):
             raise UnreachableError(f"{self._function} failed; its log says why.", retry_after=5)
         if "access_token" not in body:
-            told = body.get("error") or {}
-            kind = _KINDS.get(told.get("code", ""), UnreachableError)
-            raise kind(
-                told.get("message", f"{self._function} gave no token."), retry_after=told.get("retry_after")
-            )
+            raise_error(body.get("error") or {}, f"{self._function} gave no token.")
         return body
 
 
 class EventRenewals:
     """`ports.RenewalQueue` by asynchronous invocation of ir-drivers itself. Safe for threads.
 
-    A function is frozen once it has answered, so what is due is sent away before. Names that were sent
-    lately are left out.
+    A function is frozen after its answer, so it sends the names before it answers. Names that were sent
+    in the last `SENT_AGAIN_AFTER` seconds are left out.
     """
 
     def __init__(
@@ -137,11 +149,11 @@ class EventRenewals:
         self._lock = threading.Lock()
         self._sent: dict[str, float] = {}
 
-    def enqueue(self, names: Sequence[str]) -> None:
+    def enqueue(self, names: Sequence[str], *, profiles: bool = False, soon: bool = False) -> None:  # noqa: ARG002
         fresh = self._not_lately(names)
         if not fresh:
             return
-        payload = json.dumps({"action": RENEW, "names": fresh}).encode()
+        payload = json.dumps({"action": RENEW, "names": fresh, "profiles": profiles}).encode()
         try:
             self._client().invoke(FunctionName=self._function, InvocationType="Event", Payload=payload)
         except (ClientError, BotoCoreError) as error:
@@ -156,7 +168,7 @@ class EventRenewals:
         return fresh
 
 
-def _refused(function: str, error: ClientError) -> UpstreamError:
+def _invoke_error(function: str, error: ClientError) -> UpstreamError:
     code = _code(error)
     if code == "TooManyRequestsException":
         return UnreachableError(f"{function} is throttled.", retry_after=1)

@@ -1,27 +1,65 @@
-"""What the resources of an environment are called in AWS."""
+"""The facts of the AWS home that several rooms need: what its resources and actions are called, and CDK's.
+
+The functions, the commands and the stack in `infra` use these. It imports nothing but the standard library.
+"""
 
 from dataclasses import dataclass
 
-from pitboard.settings import UsageError
-
 ENVIRONMENTS = ("dev", "staging", "prod")
-SECRET_FIELDS = ("client_id", "client_secret", "username", "password")
-TABLE_OUTPUTS = ("TableAuth", "TableCustid", "TableDrivers")
-"""The stack's outputs that say which tables are in use: after a restore it may be others."""
+
+ALIAS = "live"
+"""The alias of each function that the API and the other functions invoke."""
 
 METRICS_NAMESPACE = "iRacing/Lambda"
+
+AUTH_KEY = "username"
+NAME_KEY = "name"
+"""The partition keys of the token's table and of the two others."""
+
+TTL_ATTRIBUTE = "ttl"
+"""The attribute with an item's end in Unix seconds."""
+
+API_URL_OUTPUT = "ApiUrl"
+"""The stack's output with the API's address."""
+
+ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of an action
+REFRESH_TOKEN_NOW = "refresh_token_now"  # noqa: S105 - the name of an action
+RENEW = "renew"
+PING = "ping"
+CUSTID = "custid"
+"""The actions that functions take by direct invocation: {"action": ...}."""
+
+ACTIONS_WITHOUT_RESOURCE = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
+"""Actions of the functions that IAM allows on `*` alone. Source: AWS' service authorization reference."""
+
+CDK = "aws-cdk@2.1148.1"
+"""The CDK command line. It is pinned, because the npm registry's `latest` was a broken version once."""
+
+BOOTSTRAP_STACK = "CDKToolkit"
+BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
+"""The stack that `cdk bootstrap` makes, and its version's SSM parameter with CDK's default qualifier."""
+
+BOOTSTRAP_VERSION = 6
+"""The lowest bootstrap version that templates of CDK 2 accept (rule CheckBootstrapVersion)."""
+
+
+class UnknownEnvironmentError(ValueError):
+    """There is no environment of that name. The message is a sentence for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Functions carry the environment's name; tables only outside prod. Raises `UsageError` for others."""
+    """The names in one environment. Functions carry its name, tables and the secret only outside prod.
+
+    Raises `UnknownEnvironmentError`.
+    """
 
     environment: str
 
     def __post_init__(self) -> None:
         if self.environment not in ENVIRONMENTS:
             known = ", ".join(ENVIRONMENTS)
-            raise UsageError(f"There is no environment {self.environment!r}; there are {known}.")
+            raise UnknownEnvironmentError(f"There is no environment {self.environment!r}; there are {known}.")
 
     @property
     def auth(self) -> str:
@@ -44,10 +82,37 @@ class Names:
         return (self.auth, self.custid, self.drivers)
 
     @property
+    def auth_table(self) -> str:
+        """The table with the token. Its items have no end."""
+        return f"ir_auth{self._table_suffix}"
+
+    @property
+    def custid_table(self) -> str:
+        """The table with customer ids by name."""
+        return f"ir_custid{self._table_suffix}"
+
+    @property
+    def drivers_table(self) -> str:
+        """The table with the drivers' records."""
+        return f"ir_drivers{self._table_suffix}"
+
+    @property
+    def _table_suffix(self) -> str:
+        return "" if self.environment == "prod" else f"_{self.environment}"
+
+    @property
     def tables(self) -> dict[str, str]:
-        """Each table's key, by the table's name: ir_auth's first."""
-        suffix = "" if self.environment == "prod" else f"_{self.environment}"
-        return {f"ir_auth{suffix}": "username", f"ir_custid{suffix}": "name", f"ir_drivers{suffix}": "name"}
+        """The partition key of each table, by the table's name."""
+        return {self.auth_table: AUTH_KEY, self.custid_table: NAME_KEY, self.drivers_table: NAME_KEY}
+
+    @property
+    def table_outputs(self) -> dict[str, str]:
+        """The stack's output that says which table is in use for each table: after a restore another one."""
+        return {
+            self.auth_table: "TableAuth",
+            self.custid_table: "TableCustid",
+            self.drivers_table: "TableDrivers",
+        }
 
     @property
     def stack(self) -> str:
@@ -68,8 +133,3 @@ class Names:
     def log_group(self, function: str) -> str:
         """The log group of a function."""
         return f"/aws/lambda/{function}"
-
-    @property
-    def url_output(self) -> str:
-        """The stack's output that holds the API's address."""
-        return "ApiUrl"

@@ -1,6 +1,6 @@
-"""The check before traffic: CodeDeploy asks it whether a new version may be given readers.
+"""The check before traffic: CodeDeploy invokes it before it sends requests to a new version.
 
-It invokes that version once, so that a function that cannot even be loaded never gets one.
+It invokes that version once, so that a version that cannot be loaded never gets a request.
 """
 
 import json
@@ -12,14 +12,14 @@ from typing import Any
 import botocore.session
 
 from pitboard.aws.clients import client
-from pitboard.aws.invoke import PING
+from pitboard.aws.names import PING
 
 log = logging.getLogger(__name__)
 
 
 def lambda_handler(event: Mapping[str, Any], _: Any) -> None:
-    """Tells CodeDeploy `Succeeded` or `Failed`. VERSION is the ARN of the version to try."""
-    healthy = _answers(os.environ["VERSION"])
+    """Reports `Succeeded` or `Failed` to CodeDeploy. VERSION is the ARN of the version to check."""
+    healthy = _is_healthy(os.environ["VERSION"])
     codedeploy = botocore.session.get_session().create_client("codedeploy")
     codedeploy.put_lifecycle_event_hook_execution_status(
         deploymentId=event["DeploymentId"],
@@ -28,7 +28,7 @@ def lambda_handler(event: Mapping[str, Any], _: Any) -> None:
     )
 
 
-def _answers(version: str) -> bool:
+def _is_healthy(version: str) -> bool:
     payload = json.dumps({"action": PING}).encode()
     response = client("lambda").invoke(FunctionName=version, Payload=payload)
     answer = json.loads(response["Payload"].read())

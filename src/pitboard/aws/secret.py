@@ -1,4 +1,4 @@
-"""iRacing's credentials in Secrets Manager: one secret, a JSON object with four texts."""
+"""iRacing's credentials in Secrets Manager: one secret, a JSON object with four strings."""
 
 import json
 import threading
@@ -9,35 +9,38 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pitboard.drivers.errors import CredentialsError, UnreachableError
+from pitboard.drivers.errors import CredentialsError, Remedy, UnreachableError
 from pitboard.iracing.credentials import Credentials
 from pitboard.telemetry import hide
 
-KEPT = 300.0
-"""Seconds for which the secret is not read again."""
+CACHE_SECONDS = 300.0
+"""How long the secret is not read again."""
 
 FIELDS = tuple(field.name for field in fields(Credentials))
+"""The secret's fields."""
 
 
-def parse(text: str, name: str) -> Credentials:
-    """The credentials in a secret's text. Raises `CredentialsError`: what is wrong, never what is in it."""
-    remedy = f"put {', '.join(FIELDS)} into it with `pitboard deploy --update-secrets`."
+def parse(text: str, what: str) -> Credentials:
+    """The credentials in a secret's text; `what` it is comes first in the error: "The secret NAME".
+
+    Raises `CredentialsError` that says what is wrong and has none of the values.
+    """
     try:
         value = json.loads(text)
     except ValueError:
-        raise CredentialsError(f"The secret {name} is not JSON; {remedy}") from None
+        raise CredentialsError(f"{what} is not JSON.", Remedy.SET_CREDENTIALS) from None
     if not isinstance(value, dict):
-        raise CredentialsError(f"The secret {name} is not a JSON object; {remedy}")
+        raise CredentialsError(f"{what} is not a JSON object.", Remedy.SET_CREDENTIALS)
     missing = [field for field in FIELDS if not isinstance(value.get(field), str) or not value[field]]
     if missing:
-        raise CredentialsError(f"The secret {name} lacks {', '.join(missing)}; {remedy}")
+        raise CredentialsError(f"{what} lacks {', '.join(missing)}.", Remedy.SET_CREDENTIALS)
     return Credentials(*(value[field] for field in FIELDS))
 
 
 class Secret:
     """The secret `name` as a function reads it. Safe for threads.
 
-    `client` gives the Secrets Manager client and is not called before it is needed.
+    `client` returns the Secrets Manager client and is not called before it is needed.
     """
 
     def __init__(
@@ -51,15 +54,15 @@ class Secret:
         self._read_at = 0.0
 
     def credentials(self) -> Credentials:
-        """The credentials, at most `KEPT` seconds old. Raises `CredentialsError` and `UnreachableError`."""
+        """The credentials, at most `CACHE_SECONDS` old. Raises `CredentialsError` and `UnreachableError`."""
         with self._lock:
-            if self._held is None or self._clock() - self._read_at > KEPT:
+            if self._held is None or self._clock() - self._read_at > CACHE_SECONDS:
                 self._held = self._read()
                 self._read_at = self._clock()
             return self._held
 
     def changed(self) -> bool:
-        """Reads again; whether the credentials are others than before."""
+        """Reads the secret again; whether the credentials differ from before."""
         with self._lock:
             before, self._held = self._held, self._read()
             self._read_at = self._clock()
@@ -69,20 +72,20 @@ class Secret:
         try:
             text = self._client().get_secret_value(SecretId=self._name)["SecretString"]
         except ClientError as error:
-            raise _sentence(self._name, error.response.get("Error", {}).get("Code", "")) from None
+            raise _read_error(self._name, error.response.get("Error", {}).get("Code", "")) from None
         except (BotoCoreError, KeyError) as error:
             kind = type(error).__name__
             raise UnreachableError(f"The secret {self._name} could not be read ({kind}).") from None
-        credentials = parse(text, self._name)
+        credentials = parse(text, f"The secret {self._name}")
         hide(*(getattr(credentials, field) for field in FIELDS))
         return credentials
 
 
-def _sentence(name: str, code: str) -> CredentialsError | UnreachableError:
+def _read_error(name: str, code: str) -> CredentialsError | UnreachableError:
     if code == "ResourceNotFoundException":
         return CredentialsError(
-            f"The secret {name} is not there or holds nothing yet; run `pitboard deploy --update-secrets`."
+            f"The secret {name} does not exist or has no value yet.", Remedy.SET_CREDENTIALS
         )
     if code == "AccessDeniedException":
-        return CredentialsError(f"The role may not read the secret {name}; run `pitboard deploy` to mend it.")
+        return CredentialsError(f"The role may not read the secret {name}.", Remedy.FIX_PERMISSIONS)
     return UnreachableError(f"The secret {name} could not be read ({code}).", retry_after=5)

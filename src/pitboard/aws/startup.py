@@ -1,5 +1,5 @@
-"""How a function is loaded: it allocates much and frees nothing, so the garbage collector would only look
-through everything again and again. It is off from the import of this module until `done`."""
+"""The garbage collector while a function is loaded: loading allocates much and frees nothing, so collections
+would only cost time. It is off from the import of this module until `done`."""
 
 import gc
 
@@ -7,6 +7,6 @@ gc.disable()
 
 
 def done() -> None:
-    """The function is loaded. What there is by now stays, and is not looked through any more."""
+    """The function is loaded. The objects that exist now are never collected."""
     gc.freeze()
     gc.enable()

@@ -4,11 +4,18 @@ iRacing allows a number of calls a minute (240 at the time of writing) and tells
 holds a quarter of that and fills by half of it a minute, so no 60 seconds ever grant more than three
 quarters: other programs on the same account, and calls that others made, have the rest.
 
+Each client (a network address) has a share: an eighth of the limit at once, and an eighth a minute. Within
+it a client may empty the bucket. A client that has used its share up, like a crawl of random names, gets
+calls only while the bucket is more than five eighths full, and work that nobody waits for while it is
+more than half full. So a crawl never takes what the next reader's page needs, and when nobody else asks,
+every call is used.
+
 All times are Unix seconds, all waits seconds.
 """
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from pitboard.drivers.errors import MaintenanceError, RateLimitedError, UpstreamError
@@ -28,13 +35,21 @@ alone is let through, and another every 15 seconds, until an answer shows that i
 
 _LONGEST_PAUSE = 3600.0
 
+MOST_CLIENTS = 16
+"""Clients whose use is remembered, those who used most. More would make the document large."""
+
+LEFT_BY_BACKGROUND = 1 / 2
+LEFT_BY_EXCESS = 5 / 8
+"""Shares of the bucket that background work, and clients beyond their share, leave to others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """The bucket: `level` tokens at time `at`. The level is below 0 when others used up the window.
 
     Until `paused_until` nothing is granted; `paused_code` says why (`UpstreamError.code`, "" if nothing).
-    `probing`: after a pause for maintenance, one call is out to see whether it is over.
+    `probing`: after a pause for maintenance, one call is out to see whether it is over. `clients` are the
+    calls that clients have used of their shares, by a short hash, as of `at`.
     """
 
     limit: int = LIMIT
@@ -43,17 +58,21 @@ class Budget:
     paused_until: float = 0.0
     paused_code: str = ""
     probing: bool = False
+    clients: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> "Budget":
         """Reads a document; fields that are missing or have the wrong type are at their default."""
         known: dict[str, Any] = {}
-        for field in fields(cls):
-            got, default = value.get(field.name), field.default
+        for part in fields(cls):
+            got, default = value.get(part.name), part.default
             if isinstance(default, str) and isinstance(got, str):
-                known[field.name] = got
+                known[part.name] = got
             elif isinstance(default, int | float) and isinstance(got, int | float) and abs(got) < 1e15:
-                known[field.name] = type(default)(got)
+                known[part.name] = type(default)(got)
+        clients = value.get("clients")
+        if isinstance(clients, Mapping):
+            known["clients"] = {str(k): float(v) for k, v in clients.items() if _is_use(v)}
         budget = cls(**known)
         limit = min(max(budget.limit, LEAST_LIMIT), MOST_LIMIT)
         return replace(budget, limit=limit, level=max(budget.level, -limit / 2))
@@ -80,22 +99,79 @@ class Budget:
         """
         if now <= self.at:
             return replace(self, at=now) if now < self.at - WINDOW else self
-        return replace(self, level=min(self.capacity, self.level + (now - self.at) * self.rate), at=now)
+        passed = now - self.at
+        used = {
+            client: left
+            for client, use in self.clients.items()
+            if (left := use - passed * self.share_rate) > 0
+        }
+        return replace(self, level=min(self.capacity, self.level + passed * self.rate), at=now, clients=used)
 
-    def take(self, now: float, priority: Priority, most: int = 1) -> "Taken":
-        """Takes up to `most` tokens, for background work only while half of them are left."""
+    @property
+    def share(self) -> float:
+        """Calls that a client may use at once."""
+        return self.limit / 8
+
+    @property
+    def share_rate(self) -> float:
+        """Calls by which a client's use shrinks, a second."""
+        return self.limit / 8 / WINDOW
+
+    def share_left(self, client: str) -> float:
+        """What is left of a client's share as of `at`; without a client there is no limit."""
+        return self.share - self.clients.get(hashed(client), 0.0) if client else float("inf")
+
+    def needed(self, priority: Priority, client: str = "") -> float:
+        """The level that must be there for one call."""
+        if priority is Priority.BACKGROUND:
+            return max(1.0, self.capacity * LEFT_BY_BACKGROUND)
+        return 1.0 if self.share_left(client) >= 1 else max(1.0, self.capacity * LEFT_BY_EXCESS)
+
+    def room(self, now: float, priority: Priority, client: str = "") -> int:
+        """How many calls would be granted now, one after the other."""
+        budget = self.filled(now)
+        if budget.pause_left(now):
+            return 0
+        if budget.paused_code == MaintenanceError.code:
+            return int(budget.level >= budget.needed(priority, client))
+        if priority is Priority.BACKGROUND:
+            return max(0, int(budget.level - budget.needed(priority) + 1))
+        in_share = max(0, int(min(budget.level, budget.share_left(client))))
+        beyond = int(budget.level - in_share - budget.capacity * LEFT_BY_EXCESS + 1) if client else 0
+        return in_share + max(0, beyond)
+
+    def wait_for(self, now: float, calls: int, priority: Priority, client: str = "") -> float:
+        """Seconds until about `calls` calls may be made, if nobody else makes any."""
+        budget = self.filled(now)
+        most = max(1.0, budget.capacity - budget.needed(priority, client) + 1)
+        wanted = budget.needed(priority, client) - 1 + min(float(calls), most)
+        return max(budget.pause_left(now), (wanted - budget.level) / budget.rate, 0.0)
+
+    def take(self, now: float, priority: Priority, most: int = 1, client: str = "") -> "Taken":
+        """Takes up to `most` tokens, as far as priority and the client's share allow."""
         budget = self.filled(now)
         pause = budget.pause_left(now)
         if pause:
             return Taken(budget, 0, pause)
-        needed = 1.0 if priority is Priority.READER else max(1.0, budget.capacity / 2)
+        needed = budget.needed(priority, client)
         if budget.level < needed:
             return Taken(budget, 0, (needed - budget.level) / budget.rate)
         if budget.paused_code == MaintenanceError.code:
             probe = replace(budget, level=budget.level - 1, paused_until=now + PROBE_PAUSE, probing=True)
             return Taken(probe, 1, 0.0)
-        taken = min(most, int(budget.level))
-        return Taken(replace(budget, level=budget.level - taken, paused_code=""), taken, 0.0)
+        taken = max(1, min(most, int(budget.level), int(min(budget.share_left(client), most))))
+        budget = replace(budget, level=budget.level - taken, paused_code="")
+        return Taken(budget._used(client, taken), taken, 0.0)  # noqa: SLF001 - its own
+
+    def _used(self, client: str, calls: int) -> "Budget":
+        if not client:
+            return self
+        key = hashed(client)
+        used = {**self.clients, key: min(self.clients.get(key, 0.0) + calls, self.share)}
+        if len(used) > MOST_CLIENTS:
+            least = min((k for k in used if k != key), key=lambda k: used[k])
+            del used[least]
+        return replace(self, clients=used)
 
     def pause_left(self, now: float) -> float:
         """Seconds until the pause is over; 0 without one, or when the clock was set back since."""
@@ -134,6 +210,15 @@ class Budget:
         """After an answer that was none of maintenance. It ends the pause only if a probe was out: before
         that it is the late answer to a call from before."""
         return replace(self, paused_until=0.0, paused_code="", probing=False) if self.probing else self
+
+
+def hashed(client: str) -> str:
+    """A client's short name in the document, so that no address is kept."""
+    return hashlib.blake2s(client.encode(), digest_size=4).hexdigest()
+
+
+def _is_use(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e6
 
 
 @dataclass(frozen=True, slots=True)

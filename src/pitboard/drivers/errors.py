@@ -1,5 +1,8 @@
 """What can go wrong outside of the core: the store, or iRacing."""
 
+from collections.abc import Mapping
+from enum import StrEnum
+
 
 class StoreError(Exception):
     """The store cannot be used; the message says what to do."""
@@ -37,10 +40,34 @@ class RateLimitedError(UpstreamError):
     code = "rate_limited"
 
 
+class Remedy(StrEnum):
+    """What somebody has to do about a `CredentialsError`. Each home has a sentence for each of them."""
+
+    SET_CREDENTIALS = "set_credentials"
+    FIX_PERMISSIONS = "fix_permissions"
+    CHECK_LOGIN = "check_login"
+    CHECK_CLIENT = "check_client"
+    CHECK_ACCOUNT = "check_account"
+    REGISTER_CLIENT = "register_client"
+    LOG_IN = "log_in"
+    GET_FIRST_TOKEN = "get_first_token"  # noqa: S105 - the code of a remedy
+
+
 class CredentialsError(UpstreamError):
-    """The credentials are missing, wrong, or may not be tried again now. Somebody has to act."""
+    """The credentials are missing, wrong, or may not be tried again now. Somebody has to act.
+
+    The message says what happened and has no remedy in it; `worded` adds the home's sentence for `remedy`.
+    """
 
     code = "credentials"
+
+    def __init__(self, message: str, remedy: Remedy, *, retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.remedy = remedy
+
+    def worded(self, sentences: Mapping[Remedy, str]) -> str:
+        """The message with the sentence for the remedy."""
+        return f"{self} {sentences[self.remedy]}"
 
 
 class RefusedError(UpstreamError):

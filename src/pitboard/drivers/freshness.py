@@ -39,8 +39,5 @@ HISTORY = Lifetime(fresh=6 * HOUR, stale=30 * DAY)
 ID_KEPT = 90 * DAY
 """A name's id. It is checked against the display name at every renewal, so it can be kept long."""
 
-INDEX_KEPT = 30 * DAY
-"""A name's id out of the driver index; a refresh a week or a month apart renews it."""
-
 NOT_FOUND_KEPT = 6 * HOUR
 FAILURE_KEPT = 1 * MINUTE

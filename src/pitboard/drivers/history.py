@@ -1,46 +1,42 @@
 """The chart of the hover card: a driver's iRating or safety rating over time, and the career's numbers."""
 
 import contextvars
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pitboard.drivers import freshness, records
+from pitboard.drivers import freshness, misses, records
+from pitboard.drivers.categories import CATEGORIES, CLASSES
+from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import RefusedError, UnreachableError, UpstreamError
+from pitboard.drivers.misses import NOT_FOUND
 from pitboard.drivers.model import CallContext, IdEntry, Record
-from pitboard.drivers.page import NOT_FOUND, UNAVAILABLE, Miss
-from pitboard.drivers.plan import Dependencies
+from pitboard.drivers.service import LOOKUP_SECONDS, lookup_context
 from pitboard.drivers.single_flight import SingleFlight
-
-CATEGORIES = {"oval": 1, "dirt_oval": 3, "dirt_road": 4, "sports_car": 5, "formula_car": 6}
-"""iRacing's category ids (constants/categories). 2, the old road category, was split in March 2024."""
+from pitboard.drivers.views import kept_view
 
 KINDS = {"irating": 1, "safety_rating": 3}
 """chart_type of member/chart_data."""
-
-CLASSES = {1: "R", 2: "D", 3: "C", 4: "B", 5: "A", 6: "P", 7: "WC"}
-"""Licence letters by group id."""
 
 
 class HistoryService:
     """Charts, kept like drivers and asked once however many want them."""
 
-    def __init__(self, dependencies: Dependencies) -> None:
+    def __init__(self, dependencies: Dependencies, *, lookup_seconds: float | None = LOOKUP_SECONDS) -> None:
         self._deps = dependencies
-        self._flights = SingleFlight[Record]()
+        self._flights = SingleFlight[Record](dependencies.lookups)
+        self._lookup_seconds = lookup_seconds
 
-    def history(self, cust_id: int, category: str, kind: str, seconds: float) -> bytes:
+    def history(self, cust_id: int, category: str, kind: str, seconds: float, client: str = "") -> bytes:
         """The encoded answer. `category` is a key of `CATEGORIES`, `kind` one of `KINDS`.
 
         Waits up to `seconds`. Raises an `UpstreamError` when there is nothing kept and iRacing does not
         answer; what is kept is served instead wherever possible.
         """
         key = f"HISTORY:{cust_id}:{category}:{kind}"
+        context = lookup_context(self._lookup_seconds, seconds, client)
         try:
-            kept = self._flights.once(
-                key,
-                seconds,
-                lambda: self._fresh(key) or self._ask(key, cust_id, category, kind, seconds),
+            kept = self._fresh(key) or self._flights.once(
+                key, seconds, lambda: self._fresh(key) or self._ask(key, cust_id, category, kind, context)
             )
         except UpstreamError:
             older = self._deps.store.records([key]).get(key)
@@ -48,34 +44,34 @@ class HistoryService:
                 raise
             kept = older
         now = self._deps.clock()
-        return records.shown(kept, now, "fresh" if now < kept.fresh_until else "stale")
+        state = "fresh" if now < kept.fresh_until else "stale"
+        return kept_view(kept.body, state, kept.as_of).encoded(now)
 
     def _fresh(self, key: str) -> Record | None:
         kept = self._deps.store.records([key]).get(key)
         return kept if kept and self._deps.clock() < kept.fresh_until else None
 
-    def _ask(self, key: str, cust_id: int, category: str, kind: str, seconds: float) -> Record:
+    def _ask(self, key: str, cust_id: int, category: str, kind: str, context: CallContext) -> Record:
         """Asks iRacing, unless it said a while ago that there is no such driver, or could not answer."""
-        if entry := self._deps.store.ids([key]).get(key):
-            if entry.reason == NOT_FOUND.code:
+        now = self._deps.clock()
+        if (entry := self._deps.store.ids([key]).get(key)) and (miss := misses.for_entry(entry, now)):
+            if miss == NOT_FOUND:
                 raise RefusedError("iRacing has no such driver.")
-            raise UnreachableError(UNAVAILABLE.error, retry_after=entry.until - self._deps.clock())
-        context = CallContext(time.monotonic() + seconds)
+            raise UnreachableError(miss.error, retry_after=miss.retry_after)
         try:
             record = self._fetch(key, cust_id, category, kind, context)
         except RefusedError:
-            self._remember(key, NOT_FOUND, freshness.NOT_FOUND_KEPT)
+            self._remember(misses.remembered(key, None, context, now))
             raise
-        except UnreachableError:
-            if not context.is_over:  # else only the asker was in a hurry
-                self._remember(key, UNAVAILABLE, freshness.FAILURE_KEPT)
+        except UpstreamError as error:
+            self._remember(misses.remembered(key, error, context, now))
             raise
         self._deps.store.keep([record])
         return record
 
-    def _remember(self, key: str, why: Miss, seconds: float) -> None:
-        until = self._deps.clock() + seconds
-        self._deps.store.keep_ids([IdEntry(key, None, "iRacing", until, why.code)])
+    def _remember(self, entry: IdEntry | None) -> None:
+        if entry:
+            self._deps.store.keep_ids([entry])
 
     def _fetch(self, key: str, cust_id: int, category: str, kind: str, context: CallContext) -> Record:
         within = contextvars.copy_context()

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pitboard.drivers.errors import UpstreamError
+
 
 class Priority(StrEnum):
     """Who is waiting: a reader in front of a page, or nobody."""
@@ -83,12 +85,32 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """What an upstream call is for: until when it is worth having, and who waits."""
+    """What an upstream call is for: until when it is worth having, who waits, and which client asked.
+
+    `client` is the network address that a share of the budget belongs to; "" for the host's own work.
+    `hurried`: the deadline is that of a caller who wants an answer soon, not the look-up's own.
+    """
 
     deadline: float
     priority: Priority = Priority.READER
+    client: str = ""
+    hurried: bool = False
 
     @property
     def is_over(self) -> bool:
-        """Whether the deadline has passed: what fails now says nothing about iRacing."""
+        """Whether the deadline has passed."""
         return time.monotonic() >= self.deadline
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a caller's hurry has ended it: what fails then says nothing about iRacing."""
+        return self.hurried and self.is_over
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many calls may be made at once. `refusal` is why no more, with a `retry_after` for the others that
+    were wanted."""
+
+    calls: int
+    refusal: UpstreamError | None = None

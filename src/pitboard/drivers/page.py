@@ -1,36 +1,16 @@
 """An answer to one page of names, as the bytes that go out."""
 
 import hashlib
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pitboard.drivers import records
-from pitboard.drivers.model import Record
+from pitboard.drivers.misses import Miss
+from pitboard.drivers.views import View
 
 MAX_AGE = 300
 """Longest time in seconds for which a browser may keep an answer without asking."""
-
-
-@dataclass(frozen=True, slots=True)
-class Miss:
-    """Why a name has no driver in the answer. `code` is one of the contract's; `retry_after` in seconds."""
-
-    code: str
-    error: str
-    retry_after: int | None = None
-
-    def encoded(self) -> bytes:
-        """The JSON object that stands in the driver's place."""
-        fields: dict[str, str | int] = {"error": self.error, "code": self.code}
-        if self.retry_after is not None:
-            fields["retry_after"] = self.retry_after
-        return records.encode(fields)
-
-
-NOT_FOUND = Miss("not_found", "iRacing has no driver of this name.")
-PENDING = Miss("pending", "Still being looked up; ask again in a moment.", 2)
-UNAVAILABLE = Miss("unavailable", "iRacing cannot be asked at the moment.", 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +28,44 @@ class Page:
 
 
 def compose(
-    asked: Sequence[tuple[str, str]],
-    found: Mapping[str, Record],
-    missed: Mapping[str, Miss],
-    now: float,
+    asked: Sequence[tuple[str, str]], views: Mapping[str, View], missed: Mapping[str, Miss], now: float
 ) -> Page:
-    """Puts the answer together. `asked` has (name as asked, key); each key is in `found` or `missed`."""
+    """Puts the answer together. `asked` has (name as asked, key); each key is in `views` or `missed`."""
     parts: list[bytes] = []
     states: list[str] = []
-    times: list[float] = []
+    versions: list[bytes] = []
     expires = now + MAX_AGE
     for text, key in asked:
-        if record := found.get(key):
-            state = records.state(record, now)
-            value = records.shown(record, now, state)
-            times += (record.as_of, record.profile_until)
-            expires = min(expires, record.fresh_until if state == "fresh" else now)
+        name = _name(text)
+        if view := views.get(key):
+            state = view.state
+            expires = min(expires, view.until if state == "fresh" else now)
+            parts.append(b"%b:%b%d%b" % (name, view.head, view.age(now), view.tail))
+            versions += (name, view.version)
         else:
             miss = missed[key]
             state = miss.code
-            value = miss.encoded()
             expires = expires if state in ("not_found", "invalid_name") else now
-        parts.append(b"%b:%b" % (records.encode(text), value))
+            parts.append(b"%b:%b" % (name, encoded_miss(miss)))
+            versions += (name, state.encode())
         states.append(state)
-    content = "\n".join((*(key for _, key in asked), *states)).encode("utf-8", "replace")
-    digest = hashlib.blake2b(content + struct.pack(f"{len(times)}d", *times), digest_size=9)
     return Page(
-        body=b"{" + b",".join(parts) + b"}",
-        etag=f'W/"{digest.hexdigest()}"',
+        body=b"{%b}" % b",".join(parts),
+        etag=f'W/"{hashlib.blake2b(b"".join(versions), digest_size=9).hexdigest()}"',
         max_age=max(0, int(expires - now)),
         states=tuple(states),
     )
+
+
+@lru_cache(maxsize=20_000)
+def _name(text: str) -> bytes:
+    """A name as it was asked for, as a JSON string. Names that can be asked for are short."""
+    return records.encode(text)
+
+
+def encoded_miss(miss: Miss) -> bytes:
+    """The JSON object that stands in the driver's place."""
+    fields: dict[str, str | int] = {"error": miss.error, "code": miss.code}
+    if miss.retry_after is not None:
+        fields["retry_after"] = miss.retry_after
+    return records.encode(fields)

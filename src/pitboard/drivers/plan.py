@@ -1,313 +1,420 @@
-"""The plan for names that are missing or due: ids, then licences in one call for fifty, then profiles.
+"""The plan for names that are missing or due: ids, then licences, fifty a call, then profiles.
 
-A plan runs in a thread of its own and may outlive the request that started it, so that the next ask
-finds what it brought. Where a driver index is loaded, `store.ids` already knows the ids and the
-searches fall away.
+A plan runs in a thread of its own and may outlive the request that started it, so that the next ask finds
+what it brought. It goes in steps: licences are asked for as soon as some ids are known, and each name is
+settled as soon as its record is written, so that no name waits for the slowest. It begins no more calls
+than the budget has: with ten calls left for twenty names it brings nine names with their licences.
 """
 
-import contextvars
 import logging
-import random
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, as_completed
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
 
-from pitboard.drivers import freshness, names, records
-from pitboard.drivers.errors import RateLimitedError, RefusedError, UnreachableError, UpstreamError
-from pitboard.drivers.model import CallContext, IdEntry, Priority, Record
+from pitboard.drivers import freshness, misses, names, records
+from pitboard.drivers.dependencies import Dependencies
+from pitboard.drivers.errors import RefusedError, UnreachableError, UpstreamError
+from pitboard.drivers.misses import NOT_FOUND, PENDING, UNAVAILABLE, Miss
+from pitboard.drivers.model import CallContext, IdEntry, Priority, Record, Room
 from pitboard.drivers.names import Name
-from pitboard.drivers.page import NOT_FOUND, PENDING, UNAVAILABLE, Miss
-from pitboard.drivers.ports import Store, Telemetry, Upstream
+
+if TYPE_CHECKING:
+    from pitboard.drivers.index import IndexedDriver
 
 MEMBERS_A_CALL = 50
 """Most ids in one `member/get`. iRacing documents no limit; clients are seen to send small lists."""
 
-log = logging.getLogger(__name__)
+GATHERED = 0.25
+"""Seconds that a known id waits for others to share a call, while searches are out; longer when the first
+search took longer, for then the others do, too."""
 
-T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 Settle = Callable[[str, Miss | None], None]
 """Called once a key: None when its record is in the store, else why there is none."""
 
+Work = Callable[[], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A name to work on and what is kept of it, if anything."""
+    """A name to work on and what is kept of it, if anything. `profile`: its profile is wanted, too."""
 
     name: Name
     record: Record | None = None
+    profile: bool = False
 
 
-def miss_for(error: UpstreamError) -> Miss:
-    """What to say of a name when the upstream failed. A spent budget only means later."""
-    retry_after = None if error.retry_after is None else max(1, int(error.retry_after + 0.999))
-    if isinstance(error, RateLimitedError):
-        return Miss(PENDING.code, PENDING.error, retry_after or PENDING.retry_after)
-    return Miss(UNAVAILABLE.code, str(error), retry_after or UNAVAILABLE.retry_after)
+@dataclass(slots=True)
+class _State:
+    """Where a run stands: names to search, ids without licences (since when), records without profiles."""
 
-
-@dataclass(frozen=True, slots=True)
-class Dependencies:
-    """What every plan works with; one set a home.
-
-    `callers` makes the upstream calls, `behind` those that nobody waits for: they may have to wait for the
-    budget, and must not do so in the threads that readers need.
-    """
-
-    store: Store
-    upstream: Upstream
-    callers: Executor
-    behind: Executor
-    clock: Callable[[], float] = time.time
-    rng: random.Random = field(default_factory=random.Random)
-    telemetry: Telemetry = field(default_factory=Telemetry)
-
-    def submit(self, priority: Priority, call: Callable[..., T], *arguments: object) -> Future[T]:
-        """Runs a call in the pool for it, within the caller's context (the request id is in there)."""
-        pool = self.callers if priority is Priority.READER else self.behind
-        return pool.submit(contextvars.copy_context().run, call, *arguments)
+    searches: deque[str] = field(default_factory=deque)
+    ids: dict[str, int] = field(default_factory=dict)
+    began: float = 0.0
+    ids_since: float = 0.0
+    profiles: deque[Record] = field(default_factory=deque)
+    searched: set[str] = field(default_factory=set)
+    searching: int = 0
 
 
 class Plan:
     """One run for a set of names. `run` settles every key exactly once, whatever happens.
 
-    Keys are settled after their leases are given up: whoever is told may begin a plan of his own at once.
+    A key is settled after its lease is given up: whoever is told may begin a plan of his own at once.
     """
 
     def __init__(
-        self, dependencies: Dependencies, wanted: Mapping[str, Target], context: CallContext, settle: Settle
+        self, dependencies: Dependencies, targets: Mapping[str, Target], context: CallContext, settle: Settle
     ) -> None:
         self._deps = dependencies
-        self._wanted = dict(wanted)
+        self._targets = dict(targets)
         self._context = context
         self._tell = settle
-        self._outcomes: dict[str, Miss | None] = {}
         self._owner = uuid.uuid4().hex
+        self._indexed: Mapping[str, IndexedDriver] = {}
+        self._state = _State()
+        self._finished: SimpleQueue[Work] = SimpleQueue()
+        self._calls: dict[Future[Any], Sequence[str]] = {}
+        self._outcomes: dict[str, Miss | None] = {}
+        self._leased: set[str] = set()
 
     def run(self) -> None:
         """Works until every name is settled or the context's deadline has passed."""
-        keys = list(self._wanted)
-        if self._context.is_over:  # it had to queue for too long
-            self._tell_all(keys, PENDING)
-            return
         try:
-            lease = self._deps.clock() + max(0.0, self._context.deadline - time.monotonic()) + 5
-            mine = self._deps.store.claim(keys, self._owner, lease)
-            try:
-                self._bring({key: self._wanted[key] for key in keys if key in mine})
-            finally:
-                self._deps.store.release(list(mine), self._owner)
-            self._tell_all(mine, PENDING)
-            if self._context.priority is Priority.READER:
-                self._await_others({key for key in keys if key not in mine})
-            self._tell_all(self._wanted, PENDING)
+            if not self._context.is_over:  # else it had to queue for too long
+                self._run()
+            self._settle_all(self._targets, PENDING)
         except Exception:
             log.exception("a plan failed")
-            self._tell_all(self._wanted, UNAVAILABLE)
+            self._settle_all(self._targets, UNAVAILABLE)
+
+    def _run(self) -> None:
+        others = set(self._targets)
+        pause = 0.05
+        while others:
+            mine = self._claim(others)
+            try:
+                if mine:
+                    self._begin(mine)
+                    self._work()
+            finally:
+                self._settle_all(mine, PENDING)
+            others -= mine
+            others &= self._targets.keys()
+            if self._context.priority is not Priority.READER:
+                break
+            if not others or time.monotonic() + pause >= self._context.deadline:
+                break
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.5)
+            self._look_for(others)
+
+    # --- leases and settling
+
+    def _claim(self, keys: Iterable[str]) -> set[str]:
+        """Takes the leases that nobody else has, for as long as this plan may go on."""
+        until = self._deps.clock() + max(0.0, self._context.deadline - time.monotonic()) + 5
+        mine = self._deps.store.claim(list(keys), self._owner, until)
+        self._leased |= mine
+        return mine
 
     def _settle(self, key: str, outcome: Miss | None) -> None:
+        """Notes what came of a name; `_tell_outcomes` follows when what has finished is taken in."""
         self._outcomes.setdefault(key, outcome)
 
-    def _tell_all(self, keys: Iterable[str], otherwise: Miss) -> None:
-        """Tells the outcomes of these keys; of those without one that they are as before, or `otherwise`."""
+    def _tell_outcomes(self) -> None:
+        """Gives up the leases of the names that are settled, in one go, and tells what came of them."""
+        outcomes, self._outcomes = self._outcomes, {}
+        held = [key for key in outcomes if key in self._leased]
+        self._leased.difference_update(held)
+        try:
+            if held:
+                self._deps.store.release(held, self._owner)
+        finally:  # leases that the store would not give up run out by themselves
+            for key, outcome in outcomes.items():
+                target = self._targets.pop(key)
+                self._tell(key, None if target.record else outcome)
+
+    def _settle_all(self, keys: Iterable[str], otherwise: Miss) -> None:
+        """Ends with these names, whatever has come of them."""
         for key in list(keys):
-            if wanted := self._wanted.pop(key, None):
-                self._tell(key, self._outcomes.get(key, None if wanted.record else otherwise))
+            if key in self._targets:
+                self._settle(key, otherwise)
+        self._tell_outcomes()
 
-    def _bring(self, wanted: Mapping[str, Target]) -> None:
-        wanted = self._looked_again(wanted)
+    def _look_for(self, waiting: set[str]) -> None:
+        """Settles what another process has brought meanwhile. Asks iRacing nothing."""
+        now, store = self._deps.clock(), self._deps.store
+        for key, record in store.records(list(waiting)).items():
+            if not _due(record, now, profile=self._targets[key].profile):
+                self._settle(key, None)
+        for key, entry in store.ids(list(waiting)).items():
+            if miss := misses.for_entry(entry, now):
+                self._settle(key, miss)
+        self._tell_outcomes()
+
+    # --- the steps
+
+    def _begin(self, mine: set[str]) -> None:
+        """Sorts the names by what they lack."""
+        self._state = state = _State(began=time.monotonic())
         now = self._deps.clock()
-        due = {k: w for k, w in wanted.items() if w.record is None or w.record.licences_due(now)}
-        held = {k: w.record for k, w in wanted.items() if k not in due and w.record is not None}
-        if due:
-            ids = self._identify(due)
-            renewed, lost = self._licences(due, ids)
-            if lost:
-                again = {key: Target(due[key].name) for key in lost}
-                found, gone = self._licences(again, self._search(again))
-                self._nobody(gone)
-                renewed |= found
-            held |= renewed
-        self._profiles(held)
+        targets = self._looked_again(mine)
+        self._indexed = self._deps.index.find(list(targets))
+        unknown = []
+        for key, target in targets.items():
+            if target.record and not target.record.licences_due(now):
+                self._has_licences(target.record)
+            elif target.record:
+                self._identified({key: target.record.cust_id})
+            elif key in self._indexed:
+                self._identified({key: self._indexed[key].cust_id})
+            else:
+                unknown.append(key)
+        for key, entry in (self._deps.store.ids(unknown) if unknown else {}).items():
+            if miss := misses.for_entry(entry, now):
+                self._settle(key, miss)
+            elif entry.cust_id is not None:
+                self._identified({key: entry.cust_id})
+        state.searches.extend(key for key in unknown if key not in self._outcomes and key not in state.ids)
 
-    def _looked_again(self, wanted: Mapping[str, Target]) -> dict[str, Target]:
+    def _looked_again(self, mine: set[str]) -> dict[str, Target]:
         """With what others have brought between our reader's look and our lease: nothing is asked twice."""
-        absent = [key for key, name in wanted.items() if name.record is None]
-        brought = self._deps.store.records(absent) if absent else {}
-        return {key: replace(name, record=brought.get(key, name.record)) for key, name in wanted.items()}
+        absent = [key for key in sorted(mine) if self._targets[key].record is None]
+        for key, record in (self._deps.store.records(absent) if absent else {}).items():
+            self._targets[key] = replace(self._targets[key], record=record)
+        return {key: self._targets[key] for key in mine}
+
+    def _work(self) -> None:
+        """Begins what can be begun and takes in what has finished, until nothing is left to wait for."""
+        while True:
+            self._ask()
+            self._tell_outcomes()
+            if not self._calls:
+                return
+            try:
+                self._finished.get(timeout=self._patience())()
+                while True:
+                    self._finished.get_nowait()()
+            except Empty:
+                if self._context.is_over:
+                    self._cut_off()
+                    return
+
+    def _patience(self) -> float:
+        """Seconds until something has to be done although nothing has finished."""
+        end = self._context.deadline
+        if self._state.ids:
+            end = min(end, self._gathered_at())
+        return max(0.0, end - time.monotonic())
+
+    def _gathered_at(self) -> float:
+        """When ids that are known have waited enough for others."""
+        state = self._state
+        return state.ids_since + max(GATHERED, state.ids_since - state.began)
+
+    def _ask(self) -> None:
+        """Licences before searches before profiles, as many as the budget has."""
+        state = self._state
+        gathered = time.monotonic() >= self._gathered_at()
+        while state.ids and (
+            not (state.searching or state.searches) or gathered or len(state.ids) >= MEMBERS_A_CALL
+        ):
+            some = dict(list(state.ids.items())[:MEMBERS_A_CALL])
+            for key in some:
+                del state.ids[key]
+            ids = sorted(set(some.values()))
+            self._start(list(some), self._members_came, some, self._deps.upstream.members, ids)
+        if state.searches:
+            self._ask_searches()
+        if state.profiles and not state.searches and not state.ids:
+            self._ask_profiles()
+
+    def _ask_searches(self) -> None:
+        """Searches for as many names as there are calls for, licences included; the rest must come again."""
+        state = self._state
+        wanted = len(state.searches) + 1
+        room = self._room(wanted)
+        for _ in range(min(len(state.searches), max(room.calls - 1, min(room.calls, 1)))):
+            key = state.searches.popleft()
+            state.searched.add(key)
+            state.searching += 1
+            self._start([key], self._search_came, key, self._find, self._targets[key].name)
+        if state.searches and room.refusal:
+            later = misses.for_error(room.refusal, self._deps.worded)
+            while state.searches:
+                self._settle(state.searches.popleft(), later)
+
+    def _ask_profiles(self) -> None:
+        """Asks for as many profiles as there are calls for, but for one that searches still need."""
+        state = self._state
+        room = self._room(len(state.profiles) + bool(state.searching))
+        for _ in range(min(len(state.profiles), room.calls - bool(state.searching))):
+            record = state.profiles.popleft()
+            call = self._deps.upstream.profile
+            self._start([record.key], self._profile_came, record, call, record.cust_id)
+        while state.profiles and room.refusal:
+            self._settle(state.profiles.popleft().key, None)
+
+    def _room(self, wanted: int) -> Room:
+        """What the budget has. Calls that nobody waits for may wait for it instead."""
+        if self._context.priority is Priority.BACKGROUND:
+            return Room(wanted + 1)
+        return self._deps.upstream.room(self._context, wanted)
+
+    def _start(
+        self, keys: Sequence[str], came: Callable[..., None], what: Any, call: Callable[..., Any], about: Any
+    ) -> None:
+        """Begins a call for these names; `came(what, call)` runs in this plan's thread when it is done."""
+        begun = self._deps.submit(self._context.priority, call, about, self._context)
+        self._calls[begun] = keys
+        begun.add_done_callback(lambda done: self._finished.put(lambda: self._took(came, what, done)))
+
+    def _took(self, came: Callable[..., None], what: Any, done: Future[Any]) -> None:
+        if self._calls.pop(done, None) is not None:
+            came(what, done)
 
     # --- names to ids
 
-    def _identify(self, due: Mapping[str, Target]) -> dict[str, int]:
-        ids = {key: wanted.record.cust_id for key, wanted in due.items() if wanted.record}
-        unknown = [key for key in due if key not in ids]
-        for key, entry in self._deps.store.ids(unknown).items():
-            if entry.reason:
-                self._settle(key, NOT_FOUND if entry.reason == NOT_FOUND.code else UNAVAILABLE)
-            elif entry.cust_id is not None:
-                ids[key] = entry.cust_id
-        return ids | self._search({k: due[k] for k in unknown if k not in ids and k not in self._outcomes})
+    def _find(self, name: Name, context: CallContext) -> int | None:
+        return exact_match(name, self._deps.upstream.search(name.shown, context))
 
-    def _search(self, unknown: Mapping[str, Target]) -> dict[str, int]:
-        """Asks iRacing for each name, side by side; keeps what it said, a `no` too."""
-        who = self._context.priority
-        calls = {self._deps.submit(who, self._find, wanted.name): key for key, wanted in unknown.items()}
-        until = self._deps.clock() + freshness.ID_KEPT
-        found, nobody = {}, []
-        for call in _finished(calls, self._context.deadline):
-            key = calls[call]
-            try:
-                cust_id = call.result()
-            except UpstreamError as error:
-                self._failed({key: None}, error)
-                continue
-            if cust_id is None:
-                nobody.append(key)
-            else:
-                found[key] = cust_id
-        self._deps.store.keep_ids(IdEntry(key, cust_id, "iRacing", until) for key, cust_id in found.items())
-        self._nobody(nobody)
-        return found
-
-    def _nobody(self, keys: Iterable[str]) -> None:
-        """Remembers for some hours that nobody has these names."""
-        keys = list(keys)
-        if known := [key for key in keys if self._wanted[key].record]:
-            self._deps.store.forget(known)
-        until = self._deps.clock() + freshness.NOT_FOUND_KEPT
-        self._deps.store.keep_ids(IdEntry(key, None, "iRacing", until, NOT_FOUND.code) for key in keys)
-        for key in keys:
-            self._settle(key, NOT_FOUND)
-
-    def _failed(self, ids: Mapping[str, int | None], error: UpstreamError) -> None:
-        """Settles names that the upstream had no answer for. A fault of its is remembered for a minute, in
-        which nobody asks for them; a refusal for our credentials or our rate is not, it says nothing about
-        the driver. Nor does a call that the context's end has cut off: the asker was in a hurry."""
-        if isinstance(error, UnreachableError) and self._context.is_over:
+    def _search_came(self, key: str, search: Future[int | None]) -> None:
+        self._state.searching -= 1
+        try:
+            cust_id = search.result()
+        except UpstreamError as error:
+            self._failed({key: None}, error)
             return
-        if isinstance(error, UnreachableError):
-            until = self._deps.clock() + freshness.FAILURE_KEPT
-            self._deps.store.keep_ids(
-                IdEntry(key, cust_id, "iRacing", until, UNAVAILABLE.code) for key, cust_id in ids.items()
-            )
-        for key in ids:
-            self._settle(key, None if self._wanted[key].record else miss_for(error))
+        if cust_id is None:
+            self._nobody(key)
+            return
+        until = self._deps.clock() + freshness.ID_KEPT
+        self._deps.store.keep_ids([IdEntry(key, cust_id, "iRacing", until)])
+        self._identified({key: cust_id})
 
-    def _find(self, name: Name) -> int | None:
-        return exact_match(name, self._deps.upstream.search(name.shown, self._context))
+    def _identified(self, ids: Mapping[str, int]) -> None:
+        if not self._state.ids:
+            self._state.ids_since = time.monotonic()
+        self._state.ids |= ids
+
+    def _nobody(self, key: str) -> None:
+        """Remembers for some hours that nobody has this name."""
+        if self._targets[key].record:
+            self._deps.store.forget([key])
+            self._targets[key] = replace(self._targets[key], record=None)
+        self._remember({key: None}, None)
+        self._settle(key, NOT_FOUND)
 
     # --- ids to licences
 
-    def _licences(
-        self, due: Mapping[str, Target], ids: Mapping[str, int]
-    ) -> tuple[dict[str, Record], list[str]]:
-        """Renews the licences of all, fifty a call. Gives the records written, and the keys whose id is
-        nobody's any more, or now belongs to a driver of another name: the name changed hands."""
-        kept: dict[str, Record] = {}
-        gone: list[str] = []
-        strangers: list[str] = []
-        keys = [key for key in due if key in ids]
-        for start in range(0, len(keys), MEMBERS_A_CALL):
-            some = keys[start : start + MEMBERS_A_CALL]
-            members = self._members(some, ids)
-            if members is None:
-                continue
-            batch = {}
-            for key in some:
-                member = members.get(ids[key])
-                if member is None:
-                    gone.append(key)
-                elif names.same(str(member.get("display_name", "")), due[key].name.shown):
-                    batch[key] = self._record(key, due[key].record, member)
-                else:
-                    strangers.append(key)
-            self._deps.store.keep(batch.values())
-            kept |= batch
+    def _members_came(self, ids: Mapping[str, int], call: Future[Mapping[int, Mapping[str, Any]]]) -> None:
+        """Writes the licences that came. A name whose id is nobody's any more, or belongs to a driver of
+        another name by now, is searched for: it changed hands."""
+        try:
+            members = call.result()
+        except UpstreamError as error:
+            self._failed(ids, error)
+            return
+        batch, again, strangers = [], [], []
+        for key, cust_id in ids.items():
+            member = members.get(cust_id)
+            if member is None:
+                again.append(key)
+            elif names.same(str(member.get("display_name", "")), self._targets[key].name.shown):
+                batch.append(self._record(key, member))
+            else:
+                strangers.append(key)
+        self._deps.store.keep(batch)
         if strangers:
             self._deps.store.forget(strangers)
-        return kept, [*gone, *strangers]
+            for key in strangers:
+                self._targets[key] = replace(self._targets[key], record=None)
+        for record in batch:
+            self._has_licences(record)
+        self._search_again([*again, *strangers])
 
-    def _members(self, keys: list[str], ids: Mapping[str, int]) -> Mapping[int, Mapping[str, Any]] | None:
-        try:
-            return self._deps.upstream.members(sorted({ids[key] for key in keys}), self._context)
-        except UpstreamError as error:
-            self._failed({key: ids[key] for key in keys}, error)
-            return None
+    def _search_again(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            if key in self._state.searched:
+                self._failed({key: None}, UnreachableError("iRacing's answers about this driver disagree."))
+            else:
+                self._state.searches.append(key)
 
-    def _record(self, key: str, older: Record | None, member: Mapping[str, Any]) -> Record:
-        now, rng = self._deps.clock(), self._deps.rng
+    def _record(self, key: str, member: Mapping[str, Any]) -> Record:
+        now, rng, older = self._deps.clock(), self._deps.rng, self._targets[key].record
         return Record(
             key=key,
             cust_id=int(member["cust_id"]),
-            body=records.body(member, older=older.body if older else None),
+            body=records.body(member, older=older.body if older else None, indexed=self._indexed.get(key)),
             as_of=now,
             fresh_until=freshness.LICENCES.fresh_until(now, rng),
             stale_until=freshness.LICENCES.stale_until(now),
             profile_until=_not_after(older.profile_until, now) if older else 0.0,
         )
 
-    # --- ids to profiles
-
-    def _profiles(self, held: Mapping[str, Record]) -> None:
-        """Brings the profiles that are due, side by side, and writes each as it comes."""
-        now = self._deps.clock()
-        calls: dict[Future[Mapping[str, Any]], Record] = {}
-        for key, record in held.items():
-            if record.profile_due(now):
-                calls[self._deps.submit(self._context.priority, self._profile, record.cust_id)] = record
-            else:
-                self._settle(key, None)
-        for call in _finished(calls, self._context.deadline):
-            record = calls[call]
-            try:
-                profile = call.result()
-            except RefusedError:
-                self._without_profile(record, freshness.PROFILE.fresh)
-            except UnreachableError:
-                if not self._context.is_over:
-                    self._without_profile(record, freshness.FAILURE_KEPT)
-            except UpstreamError:
-                log.debug("no profile for now")
-            else:
-                self._with_profile(record, profile)
+    def _has_licences(self, record: Record) -> None:
+        """The licences are written; what is left is the profile, if it is wanted."""
+        target = self._targets[record.key] = replace(self._targets[record.key], record=record)
+        if target.profile and record.profile_due(self._deps.clock()):
+            self._state.profiles.append(record)
+        else:
             self._settle(record.key, None)
 
-    def _profile(self, cust_id: int) -> Mapping[str, Any]:
-        return self._deps.upstream.profile(cust_id, self._context)
+    # --- ids to profiles
 
-    def _with_profile(self, record: Record, profile: Mapping[str, Any]) -> None:
-        until = freshness.PROFILE.fresh_until(self._deps.clock(), self._deps.rng)
-        body = records.with_profile(record.body, profile)
-        self._deps.store.keep([replace(record, body=body, profile_until=until)])
+    def _profile_came(self, record: Record, call: Future[Mapping[str, Any]]) -> None:
+        try:
+            profile = call.result()
+        except RefusedError:
+            self._without_profile(record, freshness.PROFILE.fresh)
+        except UnreachableError:
+            if not self._context.cut_off:
+                self._without_profile(record, freshness.FAILURE_KEPT)
+        except UpstreamError:
+            log.debug("no profile for now")
+        else:
+            until = freshness.PROFILE.fresh_until(self._deps.clock(), self._deps.rng)
+            body = records.with_profile(record.body, profile)
+            self._deps.store.keep([replace(record, body=body, profile_until=until)])
+        self._settle(record.key, None)
 
     def _without_profile(self, record: Record, seconds: float) -> None:
         """Leaves the profile alone for some time; an older one stays."""
         until = self._deps.clock() + seconds
         self._deps.store.keep([replace(record, profile_until=-until if record.partial else until)])
 
-    # --- names that another process works on
+    # --- what failed
 
-    def _await_others(self, waiting: set[str]) -> None:
-        """Waits for what another process brings, by looking into the store; asks iRacing nothing."""
-        pause = 0.05
-        while waiting and time.monotonic() + pause < self._context.deadline:
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.5)
-            self._look_for(waiting)
+    def _failed(self, ids: Mapping[str, int | None], error: UpstreamError) -> None:
+        """Settles names that the upstream had no answer for; their ids stay known, as far as they are."""
+        if self._context.cut_off:
+            return  # they are settled as pending
+        self._remember(ids, error)
+        for key in ids:
+            self._settle(key, misses.for_error(error, self._deps.worded))
 
-    def _look_for(self, waiting: set[str]) -> None:
-        now, store = self._deps.clock(), self._deps.store
-        for key, record in store.records(list(waiting)).items():
-            if not record.due(now):
-                waiting.discard(key)
-                self._settle(key, None)
-        for key, entry in store.ids(list(waiting)).items():
-            if entry.reason:
-                waiting.discard(key)
-                self._settle(key, NOT_FOUND if entry.reason == NOT_FOUND.code else UNAVAILABLE)
+    def _remember(self, ids: Mapping[str, int | None], error: UpstreamError | None) -> None:
+        now = self._deps.clock()
+        entries = [misses.remembered(key, error, self._context, now, cust_id) for key, cust_id in ids.items()]
+        self._deps.store.keep_ids([entry for entry in entries if entry])
+
+    def _cut_off(self) -> None:
+        """The deadline has passed while calls were out. A name whose call hangs is remembered."""
+        hanging = [key for call, keys in self._calls.items() if not call.cancel() for key in keys]
+        self._calls.clear()
+        lost = {key: None for key in hanging if not self._targets[key].record}
+        self._failed(lost, UnreachableError("iRacing has not answered in time."))
+
+
+def _due(record: Record, now: float, *, profile: bool) -> bool:
+    return record.due(now) if profile else record.licences_due(now)
 
 
 def _not_after(profile_until: float, now: float) -> float:
@@ -324,13 +431,3 @@ def exact_match(name: Name, rows: Iterable[tuple[int, str]]) -> int | None:
     """
     same = {cust_id for cust_id, shown in rows if names.same(shown, name.shown)}
     return same.pop() if len(same) == 1 else None
-
-
-def _finished(calls: Iterable[Future[T]], deadline: float) -> Iterator[Future[T]]:
-    """The calls as they finish, until the deadline; what is not begun by then never begins."""
-    calls = list(calls)
-    try:
-        yield from as_completed(calls, timeout=max(0.0, deadline - time.monotonic()))
-    except TimeoutError:
-        for call in calls:
-            call.cancel()

@@ -5,7 +5,9 @@ from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from pitboard.drivers.model import CallContext, Document, IdEntry, Record
+from pitboard.drivers.index import IndexedDriver
+from pitboard.drivers.model import CallContext, Document, IdEntry, Record, Room
+from pitboard.drivers.ranks import Ranks
 
 
 class Documents(Protocol):
@@ -70,6 +72,10 @@ class Upstream(Protocol):
     """The part of iRacing's Data API that the core uses. Each method costs one call of the budget
     (links and chunks are free) and raises an `UpstreamError`."""
 
+    def room(self, context: CallContext, wanted: int) -> Room:
+        """How many of `wanted` calls the budget has at the moment, and when it will have the rest. Asks
+        iRacing nothing. Raises `StoreError`."""
+
     def search(self, name: str, context: CallContext) -> Sequence[tuple[int, str]]:
         """lookup/drivers: (cust_id, display_name) of the drivers whose name holds this text."""
 
@@ -88,10 +94,39 @@ class Upstream(Protocol):
         """stats/member_career as iRacing gives it."""
 
 
+class DriverIndex(Protocol):
+    """The driver index as one refresh left it, whole. Safe for threads."""
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, IndexedDriver]:
+        """The drivers of these names (`names.Name.key`), by key. A name that two drivers have is left out."""
+
+    def ranks(self) -> Ranks:
+        """The distribution of the refresh that `find` answers from; empty before the first refresh.
+
+        The same object until there is a newer one.
+        """
+
+
+class NoIndex:
+    """The index of a home that has none yet."""
+
+    _none = Ranks()
+
+    def find(self, _: Sequence[str]) -> Mapping[str, IndexedDriver]:
+        """Nobody."""
+        return {}
+
+    def ranks(self) -> Ranks:
+        """Empty."""
+        return self._none
+
+
 class RenewalQueue(Protocol):
     """Takes names whose records should be renewed when there is room. Returns at once, never raises."""
 
-    def enqueue(self, names: Sequence[str]) -> None: ...
+    def enqueue(self, names: Sequence[str], *, profiles: bool = False, soon: bool = False) -> None:
+        """`profiles`: the profiles that are due, too; else licences alone. `soon`: they should not wait long
+        for others to share a call."""
 
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")

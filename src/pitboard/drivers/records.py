@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from pitboard.drivers.model import Record
+from pitboard.drivers.categories import CATEGORIES, GROUPS, SEQUENCE, licence_level
+from pitboard.drivers.index import CategoryStats, IndexedDriver
 
 _FROM_MEMBER = (
     "cust_id",
@@ -36,14 +37,20 @@ def encode(value: Any) -> bytes:
 
 
 def body(
-    member: Mapping[str, Any], profile: Mapping[str, Any] | None = None, older: bytes | None = None
+    member: Mapping[str, Any],
+    profile: Mapping[str, Any] | None = None,
+    older: bytes | None = None,
+    indexed: IndexedDriver | None = None,
 ) -> bytes:
     """The JSON object of a driver.
 
     `member` is one entry of `member/get` with licences; `profile` an answer of `member/profile`, or None
     when it is not known (yet). `older` is a body kept before, whose profile fields then stand in.
+    `indexed` is what the driver index knows: the country, until a profile says it, and starts and wins.
     """
     info = {field: member[field] for field in _FROM_MEMBER if field in member}
+    if indexed and indexed.country:
+        info["country_code"] = indexed.country
     parts: dict[str, Any] = {}
     if profile is not None:
         shown = profile.get("member_info")
@@ -55,7 +62,9 @@ def body(
         info |= _only(kept.get("member_info", {}), _FROM_PROFILE)
         parts = _only(kept, _PROFILE_PARTS)
     licences = member.get("licenses")
-    info["licenses"] = licences if isinstance(licences, list) else []
+    info["licenses"] = (
+        [_licence(licence, indexed) for licence in licences] if isinstance(licences, list) else []
+    )
     return encode({"cust_id": member["cust_id"], "member_info": info, **parts})
 
 
@@ -64,22 +73,45 @@ def with_profile(known: bytes, profile: Mapping[str, Any]) -> bytes:
     return body(json.loads(known)["member_info"], profile)
 
 
-def state(record: Record, now: float) -> str:
-    """`partial` (licences only), `stale` (a renewal is due) or `fresh`."""
-    if record.partial:
-        return "partial"
-    return "stale" if record.due(now) else "fresh"
+def _licence(licence: Any, indexed: IndexedDriver | None) -> Any:
+    """A licence with the starts and wins that the index knows; as it is where it knows none."""
+    if indexed is None or not isinstance(licence, Mapping):
+        return licence
+    stats = indexed.stats.get(str(licence.get("category")))
+    return {**licence, **career(stats)} if stats else licence
 
 
-def shown(record: Record, now: float, state: str) -> bytes:
-    """The record as it goes out: its body with `_meta` spliced in, no decoding."""
-    age = max(0, int(now - record.as_of))
-    return b'%b,"_meta":{"state":"%b","as_of":"%b","age":%d}}' % (
-        record.body[:-1],
-        state.encode(),
-        iso(record.as_of).encode(),
-        age,
-    )
+def career(stats: CategoryStats) -> dict[str, Any]:
+    """What the index knows of a licence and member/get does not."""
+    return {"starts": stats.starts, "wins": stats.wins, "avg_incidents": stats.average_incidents}
+
+
+def indexed_body(driver: IndexedDriver) -> bytes:
+    """The JSON object of a driver, in the shape of `body`, without what the index does not know."""
+    info: dict[str, Any] = {"cust_id": driver.cust_id, "display_name": driver.name}
+    if driver.country:
+        info["country_code"] = driver.country
+    info["licenses"] = [_entry(key, driver.stats[key]) for key in SEQUENCE if key in driver.stats]
+    return encode({"cust_id": driver.cust_id, "member_info": info})
+
+
+def _entry(category: str, stats: CategoryStats) -> dict[str, Any]:
+    group_id, group_name, color = GROUPS[stats.licence]
+    entry: dict[str, Any] = {
+        "category_id": CATEGORIES[category],
+        "category": category,
+        "category_name": category.replace("_", " ").title(),
+        "license_level": licence_level(group_id, stats.safety_rating),
+        "safety_rating": stats.safety_rating,
+        "group_name": group_name,
+        "group_id": group_id,
+        "color": color,
+    }
+    if stats.irating is not None:
+        entry["irating"] = stats.irating
+    if stats.tt_rating is not None:
+        entry["tt_rating"] = stats.tt_rating
+    return entry | career(stats)
 
 
 def iso(seconds: float) -> str:

@@ -1,20 +1,26 @@
-"""The service: what is kept of the names a page asks for, and the plan for what is not."""
+"""The service: what is known of the names a page asks for, and the plan for what is not."""
 
 import contextvars
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, Future, wait
+from collections.abc import Set as AbstractSet
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 
-from pitboard.drivers import freshness, names
-from pitboard.drivers.errors import UnreachableError, UpstreamError
+from pitboard.drivers import freshness, misses, names
+from pitboard.drivers.dependencies import Dependencies
+from pitboard.drivers.errors import UpstreamError
+from pitboard.drivers.index import IndexedDriver
+from pitboard.drivers.misses import NOT_FOUND, PENDING, TOO_MANY, Miss
 from pitboard.drivers.model import CallContext, IdEntry, Priority, Record
 from pitboard.drivers.names import InvalidNameError, Name
-from pitboard.drivers.page import NOT_FOUND, PENDING, UNAVAILABLE, Miss, Page, compose
-from pitboard.drivers.plan import Dependencies, Plan, Target, exact_match, miss_for
+from pitboard.drivers.page import Page, compose
+from pitboard.drivers.plan import Plan, Target, exact_match
 from pitboard.drivers.ports import RenewalQueue
 from pitboard.drivers.single_flight import SingleFlight
+from pitboard.drivers.views import Views
 
 MOST_NAMES = 50
 """Most names of one request."""
@@ -23,39 +29,73 @@ MOST_FLIGHTS = 2_000
 """Names that are looked up at a time; at three calls each, ten minutes of the whole budget. Whoever asks
 for more is told to come back, so that a crawl fills neither the memory nor the queue."""
 
-TOO_MANY = Miss(PENDING.code, PENDING.error, 30)
+MOST_FLIGHTS_A_CLIENT = 150
+"""The same for one client: three pages of fifty names."""
 
-BACKGROUND_PATIENCE = 60.0
-"""How long a renewal that nobody waits for may take, in seconds."""
+LOOKUP_SECONDS = 20.0
+"""How long a look-up may take, however short its askers wait: the next ask finds what it brought."""
+
+BACKGROUND_SECONDS = 60.0
+"""How long a renewal that nobody waits for may take."""
+
+BEFORE_THE_ANSWER = 0.3
+"""Seconds before the answer at which look-ups end in a home that is frozen after it."""
+
+LONGEST_QUIET = 1.5
+"""Seconds without news after which an answer goes out, if it has something to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, and how. `client` has a share of the budget (a network address; "" is the host himself).
+
+    `profile`: profiles are wanted and waited for; else licences alone.
+    """
+
+    client: str = ""
+    profile: bool = True
+
+
+HOST = Asker()
+"""The host himself, at the command line."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingPage:
-    """A page that was begun. `waiting` are the flights of names that are not known yet; empty: done."""
+    """A page that was begun. `flights` are those of names that are not complete yet; none: done."""
 
     service: "DriverService"
+    asker: Asker
     texts: tuple[tuple[str, str], ...]
     names: Mapping[str, Name]
     found: Mapping[str, Record]
+    indexed: Mapping[str, IndexedDriver]
     missed: Mapping[str, Miss]
     flights: Mapping[str, "Future[Miss | None]"]
 
     @property
-    def waiting(self) -> Sequence["Future[Miss | None]"]:
-        return list(self.flights.values())
+    def waiting(self) -> list["Future[Miss | None]"]:
+        """The flights that have not landed."""
+        return [flight for flight in self.flights.values() if not flight.done()]
 
-    def page(self) -> Page:
+    def patience(self, left: float) -> float:
+        """How long to wait for the next flight to land, when the caller has `left` seconds: less when
+        there is something to show already."""
+        landed = any(f.done() and f.result() is None for f in self.flights.values())
+        return min(left, LONGEST_QUIET) if self.found or self.indexed or landed else left
+
+    def answer(self) -> Page:
         """The answer as things stand now: what flights brought, `pending` for those still in the air."""
-        return self.service._page(self)  # noqa: SLF001 - two halves of one thing
+        return self.service._answer(self)  # noqa: SLF001 - two halves of one thing
 
 
 class DriverService:
     """Turns forum names into driver data.
 
     `planners` run plans (a thread each), `dependencies.callers` their upstream calls: two pools, so that
-    plans that wait for calls cannot starve them. `patience` is how many seconds a plan may go on after its
-    request has been answered. A home that is frozen then gives a negative one, so that plans end before,
-    and `hand_over`: what they did not get is given to the renewals.
+    plans that wait for calls cannot starve them. `lookup_seconds` is how long a look-up may go on; None
+    in a home that is frozen after its answer (a Lambda): there a look-up ends shortly before the answer,
+    and what it did not bring is given to the renewal queue.
     """
 
     def __init__(
@@ -64,20 +104,20 @@ class DriverService:
         planners: Executor,
         renewals: RenewalQueue,
         *,
-        patience: float = 20.0,
-        hand_over: bool = False,
+        lookup_seconds: float | None = LOOKUP_SECONDS,
     ) -> None:
         self._deps = dependencies
         self._planners = planners
         self._renewals = renewals
-        self._patience = patience
-        self._hand_over = hand_over
-        self._flights: dict[str, Future[Miss | None]] = {}
-        self._asking = SingleFlight[tuple[int, str] | Miss]()
+        self._lookup_seconds = lookup_seconds
+        self._flights: dict[tuple[str, bool], Future[Miss | None]] = {}
+        self._by_client: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._ids = SingleFlight[tuple[int, str] | Miss](dependencies.lookups)
+        self._views = Views()
 
-    def begin(self, asked: Sequence[str], seconds: float) -> PendingPage:
-        """Reads what is kept of the names, and starts a plan for the rest. Does not wait.
+    def begin(self, asked: Sequence[str], seconds: float, asker: Asker = HOST) -> PendingPage:
+        """Reads what is known of the names, and starts a plan for the rest. Does not wait.
 
         `asked` are names as a page shows them (at most `MOST_NAMES`), `seconds` is how long the caller
         means to wait. Raises `StoreError` when the store cannot be read.
@@ -86,108 +126,182 @@ class DriverService:
         now = self._deps.clock()
         with self._deps.telemetry.span("store"):
             found = self._deps.store.records(list(valid)) if valid else {}
+            absent = [key for key in valid if key not in found]
+            indexed = self._deps.index.find(absent) if absent else {}
+        wanted = self._wanted(valid, found, indexed, asker, now)
         flights: dict[str, Future[Miss | None]] = {}
-        absent = [key for key in valid if key not in found]
-        lacking = [key for key, record in found.items() if record.partial and record.profile_due(now)]
-        if absent or lacking:
-            missed |= self._known_misses([*absent, *lacking], now)
-            wanted = {k: Target(valid[k], found.get(k)) for k in (*absent, *lacking) if k not in missed}
-            flights = self._fly(wanted, CallContext(time.monotonic() + seconds + self._patience))
-            missed |= dict.fromkeys(wanted.keys() - flights.keys(), TOO_MANY)
-        due = [valid[key].shown for key, record in found.items() if key not in flights and record.due(now)]
-        if due:
-            self._renewals.enqueue(due)
-        return PendingPage(self, texts, valid, found, missed, flights)
+        if wanted:
+            missed |= self._remembered(list(wanted), now)
+            targets = {key: target for key, target in wanted.items() if key not in missed}
+            flights = self._fly(targets, self._context(seconds, asker), asker)
+            missed |= dict.fromkeys(targets.keys() - flights.keys(), TOO_MANY)
+        self._renew_later(valid, found, indexed, flights, asker, now)
+        return PendingPage(self, asker, texts, valid, found, indexed, missed, flights)
 
-    def page(self, asked: Sequence[str], seconds: float) -> Page:
+    def page(self, asked: Sequence[str], seconds: float, asker: Asker = HOST) -> Page:
         """The whole of it for a caller that may block: begin, wait up to `seconds`, answer."""
-        begun = self.begin(asked, seconds)
+        begun = self.begin(asked, seconds, asker)
         wait(begun.waiting, timeout=seconds)
-        return begun.page()
+        return begun.answer()
 
-    def renew(self, asked: Sequence[str]) -> None:
-        """Renews what is due of these names now. Blocks.
+    def soon(self, begun: PendingPage, seconds: float) -> Page:
+        """Waits up to `seconds` for a page that was begun, not for its slowest name, and answers."""
+        end = time.monotonic() + seconds
+        while (waiting := begun.waiting) and (left := end - time.monotonic()) > 0:
+            if not wait(waiting, begun.patience(left), FIRST_COMPLETED).done:
+                break
+        return begun.answer()
 
-        What is kept already gets the budget that readers leave; what is not was handed over by a reader.
-        What could not be had a moment ago is left alone.
+    def renew(self, asked: Sequence[str], profiles: AbstractSet[str] = frozenset()) -> None:
+        """Renews what is due of these names now, `profiles` with their profiles. Blocks.
+
+        It has the budget that readers leave. What could not be had a moment ago is left alone.
         """
         _, valid, _ = _parse(asked)
-        now, end = self._deps.clock(), time.monotonic() + BACKGROUND_PATIENCE
+        now = self._deps.clock()
         found = self._deps.store.records(list(valid))
-        due = {k: Target(n, found.get(k)) for k, n in valid.items() if k not in found or found[k].due(now)}
-        failed = self._known_misses(list(due), now)
-        due = {key: wanted for key, wanted in due.items() if key not in failed}
-        whole = {k for k in due if k in found and not found[k].partial}
-        flights = self._fly({k: due[k] for k in due if k not in whole}, CallContext(end))
-        flights |= self._fly({k: due[k] for k in due if k in whole}, CallContext(end, Priority.BACKGROUND))
-        wait(flights.values())
+        due = {}
+        for key, name in valid.items():
+            record, profile = found.get(key), name.shown in profiles
+            if record is None or record.licences_due(now) or (profile and record.profile_due(now)):
+                due[key] = Target(name, record, profile)
+        failed = self._remembered(list(due), now)
+        due = {key: target for key, target in due.items() if key not in failed}
+        context = CallContext(time.monotonic() + BACKGROUND_SECONDS, Priority.BACKGROUND)
+        wait(self._fly(due, context, HOST).values())
 
-    def customer_id(self, text: str, seconds: float) -> tuple[int, str] | Miss:
+    def customer_id(self, text: str, seconds: float, client: str = "") -> tuple[int, str] | Miss:
         """The customer id of a name and where it is from: `index`, `store` or `iRacing`."""
         try:
             name = names.parse(text)
         except InvalidNameError as error:
-            return Miss("invalid_name", str(error))
-        context = CallContext(time.monotonic() + seconds)
+            return misses.invalid(str(error))
+        if (known := self._known_id(name)) is not None:
+            return known
+        context = self._context(seconds, Asker(client))
         try:
-            # the look into the store is part of the flight: no other can land between look and search
-            return self._asking.once(
+            # the second look is part of the flight: no other can land between look and search
+            return self._ids.once(
                 name.key, seconds, lambda: self._known_id(name) or self._ask_id(name, context)
             )
         except UpstreamError as error:
-            return miss_for(error)
+            return misses.for_error(error, self._deps.worded)
 
     def _known_id(self, name: Name) -> tuple[int, str] | Miss | None:
         if record := self._deps.store.records([name.key]).get(name.key):
             return record.cust_id, "store"
-        entry = self._deps.store.ids([name.key]).get(name.key)
-        if entry and entry.cust_id is not None and not entry.reason:
-            return entry.cust_id, "index" if entry.origin == "index" else "store"
-        if entry:
-            return NOT_FOUND if entry.reason == NOT_FOUND.code else UNAVAILABLE
-        return None
+        if driver := self._deps.index.find([name.key]).get(name.key):
+            return driver.cust_id, "index"
+        if (entry := self._deps.store.ids([name.key]).get(name.key)) is None:
+            return None
+        if miss := misses.for_entry(entry, self._deps.clock()):
+            return miss
+        return None if entry.cust_id is None else (entry.cust_id, "store")
 
     def _ask_id(self, name: Name, context: CallContext) -> tuple[int, str] | Miss:
         now = self._deps.clock()
         try:
             cust_id = exact_match(name, self._deps.upstream.search(name.shown, context))
-        except UnreachableError:
-            if not context.is_over:  # else only the asker was in a hurry
-                until = now + freshness.FAILURE_KEPT
-                self._deps.store.keep_ids([IdEntry(name.key, None, "iRacing", until, UNAVAILABLE.code)])
+        except UpstreamError as error:
+            if entry := misses.remembered(name.key, error, context, now):
+                self._deps.store.keep_ids([entry])
             raise
         if cust_id is None:
-            gone = IdEntry(name.key, None, "iRacing", now + freshness.NOT_FOUND_KEPT, NOT_FOUND.code)
-            self._deps.store.keep_ids([gone])
+            if entry := misses.remembered(name.key, None, context, now):
+                self._deps.store.keep_ids([entry])
             return NOT_FOUND
         self._deps.store.keep_ids([IdEntry(name.key, cust_id, "iRacing", now + freshness.ID_KEPT)])
         return cust_id, "iRacing"
 
+    # --- what is missing, what is due
+
+    @staticmethod
+    def _wanted(
+        valid: Mapping[str, Name],
+        found: Mapping[str, Record],
+        indexed: Mapping[str, IndexedDriver],
+        asker: Asker,
+        now: float,
+    ) -> dict[str, Target]:
+        """The names that an answer should wait for: unknown ones, and with `profile` also incomplete ones."""
+        wanted = {}
+        for key, name in valid.items():
+            record = found.get(key)
+            lacks_profile = asker.profile and (record is None or (record.partial and record.profile_due(now)))
+            if (record is None and key not in indexed) or lacks_profile:
+                wanted[key] = Target(name, record, asker.profile)
+        return wanted
+
+    def _renew_later(
+        self,
+        valid: Mapping[str, Name],
+        found: Mapping[str, Record],
+        indexed: Mapping[str, IndexedDriver],
+        flights: Mapping[str, object],
+        asker: Asker,
+        now: float,
+    ) -> None:
+        due = [
+            valid[key].shown
+            for key, record in found.items()
+            if key not in flights and (record.due(now) if asker.profile else record.licences_due(now))
+        ]
+        if due:
+            self._renewals.enqueue(due, profiles=asker.profile)
+        if unseen := [valid[key].shown for key in indexed if key not in flights]:
+            self._renewals.enqueue(unseen, profiles=asker.profile, soon=True)
+
+    def _remembered(self, keys: Sequence[str], now: float) -> dict[str, Miss]:
+        entries = self._deps.store.ids(keys) if keys else {}
+        return {key: miss for key, entry in entries.items() if (miss := misses.for_entry(entry, now))}
+
+    def _context(self, seconds: float, asker: Asker) -> CallContext:
+        early = BEFORE_THE_ANSWER if self._lookup_seconds is None else 0.0
+        return lookup_context(self._lookup_seconds, seconds - early, asker.client)
+
     # --- flights: one a name, whoever asks
 
-    def _fly(self, wanted: Mapping[str, Target], context: CallContext) -> dict[str, Future[Miss | None]]:
+    def _fly(
+        self, targets: Mapping[str, Target], context: CallContext, asker: Asker
+    ) -> dict[str, "Future[Miss | None]"]:
         """Joins the flights there are and starts one plan for the other names, if there is room for them."""
         started: dict[str, Target] = {}
         flights: dict[str, Future[Miss | None]] = {}
         with self._lock:
-            for key, name in wanted.items():
-                flight = self._flights.get(key)
-                if flight is None and len(self._flights) >= MOST_FLIGHTS:
-                    continue
-                if flight is None:
-                    flight = self._flights[key] = Future()
-                    started[key] = name
-                flights[key] = flight
+            for key, target in targets.items():
+                flight = self._flights.get((key, target.profile)) or self._flights.get((key, True))
+                if flight is None and self._has_room(asker.client):
+                    flight = self._flights[key, target.profile] = Future()
+                    self._by_client[asker.client] += 1
+                    started[key] = target
+                if flight is not None:
+                    flights[key] = flight
         if started:
-            self._start(Plan(self._deps, started, context, self._land), list(started))
+            self._start(started, context, asker)
         return flights
 
-    def _start(self, plan: Plan, keys: Sequence[str]) -> None:
+    def _has_room(self, client: str) -> bool:
+        if client and self._by_client[client] >= MOST_FLIGHTS_A_CLIENT:
+            return False
+        return len(self._flights) < MOST_FLIGHTS
+
+    def _start(self, targets: Mapping[str, Target], context: CallContext, asker: Asker) -> None:
+        def land(key: str, outcome: Miss | None) -> None:
+            with self._lock:
+                flight = self._flights.pop((key, targets[key].profile), None)
+                if flight is None:
+                    return
+                self._by_client[asker.client] -= 1
+                if not self._by_client[asker.client]:
+                    del self._by_client[asker.client]
+            flight.set_result(outcome)
+
         def give_up(run: "Future[None]") -> None:
             if run.cancelled():
-                for key in keys:
-                    self._land(key, PENDING)
+                for key in targets:
+                    land(key, PENDING)
 
+        plan = Plan(self._deps, targets, context, land)
         try:
             run = self._planners.submit(contextvars.copy_context().run, plan.run)
         except RuntimeError:  # the home is being closed
@@ -195,42 +309,41 @@ class DriverService:
             run.cancel()
         run.add_done_callback(give_up)
 
-    def _land(self, key: str, outcome: Miss | None) -> None:
-        with self._lock:
-            flight = self._flights.pop(key, None)
-        if flight is not None:
-            flight.set_result(outcome)
+    # --- the answer
 
-    def _known_misses(self, absent: Sequence[str], now: float) -> dict[str, Miss]:
-        misses = {}
-        for key, entry in self._deps.store.ids(absent).items():
-            if entry.reason == NOT_FOUND.code:
-                misses[key] = NOT_FOUND
-            elif entry.reason:
-                left = max(1, int(entry.until - now + 0.999))
-                misses[key] = Miss(UNAVAILABLE.code, UNAVAILABLE.error, left)
-        return misses
-
-    def _page(self, asked: PendingPage) -> Page:
-        found, missed = dict(asked.found), dict(asked.missed)
-        if asked.flights:
-            found |= self._deps.store.records(list(asked.flights))
-        for key, flight in asked.flights.items():
-            if key not in found:
+    def _answer(self, begun: PendingPage) -> Page:
+        found, missed = dict(begun.found), dict(begun.missed)
+        if begun.flights:
+            found |= self._deps.store.records(list(begun.flights))
+        for key, flight in begun.flights.items():
+            if key not in found and key not in begun.indexed:
                 missed[key] = (flight.result() if flight.done() else None) or PENDING
         now = self._deps.clock()
-        if self._hand_over:
-            late = [
-                asked.names[key].shown
-                for key in asked.flights
-                if (found[key].due(now) if key in found else missed[key].code == PENDING.code)
-            ]
-            if late:
-                self._renewals.enqueue(late)
-        page = compose(asked.texts, found, missed, now)
+        if self._lookup_seconds is None:
+            self._hand_over(begun, found, now)
+        ranks, profile = self._deps.index.ranks(), begun.asker.profile
+        views = {k: self._views.of_record(r, ranks, now, profile=profile) for k, r in found.items()}
+        views |= {k: self._views.of_index(k, d, ranks) for k, d in begun.indexed.items() if k not in found}
+        page = compose(begun.texts, views, missed, now)
         for state in set(page.states):
             self._deps.telemetry.count("names", page.states.count(state), state=state)
         return page
+
+    def _hand_over(self, begun: PendingPage, found: Mapping[str, Record], now: float) -> None:
+        """Gives the queue what a look-up could not bring before this home is frozen."""
+        late = [
+            begun.names[key].shown
+            for key, flight in begun.flights.items()
+            if not flight.done() or (key in found and begun.asker.profile and found[key].due(now))
+        ]
+        if late:
+            self._renewals.enqueue(late, profiles=begun.asker.profile, soon=True)
+
+
+def lookup_context(own: float | None, seconds: float, client: str) -> CallContext:
+    """The context of a look-up that a caller waits `seconds` for, and that may go on for `own` seconds."""
+    longest = max(own or 0.0, seconds)
+    return CallContext(time.monotonic() + longest, client=client, hurried=longest < LOOKUP_SECONDS)
 
 
 def _parse(asked: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], dict[str, Name], dict[str, Miss]]:
@@ -243,7 +356,7 @@ def _parse(asked: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], dict[str,
             name = names.parse(text)
         except InvalidNameError as error:
             texts[text] = key = f"INVALID:{text}"
-            missed[key] = Miss("invalid_name", str(error))
+            missed[key] = misses.invalid(str(error))
         else:
             texts[text] = name.key
             valid.setdefault(name.key, name)

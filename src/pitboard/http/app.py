@@ -1,19 +1,18 @@
 """The ASGI application round the routes: envelope of headers, errors, compression, guard of the Host."""
 
 import logging
+import secrets
 import time
-import uuid
 from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware import Middleware
+from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pitboard.drivers.ports import Telemetry, request_id
-from pitboard.http.problems import HANDLERS, Problem
+from pitboard.http.problems import Problem, handlers
 
 LONGEST_TARGET = 10_240
 """Most bytes of path and query; API Gateway takes no more either. Fifty names as people have them fit, fifty
@@ -21,6 +20,14 @@ of a hundred characters each do not."""
 
 SLOW = 2.0
 """Requests that took so many seconds get a line in the log; so do failures. The others are counted only."""
+
+_HEADERS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"ETag, Retry-After, X-Request-Id"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+_VARY = ((b"vary", b"Accept-Encoding"),)
 
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
@@ -34,23 +41,22 @@ log = logging.getLogger(__name__)
 def make_app(
     routes: Sequence[BaseRoute],
     telemetry: Telemetry,
+    worded: Callable[[Exception], str],
     host_allowed: Callable[[str], bool] = lambda _: True,
 ) -> ASGIApp:
-    """The application. `host_allowed` says whether a Host header's name may be served."""
-    inner = Starlette(
-        routes=list(routes),
-        exception_handlers=HANDLERS,
-        middleware=[Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)],
-    )
+    """The application. `worded` is the home's sentence for an error of iRacing's side, with its remedy;
+    `host_allowed` says whether a Host header's name may be served."""
+    inner = Starlette(routes=list(routes), exception_handlers=handlers(worded))
     inner.router.redirect_slashes = False
     return Envelope(inner, telemetry, host_allowed)
 
 
 class Envelope:
-    """Gives every answer, errors too, its CORS, security and request id headers, and counts it."""
+    """Gives every answer, errors too, its CORS, security and request id headers, compresses and counts it."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry, host_allowed: Callable[[str], bool]) -> None:
         self._app = app
+        self._compressing = GZipMiddleware(app, minimum_size=1024, compresslevel=4)
         self._telemetry = telemetry
         self._host_allowed = host_allowed
 
@@ -62,20 +68,21 @@ class Envelope:
         identity = _identity(scope)
         token = request_id.set(identity)
         status = 500
+        headers = Headers(scope=scope)
+        compress = "gzip" in headers.get("accept-encoding", "")
+        vary = () if compress else _VARY  # compressing sees to it itself
 
         async def with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["Access-Control-Allow-Origin"] = "*"
-                headers["Access-Control-Expose-Headers"] = "ETag, Retry-After, X-Request-Id"
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["X-Request-Id"] = identity
+                own = (b"x-request-id", identity.encode("latin-1", "replace"))
+                message["headers"] = [*message.get("headers", ()), *_HEADERS, *vary, own]
             await send(message)
 
         try:
-            await (self._refusal(scope) or self._app)(scope, receive, with_headers)
+            app = self._compressing if compress else self._app
+            await (self._refusal(scope, headers) or app)(scope, receive, with_headers)
         finally:
             route, seconds = _route(scope), time.perf_counter() - began
             self._telemetry.count("requests", route=route, status=str(status))
@@ -86,10 +93,9 @@ class Envelope:
                 log.log(level, "%s %s was answered with %d", scope["method"], route, status, extra=told)
             request_id.reset(token)
 
-    def _refusal(self, scope: Scope) -> ASGIApp | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
         """The answer to what does not reach a route: preflights, foreign hosts, oversized addresses."""
-        host = Headers(scope=scope).get("host", "")
-        if not self._host_allowed(host):
+        if not self._host_allowed(headers.get("host", "")):
             return Problem(421, "wrong_host", "This server does not answer for that host name.").response()
         if len(scope["path"]) + len(scope["query_string"]) > LONGEST_TARGET:
             detail = f"At most {LONGEST_TARGET} bytes of address. Ask for fewer names at a time."
@@ -102,7 +108,7 @@ class Envelope:
 def _identity(scope: Scope) -> str:
     """The request's id: API Gateway's where it stands in front (Mangum hands its event on), else our own."""
     context = scope.get("aws.event", {}).get("requestContext", {})
-    return str(context.get("requestId") or uuid.uuid4().hex)
+    return str(context.get("requestId") or secrets.token_hex(16))
 
 
 async def _preflight(_: Scope, __: Receive, send: Send) -> None:

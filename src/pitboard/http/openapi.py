@@ -3,7 +3,8 @@
 from typing import Any
 
 from pitboard import __version__
-from pitboard.drivers.history import CATEGORIES, KINDS
+from pitboard.drivers.categories import CATEGORIES
+from pitboard.drivers.history import KINDS
 from pitboard.drivers.names import LONGEST
 from pitboard.drivers.service import MOST_NAMES
 from pitboard.http.query import DEFAULT_WAIT, LONGEST_WAIT
@@ -43,6 +44,11 @@ def _drivers() -> dict[str, Any]:
                 explode=False,
             ),
             _query("name", "One name; may be repeated.", {"type": "array", "items": _NAME}, explode=True),
+            _query(
+                "profile",
+                "0: licences alone; no profile is asked for, waited for or sent. 1: profiles, too.",
+                {"enum": ["0", "1"], "default": "1"},
+            ),
             _wait(),
         ],
         "responses": {
@@ -50,7 +56,7 @@ def _drivers() -> dict[str, Any]:
                 "An object keyed by name.",
                 {
                     "type": "object",
-                    "additionalProperties": {"anyOf": [_ref("Driver"), _ref("Miss")]},
+                    "additionalProperties": {"anyOf": [_ref("Driver"), _ref("Missed")]},
                 },
             ),
             "304": {"description": "The same as the ETag sent along."},
@@ -160,6 +166,28 @@ _META = {
         "state": {"enum": ["fresh", "stale", "partial"]},
         "as_of": {"type": "string", "format": "date-time"},
         "age": {"type": "integer", "description": "Seconds."},
+        "source": {
+            "enum": ["index", "iracing"],
+            "description": "index: out of the last list of all drivers; iRacing was not asked for this one.",
+        },
+    },
+}
+
+_COUNT = {"type": "integer", "minimum": 1}
+
+_LICENCE = {
+    "type": "object",
+    "description": "As member/get has it. The unrated have no `irating`. starts, wins and avg_incidents are "
+    "the driver index's.",
+    "properties": {
+        "category": {"type": "string"},
+        "irating": {"type": "integer"},
+        "rank": {
+            "type": "object",
+            "description": "By iRating, 1 for the best; of those rated at the last refresh of the index.",
+            "required": ["world", "of"],
+            "properties": {"world": _COUNT, "of": _COUNT, "country": _COUNT, "country_of": _COUNT},
+        },
     },
 }
 
@@ -175,7 +203,8 @@ _SCHEMAS: dict[str, Any] = {
                 "required": ["cust_id", "display_name", "licenses"],
                 "properties": {
                     "display_name": {"type": "string"},
-                    "licenses": {"type": "array", "items": {"type": "object"}},
+                    "country_code": {"type": "string"},
+                    "licenses": {"type": "array", "items": _LICENCE},
                 },
             },
             "follow_counts": {"type": ["object", "null"]},
@@ -184,7 +213,7 @@ _SCHEMAS: dict[str, Any] = {
             "_meta": _META,
         },
     },
-    "Miss": {
+    "Missed": {
         "type": "object",
         "required": ["error", "code"],
         "properties": {

@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -43,15 +44,15 @@ class Problem(Exception):  # noqa: N818 - the name RFC 9457 gives it
         )
 
 
-def on_problem(_: Request, error: Exception) -> Response:
-    """Answers an error that a route raised. What nobody foresaw is logged and named by request id only."""
+def answer(error: Exception, worded: Callable[[Exception], str]) -> Response:
+    """Answers an error that a route raised. An unexpected one is logged and named by request id only."""
     if isinstance(error, Problem):
         return error.response()
     if isinstance(error, HTTPException):
         return _framework(error).response()
     if isinstance(error, UpstreamError):
         headers = {} if error.retry_after is None else {"Retry-After": str(max(1, round(error.retry_after)))}
-        return Problem(503, "unavailable", str(error), headers=headers).response()
+        return Problem(503, "unavailable", worded(error), headers=headers).response()
     if isinstance(error, StoreError):
         log.error("the store failed: %s", error)
         return Problem(
@@ -61,8 +62,13 @@ def on_problem(_: Request, error: Exception) -> Response:
     return Problem(500, "internal", "Something failed; the log has it under the request id.").response()
 
 
-HANDLERS = dict.fromkeys((Problem, HTTPException, UpstreamError, StoreError, Exception), on_problem)
-"""For Starlette's `exception_handlers`."""
+def handlers(worded: Callable[[Exception], str]) -> dict[Any, Callable[[Request, Exception], Response]]:
+    """For Starlette's `exception_handlers`. `worded` gives the home's sentence for an `UpstreamError`."""
+
+    def on_error(_: Request, error: Exception) -> Response:
+        return answer(error, worded)
+
+    return dict.fromkeys((Problem, HTTPException, UpstreamError, StoreError, Exception), on_error)
 
 
 def _framework(error: HTTPException) -> Problem:

@@ -1,21 +1,30 @@
 """The routes of the contract. A home picks what it serves and passes the services in."""
 
 import asyncio
+import ipaddress
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
-from starlette.concurrency import run_in_threadpool
+import anyio
+import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pitboard.drivers.categories import CATEGORIES
 from pitboard.drivers.errors import RefusedError
-from pitboard.drivers.history import CATEGORIES, KINDS, HistoryService
-from pitboard.drivers.page import Miss, Page
-from pitboard.drivers.service import DriverService
+from pitboard.drivers.history import KINDS, HistoryService
+from pitboard.drivers.misses import Miss
+from pitboard.drivers.page import Page
+from pitboard.drivers.service import HOST, Asker, DriverService
 from pitboard.http.problems import Problem
-from pitboard.http.query import asked_names, asked_wait, one_of
+from pitboard.http.query import asked_names, asked_profile, asked_wait, one_of
+
+T = TypeVar("T")
 
 Health = Callable[[], tuple[bool, Mapping[str, Any]]]
 """Looks at the home's parts: whether all is well, and a JSON-ready word on each."""
@@ -39,15 +48,17 @@ def driver_routes(service: DriverService, histories: HistoryService) -> list[Rou
     """GET /drivers and GET /drivers/{cust_id}/history."""
 
     async def drivers(request: Request) -> Response:
-        seconds = asked_wait(request)
-        return _page(request, await page(service, asked_names(request.scope["query_string"]), seconds))
+        asked, seconds = asked_names(request.scope["query_string"]), asked_wait(request)
+        asker = Asker(client(request), asked_profile(request))
+        return _with_headers(request, await answer(service, asked, seconds, asker))
 
     async def history(request: Request) -> Response:
         category = one_of(request, "category", list(CATEGORIES), "sports_car")
         kind = one_of(request, "kind", list(KINDS), "irating")
         cust_id = _cust_id(request.path_params["cust_id"])
         try:
-            body = await run_in_threadpool(histories.history, cust_id, category, kind, asked_wait(request))
+            seconds, asker = asked_wait(request), client(request)
+            body = await _in_lookup_thread(histories.history, cust_id, category, kind, seconds, asker)
         except RefusedError:
             raise Problem(404, "not_found", "iRacing has no such driver.") from None
         return Response(body, headers={"Cache-Control": "public, max-age=300"}, media_type="application/json")
@@ -65,12 +76,13 @@ def custid_routes(service: DriverService) -> list[Route]:
         asked = asked_names(request.scope["query_string"])
         if len(asked) != 1:
             raise Problem(400, "too_many_names", "Ask for one name: /custid?name=NAME.")
-        answer = await run_in_threadpool(service.customer_id, asked[0], asked_wait(request))
-        if isinstance(answer, Miss):
-            status = 404 if answer.code == "not_found" else 503
-            after = {} if answer.retry_after is None else {"Retry-After": str(answer.retry_after)}
-            raise Problem(status, answer.code, answer.error, headers=after)
-        cust_id, origin = answer
+        seconds, asker = asked_wait(request), client(request)
+        found = await _in_lookup_thread(service.customer_id, asked[0], seconds, asker)
+        if isinstance(found, Miss):
+            status = 404 if found.code == "not_found" else 503
+            after = {} if found.retry_after is None else {"Retry-After": str(found.retry_after)}
+            raise Problem(status, found.code, found.error, headers=after)
+        cust_id, origin = found
         return JSONResponse(
             {"custid": str(cust_id), "name": asked[0], "origin": origin},
             headers={"Cache-Control": "public, max-age=300"},
@@ -83,7 +95,7 @@ def auth_routes(auth: Auth) -> list[Route]:
     """POST /auth. The body is not looked at; the answer never has a token in it."""
 
     async def check(_: Request) -> Response:
-        seconds = await run_in_threadpool(auth.check)
+        seconds = await asyncio.to_thread(auth.check)
         return JSONResponse(
             {"message": "A valid token is held.", "token_type": "Bearer", "expires_in": seconds},
             headers={"Cache-Control": "no-store"},
@@ -107,13 +119,55 @@ def health_routes(health: Health, version: str) -> list[Route]:
     return [Route("/health", look, methods=["GET"])]
 
 
-async def page(service: DriverService, asked: Sequence[str], seconds: float) -> Page:
-    """`DriverService.page` without a thread that waits. What is still in the air then flies on."""
-    begun = service.begin(asked, seconds)
-    flights = [asyncio.wrap_future(flight) for flight in begun.waiting]
-    if flights and seconds:
-        await asyncio.wait(flights, timeout=seconds)
-    return begun.page()
+async def answer(service: DriverService, asked: Sequence[str], seconds: float, asker: Asker = HOST) -> Page:
+    """`DriverService.soon` without a thread that waits. What is still in the air then flies on."""
+    begun = service.begin(asked, seconds, asker)
+    if begun.flights and seconds:
+        end = time.monotonic() + seconds
+        flights = {asyncio.wrap_future(flight) for flight in begun.waiting}
+        while flights and (left := end - time.monotonic()) > 0:
+            landed, flights = await asyncio.wait(
+                flights, timeout=begun.patience(left), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not landed:
+                break
+    return begun.answer()
+
+
+def client(request: Request) -> str:
+    """The network that asks, for its share of the budget: an IPv4 address, or an IPv6 network of 64 bits.
+
+    In AWS the gateway says it; behind a proxy on this machine X-Forwarded-For does (`local.server.server`).
+    """
+    return network(request.client.host) if request.client else ""
+
+
+@lru_cache(maxsize=4096)
+def network(address: str) -> str:
+    """The part of an address that one reader has for himself; a text that is no address is kept short."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]
+    if isinstance(parsed, ipaddress.IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
+    return address
+
+
+LOOKUP_THREADS = 64
+"""Requests for ids and charts that wait at a time, in threads of their own: whoever asks for something else
+is not kept waiting by them."""
+
+_lookup_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.CapacityLimiter] = WeakKeyDictionary()
+
+
+async def _in_lookup_thread(work: Callable[..., T], *arguments: object) -> T:
+    loop = asyncio.get_running_loop()
+    limiter = _lookup_threads.get(loop)
+    if limiter is None:
+        limiter = _lookup_threads[loop] = anyio.CapacityLimiter(LOOKUP_THREADS)
+    return await anyio.to_thread.run_sync(work, *arguments, limiter=limiter)
 
 
 def _cust_id(text: str) -> int:
@@ -123,7 +177,7 @@ def _cust_id(text: str) -> int:
     raise HTTPException(404)
 
 
-def _page(request: Request, page: Page) -> Response:
+def _with_headers(request: Request, page: Page) -> Response:
     """A page with its headers; 304 when the client has the same content already."""
     if page.max_age:
         cache = f"public, max-age={page.max_age}, stale-while-revalidate=86400, stale-if-error=86400"

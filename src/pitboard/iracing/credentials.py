@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field, fields
 
-from pitboard.drivers.errors import CredentialsError
+from pitboard.drivers.errors import CredentialsError, Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +29,5 @@ class Credentials:
         missing = [f"PITBOARD_{f.name.upper()}" for f in fields(self) if not getattr(self, f.name)]
         if missing:
             raise CredentialsError(
-                f"iRacing credentials are missing: set {', '.join(missing)} or run `pitboard login`."
+                f"iRacing credentials are missing: {', '.join(missing)}.", Remedy.SET_CREDENTIALS
             )

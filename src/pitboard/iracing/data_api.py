@@ -8,6 +8,7 @@ import csv
 import itertools
 import json
 import logging
+import operator
 import random
 import re
 import time
@@ -21,20 +22,24 @@ from pitboard.drivers.errors import (
     MaintenanceError,
     RateLimitedError,
     RefusedError,
+    Remedy,
     UnreachableError,
     UpstreamError,
 )
-from pitboard.drivers.model import CallContext
+from pitboard.drivers.model import CallContext, Room
 from pitboard.drivers.ports import Telemetry
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.oauth import is_maintenance
-from pitboard.iracing.transport import Answer, NoAnswerError, Transport, is_loopback
+from pitboard.iracing.transport import Answer, NoAnswerError, Stream, Transport, is_loopback
 
 MOST_MEMBERS = 50
 """Most ids of one member/get. iRacing documents no limit; so many are known to work."""
 
 ATTEMPTS = 3
 """How often a call, or the fetching of a link, is tried in all."""
+
+LONGEST_LINE = 64 * 1024
+"""Most characters of a line of CSV. iRacing's have about 100."""
 
 LINK_LIFE = 45.0
 """Seconds for which a link is tried. iRacing signs some for 60 s only."""
@@ -78,6 +83,10 @@ class DataApi:
         self._telemetry = telemetry or Telemetry()
 
     # --- ports.Upstream
+
+    def room(self, context: CallContext, wanted: int) -> Room:
+        """What the budget has at the moment; see `ports.Upstream`."""
+        return self._meter.room(context, wanted)
 
     def search(self, name: str, context: CallContext) -> Sequence[tuple[int, str]]:
         """lookup/drivers; see `ports.Upstream`."""
@@ -135,16 +144,24 @@ class DataApi:
         """
         return self._fetched(path, params, context, self._payload)
 
-    def csv(self, path: str, context: CallContext) -> Iterator[dict[str, str]]:
-        """The rows of a CSV endpoint by column name, as they arrive, so that any size fits into memory.
+    def csv(
+        self,
+        path: str,
+        columns: Sequence[str],
+        context: CallContext,
+        received: Callable[[int, int | None], object] = lambda _, __: None,
+    ) -> Iterator[Sequence[str]]:
+        """The values of these columns (two or more), row by row as they arrive: any size fits into memory.
 
-        Rows of the wrong length are left out. Costs one call. Raises as `get`, also between rows: once the
-        first is out, nothing is repeated.
+        A row that has not as many values as the header, or is longer than `LONGEST_LINE`, comes as `()`.
+        `received` is told the bytes so far and in all (None: not known). Costs one call. Raises as `get`,
+        also between rows (once the first is out, nothing is repeated), and `UnreachableError` that names
+        a column which the file has not.
         """
 
-        def follow(body: Any, context: CallContext) -> Iterator[dict[str, str]]:
-            def begin() -> Iterator[dict[str, str]]:
-                rows = self._rows(_text(body, "link"), context)
+        def follow(body: Any, context: CallContext) -> Iterator[Sequence[str]]:
+            def begin() -> Iterator[Sequence[str]]:
+                rows = self._rows(_text(body, "link"), columns, context, received)
                 return itertools.chain(list(itertools.islice(rows, 1)), rows)
 
             return self._repeated(context.deadline, begin)
@@ -251,20 +268,27 @@ class DataApi:
 
         return self._repeated(min(context.deadline, time.monotonic() + LINK_LIFE), fetch)
 
-    def _rows(self, link: str, context: CallContext) -> Iterator[dict[str, str]]:
+    def _rows(
+        self,
+        link: str,
+        columns: Sequence[str],
+        context: CallContext,
+        received: Callable[[int, int | None], object],
+    ) -> Iterator[Sequence[str]]:
         self._check(link)
-        with self._transport.stream(link, context.deadline) as (status, parts):
-            _check_asset(status)
-            rows = csv.reader(_lines(parts))
-            try:
-                header = next(rows, [])
-                if len(header) < 2:
-                    raise _PassingError(_CANNOT_READ)
-                for row in rows:
-                    if len(row) == len(header):
-                        yield dict(zip(header, row, strict=True))
-            except csv.Error:
-                raise UnreachableError(_CANNOT_READ) from None
+        with self._transport.stream(link, context.deadline) as stream:
+            _check_asset(stream.status)
+            lines = _lines(_told(stream, received))
+            header = _cells(next(lines, ""))
+            if len(header) < 2:
+                raise _PassingError(_CANNOT_READ)
+            for column in columns:
+                if column not in header:
+                    raise UnreachableError(f"iRacing's list has no column {column}.")
+            width, pick = len(header), operator.itemgetter(*map(header.index, columns))
+            for line in lines:
+                cells = line.split(",") if '"' not in line else _cells(line)
+                yield pick(cells) if len(cells) == width else ()
 
     def _check(self, link: str) -> None:
         """Refuses to follow a link to where an answer of iRacing's has no reason to point."""
@@ -311,15 +335,9 @@ _CANNOT_READ = "iRacing's answer could not be read."
 def _refusal(status: int, body: Any) -> UpstreamError:
     said = f"(status {status})"
     if status == 401:
-        return _UnauthorizedError(
-            f"iRacing does not accept the access token {said}; check that the account is active, then run "
-            "`pitboard login`."
-        )
+        return _UnauthorizedError(f"iRacing does not accept the access token {said}.", Remedy.CHECK_ACCOUNT)
     if status == 403 and isinstance(body, dict) and body.get("error") == "insufficient_scope":
-        return CredentialsError(
-            f"The access token may not read the Data API {said}; check the registration of "
-            "PITBOARD_CLIENT_ID, then run `pitboard login`."
-        )
+        return CredentialsError(f"The access token may not read the Data API {said}.", Remedy.REGISTER_CLIENT)
     if 400 <= status < 500:
         return RefusedError(f"iRacing refused the question {said}.")
     if status >= 500:
@@ -346,15 +364,50 @@ def _json(body: bytes) -> Any:
         return _UNREADABLE
 
 
+def _told(stream: Stream, received: Callable[[int, int | None], object]) -> Iterator[bytes]:
+    total = 0
+    for part in stream.parts:
+        total += len(part)
+        received(total, stream.size)
+        yield part
+
+
 def _lines(parts: Iterator[bytes]) -> Iterator[str]:
-    """Text lines with their ends, from UTF-8 with or without a byte-order mark."""
+    """The lines of UTF-8 with or without a byte-order mark, without their ends and without empty ones.
+
+    Of a line longer than `LONGEST_LINE` comes what cannot be taken for a row. The work is proportional to
+    the bytes, however they are cut.
+    """
     decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
-    rest = ""
+    begun: list[str] = []
+    length = 0
     for part in parts:
-        *lines, rest = (rest + decode(part)).split("\n")
-        yield from (f"{line}\n" for line in lines)
-    if rest:
-        yield rest
+        *ends, rest = decode(part).split("\n")
+        for text in ends:
+            line = "".join([*begun, text]) if begun else text
+            begun, length = [], 0
+            line = line.removesuffix("\r")
+            if line:
+                yield line if len(line) <= LONGEST_LINE else _TOO_LONG
+        length += len(rest)
+        if rest and length <= LONGEST_LINE:
+            begun.append(rest)
+        elif rest:
+            begun = [_TOO_LONG]
+    if begun:
+        yield "".join(begun)
+
+
+_TOO_LONG = "x" * (LONGEST_LINE + 1)
+"""Stands for a line that was longer."""
+
+
+def _cells(line: str) -> list[str]:
+    """The values of one line. Every line is read by itself: a stray quote spoils no other row."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []
 
 
 def _query(params: _Params) -> str:

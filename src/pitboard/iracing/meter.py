@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 from pitboard.drivers.budget import MAINTENANCE_PAUSE, WINDOW, Budget
 from pitboard.drivers.errors import MaintenanceError, RateLimitedError, UnreachableError, UpstreamError
-from pitboard.drivers.model import CallContext, Priority
+from pitboard.drivers.model import CallContext, Priority, Room
 from pitboard.drivers.ports import Documents, Telemetry
 from pitboard.iracing.oauth import retry_after
 
@@ -18,12 +18,20 @@ BLOCK_LIFE = 2.0
 """Seconds after which what is left of a block lapses; by so much it may carry calls into the next minute."""
 
 
+ROOM_KNOWN = 0.05
+"""Seconds for which the room told is not looked up again."""
+
 LEAST_CALL = 0.2
 """Seconds that must be left for the call itself after waiting for it."""
 
-LONGEST_READERS_WAIT = 3.0
-"""Seconds that a reader's call waits for the budget. With longer to go, as after a 429, the reader is better
-told at once when to ask again."""
+LONGEST_READERS_WAIT = 1.0
+"""Seconds that a reader's call waits for the budget. With longer to go, the reader is better told at once
+when to ask again."""
+
+READ_AGAIN_AFTER = 1.0
+"""Seconds for which an empty bucket is believed to be empty without reading it again: its level only rises
+with time, which is known, and falls when others take from it. So one process reads it once a second,
+however many of its threads want a call."""
 
 
 class Meter:
@@ -49,6 +57,7 @@ class Meter:
         self._spare = 0
         self._spare_until = 0.0
         self._last = Budget()
+        self._read_at = 0.0
 
     def spend(self, context: CallContext) -> None:
         """Takes one call, waiting for it if there will be one before the context's deadline.
@@ -58,7 +67,7 @@ class Meter:
         """
         if self.stopped:
             raise RateLimitedError("No more calls are made: the program is about to end.", retry_after=1)
-        while refusal := self._try(context.priority):
+        while refusal := self._known_empty(context) or self._try(context):
             wait = refusal.retry_after or 0.0
             left = context.deadline - LEAST_CALL - time.monotonic()
             if context.priority is Priority.READER and wait > LONGEST_READERS_WAIT:
@@ -68,6 +77,20 @@ class Meter:
             wait = min(left, wait * random.uniform(1.0, 1.2))  # noqa: S311 - spreads, hides nothing
             if self._stopping.wait(wait):
                 raise refusal
+
+    def room(self, context: CallContext, wanted: int) -> Room:
+        """How many of `wanted` calls may be made at once, and when the rest may. Raises `StoreError`."""
+        with self._lock:
+            if self._clock() - self._read_at >= ROOM_KNOWN or self._clock() < self._read_at:
+                self._read()
+            budget, now = self._last, self._clock()
+            calls = budget.room(now, context.priority, context.client)
+            if context.priority is Priority.READER and now < self._spare_until:
+                calls += self._spare
+        if calls >= wanted:
+            return Room(wanted)
+        wait = budget.wait_for(now, wanted, context.priority, context.client)
+        return Room(calls, budget.refusal(now, wait))
 
     def stop(self) -> None:
         """Grants no more calls, and ends the waits of those who want one: the program is about to end."""
@@ -117,9 +140,18 @@ class Meter:
 
     # --- taking
 
-    def _try(self, priority: Priority) -> UpstreamError | None:
+    def _known_empty(self, context: CallContext) -> UpstreamError | None:
+        """The refusal that `_try` would give, while the bucket was read a moment ago."""
+        with self._lock:
+            now = self._clock()
+            if self._spare or not 0 <= now - self._read_at < READ_AGAIN_AFTER:
+                return None
+            taken = self._last.take(now, context.priority, client=context.client)
+            return None if taken.granted else taken.budget.refusal(now, taken.wait)
+
+    def _try(self, context: CallContext) -> UpstreamError | None:
         """Takes one call; or says why there is none, and after how long there may be one."""
-        reader = priority is Priority.READER
+        reader = context.priority is Priority.READER
         with self._lock:
             if reader and self._spare and self._clock() < self._spare_until:
                 self._spare -= 1
@@ -127,7 +159,7 @@ class Meter:
             for attempt in range(_ATTEMPTS):
                 budget, version = self._read()
                 now = self._clock()
-                taken = budget.take(now, priority, self._block if reader else 1)
+                taken = budget.take(now, context.priority, self._block if reader else 1, context.client)
                 self._last = taken.budget
                 if not taken.granted:
                     return taken.budget.refusal(now, taken.wait)
@@ -158,7 +190,9 @@ class Meter:
 
     def _read(self) -> tuple[Budget, int | None]:
         document = self._documents.get(KEY)
-        return (Budget.parse(document.value), document.version) if document else (Budget(), None)
+        self._last = Budget.parse(document.value) if document else Budget()
+        self._read_at = self._clock()
+        return self._last, document.version if document else None
 
 
 _ATTEMPTS = 40

@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pitboard.drivers.errors import CredentialsError, MaintenanceError, RateLimitedError, UnreachableError
+from pitboard.drivers.errors import (
+    CredentialsError,
+    MaintenanceError,
+    RateLimitedError,
+    Remedy,
+    UnreachableError,
+)
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.masking import mask
 from pitboard.iracing.transport import Answer, Transport
@@ -39,8 +45,8 @@ class Grant:
 class DeniedError(CredentialsError):
     """The token endpoint refused the grant. `error` is the OAuth error code, or `missing_scope`."""
 
-    def __init__(self, message: str, *, error: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, remedy: Remedy, *, error: str) -> None:
+        super().__init__(message, remedy)
         self.error = error
 
 
@@ -106,8 +112,8 @@ def _grant(answer: Answer, *, refreshed: bool) -> Grant:
     # The scope of a refreshed token is the one first granted, so an answer without it says nothing new.
     if not (isinstance(scope, str) and SCOPE in scope.split()) and not (refreshed and scope is None):
         raise DeniedError(
-            f"iRacing granted a token without the scope {SCOPE}; check that the account is active and that "
-            "the client (PITBOARD_CLIENT_ID) may use it, then run `pitboard login`.",
+            f"iRacing granted a token without the scope {SCOPE}.",
+            Remedy.CHECK_ACCOUNT,
             error="missing_scope",
         )
     refresh = document.get("refresh_token")
@@ -130,7 +136,8 @@ def _refuse(answer: Answer, document: Mapping[str, Any]) -> None:
     if is_maintenance(document):
         raise MaintenanceError("iRacing is in maintenance.", retry_after=pause)
     if isinstance(error, str) and error in _DENIALS and answer.status < 500:
-        raise DeniedError(f"{_DENIALS[error]}{reference}", error=error)
+        sentence, remedy = _DENIALS[error]
+        raise DeniedError(f"{sentence}{reference}", remedy, error=error)
     if answer.status >= 500:
         raise UnreachableError(
             f"iRacing's login service has a problem (status {answer.status}).{reference}", retry_after=pause
@@ -138,27 +145,24 @@ def _refuse(answer: Answer, document: Mapping[str, Any]) -> None:
     raise UnreachableError(f"iRacing's token answer could not be read (status {answer.status}).{reference}")
 
 
-_CLIENT = "check PITBOARD_CLIENT_ID and PITBOARD_CLIENT_SECRET, then run `pitboard login`."
 _DENIALS = {
-    "invalid_grant": (
-        "iRacing refused the login: check PITBOARD_USERNAME and PITBOARD_PASSWORD and that the "
-        "subscription is active, then run `pitboard login`."
+    "invalid_grant": ("iRacing refused the login.", Remedy.CHECK_LOGIN),
+    "access_denied": ("iRacing denied the login.", Remedy.CHECK_ACCOUNT),
+    "invalid_client": ("iRacing does not accept the OAuth client.", Remedy.CHECK_CLIENT),
+    "unauthorized_client": (
+        "iRacing does not know the OAuth client or what it asks for.",
+        Remedy.CHECK_CLIENT,
     ),
-    "access_denied": (
-        "iRacing denied the login: check that the account is active and registered for this client, "
-        "then run `pitboard login`."
-    ),
-    "invalid_client": f"iRacing does not accept the OAuth client: {_CLIENT}",
-    "unauthorized_client": f"iRacing does not know the OAuth client or what it asks for: {_CLIENT}",
     "unsupported_grant_type": (
-        "iRacing does not allow the OAuth client this kind of login; it must be registered for "
-        "password_limited (PITBOARD_CLIENT_ID)."
+        "iRacing does not allow the OAuth client this kind of login.",
+        Remedy.REGISTER_CLIENT,
     ),
-    "invalid_scope": f"iRacing does not allow the OAuth client the scope {SCOPE} (PITBOARD_CLIENT_ID).",
-    "insufficient_scope": f"The scope {SCOPE} is not enough for iRacing; check the client's registration.",
-    "invalid_token": "iRacing does not accept the token; run `pitboard login`.",
-    "invalid_request": f"iRacing could not read the login: {_CLIENT}",
+    "invalid_scope": (f"iRacing does not allow the OAuth client the scope {SCOPE}.", Remedy.REGISTER_CLIENT),
+    "insufficient_scope": (f"The scope {SCOPE} is not enough for iRacing.", Remedy.REGISTER_CLIENT),
+    "invalid_token": ("iRacing does not accept the token.", Remedy.LOG_IN),
+    "invalid_request": ("iRacing could not read the login.", Remedy.CHECK_CLIENT),
 }
+"""What happened and what to do, by the OAuth error code of a grant that was denied."""
 
 
 def _reference(headers: Mapping[str, str]) -> str:

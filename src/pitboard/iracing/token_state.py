@@ -12,6 +12,7 @@ from pitboard.drivers.errors import (
     CredentialsError,
     MaintenanceError,
     RateLimitedError,
+    Remedy,
     UnreachableError,
     UpstreamError,
 )
@@ -70,6 +71,7 @@ class TokenState:
     blocked_why: str = ""
     refused_fingerprint: str = ""
     refused_why: str = ""
+    refused_remedy: str = ""
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> "TokenState":
@@ -130,7 +132,7 @@ class TokenState:
         Credentials that were refused do not keep a refresh token from being used that they once got.
         """
         if fingerprint and self.refused_fingerprint == fingerprint and not proving:
-            return CredentialsError(self.refused_why)
+            return self.denial()
         blocked = _ahead(self.blocked_until, now)
         if blocked:
             return RateLimitedError(self.blocked_why, retry_after=blocked)
@@ -141,6 +143,11 @@ class TokenState:
                 retry_after=max(1.0, logins[-LOGINS_AN_HOUR] + HOUR - now),
             )
         return None
+
+    def denial(self) -> CredentialsError:
+        """The error with which iRacing refused the credentials."""
+        known = self.refused_remedy in set(Remedy)
+        return CredentialsError(self.refused_why, Remedy(self.refused_remedy) if known else Remedy.LOG_IN)
 
     # --- changes: each gives the state after it
 
@@ -193,21 +200,28 @@ class TokenState:
         """After a refresh that gave no token. If it was denied (and not for a spent token), the client is at
         fault, and a login would fare no better."""
         if isinstance(error, DeniedError):
-            refused = replace(self, refused_fingerprint=fingerprint, refused_why=str(error))
-            return refused.without_refresh(self.refresh_token)
+            return self._denied(error, fingerprint).without_refresh(self.refresh_token)
         unanswered = isinstance(error, NoAnswerError) and error.sent
         return replace(self._cooled(error, now), doubts=self.doubts + unanswered)
 
     def login_failed(self, error: UpstreamError, fingerprint: str, now: float) -> "TokenState":
         """After a password login that gave no token."""
         if isinstance(error, DeniedError):
-            return replace(self, refused_fingerprint=fingerprint, refused_why=str(error))
+            return self._denied(error, fingerprint)
         if isinstance(error, RateLimitedError):
             until = now + (error.retry_after or LOGIN_PAUSE)
             return replace(self, blocked_until=until, blocked_why=str(error))
         if isinstance(error, NoAnswerError) and not error.sent:
             return replace(self._cooled(error, now), logins=self.logins[:-1])  # it counts for nobody
         return self._cooled(error, now, least=LOGIN_PAUSE if not self.failures else HOUR / LOGINS_AN_HOUR)
+
+    def _denied(self, error: DeniedError, fingerprint: str) -> "TokenState":
+        return replace(
+            self,
+            refused_fingerprint=fingerprint,
+            refused_why=str(error),
+            refused_remedy=str(error.remedy),
+        )
 
     def _cooled(self, error: UpstreamError, now: float, least: float = 0.0) -> "TokenState":
         pause = error.retry_after
@@ -223,7 +237,7 @@ class TokenState:
         )
 
 
-_ERRORS = {kind.code: kind for kind in (RateLimitedError, MaintenanceError, CredentialsError)}
+_ERRORS = {kind.code: kind for kind in (RateLimitedError, MaintenanceError)}
 
 
 def _ahead(until: float, now: float) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pitboard.drivers.errors import CredentialsError, StoreError, UnreachableError, UpstreamError
+from pitboard.drivers.errors import CredentialsError, Remedy, StoreError, UnreachableError, UpstreamError
 from pitboard.drivers.ports import Documents, Telemetry
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import DeniedError, Grant, OAuth
@@ -33,8 +33,8 @@ REPLACED_AT_MOST_EVERY = 60.0
 class TokenStatus:
     """What may be told to anybody: no token. `expires_in`, `age` in seconds, 0 without a valid token.
 
-    `why` says in a sentence what holds grants or logins back ("" if nothing does), `blocked_until` until
-    when (Unix seconds, 0: until somebody acts).
+    `refusal` is the error that a grant or login would meet now (None: none), `blocked_until` until when
+    (Unix seconds, 0: until somebody acts).
     """
 
     valid: bool
@@ -42,7 +42,7 @@ class TokenStatus:
     age: float
     renewable: bool
     logins_left: int
-    why: str
+    refusal: UpstreamError | None
     blocked_until: float
 
 
@@ -119,7 +119,7 @@ class TokenKeeper:
             age=max(0.0, now - state.access_from) if valid else 0.0,
             renewable=state.refreshable(now),
             logins_left=max(0, LOGINS_AN_HOUR - len(state.recent_logins(now))),
-            why=str(refusal) if refusal else "",
+            refusal=refusal,
             blocked_until=now + pause if pause else 0.0,
         )
 
@@ -180,8 +180,8 @@ class TokenKeeper:
         age = now - state.access_from
         if rejected and state.access_token == rejected and 0 <= age < REPLACED_AT_MOST_EVERY:
             raise CredentialsError(
-                "iRacing refuses the access token that it has just issued; check that the account is "
-                "active, then run `pitboard login`.",
+                "iRacing refuses the access token that it has just issued.",
+                Remedy.CHECK_ACCOUNT,
                 retry_after=REPLACED_AT_MOST_EVERY - age,
             )
         if proving or not state.refreshable(now):
@@ -191,7 +191,7 @@ class TokenKeeper:
         """Raises why no password login may be made now."""
         if not may_login:
             raise CredentialsError(
-                "No valid token is held, and this request may not log in; run `pitboard login`."
+                "No valid token is held, and this request may not log in.", Remedy.GET_FIRST_TOKEN
             )
         if refusal := state.login_refusal(now, self._credentials.fingerprint(), proving=proving):
             raise refusal

@@ -50,6 +50,16 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that is still arriving. `size` is the number of bytes to come, None when it is not known;
+    `parts` are the bytes, decompressed, as they come."""
+
+    status: int
+    size: int | None
+    parts: Iterator[bytes]
+
+
 class Transport:
     """Pooled connections. Safe for threads.
 
@@ -85,10 +95,12 @@ class Transport:
             return _whole(response, deadline)
 
     @contextmanager
-    def stream(self, url: str, deadline: float) -> Iterator[tuple[int, Iterator[bytes]]]:
-        """GETs an answer of any size: its status and its bytes, decompressed, in parts as they come."""
+    def stream(self, url: str, deadline: float) -> Iterator[Stream]:
+        """GETs an answer of any size."""
         with self._open("GET", url, deadline, {}, self._pools(url)) as response:
-            yield response.status, _chunks(response, deadline)
+            size = response.headers.get("Content-Length", "")
+            known = size.isdecimal() and "Content-Encoding" not in response.headers
+            yield Stream(response.status, int(size) if known else None, _chunks(response, deadline))
 
     @contextmanager
     def _open(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from pitboard.drivers.errors import CredentialsError
+from pitboard.drivers.errors import CredentialsError, Remedy
 from pitboard.iracing.credentials import Credentials
 from pitboard.settings import UsageError
 
@@ -103,11 +103,9 @@ def _from_file(file: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise CredentialsError(f"{file} cannot be read: {error.strerror}.") from error
+        raise CredentialsError(f"{file} cannot be read: {error.strerror}.", Remedy.FIX_PERMISSIONS) from error
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise CredentialsError(
-            f"Other users can read {file}; run `chmod 600 {file}`, or `pitboard login` anew."
-        )
+        raise CredentialsError(f"Other users can read {file}.", Remedy.FIX_PERMISSIONS)
     return _parsed(text, str(file))
 
 
@@ -117,5 +115,5 @@ def _parsed(text: str, where: str) -> dict[str, str]:
     except ValueError:
         kept = None
     if not isinstance(kept, dict):
-        raise CredentialsError(f"{where} is damaged; run `pitboard login` anew.")
+        raise CredentialsError(f"{where} is damaged.", Remedy.LOG_IN)
     return kept

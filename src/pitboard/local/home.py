@@ -6,19 +6,21 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import CredentialsError, StoreError, UpstreamError
 from pitboard.drivers.history import HistoryService
-from pitboard.drivers.plan import Dependencies
 from pitboard.drivers.ports import Telemetry, request_id
-from pitboard.drivers.service import DriverService
+from pitboard.drivers.service import LOOKUP_SECONDS, DriverService
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.data_api import DataApi
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.oauth import OAuth
 from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Transport
+from pitboard.local import remedies
 from pitboard.local.renewals import BackgroundRenewals
 from pitboard.settings import Settings
+from pitboard.stores.index_file import IndexFile
 from pitboard.stores.sqlite import SqliteStore
 
 CALLERS = 32
@@ -29,6 +31,9 @@ BEHIND = 4
 
 PLANNERS = 8
 
+LOOKUPS = 16
+"""Look-ups of ids and charts side by side."""
+
 log = logging.getLogger(__name__)
 
 
@@ -36,7 +41,7 @@ class LocalHome:
     """Everything that `pitboard serve`, `drivers` and `login` work with.
 
     Raises `StoreError` if the database cannot be used. `close` ends the threads and the connections.
-    `patience` is how many seconds a look-up goes on behind the answer, so that the next one finds more.
+    `lookup_seconds` is how long a look-up goes on, also behind the answer, so that the next one finds more.
     """
 
     def __init__(
@@ -45,7 +50,7 @@ class LocalHome:
         credentials: Credentials,
         telemetry: Telemetry | None = None,
         clock: Callable[[], float] = time.time,
-        patience: float = 20.0,
+        lookup_seconds: float = LOOKUP_SECONDS,
     ) -> None:
         telemetry = telemetry or Telemetry()
         self.settings = settings
@@ -61,11 +66,23 @@ class LocalHome:
         self._callers = ThreadPoolExecutor(CALLERS, "pitboard-call")
         self._behind = ThreadPoolExecutor(BEHIND, "pitboard-behind")
         self._planners = ThreadPoolExecutor(PLANNERS, "pitboard-plan")
+        self._lookups = ThreadPoolExecutor(LOOKUPS, "pitboard-lookup")
+        self.index = IndexFile(settings.db)
         dependencies = Dependencies(
-            self.store, self.upstream, self._callers, self._behind, clock, telemetry=telemetry
+            self.store,
+            self.upstream,
+            self._callers,
+            self._behind,
+            self._lookups,
+            self.index,
+            clock,
+            telemetry=telemetry,
+            worded=remedies.worded,
         )
         self.renewals = BackgroundRenewals(telemetry)
-        self.service = DriverService(dependencies, self._planners, self.renewals, patience=patience)
+        self.service = DriverService(
+            dependencies, self._planners, self.renewals, lookup_seconds=lookup_seconds
+        )
         self.histories = HistoryService(dependencies)
         self.renewals.start(self.service.renew, lambda: self.store.purge(clock()))
 
@@ -75,9 +92,12 @@ class LocalHome:
         self._planners.shutdown(wait=False, cancel_futures=True)
         self.renewals.close()
         self._planners.shutdown()
+        self._lookups.shutdown(wait=False, cancel_futures=True)
         self._callers.shutdown(cancel_futures=True)
+        self._lookups.shutdown()
         self._behind.shutdown(cancel_futures=True)
         self._transport.close()
+        self.index.close()
         self.store.close()
 
     def __enter__(self) -> "LocalHome":
@@ -109,9 +129,10 @@ class LocalHome:
         """`http.routes.Health`: the store, the token and the budget. Asks iRacing nothing."""
         checks: dict[str, Any] = {"store": self._store_check()}
         token = self.tokens.status()
+        held = "A valid token is held." if token.valid else "No token is held yet."
         checks["token"] = {
-            "ok": not token.why,
-            "detail": token.why or ("A valid token is held." if token.valid else "No token is held yet."),
+            "ok": token.refusal is None,
+            "detail": remedies.worded(token.refusal) if token.refusal else held,
             "logins_left": token.logins_left,
         }
         budget, now = self.meter.status(), self._clock()

@@ -1,67 +1,103 @@
-"""`pitboard index refresh`: the names and ids of all drivers, from five lists, for five calls."""
+"""The driver index of the local home: `pitboard index refresh`, and the same without a terminal."""
 
-import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from contextlib import closing
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from pitboard.drivers import index
-from pitboard.drivers.history import CATEGORIES
-from pitboard.drivers.index import Index
-from pitboard.drivers.model import CallContext, Priority
+from pitboard.drivers import refresh
+from pitboard.drivers.refresh import Refreshed
+from pitboard.iracing.credentials import Credentials
+from pitboard.iracing.data_api import DataApi
+from pitboard.iracing.driver_lists import DriverLists
+from pitboard.iracing.meter import Meter
+from pitboard.iracing.oauth import OAuth
+from pitboard.iracing.tokens import TokenKeeper
+from pitboard.iracing.transport import Transport
 from pitboard.local.credentials import find
-from pitboard.local.home import LocalHome
 from pitboard.settings import Settings
+from pitboard.stores.index_file import IndexBuilder
+from pitboard.stores.sqlite import SqliteStore
 
-PATIENCE = 600.0
-"""Seconds for one list. They are tens of megabytes each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refreshed:
-    """What a refresh brought: drivers now known by name, rows read, seconds taken."""
-
-    drivers: int
-    rows: int
-    seconds: float
-
-    def as_dict(self) -> dict[str, float]:
-        """JSON-ready."""
-        return asdict(self)
+MEGABYTE = 1e6
 
 
-def refresh_index(console: Console) -> Refreshed:
-    """Reads the lists and keeps what they say, with progress on `console`.
+def refresh_index(
+    settings: Settings,
+    credentials: Credentials,
+    progress: Callable[[refresh.Progress], object] = lambda _: None,
+) -> Refreshed:
+    """Reads the lists and puts the index they make in the place of the old one.
 
-    Nothing is written before all lists are read: an interrupted refresh leaves the old index as it was.
-    Raises an `UpstreamError`, `StoreError` or `CredentialsError`.
+    Raises as `refresh.refresh`; `CredentialsError`, `StoreError`.
     """
-    began = time.monotonic()
-    with LocalHome(Settings.read(), find()) as home, _progress(console) as progress:
-        home.sign_in()
-        found, rows = Index(), 0
-        for category in CATEGORIES:
-            task = progress.add_task(f"{category.replace('_', ' ').capitalize()}: reading", total=None)
-            context = CallContext(time.monotonic() + PATIENCE, Priority.BACKGROUND)
-            for row in home.upstream.csv(f"/data/driver_stats_by_category/{category}", context):
-                rows += 1
-                progress.advance(task)
-                if row.get("CUSTID", "").isdecimal():
-                    found.add(row.get("DRIVER", ""), int(row["CUSTID"]))
-            read = progress.tasks[task].completed
-            progress.update(task, description=f"{category.replace('_', ' ').capitalize()}: read", total=read)
-        task = progress.add_task("Writing", total=len(found))
-        for written in index.keep(home.store, found.entries(time.time())):
-            progress.update(task, completed=written)
-    return Refreshed(len(found), rows, round(time.monotonic() - began, 1))
+    with (
+        IndexBuilder(settings.db) as builder,
+        closing(SqliteStore(settings.db)) as store,
+        closing(Transport()) as transport,
+    ):
+        oauth = OAuth(settings.upstream.oauth_url, transport)
+        tokens = TokenKeeper(store.documents, oauth, credentials)
+        api = DataApi(settings.upstream.data_url, transport, tokens, Meter(store.documents))
+        return refresh.refresh(DriverLists(api), builder, progress=progress)
 
 
-def _progress(console: Console) -> Progress:
+def refresh_with_progress(settings: Settings, console: Console) -> Refreshed:
+    """The same with one bar a list on `console`."""
+    tasks: dict[str, TaskID] = {}
+    with _bars(console) as bars:
+
+        def show(now: refresh.Progress) -> None:
+            if now.category not in tasks:
+                tasks[now.category] = bars.add_task(_title(now.category), total=None, told="")
+            total = completed = float(now.received)
+            if not now.finished:
+                total, completed = _share(now)
+            bars.update(tasks[now.category], total=total or None, completed=completed, told=_told(now))
+
+        return refresh_index(settings, find(), show)
+
+
+def _share(now: refresh.Progress) -> tuple[float, float]:
+    """What a bar is drawn from: bytes where their number is known, else rows by those of the last time."""
+    if now.size:
+        return float(now.size), float(now.received)
+    if now.rows_before and now.rows < now.rows_before:
+        return float(now.rows_before), float(now.rows)
+    return 0.0, 0.0
+
+
+def _told(now: refresh.Progress) -> str:
+    of = f" of {now.size / MEGABYTE:.1f}" if now.size and not now.finished else ""
+    return f"{now.rows:,} rows, {now.received / MEGABYTE:.1f}{of} MB"
+
+
+def _title(category: str) -> str:
+    return category.replace("_", " ").capitalize()
+
+
+def _bars(console: Console) -> Progress:
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description:<22}"),
+        TextColumn("{task.description:<12}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[told]}"),
+        TimeElapsedColumn(),
         console=console,
     )
+
+
+def summary(done: Refreshed) -> str:
+    """What a refresh brought, in lines for a person."""
+    lines = [f"{done.drivers:,} drivers are known ({done.rows:,} rows, {done.seconds:g} s)."]
+    if done.resumed:
+        lines.append(f"Read before and gone on with: {', '.join(map(_title, done.resumed))}.")
+    lines += [f"Rows not used, {reason}: {count:,}." for reason, count in sorted(done.skipped.items())]
+    if done.shared_names:
+        lines.append(f"Names that several drivers have, and that are searched for: {done.shared_names:,}.")
+    lines += [
+        f"{_title(category)}: the older list stays in use. {reason}" for category, reason in done.kept.items()
+    ]
+    lines += [f"{_title(category)}: no list. {reason}" for category, reason in done.missing.items()]
+    return "\n".join(lines)

@@ -21,7 +21,7 @@ def look_up(names: Sequence[str], seconds: float, console: Console) -> dict[str,
         raise UsageError(f"At most {MOST_NAMES} names at a time; these are {len(names)}.")
     settings, credentials = Settings.read(), find()
     with (
-        LocalHome(settings, credentials, patience=0.0) as home,
+        LocalHome(settings, credentials, lookup_seconds=0.0) as home,
         console.status(f"Looking up {len(names)} driver(s) ..."),
     ):
         home.sign_in()

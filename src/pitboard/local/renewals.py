@@ -1,37 +1,39 @@
-"""Renewals in the background, a page at a time, in one thread."""
+"""Renewals in the background: one thread renews what the pool gives, another purges the store."""
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 
 from pitboard.drivers.ports import Telemetry
+from pitboard.drivers.renewal_pool import Due, RenewalPool
 
-MOST_WAITING = 5_000
-"""Names that may wait. More than that is a crawl, and the next reader asks again anyway."""
-
-BATCH = 50
 EVERY_HOUR = 3600.0
 
 log = logging.getLogger(__name__)
 
+Renew = Callable[[Sequence[str], AbstractSet[str]], None]
+"""Renews names, the second ones with their profiles."""
+
 
 class BackgroundRenewals:
-    """`ports.RenewalQueue` with a queue without duplicates. `start` it once the service exists."""
+    """`ports.RenewalQueue` on a pool of this process. `start` it once the service exists."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._waiting: dict[str, None] = {}
+        self._pool = RenewalPool()
         self._changed = threading.Condition()
         self._closed = False
         self._threads: list[threading.Thread] = []
 
-    def enqueue(self, names: Sequence[str]) -> None:
+    def enqueue(self, names: Sequence[str], *, profiles: bool = False, soon: bool = False) -> None:
+        """See `ports.RenewalQueue`."""
         with self._changed:
-            room = MOST_WAITING - len(self._waiting)
-            self._waiting |= dict.fromkeys(names[:room])
+            self._pool.add(names, time.monotonic(), profiles=profiles, soon=soon)
             self._changed.notify_all()
 
-    def start(self, renew: Callable[[Sequence[str]], None], purge: Callable[[], object]) -> None:
+    def start(self, renew: Renew, purge: Callable[[], object]) -> None:
         """Renews what comes in until `close`; purges the store at once and then every hour."""
         for work in (lambda: self._renewals(renew), lambda: self._purges(purge)):
             thread = threading.Thread(target=work, daemon=True, name="pitboard-background")
@@ -42,14 +44,15 @@ class BackgroundRenewals:
         """Ends the threads; what still waits is forgotten."""
         with self._changed:
             self._closed = True
-            self._waiting.clear()
+            self._pool.clear()
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(timeout=5)
 
-    def _renewals(self, renew: Callable[[Sequence[str]], None]) -> None:
+    def _renewals(self, renew: Renew) -> None:
         while batch := self._next():
-            _quietly(lambda: renew(batch))
+            profiles = {name for name, due in batch.items() if due.profile}
+            _quietly(lambda: renew(list(batch), profiles))  # noqa: B023 - called at once
 
     def _purges(self, purge: Callable[[], object]) -> None:
         while not self._closed:
@@ -57,14 +60,13 @@ class BackgroundRenewals:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed, timeout=EVERY_HOUR)
 
-    def _next(self) -> list[str]:
-        """The next names, waiting for some; empty at the end."""
+    def _next(self) -> dict[str, Due]:
+        """The next batch, as soon as one should go out; empty at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or bool(self._waiting))
-            batch = list(self._waiting)[:BATCH]
-            for name in batch:
-                del self._waiting[name]
-            self._telemetry.gauge("queue_length", len(self._waiting))
+            while not self._closed and (wait := self._pool.wait(time.monotonic())) != 0.0:
+                self._changed.wait(wait)
+            batch = self._pool.take(time.monotonic())
+            self._telemetry.gauge("queue_length", len(self._pool))
             return batch
 
 

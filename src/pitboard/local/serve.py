@@ -9,9 +9,11 @@ from rich.console import Console
 from pitboard.iracing.credentials import Credentials
 from pitboard.local.credentials import find
 from pitboard.local.home import LocalHome
+from pitboard.local.index_schedule import schedule
 from pitboard.local.server import listen, make_local_app, server, url
 from pitboard.settings import Settings
-from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, log_file, log_file_handler, spans
+from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, spans
+from pitboard.telemetry.files import log_file, log_file_handler
 
 
 def serve(settings: Settings, console: Console) -> None:
@@ -28,6 +30,6 @@ def serve(settings: Settings, console: Console) -> None:
         with console.status("Asking iRacing for a token ..."):
             home.sign_in()
         shown = f"Pitboard answers at [bold]{url(socket)}/[/]. Press Ctrl+C to stop."
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), schedule(settings):
             console.print(shown, highlight=False)
             server(make_local_app(home, telemetry)).run(sockets=[socket])

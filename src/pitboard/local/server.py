@@ -20,8 +20,9 @@ from pitboard.http.app import make_app
 from pitboard.http.openapi import document
 from pitboard.http.problems import Problem
 from pitboard.http.query import DEFAULT_WAIT, checked
-from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes, page
-from pitboard.local import site, userscript
+from pitboard.http.routes import answer as answered
+from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes
+from pitboard.local import remedies, site, userscript
 from pitboard.local.home import LocalHome
 from pitboard.settings import UsageError
 from pitboard.telemetry import PrometheusTelemetry
@@ -35,14 +36,21 @@ _PAGE_POLICY = (
 
 
 class PortTakenError(UsageError):
-    """The port is in use; the message says so and what to do."""
+    """The port is in use. `happened` says so; the message has the remedy, too."""
+
+    def __init__(self, happened: str) -> None:
+        super().__init__(
+            f"{happened} Choose another with --port or PITBOARD_PORT, or end the program that has it."
+        )
+        self.happened = happened
 
 
 def make_local_app(
     home: LocalHome, telemetry: PrometheusTelemetry, more: Sequence[BaseRoute] = ()
 ) -> ASGIApp:
     """The local server's application; `more` are the demo's own routes."""
-    return make_app([*local_routes(home, telemetry), *more], telemetry, host_guard(home.settings.host))
+    routes = [*local_routes(home, telemetry), *more]
+    return make_app(routes, telemetry, remedies.worded, host_guard(home.settings.host))
 
 
 def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRoute]:
@@ -54,11 +62,11 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
         answer, problem = None, ""
         if asked:
             try:
-                answer = (await page(home.service, checked(asked), DEFAULT_WAIT)).body
+                answer = (await answered(home.service, checked(asked), DEFAULT_WAIT)).body
             except Problem as error:
                 problem = error.detail
         return HTMLResponse(
-            site.page(query, answer, problem),
+            site.lookup_page(query, answer, problem),
             headers={"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"},
         )
 
@@ -124,10 +132,7 @@ def listen(host: str, port: int) -> socket.socket:
         opened.listen(1024)
     except OSError as error:
         opened.close()
-        raise PortTakenError(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port or PITBOARD_PORT,"
-            " or end the program that has it."
-        ) from error
+        raise PortTakenError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
     return opened
 
 
@@ -139,10 +144,18 @@ def url(listening: socket.socket) -> str:
 
 
 def server(app: ASGIApp) -> uvicorn.Server:
-    """uvicorn as we run it; `server.run(sockets=[listen(...)])` blocks until it is told to stop."""
+    """uvicorn as we run it; `server.run(sockets=[listen(...)])` blocks until it is told to stop.
+
+    X-Forwarded-For is believed when it comes from this machine, where only a proxy of the host's sends it.
+    """
     return uvicorn.Server(
         uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            forwarded_allow_ips=["127.0.0.1", "::1"],
+            timeout_graceful_shutdown=3,
         )
     )
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from pitboard import __version__
-from pitboard.drivers.history import CLASSES
+from pitboard.drivers.categories import CLASSES
 
 _KINDS = {
     "oval": "Oval",
@@ -19,7 +19,7 @@ _KINDS = {
 }
 
 
-def page(query: str, answer: bytes | None, problem: str = "") -> str:
+def lookup_page(query: str, answer: bytes | None, problem: str = "") -> str:
     """The whole page as HTML. `answer` is the encoded answer of the service, `query` what was typed."""
     results = "".join(_entry(name, value) for name, value in json.loads(answer).items()) if answer else ""
     if problem:

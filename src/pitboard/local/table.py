@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from pitboard.drivers.history import CLASSES
+from pitboard.drivers.categories import CLASSES
 
 _COLOURS = {
     "R": "red",

@@ -1,4 +1,4 @@
-"""`pitboard logs`: the log lines of both homes, told apart, filtered, counted and followed."""
+"""`pitboard logs`: the log lines of both homes, parsed, filtered, counted and followed."""
 
 import json
 import re
@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pitboard.ops.environment import AwsEnvironment
-from pitboard.settings import UsageError
+from pitboard.settings import Settings, UsageError
+from pitboard.telemetry.files import log_file, older_log_files
 
 LOCAL_POLL = 0.25
 AWS_POLL = 2.0
-"""Seconds between two looks for new lines when following."""
+"""Seconds between two reads when following."""
 
 QUERIES = {
     "errors": (
@@ -48,7 +49,7 @@ QUERIES = {
         'filter request_id = "ID" or @requestId = "ID" | sort @timestamp asc',
     ),
 }
-"""Ready CloudWatch Logs Insights queries: what each tells, and its text."""
+"""Ready CloudWatch Logs Insights queries: what each shows, and its text."""
 
 _ERRORS = ("ERROR", "CRITICAL")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -56,7 +57,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One log line. `time` is Unix seconds; `text` the line as it was written."""
+    """One log line. `time` is in Unix seconds, `text` is the line as it was written."""
 
     time: float
     level: str
@@ -65,18 +66,23 @@ class Line:
 
     @property
     def is_error(self) -> bool:
-        """Whether it tells of an error, in our form or in Lambda's own."""
+        """Whether it is an error, in our format or in Lambda's own."""
         return self.level in _ERRORS or "Task timed out" in self.text or self.text.startswith("[ERROR]")
 
     @property
+    def short(self) -> str:
+        """Time, level and message in one line, for people."""
+        return f"{utc_time(self.time)} {self.level:<8} {self.message}"
+
+    @property
     def kind(self) -> str:
-        """What lines of one kind have in common: the exception's type, or the message without numbers."""
+        """The exception's type, else the message with # for numbers: equal for errors of one kind."""
         found = re.findall(r"^(\w[\w.]*(?:Error|Exception|Exit)\b)", self.message, re.MULTILINE)
         return found[-1] if found else re.sub(r"\d+", "#", self.message.partition("\n")[0])[:80]
 
 
 def parse(text: str, at: float = 0.0) -> Line:
-    """Reads a line: JSON as we write it, anything else as it stands. `at` is its time if it tells none."""
+    """Parses a line: our JSON, or any other text. `at` is the time of a line that has none."""
     try:
         fields = json.loads(text)
     except ValueError:
@@ -93,14 +99,14 @@ def parse(text: str, at: float = 0.0) -> Line:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which lines: of the last `since` seconds, holding `pattern` (in any case), errors only."""
+    """Which lines: of the last `since` seconds, containing `pattern` (in any case), errors only."""
 
     since: float = 3600.0
     pattern: str = ""
     errors_only: bool = False
 
-    def wants(self, line: Line, now: float) -> bool:
-        """Whether a line is one of them."""
+    def matches(self, line: Line, now: float) -> bool:
+        """Whether the line is one of them."""
         if self.errors_only and not line.is_error:
             return False
         return line.time >= now - self.since and self.pattern.lower() in line.text.lower()
@@ -110,36 +116,36 @@ class Log(Protocol):
     """The lines of one home."""
 
     def read(self, query: Query) -> list[Line]:
-        """The lines there are, oldest first."""
+        """The existing lines, oldest first."""
 
     def follow(self, query: Query) -> Iterator[Line]:
-        """The lines there are and, for ever, those that come."""
+        """The existing lines, then new ones as they come, without end."""
 
 
 class LocalLog:
-    """The file that `pitboard serve` writes, with the older ones that it was turned over to."""
+    """The log file of `pitboard serve`, with the older ones."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._older = [file.with_name(f"{file.name}.{number}") for number in (3, 2, 1)]
+        self._older = older_log_files(file)
 
     def read(self, query: Query) -> list[Line]:
         now = time.time()
         data = b"".join(_from(file, 0) for file in (*self._older, self._file))
-        return [line for line in _lines(data) if query.wants(line, now)]
+        return [line for line in _lines(data) if query.matches(line, now)]
 
     def follow(self, query: Query) -> Iterator[Line]:
         data = b"".join(_from(file, 0) for file in self._older)
-        file, place = 0, 0
+        inode, offset = 0, 0
         while True:
-            number = self._file.stat().st_ino if self._file.exists() else file
-            if number != file:  # turned over: the rest of the old file comes first
-                data += _from(self._older[-1], place) if file else b""
-                file, place = number, 0
-            new = _from(self._file, place)
-            place += len(new)
+            newest = self._file.stat().st_ino if self._file.exists() else inode
+            if newest != inode:  # a new file has begun: the rest of the old one comes first
+                data += _from(self._older[-1], offset) if inode else b""
+                inode, offset = newest, 0
+            new = _from(self._file, offset)
+            offset += len(new)
             whole, end, data = (data + new).rpartition(b"\n")
-            yield from (line for line in _lines(whole + end) if query.wants(line, time.time()))
+            yield from (line for line in _lines(whole + end) if query.matches(line, time.time()))
             time.sleep(LOCAL_POLL)
 
 
@@ -164,7 +170,7 @@ class AwsLog:
             time.sleep(AWS_POLL)
 
     def insights(self, name: str, since: float, seconds: float = 60.0) -> list[Mapping[str, str]]:
-        """Runs one of `QUERIES`; gives its rows. Raises `UsageError` if it is not done in time."""
+        """Runs one of `QUERIES`; returns its rows. Raises `UsageError` if it fails or takes too long."""
         client, now = self._aws.client("logs"), time.time()
         groups = [self._aws.names.log_group(function) for function in self._aws.names.functions]
         started = client.start_query(
@@ -176,9 +182,9 @@ class AwsLog:
             if answer["status"] == "Complete":
                 return [{cell["field"]: cell["value"] for cell in row} for row in answer["results"]]
             if answer["status"] in ("Failed", "Cancelled", "Timeout"):
-                raise UsageError(f"CloudWatch ended the query: {answer['status']}.")
+                raise UsageError(f"CloudWatch ended the query with the status {answer['status']}.")
             time.sleep(0.5)
-        raise UsageError(f"CloudWatch has not finished the query within {seconds:.0f} s.")
+        raise UsageError(f"CloudWatch did not finish the query within {seconds:.0f} s.")
 
     def _events(self, query: Query, begin: float) -> list[tuple[str, Line]]:
         found: list[tuple[str, Line]] = []
@@ -201,7 +207,26 @@ class AwsLog:
         return [(name, line) for name, line in lines if not query.errors_only or line.is_error]
 
 
-def seconds(text: str) -> float:
+def open_log(env: str) -> Log:
+    """The log of an AWS environment ("": this machine's). Raises `UsageError` if there is none."""
+    if env:
+        return AwsLog(AwsEnvironment(env))
+    file = log_file(Settings.read().db)
+    if not file.exists():
+        raise UsageError(f"There is no log yet: `pitboard serve` writes {file}.")
+    return LocalLog(file)
+
+
+def run_query(name: str, env: str, since: float) -> list[Mapping[str, str]]:
+    """Runs one of `QUERIES` in an AWS environment; returns its rows. Raises `UsageError`."""
+    if name not in QUERIES:
+        raise UsageError(f"There is no query {name!r}; there are {', '.join(QUERIES)}.")
+    if not env:
+        raise UsageError("Queries run in AWS; name the environment with --env.")
+    return AwsLog(AwsEnvironment(env)).insights(name, since)
+
+
+def parse_duration(text: str) -> float:
     """`90s`, `15m`, `2h`, `1d` in seconds. Raises `UsageError`."""
     if found := re.fullmatch(r"(\d+)([smhd])", text.strip()):
         return float(found[1]) * _UNITS[found[2]]
@@ -209,22 +234,22 @@ def seconds(text: str) -> float:
 
 
 def count(lines: Sequence[Line]) -> list[tuple[str, int, float]]:
-    """Each kind of error with how often it came and when last, the most frequent first."""
+    """Each kind of error with its number and the time of the last one, the most frequent first."""
     times = Counter(line.kind for line in lines)
     last = {line.kind: line.time for line in sorted(lines, key=lambda line: line.time)}
     return [(kind, number, last[kind]) for kind, number in times.most_common()]
 
 
-def clock(at: float) -> str:
-    """A time as a person reads it, in UTC."""
+def utc_time(at: float) -> str:
+    """A time (Unix seconds) in UTC, for people."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _from(file: Path, place: int) -> bytes:
-    """What a file holds from a place on; nothing if it is not there."""
+def _from(file: Path, offset: int) -> bytes:
+    """A file's content from an offset on; nothing if there is no such file."""
     try:
         with file.open("rb") as opened:
-            opened.seek(place)
+            opened.seek(offset)
             return opened.read()
     except FileNotFoundError:
         return b""

@@ -1,24 +1,28 @@
-"""`pitboard rollback`: the way back, of the functions, of the stack, or of a table's content."""
+"""`pitboard rollback`: the functions' versions, the stack, or a table's content go back."""
 
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from pitboard.ops.cloud import ALIAS, FailedError, fresh_stack, tables_in_use, wait_for_stack
-from pitboard.ops.deploy import DeployOptions, Plan, prepare, protect, versions
+from pitboard.aws.names import ALIAS
+from pitboard.ops import table_settings
+from pitboard.ops.deploy import DeployOptions, Plan, prepare, protect
+from pitboard.ops.deploy_checks import tables_in_use
 from pitboard.ops.environment import AwsEnvironment
+from pitboard.ops.errors import ChangeFailedError
 from pitboard.settings import UsageError
 
 SAME_RELEASE = timedelta(minutes=15)
-"""Versions that were published within so much time belong to one deployment."""
+"""Versions of different functions that were published within this time belong to one deployment."""
 
+STACK_POLL = 5.0
 RESTORE_POLL = 10.0
+"""Seconds between two questions whether a change has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One alias that goes back."""
+    """One function whose alias goes back: the versions before and after."""
 
     function: str
     now: str
@@ -28,18 +32,18 @@ class Step:
 def steps(aws: AwsEnvironment) -> list[Step]:
     """The functions that the last deployment changed, with their versions before it.
 
-    Raises `UsageError` if there is no way back for one of them; nothing is changed.
+    Raises `UsageError` if one of them has no older version; nothing is changed.
     """
-    stack = fresh_stack(aws)
+    stack = aws.fresh_stack()
     if stack is None:
         raise UsageError(f"{aws.names.stack} is not deployed in {aws.region}; there is nothing to roll back.")
-    if str(stack["StackStatus"]).endswith("_IN_PROGRESS"):
+    if stack.in_progress:
         raise UsageError(
             f"A deployment of {aws.names.stack} is running; cancel it with"
             f" `pitboard rollback --env {aws.names.environment} --stack`."
         )
     live = {name: _live(aws, name) for name in aws.names.functions}
-    published = {name: versions(aws, name) for name in live}
+    published = {name: aws.fresh_versions(name) for name in live}
     times = {name: _time(published[name], live[name]) for name in live}
     newest = max(times.values())
     found = []
@@ -53,7 +57,7 @@ def steps(aws: AwsEnvironment) -> list[Step]:
     return found
 
 
-def move_back(aws: AwsEnvironment, found: list[Step]) -> None:
+def move_aliases(aws: AwsEnvironment, found: list[Step]) -> None:
     """Points the aliases to the older versions, at once and for all requests."""
     client = aws.client("lambda")
     for step in found:
@@ -65,13 +69,13 @@ def move_back(aws: AwsEnvironment, found: list[Step]) -> None:
         )
 
 
-def stack_back(aws: AwsEnvironment) -> str:
-    """Takes a stack that is deploying, or stuck, back to where it was; gives the status it ended with.
+def roll_back_stack(aws: AwsEnvironment) -> str:
+    """Rolls a stack back whose deployment runs or is stuck; returns its last status, "" if it is gone.
 
-    Raises `UsageError` when there is nothing to take back, `FailedError` when it did not work.
+    Raises `UsageError` when there is nothing to roll back, `ChangeFailedError` when it did not work.
     """
-    stack, client, name = fresh_stack(aws), aws.client("cloudformation"), aws.names.stack
-    status = str(stack["StackStatus"]) if stack else "not deployed"
+    stack, client, name = aws.fresh_stack(), aws.client("cloudformation"), aws.names.stack
+    status = stack.status if stack else "not deployed"
     if status == "UPDATE_IN_PROGRESS":
         client.cancel_update_stack(StackName=name)
     elif status in ("UPDATE_FAILED", "CREATE_FAILED"):
@@ -79,37 +83,34 @@ def stack_back(aws: AwsEnvironment) -> str:
     elif status == "UPDATE_ROLLBACK_FAILED":
         client.continue_update_rollback(StackName=name)
     elif not status.endswith("ROLLBACK_IN_PROGRESS"):
-        raise UsageError(f"{name} is {status}; only a deployment that runs or is stuck can be taken back.")
-    ended = wait_for_stack(aws)
-    if ended.endswith("FAILED"):
-        raise FailedError(f"{name} ended as {ended}; the stack's events in CloudFormation say why.")
-    return ended
+        raise UsageError(f"{name} is {status}; only a deployment that runs or is stuck can be rolled back.")
+    while (stack := aws.fresh_stack()) and stack.in_progress:
+        time.sleep(STACK_POLL)
+    if stack and stack.status.endswith("FAILED"):
+        raise ChangeFailedError(f"{name} ended as {stack.status}; its events in CloudFormation say why.")
+    return stack.status if stack else ""
 
 
-def moment(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
     """A time such as 2026-11-24T18:00:00Z; without a zone it is UTC. Raises `UsageError`."""
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{text!r} is no time; write it like 2026-11-24T18:00:00Z.") from None
+        raise UsageError(f"{text!r} is not a time; write it like 2026-11-24T18:00:00Z.") from None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def check_restore(aws: AwsEnvironment, table: str, when: datetime) -> str:
-    """The name of the table to restore from, if it can be. Raises `UsageError`; nothing is changed."""
+    """The name of the table to restore from. Raises `UsageError` if it cannot be restored to that moment."""
     if table not in aws.names.tables:
         raise UsageError(f"There is no table {table!r}; there are {', '.join(aws.names.tables)}.")
-    source = tables_in_use(aws, fresh_stack(aws))[table]
-    client = aws.client("dynamodb")
-    answer = aws.found(client.describe_continuous_backups, TableName=source)
-    if answer is None:
+    source = tables_in_use(aws, aws.fresh_stack())[table]
+    recovery = table_settings.recovery(aws, source)
+    if recovery is None:
         raise UsageError(f"The table {source} does not exist in {aws.region}.")
-    backups: dict[str, Any] = answer["ContinuousBackupsDescription"]
-    recovery = backups.get("PointInTimeRecoveryDescription", {})
-    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
+    if not recovery.on:
         raise UsageError(f"Point-in-time recovery is off for {source}; there is nothing to restore from.")
-    earliest = recovery.get("EarliestRestorableDateTime")
-    latest = recovery.get("LatestRestorableDateTime")
+    earliest, latest = recovery.earliest, recovery.latest
     if (earliest and when < earliest) or when > (latest or datetime.now(UTC)):
         span = f"from {_clock(earliest)} to {_clock(latest)}" if earliest and latest else "in the past"
         raise UsageError(f"{source} can be restored to a moment {span}, not to {_clock(when)}.")
@@ -117,7 +118,7 @@ def check_restore(aws: AwsEnvironment, table: str, when: datetime) -> str:
 
 
 def restore(aws: AwsEnvironment, table: str, source: str, when: datetime) -> str:
-    """Restores the content of that moment into a new table and waits for it; gives the table's name."""
+    """Restores the content of that moment into a new table and waits for it; returns the table's name."""
     name = f"{table}_{when.astimezone(UTC):%Y%m%dT%H%M%S}_{int(time.time()) % 100_000:05}"
     client = aws.client("dynamodb")
     try:
@@ -130,13 +131,13 @@ def restore(aws: AwsEnvironment, table: str, source: str, when: datetime) -> str
         while client.describe_table(TableName=name)["Table"]["TableStatus"] != "ACTIVE":
             time.sleep(RESTORE_POLL)
     except aws.errors as error:
-        raise FailedError(f"{source} could not be restored: {error}") from None
+        raise ChangeFailedError(f"{source} could not be restored: {error}") from None
     protect(aws, name)
     return name
 
 
 def switch(aws: AwsEnvironment, table: str, restored: str) -> Plan:
-    """The deploy that lets the functions use the restored table. The old one stays as it is."""
+    """The deploy that makes the functions use the restored table. The old table is not changed."""
     return prepare(aws, DeployOptions(tables={table: restored}))
 
 

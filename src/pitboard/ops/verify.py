@@ -1,4 +1,4 @@
-"""`pitboard verify`: whether a deployed environment does what it is there for."""
+"""`pitboard verify`: whether a deployed environment works: its resources in AWS, and its routes."""
 
 import json
 import zlib
@@ -9,20 +9,23 @@ from urllib.parse import quote
 
 import urllib3
 
+from pitboard.aws.names import ALIAS, API_URL_OUTPUT, PING, TTL_ATTRIBUTE
+from pitboard.aws.remedies import worded
 from pitboard.aws.secret import parse
 from pitboard.drivers.errors import CredentialsError
 from pitboard.drivers.names import same
-from pitboard.ops.cloud import ALIAS, fresh_stack, outputs, tables_in_use
+from pitboard.ops import table_settings
+from pitboard.ops.deploy_checks import tables_in_use
 from pitboard.ops.environment import AwsEnvironment
 from pitboard.settings import UsageError
 
-ASKED_AGAIN = 3
-"""How often a driver that is `pending` is asked for."""
+LOOK_UPS = 3
+"""How often a driver is looked up at most while the answer is `pending`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One thing that was looked at. `ok` None: it could not be looked at, `detail` says what it needs."""
+    """One thing that was checked. `ok` None: it could not be checked, and `detail` says what is missing."""
 
     what: str
     ok: bool | None
@@ -30,38 +33,32 @@ class Result:
 
 
 def verify(aws: AwsEnvironment, url: str, name: str) -> Iterator[Result]:
-    """Looks at everything, one after the other. `url` stands in for the stack's own address, `name` is
-    the driver to look up; "" takes one that is known already.
+    """Checks everything, one after the other. `url` is used instead of the stack's own address, `name` is
+    the driver to look up ("": one that is known already).
 
     Raises `UsageError` if the environment is not deployed.
     """
-    stack = fresh_stack(aws)
+    stack = aws.fresh_stack()
     if stack is None:
         raise UsageError(f"{aws.names.stack} is not deployed in {aws.region}: run `pitboard deploy` first.")
-    base = (url or outputs(stack).get(aws.names.url_output, "")).rstrip("/")
+    base = (url or stack.outputs.get(API_URL_OUTPUT, "")).rstrip("/")
     tables = tables_in_use(aws, stack)
-    yield _stack(stack)
+    yield Result(stack.name, stack.complete, stack.status)
     for function in aws.names.functions:
-        yield _guarded(aws, function, lambda f=function: _function(aws, f))  # type: ignore[misc]
+        yield _checked(aws, function, lambda f=function: _function(aws, f))  # type: ignore[misc]
     for contract_name, table in tables.items():
         key = aws.names.tables[contract_name]
-        yield _guarded(aws, table, lambda t=table, k=key: _table(aws, t, k))  # type: ignore[misc]
-    yield _guarded(aws, "secret", lambda: _secret(aws))
-    drivers = next(table for contract_name, table in tables.items() if contract_name.startswith("ir_drivers"))
-    yield from Routes(base).look(name or _known_name(aws, drivers))
+        yield _checked(aws, table, lambda t=table, k=key: _table(aws, t, k))  # type: ignore[misc]
+    yield _checked(aws, "secret", lambda: _secret(aws))
+    drivers = tables[aws.names.drivers_table]
+    yield from Routes(base).check(name or _known_name(aws, drivers))
 
 
-def _guarded(aws: AwsEnvironment, what: str, look: Callable[[], tuple[bool | None, str]]) -> Result:
+def _checked(aws: AwsEnvironment, what: str, check: Callable[[], tuple[bool | None, str]]) -> Result:
     try:
-        return Result(what, *look())
+        return Result(what, *check())
     except aws.errors as error:
-        return Result(what, False, f"AWS refused to tell: {error}")
-
-
-def _stack(stack: Any) -> Result:
-    status = str(stack["StackStatus"])
-    healthy = status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
-    return Result(str(stack["StackName"]), healthy, status)
+        return Result(what, False, f"AWS refused the request: {error}")
 
 
 def _function(aws: AwsEnvironment, function: str) -> tuple[bool, str]:
@@ -72,7 +69,7 @@ def _function(aws: AwsEnvironment, function: str) -> tuple[bool, str]:
     for field, wanted in (("State", "Active"), ("LastUpdateStatus", "Successful")):
         if settings.get(field, wanted) != wanted:
             return False, f"{field} is {settings[field]}."
-    answer = client.invoke(FunctionName=function, Qualifier=ALIAS, Payload=b'{"action": "ping"}')
+    answer = client.invoke(FunctionName=function, Qualifier=ALIAS, Payload=json.dumps({"action": PING}))
     body = json.loads(answer["Payload"].read())
     if answer.get("FunctionError") or not isinstance(body, dict) or not body.get("healthy"):
         return False, "It cannot be loaded; its log says why."
@@ -83,8 +80,7 @@ def _function(aws: AwsEnvironment, function: str) -> tuple[bool, str]:
 
 
 def _table(aws: AwsEnvironment, table: str, key: str) -> tuple[bool, str]:
-    client = aws.client("dynamodb")
-    answer = aws.found(client.describe_table, TableName=table)
+    answer = aws.found(aws.client("dynamodb").describe_table, TableName=table)
     if answer is None:
         return False, "It does not exist."
     described = answer["Table"]
@@ -92,32 +88,32 @@ def _table(aws: AwsEnvironment, table: str, key: str) -> tuple[bool, str]:
         return False, f"It is {described['TableStatus']}."
     if [part["AttributeName"] for part in described["KeySchema"]] != [key]:
         return False, f"Its key is not {key}."
-    expiry = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-    if expiry.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING") or expiry.get("AttributeName") != "ttl":
-        return False, "Expired items stay: time to live is not on for the attribute ttl."
-    backups = client.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
-    if backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] != "ENABLED":
+    expiry = table_settings.expiry(aws, table)
+    if not expiry.on or expiry.attribute != TTL_ATTRIBUTE:
+        return False, f"Expired items stay: time to live is not on for the attribute {TTL_ATTRIBUTE}."
+    recovery = table_settings.recovery(aws, table)
+    if recovery is None or not recovery.on:
         return False, "It cannot be restored: point-in-time recovery is off."
     return True, "Active, with time to live and point-in-time recovery."
 
 
 def _secret(aws: AwsEnvironment) -> tuple[bool | None, str]:
-    """Whether the secret is complete. What is in it is neither shown nor kept."""
-    client, name = aws.client("secretsmanager"), aws.names.secret
-    if aws.found(client.describe_secret, SecretId=name) is None:
+    """Whether the secret is complete. Its values are not shown."""
+    name = aws.names.secret
+    if aws.found(aws.client("secretsmanager").describe_secret, SecretId=name) is None:
         return False, f"{name} does not exist."
-    answer = aws.found(client.get_secret_value, SecretId=name)
-    if answer is None:
-        return False, f"{name} is empty: `pitboard deploy --update-secrets`."
+    text = aws.secret()
+    if text is None:
+        return False, f"{name} is empty or may not be read. Fill it: `pitboard deploy --update-secrets`."
     try:
-        parse(str(answer.get("SecretString", "")), name)
+        parse(text, name)
     except CredentialsError as error:
-        return False, str(error)
+        return False, worded(error)
     return True, f"{name} is complete."
 
 
 def _known_name(aws: AwsEnvironment, table: str) -> str:
-    """The name of a driver that is in the table, "" if there is none yet."""
+    """The name of a driver that is in the table, "" if it has none yet."""
     pages = aws.client("dynamodb").get_paginator("scan")
     found = pages.paginate(
         TableName=table, FilterExpression="attribute_exists(body)", PaginationConfig={"MaxItems": 200}
@@ -140,8 +136,8 @@ class Routes:
         self._base = base
         self._http = urllib3.PoolManager(timeout=30, retries=False)
 
-    def look(self, name: str) -> Iterator[Result]:
-        """Asks each route, the look-up of `name` first: it brings a token for the others."""
+    def check(self, name: str) -> Iterator[Result]:
+        """Asks each route. The look-up of `name` comes early: it gets a token for the others."""
         yield self._expect("GET /health", "/health", 200)
         cust_id = 0
         if name:
@@ -159,7 +155,7 @@ class Routes:
 
     def _look_up(self, name: str) -> tuple[Result, int]:
         what, found = "look-up", {}
-        for _ in range(ASKED_AGAIN):
+        for _ in range(LOOK_UPS):
             answer = self._ask("GET", f"/drivers?name={quote(name, safe='')}&wait=10", None)
             if isinstance(answer, str):
                 return Result(what, False, answer), 0
@@ -191,7 +187,7 @@ class Routes:
         return Result(what, True, f"Status {answer.status}, with CORS.")
 
     def _ask(self, method: str, target: str, body: bytes | None) -> urllib3.BaseHTTPResponse | str:
-        """The answer, or in a sentence why there is none."""
+        """The answer, or a sentence that says why there is none."""
         headers = {"Origin": "https://forums.iracing.com", "Access-Control-Request-Method": "GET"}
         try:
             return self._http.request(method, self._base + target, body=body, headers=headers)

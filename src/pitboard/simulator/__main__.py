@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from pitboard.simulator.control import PATH
 from pitboard.simulator.population import Population
@@ -20,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
             latency=options.latency / 1000,
             link_latency=options.link_latency / 1000,
             port=options.port,
+            lists=options.lists,
         )
     except OSError as error:
         print(f"pitboard.simulator: {error}; choose another --port.", file=sys.stderr)
@@ -50,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="another seed, other drivers (default: 1)")
     parser.add_argument("--latency", type=float, default=120, help="milliseconds of a call (default: 120)")
     parser.add_argument("--link-latency", type=float, default=40, help="milliseconds of a link (default: 40)")
+    parser.add_argument("--lists", type=Path, help="a folder of CSV files to give as the drivers' lists")
     return parser
 
 

@@ -6,6 +6,7 @@ Source: iRacing's Data API documentation (/data/doc), staff posts about its erro
 import json
 import secrets
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from pitboard.simulator import answers
@@ -49,6 +50,8 @@ class DataService:
         faults: Faults,
         clock: Clock,
         calls: Calls,
+        calls_a_minute: int = CALLS_A_MINUTE,
+        lists: Path | None = None,
     ) -> None:
         self._population = population
         self._oauth = oauth
@@ -56,8 +59,8 @@ class DataService:
         self._faults = faults
         self._clock = clock
         self._calls = calls
-        self._files = StatsFiles(population)
-        self.limit = Window(CALLS_A_MINUTE, 60)
+        self._files = StatsFiles(population, lists)
+        self.limit = Window(calls_a_minute, 60)
         self._methods: dict[str, Method] = {
             "lookup/drivers": self._lookup_drivers,
             "lookup/flairs": self._plain("lookup/flairs", answers.flairs),

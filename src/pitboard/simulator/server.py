@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +14,7 @@ from pitboard.simulator.calls import Calls
 from pitboard.simulator.catalogue import CATEGORY_BY_KEY
 from pitboard.simulator.clock import Clock
 from pitboard.simulator.control import PATH, Control, leave
-from pitboard.simulator.data import DataService
+from pitboard.simulator.data import CALLS_A_MINUTE, DataService
 from pitboard.simulator.faults import Faults
 from pitboard.simulator.oauth import Client, OAuthService
 from pitboard.simulator.population import Population
@@ -24,8 +25,10 @@ class Simulator:
     """A stand-in for iRacing. Use it as a context manager, or call `start` and `stop`.
 
     `latency` is seconds per OAuth and Data API call, `link_latency` per link. `port` 0 takes free ports;
-    otherwise the services listen on `port` (OAuth), `port` + 1 (Data API) and `port` + 2 (assets). Raises
-    OSError when a port is taken.
+    otherwise the services listen on `port` (OAuth), `port` + 1 (Data API) and `port` + 2 (assets).
+    `calls_a_minute` is the rate limit. Raises OSError when a port is taken.
+
+    `lists` is a folder of CSV files (`oval.csv`, ...) that are given instead of the population's own.
 
     `faults` is what can be made to go wrong, `calls` the log of what was asked, `population` the drivers.
     All three may be used from any thread while it runs. `oauth_url` is the token endpoint, `data_url` and
@@ -40,6 +43,8 @@ class Simulator:
         link_latency: float = 0.040,
         client: Client | None = None,
         port: int = 0,
+        calls_a_minute: int = CALLS_A_MINUTE,
+        lists: Path | None = None,
     ) -> None:
         self.population = population or Population()
         self.client = client or Client()
@@ -49,7 +54,14 @@ class Simulator:
         self._oauth = OAuthService(self.client, self.faults, self.clock, self.calls)
         self._assets = Assets(self.faults, self.clock, self.calls)
         self._data = DataService(
-            self.population, self._oauth, self._assets, self.faults, self.clock, self.calls
+            self.population,
+            self._oauth,
+            self._assets,
+            self.faults,
+            self.clock,
+            self.calls,
+            calls_a_minute,
+            lists,
         )
         self._control = Control(
             self.faults, self.clock, self.calls, self.population, self._oauth.logins, self._data.limit

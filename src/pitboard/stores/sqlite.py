@@ -34,13 +34,30 @@ MIGRATIONS = (
         key TEXT PRIMARY KEY, value TEXT NOT NULL, version INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    # The driver index has a file of its own since. `changes` tells readers whether any record has changed.
+    """
+    ALTER TABLE records ADD COLUMN used_at REAL NOT NULL DEFAULT 0;
+    CREATE TABLE changes (kind TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO changes VALUES ('records', 0);
+    DELETE FROM ids WHERE origin = 'index'
+    """,
 )
 """One script a schema version; the file's `user_version` is the number of those it has had."""
 
 BUSY_SECONDS = 10.0
 
 MOST_HOT = 5_000
-"""Records that are held in memory, some 20 MB, until anything is written."""
+"""Records that are held in memory, some 20 MB, until one is written."""
+
+MOST_RECORDS = 200_000
+MOST_IDS = 100_000
+"""Rows that are kept, some 800 MB at most. Beyond, the records that were used longest ago go, and the ids
+and negative answers that end first."""
+
+CHECKED_EVERY = 1_000
+"""Rows written after which their number is looked at."""
+
+_RECORD = "key, cust_id, body, as_of, fresh_until, stale_until, profile_until"
 
 
 class SqliteStore:
@@ -54,8 +71,10 @@ class SqliteStore:
         self.path = path
         self._clock = clock
         self._hot: dict[str, Record] = {}
-        self._hot_version = -1
+        self._hot_version = (-1, -1)
         self._hot_lock = threading.Lock()
+        self._used: set[str] = set()
+        self._written = 0
         if path.exists() and path.stat().st_size:
             _inspect(path)
         else:
@@ -72,34 +91,54 @@ class SqliteStore:
     def records(self, keys: Sequence[str]) -> dict[str, Record]:
         now = self._clock()
         with self._hot_lock:
-            # data_version changes with every commit of another connection, ours for writing included.
-            version = self._reader.rows("PRAGMA data_version", ())[0][0]
-            if version != self._hot_version or len(self._hot) > MOST_HOT:
-                self._hot, self._hot_version = {}, version
+            self._look_for_changes()
             cold = [key for key in keys if key not in self._hot]
             if cold:
                 self._hot |= self._read(cold)
             found = [self._hot[key] for key in keys if key in self._hot]
+            self._used.update(keys)
         return {record.key: record for record in found if record.stale_until > now}
+
+    def _look_for_changes(self) -> None:
+        """Drops what is held in memory when a record was written, by whomever.
+
+        data_version changes with every commit of another connection, ours for writing included. Most of
+        those write budgets and leases; only then is it worth asking whether records have changed, too.
+        """
+        commits, changes = self._hot_version
+        now = self._reader.rows("PRAGMA data_version", ())[0][0]
+        if now != commits:
+            ((written,),) = self._reader.rows("SELECT version FROM changes WHERE kind = 'records'", ())
+            if written != changes:
+                self._hot = {}
+            self._hot_version = now, written
+        if len(self._hot) > MOST_HOT:
+            self._hot = {}
 
     def _read(self, keys: Sequence[str]) -> dict[str, Record]:
         rows = self._reader.rows(
-            "SELECT key, cust_id, body, as_of, fresh_until, stale_until, profile_until FROM records"
-            " WHERE key IN (SELECT value FROM json_each(?))",
+            f"SELECT {_RECORD} FROM records WHERE key IN (SELECT value FROM json_each(?))",  # noqa: S608 - our own columns
             (json.dumps(keys),),
         )
         return {row[0]: Record(*row) for row in rows}
 
     def keep(self, records: Iterable[Record]) -> None:
-        self._writer.write_many(
-            "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (key) DO UPDATE SET"
-            " cust_id = excluded.cust_id, body = excluded.body, as_of = excluded.as_of,"
-            " fresh_until = excluded.fresh_until, stale_until = excluded.stale_until,"
-            " profile_until = excluded.profile_until"
-            " WHERE excluded.as_of >= as_of OR excluded.profile_until > profile_until"
-            " OR as_of > excluded.as_of + ?8",
-            [(*astuple(record), CLOCK_DOUBT) for record in records],
-        )
+        rows = [(*astuple(record), self._clock(), CLOCK_DOUBT) for record in records]
+        if not rows:
+            return
+        with self._writer.transaction() as cursor:
+            cursor.executemany(
+                f"INSERT INTO records ({_RECORD}, used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own columns
+                " ON CONFLICT (key) DO UPDATE SET"
+                " cust_id = excluded.cust_id, body = excluded.body, as_of = excluded.as_of,"
+                " fresh_until = excluded.fresh_until, stale_until = excluded.stale_until,"
+                " profile_until = excluded.profile_until"
+                " WHERE excluded.as_of >= as_of OR excluded.profile_until > profile_until"
+                " OR as_of > excluded.as_of + ?",
+                rows,
+            )
+            _records_changed(cursor)
+            self._count(cursor, len(rows))
 
     def ids(self, keys: Sequence[str]) -> dict[str, IdEntry]:
         now = self._clock()
@@ -111,14 +150,25 @@ class SqliteStore:
         return {row[0]: IdEntry(*row) for row in rows if row[3] > now}
 
     def keep_ids(self, entries: Iterable[IdEntry]) -> None:
-        self._writer.write_many(
-            "INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?, ?)", [astuple(entry) for entry in entries]
-        )
+        rows = [astuple(entry) for entry in entries]
+        if not rows:
+            return
+        with self._writer.transaction() as cursor:
+            cursor.executemany("INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?, ?)", rows)
+            self._count(cursor, len(rows))
+
+    def _count(self, cursor: sqlite3.Cursor, rows: int) -> None:
+        """Keeps the tables below their bounds; looks every `CHECKED_EVERY` rows."""
+        self._written += rows
+        if self._written >= CHECKED_EVERY:
+            self._written = 0
+            _evict(cursor)
 
     def forget(self, keys: Sequence[str]) -> None:
         with self._writer.transaction() as cursor:
             for table in ("records", "ids"):
                 cursor.executemany(f"DELETE FROM {table} WHERE key = ?", [(key,) for key in keys])  # noqa: S608 - our own two names
+            _records_changed(cursor)
 
     def claim(self, keys: Sequence[str], owner: str, until: float) -> set[str]:
         now, taken = self._clock(), set()
@@ -141,7 +191,11 @@ class SqliteStore:
             )
 
     def purge(self, now: float) -> int:
+        with self._hot_lock:
+            used, self._used = self._used, set()
         with self._writer.transaction() as cursor:
+            cursor.executemany("UPDATE records SET used_at = ? WHERE key = ?", [(now, key) for key in used])
+            _evict(cursor)
             cursor.execute("DELETE FROM records WHERE stale_until <= ?", (now,))
             count = cursor.rowcount
             cursor.execute("DELETE FROM ids WHERE until <= ?", (now,))
@@ -214,11 +268,6 @@ class _Connection:
         with self._lock, self._named_errors():
             return self._db.execute(statement, values).fetchall()
 
-    def write_many(self, statement: str, rows: list[Any]) -> None:
-        if rows:
-            with self.transaction() as cursor:
-                cursor.executemany(statement, rows)
-
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Cursor]:
         with self._lock, self._named_errors(), closing(self._db.cursor()) as cursor:
@@ -240,6 +289,24 @@ class _Connection:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+
+def _records_changed(cursor: sqlite3.Cursor) -> None:
+    cursor.execute("UPDATE changes SET version = version + 1 WHERE kind = 'records'")
+
+
+def _evict(cursor: sqlite3.Cursor) -> None:
+    """Deletes what is beyond the bounds, a tenth more at once, so that it is rarely to be done."""
+    for table, most, order in (("records", MOST_RECORDS, "used_at"), ("ids", MOST_IDS, "until")):
+        (rows,) = cursor.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - our own names
+        if rows > most:
+            beyond = rows - most + most // 10
+            cursor.execute(
+                f"DELETE FROM {table} WHERE key IN (SELECT key FROM {table} ORDER BY {order} LIMIT ?)",  # noqa: S608
+                (beyond,),
+            )
+            if table == "records":
+                _records_changed(cursor)
 
 
 def _create(path: Path) -> None:

@@ -1,11 +1,11 @@
-"""Logs with redaction, metrics, traces: the homes' side of `drivers.ports.Telemetry`.
+"""Logs with redaction, metrics, traces: implementations of `drivers.ports.Telemetry` for both homes.
 
-Light to import: what a home does not use (Prometheus, OpenTelemetry) is imported when it is asked for.
+Light to import: Prometheus and OpenTelemetry are imported when they are used.
 """
 
 from pitboard.drivers.ports import request_id
 from pitboard.telemetry.emf import EmfTelemetry
-from pitboard.telemetry.logs import configure_logging, hide, log_file, log_file_handler
+from pitboard.telemetry.logs import configure_logging, hide
 from pitboard.telemetry.prometheus import PrometheusTelemetry
 from pitboard.telemetry.redact import mask_secret
 from pitboard.telemetry.tracing import spans
@@ -15,8 +15,6 @@ __all__ = [
     "PrometheusTelemetry",
     "configure_logging",
     "hide",
-    "log_file",
-    "log_file_handler",
     "mask_secret",
     "request_id",
     "spans",

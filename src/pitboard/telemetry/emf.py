@@ -1,4 +1,4 @@
-"""Telemetry of the AWS home: lines in CloudWatch's embedded metric format, which turn into metrics.
+"""Telemetry of the AWS home: lines in CloudWatch's embedded metric format, from which it makes metrics.
 
 The format is AWS' "CloudWatch Logs: embedded metric format specification": a JSON line with an `_aws`
 member; at most 100 values in an array. Every metric has the dimension Environment, some have one more
@@ -18,7 +18,6 @@ from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.telemetry.metrics import BY_NAME, Kind, Metric
 from pitboard.telemetry.tracing import Spans
 
-NAMESPACE = "iRacing/Lambda"
 _MOST_VALUES = 100
 _log = logging.getLogger(__name__)
 
@@ -26,9 +25,19 @@ _Labels = tuple[tuple[str, str], ...]
 
 
 class EmfTelemetry(Telemetry):
-    """Gathers during an invocation; `flush` writes what was gathered. Safe for threads."""
+    """Collects during an invocation; `flush` writes what was collected. Safe for threads.
 
-    def __init__(self, environment: str, stream: TextIO | None = None, spans: Spans | None = None) -> None:
+    The metrics belong to CloudWatch's `namespace` and have `environment` as a dimension.
+    """
+
+    def __init__(
+        self,
+        namespace: str,
+        environment: str,
+        stream: TextIO | None = None,
+        spans: Spans | None = None,
+    ) -> None:
+        self._namespace = namespace
         self._environment = environment
         self._stream = stream
         self._spans = spans or Spans()
@@ -48,7 +57,7 @@ class EmfTelemetry(Telemetry):
         return self._spans.span(name, attributes)
 
     def flush(self) -> None:
-        """Writes the lines of this invocation to standard output and begins anew."""
+        """Writes the lines of this invocation to standard output and starts again with none."""
         with self._lock:
             values, self._values = self._values, defaultdict(dict)
         stream = self._stream or sys.stdout
@@ -81,14 +90,14 @@ class EmfTelemetry(Telemetry):
             line[BY_NAME[name].cloudwatch] = head if len(head) > 1 else head[0]
         line["_aws"] = {
             "Timestamp": int(time.time() * 1000),
-            "CloudWatchMetrics": [_directive(BY_NAME[name]) for name in metrics],
+            "CloudWatchMetrics": [self._directive(BY_NAME[name]) for name in metrics],
         }
         return line
 
-
-def _directive(metric: Metric) -> dict[str, Any]:
-    return {
-        "Namespace": NAMESPACE,
-        "Dimensions": [["Environment"], ["Environment", metric.split]] if metric.split else [["Environment"]],
-        "Metrics": [{"Name": metric.cloudwatch, "Unit": metric.unit}],
-    }
+    def _directive(self, metric: Metric) -> dict[str, Any]:
+        split = [["Environment", metric.split]] if metric.split else []
+        return {
+            "Namespace": self._namespace,
+            "Dimensions": [["Environment"], *split],
+            "Metrics": [{"Name": metric.cloudwatch, "Unit": metric.unit}],
+        }

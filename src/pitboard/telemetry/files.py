@@ -1,18 +1,39 @@
-"""The log file of the local home: nobody else may read it, and it does not fill the disk."""
+"""The log file of the local home: private, and limited in size.
 
+It is not part of the package's own imports: it imports sockets and pickle, which a cold start need not load.
+"""
+
+import logging
 import os
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from pitboard.telemetry.logs import QuietErrors
+from pitboard.telemetry.logs import JsonFormatter, QuietErrors
 
 FILE_BYTES = 5_000_000
 OLDER_KEPT = 3
 
 
+def log_file(db: Path) -> Path:
+    """The file for log lines of `pitboard serve`: beside the database."""
+    return db.with_name("pitboard.log")
+
+
+def older_log_files(file: Path) -> list[Path]:
+    """The names that older log files have, oldest first."""
+    return [file.with_name(f"{file.name}.{number}") for number in range(OLDER_KEPT, 0, -1)]
+
+
+def log_file_handler(path: Path) -> logging.Handler:
+    """A handler that writes JSON lines to `path` (mode 0600), and keeps `OLDER_KEPT` older files."""
+    handler = PrivateFileHandler(path)
+    handler.setFormatter(JsonFormatter())
+    return handler
+
+
 class PrivateFileHandler(QuietErrors, RotatingFileHandler):
-    """Appends to `path` (mode 0600). At `FILE_BYTES` it begins a new file; three older ones are kept."""
+    """Appends to `path` (mode 0600). At `FILE_BYTES` a new file begins; `OLDER_KEPT` older ones are kept."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

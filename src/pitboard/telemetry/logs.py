@@ -1,11 +1,10 @@
-"""Log lines: JSON for machines, short lines for a terminal, both without secrets."""
+"""Log lines: JSON, or short lines on a terminal. Both are without secrets."""
 
 import json
 import logging
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TextIO
 
 from pitboard.drivers.ports import request_id
@@ -16,18 +15,18 @@ _COLOURS = {"WARNING": "\033[33m", "ERROR": "\033[31m", "CRITICAL": "\033[31m"}
 _PLAIN = "\033[0m"
 
 SECRETS = Redactor()
-"""The secrets of this process. Every formatter uses it unless it is given another."""
+"""The secrets of this process. Every formatter uses it by default."""
 
 
 def hide(*secrets: str) -> None:
-    """Registers values that must never be written: secrets as they are and as they are sent (masked)."""
+    """Registers values that must never be written: secrets, and their masked forms that are sent."""
     SECRETS.hide(*secrets)
 
 
 def configure_logging(level: str = "INFO", stream: TextIO | None = None, secrets: Iterable[str] = ()) -> None:
-    """Sends every logger's lines to `stream` (standard error), replacing what was set up before.
+    """Sends every logger's lines to `stream` (default: standard error) and removes other handlers.
 
-    A terminal gets short lines, anything else one JSON object a line. Raises ValueError for an unknown
+    A terminal gets short lines, any other stream one JSON object a line. Raises ValueError for an unknown
     level.
     """
     hide(*secrets)
@@ -41,22 +40,8 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None, secrets
     root.addHandler(handler)
 
 
-def log_file(db: Path) -> Path:
-    """Where `pitboard serve` keeps its log lines: beside the database. Older lines are in .1, .2 and .3."""
-    return db.with_name("pitboard.log")
-
-
-def log_file_handler(path: Path) -> logging.Handler:
-    """A handler that keeps JSON lines in `path` (mode 0600), four files of 5 MB at most."""
-    from pitboard.telemetry.files import PrivateFileHandler  # brings sockets and pickle: not at a cold start
-
-    handler = PrivateFileHandler(path)
-    handler.setFormatter(JsonFormatter())
-    return handler
-
-
 class QuietErrors(logging.Handler):
-    """A handler whose failed writes betray nothing: logging's own report has message and arguments in it."""
+    """A handler whose failed writes reveal nothing: logging's own report has message and arguments."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         if sys.stderr is not None:
@@ -83,9 +68,9 @@ class JsonFormatter(logging.Formatter):
         }
         if request := request_id.get():
             line["request_id"] = self._secrets.text(request)
-        if trouble := _trouble(self, record):
-            line["exception"] = self._secrets.text(trouble)
-        return json.dumps(line, default=str)  # ASCII: a Windows console need not know every letter
+        if traceback := _traceback(self, record):
+            line["exception"] = self._secrets.text(traceback)
+        return json.dumps(line, default=str)  # ASCII: a Windows console may not have every letter
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -105,13 +90,13 @@ class ConsoleFormatter(logging.Formatter):
         if request := request_id.get():
             parts.append(f"request={self._secrets.text(request)}")
         text = " ".join(parts)
-        trouble = _trouble(self, record)
-        return f"{text}\n{self._secrets.text(trouble)}" if trouble else text
+        traceback = _traceback(self, record)
+        return f"{text}\n{self._secrets.text(traceback)}" if traceback else text
 
 
 def _message(record: logging.LogRecord, secrets: Redactor) -> str:
-    """The message with its arguments filled in. Arguments that are containers lose their secrets by key
-    first, for once they are text their keys may be gone. Never raises."""
+    """The message with its arguments. Secrets in containers are removed by key first: as text they may have
+    no key any more. Never raises."""
     args: Any = record.args
     if isinstance(args, Mapping):
         args = secrets.value(args)
@@ -128,8 +113,8 @@ def _extra(record: logging.LogRecord) -> dict[str, Any]:
     return {key: value for key, value in vars(record).items() if key not in _OWN}
 
 
-def _trouble(formatter: logging.Formatter, record: logging.LogRecord) -> str:
-    """The traceback and stack as text. `record.exc_text` is another formatter's work: it is not used."""
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    """The traceback and stack as text. `record.exc_text` comes from another formatter and is not used."""
     parts = [formatter.formatException(record.exc_info)] if record.exc_info else []
     if record.stack_info:
         parts.append(formatter.formatStack(record.stack_info))

@@ -1,11 +1,11 @@
-"""Every metric once: name, kind, help, labels. Both homes and docs/RUNBOOK.md are made from this list."""
+"""The list of all metrics: name, kind, help, labels. Both homes and docs/RUNBOOK.md use it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a metric is. Distributions are in seconds."""
+    """The kind of a metric. Distributions are in seconds."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -14,9 +14,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `prometheus` and `cloudwatch` are its names over there.
+    """One metric. `prometheus` and `cloudwatch` are its names in those systems.
 
-    `split` is the label that is a dimension in CloudWatch, too: each of its values is a metric to pay for.
+    `split` is the label that is also a dimension in CloudWatch. CloudWatch bills each of its values as a
+    metric.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Metric:
 
     @property
     def cloudwatch(self) -> str:
-        """`Requests`, `BudgetLeft`, in the namespace iRacing/Lambda."""
+        """`Requests`, `BudgetLeft`."""
         return "".join(word.capitalize() for word in self.name.split("_"))
 
 

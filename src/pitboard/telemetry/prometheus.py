@@ -1,4 +1,4 @@
-"""Telemetry of the local home: a Prometheus registry of its own, shown at /metrics."""
+"""Telemetry of the local home: its own Prometheus registry, served at /metrics."""
 
 import logging
 from contextlib import AbstractContextManager
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class PrometheusTelemetry(Telemetry):
-    """Counts in memory; `exposition` is the text that /metrics answers with."""
+    """Counts in memory; `exposition` is the body of /metrics."""
 
     content_type = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -26,6 +26,7 @@ class PrometheusTelemetry(Telemetry):
         self._registry = CollectorRegistry()
         self._spans = spans or Spans()
         self._metrics: dict[str, MetricWrapperBase] = {}
+        self._labelled: dict[tuple[object, ...], MetricWrapperBase] = {}  # labels have few values
         for metric in METRICS:
             name = f"pitboard_{metric.name}"
             if metric.kind is Kind.COUNTER:
@@ -55,9 +56,13 @@ class PrometheusTelemetry(Telemetry):
         return generate_latest(self._registry)
 
     def _do(self, metric: str, verb: str, value: float, labels: dict[str, str]) -> None:
-        """A mistake in a metric costs a line in the log, never an answer."""
+        """A wrong metric or label is logged; it must not fail an answer."""
         try:
-            made = self._metrics[metric]
-            getattr(made.labels(**labels) if labels else made, verb)(value)
+            key = (metric, *labels.items())
+            made = self._labelled.get(key)
+            if made is None:
+                made = self._metrics[metric].labels(**labels) if labels else self._metrics[metric]
+                self._labelled[key] = made
+            getattr(made, verb)(value)
         except (KeyError, ValueError, AttributeError) as error:
             _log.warning("Metric %s was not recorded: %s.", metric, error)

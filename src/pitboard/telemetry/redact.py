@@ -1,8 +1,8 @@
-"""Keeps secrets out of everything that is written: by value, by key, and by the look of it.
+"""Removes secrets from everything that is written: by value, by key, and by pattern.
 
-By value: a registered secret is found however its characters are spelled (percent-encoded, escaped for
-JSON, `repr`'s way, HTML's way) and inside base64. By key: the value of `password`, `client_secret`,
-`X-Amz-Signature` and their like, in dictionaries and in text. By look: bearer tokens, JSON Web Tokens,
+By value: a registered secret is found in every encoding of its characters (percent-encoded, escaped for
+JSON, Python's `repr` or HTML) and inside base64. By key: the value of `password`, `client_secret`,
+`X-Amz-Signature` and similar keys, in dictionaries and in text. By pattern: bearer tokens, JSON Web Tokens,
 AWS key ids and the user part of a URL.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 REDACTED = "[redacted]"
 SHORTEST = 4
-"""Values with fewer characters are not searched for: they stand in half of all words."""
+"""Values with fewer characters are not searched for: they are part of ordinary words."""
 
 _DEEPEST = 8
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
@@ -52,7 +52,7 @@ _IN_TEXT = re.compile(
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _HEADER = re.compile(r"((?:authorization|cookie)\s*:\s*)[^\s\"'\[][^\r\n\"']*", re.IGNORECASE)
-_LOOKS = re.compile(
+_PATTERNS = re.compile(
     r"""
       (?:(?<=bearer\s)|(?<=bearer%20)|(?<=basic\s))[A-Za-z0-9._~+/=%-]{8,}
     | \beyJ[\w-]{6,}(?:\.[\w-]*){1,4}       # a JSON Web Token begins with the base64 of '{"'
@@ -71,7 +71,7 @@ def mask_secret(secret: str) -> str:
 
 
 class Redactor:
-    """Knows the secrets of this process and strikes them out. Safe for threads."""
+    """Holds the secrets of this process and removes them. Safe for threads."""
 
     def __init__(self) -> None:
         self._patterns: frozenset[str] = frozenset()
@@ -82,8 +82,8 @@ class Redactor:
 
         Values shorter than `SHORTEST` are left out.
         """
-        shapes = {shape for secret in secrets for shape in _shapes(secret)}
-        patterns = self._patterns | {_spellings(shape) for shape in shapes}
+        forms = {form for secret in secrets for form in _forms(secret)}
+        patterns = self._patterns | {_any_encoding(form) for form in forms}
         if patterns != self._patterns:
             longest_first = sorted(patterns, key=len, reverse=True)
             self._patterns, self._values = patterns, re.compile("|".join(longest_first))
@@ -94,7 +94,7 @@ class Redactor:
             text = self._values.sub(REDACTED, text)
         text = _HEADER.sub(rf"\1{REDACTED}", text)
         text = _IN_TEXT.sub(rf"\g<key>{REDACTED}", text)
-        return _LOOKS.sub(REDACTED, text)
+        return _PATTERNS.sub(REDACTED, text)
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """The value for JSON, without secrets: numbers stay, containers are copied, the rest is text."""
@@ -120,29 +120,29 @@ class Redactor:
         return self.value(value, depth)
 
 
-def _shapes(secret: str) -> set[str]:
-    """The secret itself and what base64 makes of it wherever it begins in the encoded text."""
+def _forms(secret: str) -> set[str]:
+    """The secret, and its base64 for each position at which it can begin in the encoded text."""
     if len(secret) < SHORTEST:
         return set()
-    shapes = {secret}
+    forms = {secret}
     data = secret.encode("utf-8", "surrogatepass")
     for shift, lead in ((0, 0), (1, 2), (2, 3)):
         encoded = base64.b64encode(bytes(shift) + data).decode()
         sure = encoded[lead : (shift + len(data)) * 8 // 6]
         if len(sure) > SHORTEST:
-            shapes |= {sure, sure.replace("+", "-").replace("/", "_")}
-    return shapes
+            forms |= {sure, sure.replace("+", "-").replace("/", "_")}
+    return forms
 
 
-def _spellings(text: str) -> str:
-    """A pattern for the text with each character spelled in any way that encoders know."""
+def _any_encoding(text: str) -> str:
+    """A pattern for the text with each character in any encoding."""
     runs = re.findall(r"[A-Za-z0-9_.~-]+|\\+|.", text, re.DOTALL)
-    return "".join(_spelling(run) for run in runs)
+    return "".join(_run_encoding(run) for run in runs)
 
 
-def _spelling(run: str) -> str:
+def _run_encoding(run: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9_.~-]+", run):
-        return re.escape(run)  # no encoder touches these
+        return re.escape(run)  # no encoding changes these
     if run.startswith("\\"):
         # One quantifier for the whole run: one for each backslash would make the search exponential.
         return rf"(?:\\{{{len(run)},{16 * len(run)}}}|(?:%(?:25){{0,2}}5[Cc]){{{len(run)}}})"

@@ -1,7 +1,7 @@
-"""Traces through the OpenTelemetry API, if somebody asked for them and it is installed.
+"""Traces through the OpenTelemetry API, if they are turned on and OpenTelemetry is installed.
 
-`OTEL_TRACES_EXPORTER=otlp` (OpenTelemetry's own variable) turns them on; where they go is told by
-`OTEL_EXPORTER_OTLP_ENDPOINT` and its relatives. Off, nothing of OpenTelemetry is imported.
+`OTEL_TRACES_EXPORTER=otlp` (OpenTelemetry's own variable) turns them on; `OTEL_EXPORTER_OTLP_ENDPOINT` and
+OpenTelemetry's other variables say where they go. Without it, OpenTelemetry is not imported.
 """
 
 import logging
@@ -25,18 +25,18 @@ _log = logging.getLogger(__name__)
 
 
 class Spans:
-    """Spans that go nowhere."""
+    """Spans that are not exported."""
 
     def span(self, _name: str, _attributes: Mapping[str, str | int]) -> AbstractContextManager[None]:
         """A span around a block."""
         return nullcontext()
 
     def flush(self) -> None:
-        """Sends what is waiting."""
+        """Sends the spans that wait."""
 
 
 class OpenTelemetrySpans(Spans):
-    """Spans through OpenTelemetry. A person's name or id is masked, and of an error only the kind is told."""
+    """Spans through OpenTelemetry. A person's name or id is masked; of an error only its type is recorded."""
 
     def __init__(self, tracer: "Tracer", processor: "SpanProcessor") -> None:
         self._tracer = tracer
@@ -65,14 +65,14 @@ class OpenTelemetrySpans(Spans):
 def spans(service: str, *, at_once: bool = False) -> Spans:
     """The spans that the environment asks for; `service` is this program's name in the trace.
 
-    `at_once` sends each span as it ends. A Lambda needs it: it is frozen before a batch would go.
+    `at_once` sends each span when it ends. A Lambda needs this: it is frozen before a batch is sent.
     """
     exporter = os.environ.get("OTEL_TRACES_EXPORTER", "none").strip().lower()
     if exporter in ("", "none"):
         return Spans()
     if exporter != "otlp":
         _log.warning(
-            "OTEL_TRACES_EXPORTER is %r; only otlp and none are known here. Tracing is off.", exporter
+            "OTEL_TRACES_EXPORTER is %r; only otlp and none are supported. Tracing is off.", exporter
         )
         return Spans()
     try:
@@ -96,9 +96,9 @@ def _attribute(key: str, value: str | int) -> str | int:
 
 
 def _parent() -> "Context | None":
-    """The invocation's X-Ray segment as parent, unless a span of ours is open.
+    """The invocation's X-Ray segment as parent, unless one of our spans is open.
 
-    Lambda gives it in `_X_AMZN_TRACE_ID` ("X-Ray tracing header" in AWS' developer guide).
+    Lambda sets it in `_X_AMZN_TRACE_ID` ("X-Ray tracing header" in AWS' developer guide).
     """
     from opentelemetry import trace
 

@@ -1,1 +1,1 @@
-"""Finds, names and, where that is safe, mends what goes wrong, in the local home and in AWS."""
+"""`pitboard doctor`: checks for problems in both homes, with remedies and, where that is safe, fixes."""

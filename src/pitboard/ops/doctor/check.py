@@ -1,4 +1,4 @@
-"""What a check is and what it may find."""
+"""A check and its finding."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,12 +6,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pitboard.ops.doctor.local import Local
+    from pitboard.ops.doctor.local_environment import LocalEnvironment
     from pitboard.ops.environment import AwsEnvironment
 
 
 class Section(StrEnum):
-    """The troubleshooting guide's sections, in its order, and one for the machine itself."""
+    """The sections of the troubleshooting guide, in its order, and one for this machine."""
 
     DEPLOYMENT = "Deployment"
     RUNTIME = "Runtime"
@@ -23,8 +23,8 @@ class Section(StrEnum):
 
 
 class Status(StrEnum):
-    """`warning` is something to look at, `problem` something that does not work, `skipped` not applicable
-    now, `hung` a check that gave no answer in time, `failed` one that broke down itself."""
+    """`warning`: works, but needs attention; `problem`: does not work; `skipped`: cannot be checked yet;
+    `hung`: the check had no finding in time; `failed`: the check itself raised an error."""
 
     OK = "ok"
     SKIPPED = "skipped"
@@ -34,15 +34,15 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-BAD = frozenset({Status.PROBLEM, Status.HUNG, Status.FAILED})
+FAILURES = frozenset({Status.PROBLEM, Status.HUNG, Status.FAILED})
 """With one of these `pitboard doctor` exits with 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found: one sentence, and the remedy if it differs from the check's own.
+    """What a check found: one sentence, and a remedy if it differs from the check's own.
 
-    `fixable` False takes back the check's offer to mend it: this trouble is of another kind.
+    With `fixable` False the check's fix is not offered: it would not help here.
     """
 
     status: Status
@@ -52,17 +52,17 @@ class Finding:
 
 
 def ok(summary: str) -> Finding:
-    """All is well."""
+    """Everything works."""
     return Finding(Status.OK, summary)
 
 
 def skipped(summary: str) -> Finding:
-    """There is nothing to look at yet."""
+    """There is nothing to check yet."""
     return Finding(Status.SKIPPED, summary)
 
 
 def warning(summary: str, remedy: str = "", *, fixable: bool = True) -> Finding:
-    """It works, but somebody should look."""
+    """It works, but needs attention."""
     return Finding(Status.WARNING, summary, remedy, fixable)
 
 
@@ -73,20 +73,20 @@ def problem(summary: str, remedy: str = "", *, fixable: bool = True) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A safe change. `question` is asked before it; `local` and `aws` make it and say what they did."""
+    """A safe change. `question` is asked first; `local` and `aws` make it and return what they did."""
 
     question: str
-    local: Callable[["Local"], str] | None = None
+    local: Callable[["LocalEnvironment"], str] | None = None
     aws: Callable[["AwsEnvironment"], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing to look at.
+    """One check.
 
-    `guide` is the heading of the troubleshooting guide that it answers ("" for our own). `symptoms` are
-    what a person sees, in that person's words; `remedy` says what to do, with the exact command. `local`
-    and `aws` do the looking in the home they are named after: None where a check does not apply.
+    `guide` is the heading of the troubleshooting guide that it belongs to ("": none). `symptoms` are what a
+    person sees, in that person's words; `remedy` says what to do, with the exact command. `local` and `aws`
+    run the check in the home of that name: None if it does not apply there.
     """
 
     id: str
@@ -95,7 +95,7 @@ class Check:
     symptoms: tuple[str, ...]
     remedy: str
     guide: str = ""
-    local: Callable[["Local"], Finding] | None = None
+    local: Callable[["LocalEnvironment"], Finding] | None = None
     aws: Callable[["AwsEnvironment"], Finding] | None = None
     fix: Fix = field(default=Fix(""))
 

@@ -1,4 +1,4 @@
-"""The findings for a person and for a machine."""
+"""The report for people and as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pitboard.ops.doctor.check import BAD, Status
-from pitboard.ops.doctor.run import Context, Result, bad, mend
+from pitboard.ops.doctor.check import FAILURES, Status
+from pitboard.ops.doctor.run import Environment, Result, available_fix, unhealthy
 from pitboard.telemetry.logs import SECRETS
 
 _MARKS = {
@@ -23,8 +23,8 @@ _MARKS = {
 }
 
 
-def as_json(context: Context, results: Sequence[Result]) -> str:
-    """One JSON object: `home`, `ok`, and for each check what it found and what to do."""
+def as_json(environment: Environment, results: Sequence[Result]) -> str:
+    """A JSON object: `home`, `ok`, and for each check its finding and remedy."""
     found = [
         {
             "id": result.check.id,
@@ -34,31 +34,31 @@ def as_json(context: Context, results: Sequence[Result]) -> str:
             "status": str(result.finding.status),
             "summary": SECRETS.text(result.finding.summary),
             "remedy": SECRETS.text(remedy(result)),
-            "fixable": mend(context, result) is not None,
+            "fixable": available_fix(environment, result) is not None,
             "seconds": round(result.seconds, 3),
         }
         for result in results
     ]
-    return json.dumps({"home": context.home, "ok": not failed(results), "checks": found}, indent=2)
+    return json.dumps({"home": environment.home, "ok": not failed(results), "checks": found}, indent=2)
 
 
-def show(console: Console, context: Context, results: Sequence[Result]) -> None:
-    """Prints the findings by section, then what could be mended."""
+def show(console: Console, environment: Environment, results: Sequence[Result]) -> None:
+    """Prints the findings by section, then their number."""
     for section, group in groupby(results, key=lambda result: result.check.section):
         console.print(Text(str(section), style="bold"))
         for result in group:
             console.print(Padding(_line(result), (0, 0, 0, 2)))
-    console.print(Text(_summary(context, results)))
+    console.print(Text(_summary(environment, results)))
 
 
 def remedy(result: Result) -> str:
-    """What to do about it: nothing if nothing is wrong."""
-    return (result.finding.remedy or result.check.remedy) if bad([result]) else ""
+    """The finding's remedy, else the check's; "" if nothing is wrong."""
+    return (result.finding.remedy or result.check.remedy) if unhealthy([result]) else ""
 
 
 def failed(results: Sequence[Result]) -> bool:
     """Whether something does not work."""
-    return any(result.finding.status in BAD for result in results)
+    return any(result.finding.status in FAILURES for result in results)
 
 
 def _line(result: Result) -> RenderableType:
@@ -66,22 +66,22 @@ def _line(result: Result) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=1)
     grid.add_column()
-    head = Text(f"{result.check.title} ", style=style if bad([result]) else "")
+    head = Text(f"{result.check.title} ", style=style if unhealthy([result]) else "")
     head.append(result.check.id, style="dim")
     grid.add_row(Text(mark, style=style), head)
-    parts = [Text(SECRETS.text(result.finding.summary), style="dim" if not bad([result]) else "")]
+    parts = [Text(SECRETS.text(result.finding.summary), style="dim" if not unhealthy([result]) else "")]
     if advice := remedy(result):
         parts.append(Text(f"→ {SECRETS.text(advice)}", style="cyan"))
     grid.add_row("", Group(*parts))
     return grid
 
 
-def _summary(context: Context, results: Sequence[Result]) -> str:
-    problems = sum(result.finding.status in BAD for result in results)
+def _summary(environment: Environment, results: Sequence[Result]) -> str:
+    problems = sum(result.finding.status in FAILURES for result in results)
     warnings = sum(result.finding.status is Status.WARNING for result in results)
-    mendable = sum(mend(context, result) is not None for result in results)
+    fixable = sum(available_fix(environment, result) is not None for result in results)
     text = f"{len(results)} checks: {_number(problems, 'problem')}, {_number(warnings, 'warning')}."
-    return f"{text} `pitboard doctor --fix` can mend {mendable}." if mendable else text
+    return f"{text} `pitboard doctor --fix` can fix {fixable}." if fixable else text
 
 
 def _number(count: int, noun: str) -> str:

@@ -1,1 +1,1 @@
-"""One file a check, each with a `CHECK`. To add a check, add a file: the folder is the list."""
+"""One file for each check, with its `CHECK`. A new file is a new check: there is no other list."""

@@ -1,14 +1,14 @@
-"""The userscript that this server hands out must be of the server's own version, and whole."""
+"""The userscript that this server serves must have the server's version and load its options dialog."""
 
 import re
 
 from pitboard import __version__
 from pitboard.local.userscript import OPTIONS, SCRIPT, integrity
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 
 
-def local(_: Local) -> Finding:
+def local(_: LocalEnvironment) -> Finding:
     script = SCRIPT.read_text(encoding="utf-8") if SCRIPT.is_file() else ""
     return compare(script, OPTIONS.read_bytes() if OPTIONS.is_file() else b"")
 
@@ -18,22 +18,22 @@ def compare(userscript: str, options: bytes) -> Finding:
     if not userscript:
         return skipped("No userscript is built in.")
     found = re.search(r"^//\s*@version\s+(\S+)", userscript, re.MULTILINE)
-    theirs = found.group(1) if found else "none"
-    if theirs != __version__:
-        return problem(f"The addon has version {theirs}, the server {__version__}.")
+    script_version = found.group(1) if found else "none"
+    if script_version != __version__:
+        return problem(f"The addon has version {script_version}, the server {__version__}.")
     if f"{integrity(options).decode()}\n" not in userscript:
-        return problem("The userscript requires another options dialog than the one that is here.")
+        return problem("The userscript loads another options dialog than the one that this server serves.")
     return ok(f"Addon and server both have version {__version__}.")
 
 
 CHECK = Check(
     id="addon-version",
-    title="Addon and server are of one version",
+    title="Addon and server have the same version",
     section=Section.HOST,
     symptoms=(
-        "The addon shows less than the server knows",
+        "The addon shows less than the server has",
         "After an update nothing has changed in the forum",
     ),
-    remedy="Install the userscript anew from /pitboard.user.js, in a clone after `pitboard addon build`.",
+    remedy="Install the userscript again from /pitboard.user.js (in a clone after `pitboard addon build`).",
     local=local,
 )

@@ -7,12 +7,12 @@ SLOW_MS = 3000.0
 """An average over five minutes. A page of unknown drivers takes about a second, known ones far less."""
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    names = context.names
+def aws(environment: AwsEnvironment) -> Finding:
+    names = environment.names
     dimensions = {"ApiName": names.api, "Stage": names.environment}
-    values = context.metric("AWS/ApiGateway", "Latency", dimensions, "Average")
+    values = environment.metric("AWS/ApiGateway", "Latency", dimensions, "Average")
     if not values:
-        return skipped("The API was not asked in the last hour.")
+        return skipped("The API had no requests in the last hour.")
     if max(values) > SLOW_MS:
         return warning(f"The API took {max(values) / 1000:.1f} s on average in the worst five minutes.")
     return ok(f"The API took {max(values):.0f} ms on average in the worst five minutes of the hour.")
@@ -25,8 +25,8 @@ CHECK = Check(
     guide="High API Gateway Latency",
     symptoms=("Slow API responses", "High response times in CloudWatch"),
     remedy=(
-        "See whether iRacing is slow (metric UpstreamSeconds), the budget is spent (BudgetLeft), or starts"
-        " are cold (`pitboard doctor --env prod --only cold-start`)."
+        "Check whether iRacing is slow (metric UpstreamSeconds), the budget is used up (BudgetLeft), or cold"
+        " starts are slow (`pitboard doctor --env prod --only cold-start`)."
     ),
     aws=aws,
 )

@@ -1,22 +1,20 @@
-"""CDK needs its own stack in each account and region before it can deploy."""
+"""CDK needs a stack of its own in each account and region before it can deploy."""
 
+from pitboard.aws.names import BOOTSTRAP_STACK, CDK
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem
 from pitboard.ops.environment import AwsEnvironment
 
-TOOLKIT = "CDKToolkit"
 
-
-def aws(context: AwsEnvironment) -> Finding:
-    client = context.client("cloudformation")
-    answer = context.found(client.describe_stacks, "ValidationError", StackName=TOOLKIT)
-    place = f"aws://{context.caller['Account']}/{context.region}"
-    remedy = f"npx aws-cdk@2.1148.1 bootstrap {place}"
-    if answer is None or not answer["Stacks"]:
-        return problem(f"CDK is not bootstrapped in {place}.", f"Run `{remedy}`.")
-    status = answer["Stacks"][0]["StackStatus"]
-    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
-        return problem(f"The stack {TOOLKIT} is in the state {status}.", f"Run `{remedy} --force`.")
-    return ok(f"CDK is bootstrapped in {place}.")
+def aws(environment: AwsEnvironment) -> Finding:
+    stack, target = environment.find_stack(BOOTSTRAP_STACK), environment.cdk_target
+    command = f"npx {CDK} bootstrap {target}"
+    if stack is None:
+        return problem(f"CDK is not bootstrapped in {target}.", f"Run `{command}`.")
+    if not stack.complete:
+        return problem(
+            f"The stack {BOOTSTRAP_STACK} has the status {stack.status}.", f"Run `{command} --force`."
+        )
+    return ok(f"CDK is bootstrapped in {target}.")
 
 
 CHECK = Check(
@@ -25,6 +23,6 @@ CHECK = Check(
     section=Section.DEPLOYMENT,
     guide="Stack Uses Assets Error",
     symptoms=("This stack uses assets, so the toolkit stack must be deployed to the environment",),
-    remedy="Run `npx aws-cdk@2.1148.1 bootstrap aws://ACCOUNT/REGION`.",
+    remedy=f"Run `npx {CDK} bootstrap aws://ACCOUNT/REGION`.",
     aws=aws,
 )

@@ -1,23 +1,16 @@
-"""A stack that CDK made asks for a bootstrap of at least some version."""
+"""A stack that CDK made needs a minimum version of the bootstrap."""
 
+from pitboard.aws.names import BOOTSTRAP_VERSION, CDK
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.environment import AwsEnvironment
 
-PARAMETER = "/cdk-bootstrap/hnb659fds/version"
-"""CDK's name for it, with its default qualifier."""
 
-NEEDED = 6
-"""What templates of CDK 2 check for by default (rule CheckBootstrapVersion)."""
-
-
-def aws(context: AwsEnvironment) -> Finding:
-    client = context.client("ssm")
-    answer = context.found(client.get_parameter, Name=PARAMETER)
-    if answer is None:
+def aws(environment: AwsEnvironment) -> Finding:
+    version = environment.bootstrap_version()
+    if version is None:
         return skipped("There is no bootstrap version; see the check `bootstrap`.")
-    version = int(answer["Parameter"]["Value"])
-    if version < NEEDED:
-        return problem(f"The bootstrap has version {version}; at least {NEEDED} is needed.")
+    if version < BOOTSTRAP_VERSION:
+        return problem(f"The bootstrap has version {version}; at least {BOOTSTRAP_VERSION} is needed.")
     return ok(f"The bootstrap has version {version}.")
 
 
@@ -27,6 +20,6 @@ CHECK = Check(
     section=Section.DEPLOYMENT,
     guide="Bootstrap Version Mismatch",
     symptoms=("This CDK deployment requires bootstrap stack version 'X', found 'Y'",),
-    remedy="Run `npx aws-cdk@2.1148.1 bootstrap --force`.",
+    remedy=f"Run `npx {CDK} bootstrap --force`.",
     aws=aws,
 )

@@ -1,4 +1,4 @@
-"""How long new instances of the functions take, from the REPORT lines that Lambda writes."""
+"""The start time of new instances of the functions, from the REPORT lines that Lambda writes."""
 
 import re
 
@@ -9,12 +9,12 @@ SLOW_MS = 1500.0
 _INIT = re.compile(r"(?:Init|Restore) Duration: ([\d.]+) ms")
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    if not context.functions():
+def aws(environment: AwsEnvironment) -> Finding:
+    if not environment.functions():
         return skipped("No function is deployed yet.")
     slowest, count = ("", 0.0), 0
-    for name in context.functions():
-        for line in context.log_lines(name, '"REPORT RequestId"'):
+    for name in environment.functions():
+        for line in environment.log_lines(name, '"REPORT RequestId"'):
             if found := _INIT.search(line):
                 count += 1
                 slowest = max(slowest, (name, float(found.group(1))), key=lambda item: item[1])
@@ -33,7 +33,7 @@ CHECK = Check(
     title="New instances start fast",
     section=Section.PERFORMANCE,
     guide="High Cold Start Latency",
-    symptoms=("The first page after a while takes long",),
+    symptoms=("The first page after a quiet time is slow",),
     remedy="Turn on SnapStart or provisioned concurrency in infra's configuration and deploy.",
     aws=aws,
 )

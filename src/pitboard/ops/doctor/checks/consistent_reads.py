@@ -1,34 +1,37 @@
-"""What was just written must be read back; a second region's copy of a table would be behind."""
+"""A read must return what was just written. Global tables are not allowed: a replica lags behind."""
 
 import time
 import uuid
 
+from pitboard.aws.names import NAME_KEY, TTL_ATTRIBUTE
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.environment import AwsEnvironment
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    for name, described in context.tables().items():
-        if copies := [replica["RegionName"] for replica in described.get("Replicas", [])]:
-            return problem(f"{name} has copies in {', '.join(copies)}: a token renewed there is lost here.")
-    table = list(context.keys())[1]
-    if table not in context.tables():
-        return skipped("No table is there yet.")
-    client, item = context.client("dynamodb"), {"name": {"S": f"DOCTOR:{uuid.uuid4()}"}}
+def aws(environment: AwsEnvironment) -> Finding:
+    for name, described in environment.tables().items():
+        if replicas := [replica["RegionName"] for replica in described.get("Replicas", [])]:
+            return problem(
+                f"{name} has replicas in {', '.join(replicas)}: a token renewed there is lost here."
+            )
+    table = environment.table_in_use(environment.names.custid_table)
+    if table not in environment.tables():
+        return skipped("There is no table yet.")
+    client, item = environment.client("dynamodb"), {NAME_KEY: {"S": f"DOCTOR:{uuid.uuid4()}"}}
     try:
-        client.put_item(TableName=table, Item=item | {"ttl": {"N": str(int(time.time()) + 3600)}})
+        client.put_item(TableName=table, Item=item | {TTL_ATTRIBUTE: {"N": str(int(time.time()) + 3600)}})
         read = client.get_item(TableName=table, Key=item, ConsistentRead=True)
         client.delete_item(TableName=table, Key=item)
-    except context.errors as error:
+    except environment.errors as error:
         return problem(f"{table} cannot be written and read: {error}")
     if "Item" not in read:
-        return problem(f"{table} did not give back what had just been written.")
-    return ok("What is written is read back at once, and no table has copies elsewhere.")
+        return problem(f"{table} did not return what had just been written.")
+    return ok("A read returns what was just written, and no table has replicas.")
 
 
 CHECK = Check(
     id="consistent-reads",
-    title="What is written is read back",
+    title="Reads return what was just written",
     section=Section.DATA,
     guide="Inconsistent Read Results",
     symptoms=(
@@ -36,6 +39,6 @@ CHECK = Check(
         "Stale data returned",
         "Tokens refused right after a renewal",
     ),
-    remedy="Remove the copies: `aws dynamodb update-table --table-name NAME --replica-updates ...`.",
+    remedy="Remove the replicas: `aws dynamodb update-table --table-name NAME --replica-updates ...`.",
     aws=aws,
 )

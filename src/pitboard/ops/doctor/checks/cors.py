@@ -1,4 +1,4 @@
-"""Every answer must let any page read it, the gateway's own errors too: else the addon sees no 429."""
+"""Every answer must allow any page to read it. The gateway's own errors too: else the addon sees no 429."""
 
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.environment import AwsEnvironment
@@ -6,24 +6,24 @@ from pitboard.ops.environment import AwsEnvironment
 HEADER = "Access-Control-Allow-Origin"
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    api = context.api_id()
+def aws(environment: AwsEnvironment) -> Finding:
+    api = environment.api_id()
     if not api:
         return skipped("The API is not deployed yet.")
-    client = context.client("apigateway")
+    client = environment.client("apigateway")
     for kind in ("DEFAULT_4XX", "DEFAULT_5XX"):
-        answer = context.found(client.get_gateway_response, restApiId=api, responseType=kind)
+        answer = environment.found(client.get_gateway_response, restApiId=api, responseType=kind)
         parameters = (answer or {}).get("responseParameters", {})
         if parameters.get(f"gatewayresponse.header.{HEADER}") != "'*'":
             return problem(f"The gateway's own answers ({kind}) have no {HEADER}.")
-    answered = context.get("/health")
+    answered = environment.get("/health")
     if answered is None:
-        return skipped("The gateway's own answers are right; the API itself could not be asked.")
+        return skipped("The gateway's own answers are right; the API itself gave no answer.")
     if answered.headers.get(HEADER) != "*":
         return problem(f"GET /health was answered ({answered.status}) without {HEADER}: *.")
     if answered.headers.get("Access-Control-Allow-Credentials"):
-        return problem("The API allows credentials; with `*` browsers refuse that.")
-    return ok("Every answer can be read from any page.")
+        return problem("The API allows credentials; browsers refuse this together with `*`.")
+    return ok("Any page may read the answers.")
 
 
 CHECK = Check(

@@ -1,4 +1,4 @@
-"""The SQLite file: readable, whole, of our schema, private, and not overgrown."""
+"""The SQLite file must be readable, undamaged, of Pitboard's schema, private, and not too large."""
 
 import os
 import stat
@@ -6,37 +6,33 @@ from pathlib import Path
 
 from pitboard.drivers.errors import StoreError
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped, warning
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 
 LARGE = 1 << 30
-"""Half a million drivers take about this many bytes; more is a sign that nothing is deleted."""
+"""Bytes for about half a million drivers. A larger file means that nothing is deleted."""
 
 
-def local(context: Local) -> Finding:
-    path = context.settings.db
+def local(environment: LocalEnvironment) -> Finding:
+    path = environment.settings.db
     try:
-        store = context.store
+        store = environment.store
         if store is None:
-            return skipped(f"There is no database yet; `pitboard serve` makes {path}.")
+            return skipped(f"There is no database yet; `pitboard serve` creates {path}.")
         store.ping()
     except StoreError as error:
-        remedy = (
-            f"Stop Pitboard and move the file away, `mv '{path}' '{path}.bad'`: a new one fills by itself."
-        )
+        remedy = f"Stop Pitboard and move the file, `mv '{path}' '{path}.bad'`: Pitboard creates a new one."
         return problem(str(error), remedy, fixable=False)
     if exposed := _exposed(path):
-        return problem(
-            f"Other users can read {', '.join(p.name for p in exposed)}, and the token is in there."
-        )
+        return problem(f"Other users can read {', '.join(p.name for p in exposed)}, which holds the token.")
     size = path.stat().st_size
     if size > LARGE:
         remedy = f"Stop Pitboard, then `sqlite3 '{path}' VACUUM`."
         return warning(f"{path} has grown to {size / 1e9:.1f} GB.", remedy, fixable=False)
-    return ok(f"{path} is whole, private, and has {size / 1e6:.1f} MB.")
+    return ok(f"{path} is undamaged, private, and has {size / 1e6:.1f} MB.")
 
 
-def protect(context: Local) -> str:
-    exposed = _exposed(context.settings.db)
+def protect(environment: LocalEnvironment) -> str:
+    exposed = _exposed(environment.settings.db)
     for path in exposed:
         path.chmod(0o600)
     return f"Only you can read {', '.join(path.name for path in exposed)} now."
@@ -51,9 +47,9 @@ def _exposed(path: Path) -> list[Path]:
 
 CHECK = Check(
     id="database",
-    title="The database is whole and private",
+    title="The database is undamaged and private",
     section=Section.HOST,
-    symptoms=("Pitboard refuses to start and names the database", "Everything known is forgotten"),
+    symptoms=("Pitboard refuses to start and names the database", "All drivers are looked up again"),
     remedy="Make the file private with `chmod 600`.",
     local=local,
     fix=Fix("Make the database readable by you alone?", local=protect),

@@ -1,4 +1,4 @@
-"""Whether whoever runs this may deploy, by AWS' own policy simulator. Nothing is changed."""
+"""The account that runs this must be allowed to deploy. AWS' policy simulator says so; nothing is changed."""
 
 from collections.abc import Sequence
 
@@ -12,32 +12,32 @@ ACTIONS = (
 )  # fmt: skip
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    denied, trouble = simulate(context, ACTIONS)
-    if trouble:
-        return skipped(trouble)
+def aws(environment: AwsEnvironment) -> Finding:
+    denied, failure = simulate(environment, ACTIONS)
+    if failure:
+        return skipped(failure)
     if denied:
-        return problem(f"{context.caller['Arn']} may not: {', '.join(denied)}.")
-    return ok("The account that deploys has the permissions it needs.")
+        return problem(f"{environment.caller['Arn']} may not: {', '.join(denied)}.")
+    return ok("The account has the permissions that a deploy needs.")
 
 
-def simulate(context: AwsEnvironment, actions: Sequence[str]) -> tuple[list[str], str]:
-    """The actions that the caller may not do; or, second, why that cannot be known."""
-    principal = _principal(context.caller["Arn"])
+def simulate(environment: AwsEnvironment, actions: Sequence[str]) -> tuple[list[str], str]:
+    """The actions that the caller is not allowed, and why that could not be found out ("": it could)."""
+    principal = _principal(environment.caller["Arn"])
     if principal.endswith(":root"):
         return [], ""
     try:
-        answer = context.client("iam").simulate_principal_policy(
+        answer = environment.client("iam").simulate_principal_policy(
             PolicySourceArn=principal, ActionNames=list(actions), ResourceArns=["*"]
         )
-    except context.errors as error:
+    except environment.errors as error:
         return [], f"The policy simulator cannot be used: {error}"
     results = answer["EvaluationResults"]
     return [r["EvalActionName"] for r in results if r["EvalDecision"] != "allowed"], ""
 
 
 def _principal(arn: str) -> str:
-    """The simulator wants the role behind a session: arn:aws:sts::1:assumed-role/NAME/SESSION."""
+    """The simulator needs the role of a session: arn:aws:sts::1:assumed-role/NAME/SESSION."""
     head, _, rest = arn.partition(":assumed-role/")
     return f"{head.replace(':sts:', ':iam:')}:role/{rest.split('/')[0]}" if rest else arn
 
@@ -48,6 +48,6 @@ CHECK = Check(
     section=Section.DEPLOYMENT,
     guide="Insufficient CloudFormation Permissions",
     symptoms=("User ... is not authorized to perform: cloudformation:CreateStack",),
-    remedy="Attach a policy with the actions it names, or deploy as an administrator.",
+    remedy="Attach a policy with the actions that it names, or deploy as an administrator.",
     aws=aws,
 )

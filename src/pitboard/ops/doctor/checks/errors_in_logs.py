@@ -1,16 +1,16 @@
-"""Whether logs are kept, and what errors they tell of."""
+"""Logs must be kept, and should hold no errors."""
 
 from collections import Counter
 
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.ops.environment import AwsEnvironment
 from pitboard.ops.logs import LocalLog, Query, parse
-from pitboard.telemetry import log_file
+from pitboard.telemetry.files import log_file
 
 
-def local(context: Local) -> Finding:
-    file = log_file(context.settings.db)
+def local(environment: LocalEnvironment) -> Finding:
+    file = log_file(environment.settings.db)
     if not file.exists():
         return skipped("Nothing has been logged yet.")
     lines = LocalLog(file).read(Query(since=3600, errors_only=True))
@@ -21,33 +21,33 @@ def local(context: Local) -> Finding:
     return ok("No error in the last hour.")
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    functions, client = context.functions(), context.client("logs")
+def aws(environment: AwsEnvironment) -> Finding:
+    functions, client = environment.functions(), environment.client("logs")
     if not functions:
         return skipped("No function is deployed yet.")
     count: Counter[str] = Counter()
     for name in functions:
-        group = context.names.log_group(name)
+        group = environment.names.log_group(name)
         found = client.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         mine = next((g for g in found if g["logGroupName"] == group), None)
         if mine is None:
             return problem(f"There is no log group {group}.")
         if not mine.get("retentionInDays"):
-            return warning(f"{group} is kept for ever, and paid for.")
-        count.update(parse(line).kind for line in context.log_lines(name, "ERROR"))
+            return warning(f"{group} is kept for ever, which costs money.")
+        count.update(parse(line).kind for line in environment.log_lines(name, "ERROR"))
     if count:
         kind, times = count.most_common(1)[0]
         return warning(f"{count.total()} errors in the last hour; most often ({times}) {kind!r}.")
-    return ok("The logs are kept and tell of no error in the last hour.")
+    return ok("The logs are kept and hold no error of the last hour.")
 
 
 CHECK = Check(
     id="errors-in-logs",
-    title="The logs tell of no errors",
+    title="The logs hold no errors",
     section=Section.MONITORING,
     guide="CloudWatch Logs",
-    symptoms=("Something fails now and then", "Nothing can be found in the logs"),
-    remedy="See them: `pitboard logs --errors`, in AWS `pitboard logs --env prod --errors`.",
+    symptoms=("Something fails now and then", "The logs are empty"),
+    remedy="Show them with `pitboard logs --errors`, in AWS with `pitboard logs --env prod --errors`.",
     local=local,
     aws=aws,
 )

@@ -1,4 +1,4 @@
-"""What GET /health says."""
+"""GET /health must answer that everything is healthy."""
 
 import json
 import time
@@ -8,37 +8,37 @@ from pitboard.drivers.errors import UpstreamError
 from pitboard.iracing.transport import Answer
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.doctor.checks.port import base, is_pitboard
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.ops.environment import AwsEnvironment
 
 
-def local(context: Local) -> Finding:
-    if not is_pitboard(context):
-        return skipped("`pitboard serve` does not run.")
+def local(environment: LocalEnvironment) -> Finding:
+    if not is_pitboard(environment):
+        return skipped("`pitboard serve` is not running.")
     try:
-        return judge(context.transport.get(f"{base(context)}/health", time.monotonic() + 5))
+        return read(environment.transport.get(f"{base(environment)}/health", time.monotonic() + 5))
     except UpstreamError as error:
         return problem(str(error))
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    if not context.api_url():
+def aws(environment: AwsEnvironment) -> Finding:
+    if not environment.api_url():
         return skipped("The API is not deployed yet.")
-    answer = context.get("/health")
-    return judge(answer) if answer else problem("The API gave no answer to GET /health.")
+    answer = environment.get("/health")
+    return read(answer) if answer else problem("The API gave no answer to GET /health.")
 
 
-def judge(answer: Answer) -> Finding:
-    """Reads the contract's health answer."""
+def read(answer: Answer) -> Finding:
+    """The finding that a health answer of the contract means."""
     try:
         document = json.loads(answer.body)
         checks: dict[str, Any] = document["checks"]
     except (ValueError, KeyError, TypeError):
-        return problem(f"GET /health was answered with {answer.status} and something unreadable.")
+        return problem(f"GET /health was answered with {answer.status} and cannot be read.")
     if answer.status == 200 and document.get("status") == "healthy":
         return ok(f"Healthy: {', '.join(checks)}.")
-    ill = [f"{n} ({c.get('detail', 'no detail')})" for n, c in checks.items() if not c.get("ok")]
-    return problem(f"Unhealthy: {', '.join(ill) or document.get('status')}.")
+    unhealthy = [f"{n} ({c.get('detail', 'no detail')})" for n, c in checks.items() if not c.get("ok")]
+    return problem(f"Unhealthy: {', '.join(unhealthy) or document.get('status')}.")
 
 
 CHECK = Check(
@@ -47,7 +47,7 @@ CHECK = Check(
     section=Section.MONITORING,
     guide="Health Checks",
     symptoms=("503 from /health", "A monitor has raised the alarm"),
-    remedy="The answer names what is ill; `pitboard doctor` has a check for each.",
+    remedy="The answer names what is unhealthy; `pitboard doctor` has a check for each part.",
     local=local,
     aws=aws,
 )

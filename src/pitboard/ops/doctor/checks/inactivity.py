@@ -1,23 +1,23 @@
-"""iRacing disables an OAuth client that nobody used for 180 days (its OAuth book, "client inactivity")."""
+"""iRacing disables an OAuth client after 180 days without use (its OAuth book, "client inactivity")."""
 
 import time
 
 from pitboard.drivers.errors import CredentialsError
 from pitboard.iracing.token_state import TokenState
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 
 DAY = 86_400.0
 WARN_DAYS, DISABLED_DAYS = 90, 180
-"""iRacing writes to the developer after 90, 120 and 150 days."""
+"""iRacing sends mails to the developer after 90, 120 and 150 days."""
 
 
-def local(context: Local) -> Finding:
+def local(environment: LocalEnvironment) -> Finding:
     try:
-        username = context.credentials.username.strip().lower()
+        username = environment.credentials.username.strip().lower()
     except CredentialsError:
-        return skipped("No credentials are kept.")
-    document = context.store.documents.get(f"TOKEN:{username}") if context.store else None
+        return skipped("There are no credentials yet.")
+    document = environment.store.documents.get(f"TOKEN:{username}") if environment.store else None
     last = TokenState.parse(document.value).access_from if document else 0.0
     if not last:
         return skipped("This machine has never used the client.")
@@ -35,6 +35,6 @@ CHECK = Check(
     title="The OAuth client is in use",
     section=Section.HOST,
     symptoms=("`invalid_client` after months without use", "Mails from iRacing about an unused client"),
-    remedy="Ask iRacing to enable the client again, by answering its mail, then run `pitboard login`.",
+    remedy="Answer iRacing's mail and ask to enable the client again, then run `pitboard login`.",
     local=local,
 )

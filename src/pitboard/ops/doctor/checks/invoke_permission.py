@@ -1,28 +1,29 @@
-"""ir-custid and ir-drivers ask ir-auth for the token; the API asks all three."""
+"""ir-custid and ir-drivers invoke ir-auth for the token; the API invokes all three functions."""
 
 import json
 from fnmatch import fnmatchcase
 
+from pitboard.aws.names import ALIAS
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.environment import AwsEnvironment, as_list
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    functions, names = context.functions(), context.names
+def aws(environment: AwsEnvironment) -> Finding:
+    functions, names = environment.functions(), environment.names
     if names.auth not in functions:
         return skipped(f"{names.auth} is not deployed yet.")
     for caller in (names.custid, names.drivers):
-        if caller in functions and not may_invoke(context, caller, functions[names.auth]["FunctionArn"]):
+        if caller in functions and not may_invoke(environment, caller, functions[names.auth]["FunctionArn"]):
             return problem(f"The role of {caller} does not allow lambda:InvokeFunction on {names.auth}.")
     for name in functions:
-        if not _open_to_the_api(context, name):
+        if not _api_may_invoke(environment, name):
             return problem(f"{name} has no policy that lets API Gateway invoke it.")
-    return ok("Each function may be invoked by those who need it.")
+    return ok("The functions and the API may invoke what they need.")
 
 
-def may_invoke(context: AwsEnvironment, caller: str, arn: str) -> bool:
+def may_invoke(environment: AwsEnvironment, caller: str, arn: str) -> bool:
     """Whether the caller's role allows it on the function or on its alias."""
-    for statement in context.role_statements(caller):
+    for statement in environment.role_statements(caller):
         actions = as_list(statement.get("Action", []))
         if statement["Effect"] == "Allow" and any(fnmatchcase("lambda:InvokeFunction", a) for a in actions):
             resources = [str(resource) for resource in as_list(statement.get("Resource", []))]
@@ -31,11 +32,11 @@ def may_invoke(context: AwsEnvironment, caller: str, arn: str) -> bool:
     return False
 
 
-def _open_to_the_api(context: AwsEnvironment, name: str) -> bool:
+def _api_may_invoke(environment: AwsEnvironment, name: str) -> bool:
     """Whether there is a policy for API Gateway, on the alias that the API calls or on the function."""
-    get_policy = context.client("lambda").get_policy
-    for place in ({}, {"Qualifier": "live"}):
-        answer = context.found(get_policy, FunctionName=name, **place)
+    get_policy = environment.client("lambda").get_policy
+    for qualifier in ({}, {"Qualifier": ALIAS}):
+        answer = environment.found(get_policy, FunctionName=name, **qualifier)
         if answer and "apigateway.amazonaws.com" in json.dumps(answer["Policy"]):
             return True
     return False
@@ -43,10 +44,10 @@ def _open_to_the_api(context: AwsEnvironment, name: str) -> bool:
 
 CHECK = Check(
     id="invoke-permission",
-    title="The functions may call each other",
+    title="The functions may invoke each other",
     section=Section.RUNTIME,
     guide="Lambda Invocation Permissions",
     symptoms=("User is not authorized to perform: lambda:InvokeFunction", "Every new name is `unavailable`"),
-    remedy="Run `pitboard deploy`; look with `aws lambda get-policy --function-name ir-auth-prod`.",
+    remedy="Run `pitboard deploy`; check with `aws lambda get-policy --function-name ir-auth-prod`.",
     aws=aws,
 )

@@ -1,14 +1,14 @@
-"""A table with another key than the code asks for finds nothing."""
+"""The tables must have the keys that the code uses; else nothing is found in them."""
 
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.environment import AwsEnvironment
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    tables = context.tables()
+def aws(environment: AwsEnvironment) -> Finding:
+    tables = environment.tables()
     if not tables:
-        return skipped("No table is there yet.")
-    for name, key in context.keys().items():
+        return skipped("There is no table yet.")
+    for name, key in environment.keys().items():
         if name not in tables:
             return problem(f"The table {name} is missing.")
         schema = {part["AttributeName"]: part["KeyType"] for part in tables[name]["KeySchema"]}
@@ -16,8 +16,8 @@ def aws(context: AwsEnvironment) -> Finding:
             return problem(f"The key of {name} is {', '.join(schema)}; it must be {key} alone.")
         kinds = {a["AttributeName"]: a["AttributeType"] for a in tables[name]["AttributeDefinitions"]}
         if kinds[key] != "S":
-            return problem(f"The key {key} of {name} is not text.")
-    return ok("The tables are there and have the keys that the code asks for.")
+            return problem(f"The key {key} of {name} is not a string.")
+    return ok("The tables exist and have the right keys.")
 
 
 CHECK = Check(
@@ -26,6 +26,6 @@ CHECK = Check(
     section=Section.RUNTIME,
     guide="DynamoDB Item Not Found",
     symptoms=("Empty query results", "ValidationException: the provided key element does not match"),
-    remedy="Run `pitboard deploy`. A table with the wrong key must be made anew: rename it out of the way.",
+    remedy="Run `pitboard deploy`. Before that, back up and delete a table with the wrong key.",
     aws=aws,
 )

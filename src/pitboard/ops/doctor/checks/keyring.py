@@ -1,27 +1,28 @@
-"""Where the credentials are kept, and whether that is safe."""
+"""The credentials must be kept where no other user can read them."""
 
-from pitboard.drivers.errors import CredentialsError
-from pitboard.local import credentials as kept
+from pitboard.drivers.errors import CredentialsError, Remedy
+from pitboard.local.credentials import default_file
+from pitboard.local.remedies import SENTENCES
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 
 
-def local(context: Local) -> Finding:
-    file = context.credentials_file or kept.default_file()
+def local(environment: LocalEnvironment) -> Finding:
+    file = environment.credentials_file or default_file()
     try:
-        credentials = context.credentials
+        credentials = environment.credentials
     except CredentialsError as error:
-        if "Other users" in str(error):
+        if error.remedy is Remedy.FIX_PERMISSIONS:
             return problem(str(error))
-        if "missing" in str(error):
-            return skipped("No credentials are kept yet; `pitboard demo` works without.")
-        return problem(str(error), "Run `pitboard login` anew.", fixable=False)
+        if error.remedy is Remedy.SET_CREDENTIALS:
+            return skipped("There are no credentials yet; `pitboard demo` works without.")
+        return problem(str(error), SENTENCES[error.remedy], fixable=False)
     where = "a private file" if file.exists() else "the keyring or the environment"
     return ok(f"The credentials of client {credentials.client_id[:2]}... come from {where}.")
 
 
-def protect(context: Local) -> str:
-    file = context.credentials_file or kept.default_file()
+def protect(environment: LocalEnvironment) -> str:
+    file = environment.credentials_file or default_file()
     file.chmod(0o600)
     return f"Only you can read {file} now."
 
@@ -30,8 +31,8 @@ CHECK = Check(
     id="keyring",
     title="The credentials are kept safely",
     section=Section.HOST,
-    symptoms=("Pitboard asks for credentials that were given", "Others could read the credentials file"),
-    remedy="Run `chmod 600` on the file it names, or `pitboard login` anew.",
+    symptoms=("Pitboard asks for credentials again", "Other users can read the credentials file"),
+    remedy="Run `chmod 600` on the file that it names, or `pitboard login`.",
     local=local,
     fix=Fix("Make the credentials file readable by you alone?", local=protect),
 )

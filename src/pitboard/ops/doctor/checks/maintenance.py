@@ -1,14 +1,14 @@
-"""iRacing's maintenance: nothing is broken, and nothing can be done but wait."""
+"""During iRacing's maintenance nothing is broken, and waiting is the only remedy."""
 
 import json
 
 from pitboard.iracing.oauth import is_maintenance
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, skipped, warning
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 
 
-def local(context: Local) -> Finding:
-    answer = context.probe().answer
+def local(environment: LocalEnvironment) -> Finding:
+    answer = environment.probe().answer
     if answer is None:
         return skipped("iRacing gave no answer.")
     try:
@@ -25,6 +25,6 @@ CHECK = Check(
     title="iRacing is not in maintenance",
     section=Section.HOST,
     symptoms=("Known drivers are marked stale and new ones `unavailable`, all at once",),
-    remedy="Wait; Pitboard asks again by itself. News: https://status.iracing.com",
+    remedy="Wait; Pitboard tries again by itself. News: https://status.iracing.com",
     local=local,
 )

@@ -1,4 +1,4 @@
-"""Whether the metrics arrive that alarms and dashboards look at."""
+"""The metrics for alarms and dashboards must arrive."""
 
 import time
 
@@ -6,16 +6,16 @@ from pitboard.aws.names import METRICS_NAMESPACE
 from pitboard.drivers.errors import UpstreamError
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
 from pitboard.ops.doctor.checks.port import base, is_pitboard
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.ops.environment import AwsEnvironment
 from pitboard.telemetry.metrics import METRICS
 
 
-def local(context: Local) -> Finding:
-    if not is_pitboard(context):
-        return skipped("`pitboard serve` does not run.")
+def local(environment: LocalEnvironment) -> Finding:
+    if not is_pitboard(environment):
+        return skipped("`pitboard serve` is not running.")
     try:
-        answer = context.transport.get(f"{base(context)}/metrics", time.monotonic() + 3)
+        answer = environment.transport.get(f"{base(environment)}/metrics", time.monotonic() + 3)
     except UpstreamError as error:
         return problem(str(error))
     missing = [m.name for m in METRICS if f"# TYPE pitboard_{m.name}".encode() not in answer.body]
@@ -24,20 +24,22 @@ def local(context: Local) -> Finding:
     return ok(f"/metrics shows all {len(METRICS)} metrics.")
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    if not context.functions():
+def aws(environment: AwsEnvironment) -> Finding:
+    if not environment.functions():
         return skipped("No function is deployed yet.")
-    dimension = [{"Name": "Environment", "Value": context.names.environment}]
-    answer = context.client("cloudwatch").list_metrics(Namespace=METRICS_NAMESPACE, Dimensions=dimension)
+    dimension = [{"Name": "Environment", "Value": environment.names.environment}]
+    answer = environment.client("cloudwatch").list_metrics(Namespace=METRICS_NAMESPACE, Dimensions=dimension)
     seen = {metric["MetricName"] for metric in answer["Metrics"]}
     if not seen:
-        return warning(f"No metric of {context.names.environment} has arrived in {METRICS_NAMESPACE} yet.")
-    asked = context.metric("AWS/ApiGateway", "Count", {"ApiName": context.names.api}, "Sum")
-    if sum(asked) and "Requests" not in seen:
-        return problem("The API was asked, but no metric Requests has arrived.")
-    if sum(context.metric("AWS/Lambda", "Throttles", {"FunctionName": context.names.drivers}, "Sum")):
-        remedy = "Raise the reserved concurrency in infra's configuration, or the account's limit."
-        return problem(f"Lambda throttled {context.names.drivers} in the last hour.", remedy)
+        return warning(
+            f"No metric of {environment.names.environment} has arrived in {METRICS_NAMESPACE} yet."
+        )
+    requests = environment.metric("AWS/ApiGateway", "Count", {"ApiName": environment.names.api}, "Sum")
+    if sum(requests) and "Requests" not in seen:
+        return problem("The API had requests, but no metric Requests has arrived.")
+    if sum(environment.metric("AWS/Lambda", "Throttles", {"FunctionName": environment.names.drivers}, "Sum")):
+        remedy = "Raise the reserved concurrency in infra/config.py, or the account's limit."
+        return problem(f"Lambda throttled {environment.names.drivers} in the last hour.", remedy)
     return ok(f"{len(seen)} of {len(METRICS)} metrics have arrived in {METRICS_NAMESPACE}.")
 
 
@@ -47,7 +49,10 @@ CHECK = Check(
     section=Section.MONITORING,
     guide="CloudWatch Metrics",
     symptoms=("Dashboards are empty", "Alarms are in the state INSUFFICIENT_DATA"),
-    remedy="Ask the API once, wait, and see `aws cloudwatch list-metrics --namespace iRacing/Lambda`.",
+    remedy=(
+        "Send one request to the API, wait, and run"
+        f" `aws cloudwatch list-metrics --namespace {METRICS_NAMESPACE}`."
+    ),
     local=local,
     aws=aws,
 )

@@ -1,4 +1,4 @@
-"""The whole way once: a driver who is known is looked up by name again. Costs one call."""
+"""A known driver is looked up again by name at iRacing. Costs one call."""
 
 import json
 import time
@@ -8,43 +8,47 @@ from pitboard.drivers.errors import CredentialsError, RefusedError, UpstreamErro
 from pitboard.drivers.model import CallContext
 from pitboard.drivers.plan import exact_match
 from pitboard.iracing.data_api import DataApi
+from pitboard.local.remedies import worded
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 
 
-def local(context: Local) -> Finding:
-    record, tokens, meter = context.newest_record(), context.tokens(), context.meter()
+def local(environment: LocalEnvironment) -> Finding:
+    record, tokens, meter = environment.newest_record(), environment.tokens(), environment.meter()
     if record is None or tokens is None or meter is None:
         return skipped("No driver is known yet.")
     if not tokens.status().valid:
-        return skipped("There is no valid token to look anybody up with.")
+        return skipped("There is no valid token for a look-up.")
     name = names.parse(json.loads(record.body)["member_info"]["display_name"])
-    upstream = DataApi(context.settings.upstream.data_url, context.transport, tokens, meter)
+    upstream = DataApi(environment.settings.upstream.data_url, environment.transport, tokens, meter)
     try:
         found = exact_match(name, upstream.search(name.shown, CallContext(time.monotonic() + 6)))
     except (CredentialsError, RefusedError) as error:
-        return problem(str(error), "Run `pitboard doctor --only oauth,token-refresh`.", fixable=False)
+        return problem(worded(error), "Run `pitboard doctor --only oauth,token-refresh`.", fixable=False)
     except UpstreamError as error:
         return skipped(str(error))
     if found != record.cust_id:
-        return problem(f"The driver kept as {name.shown} is not the one that iRacing knows by that name now.")
-    return ok("A known driver is found again under the same customer id.")
+        return problem(f"The driver kept as {name.shown} is not the one who has that name at iRacing now.")
+    return ok("A known driver still has the same customer id at iRacing.")
 
 
-def forget(context: Local) -> str:
-    record = context.newest_record()
-    if record is None or context.store is None:
-        return "There is nothing to forget."
-    context.store.forget([record.key])
-    return "The driver is forgotten and will be looked up anew."
+def forget(environment: LocalEnvironment) -> str:
+    record = environment.newest_record()
+    if record is None or environment.store is None:
+        return "There is nothing to delete."
+    environment.store.forget([record.key])
+    return "The driver was deleted and will be looked up again."
 
 
 CHECK = Check(
     id="name-lookup",
     title="A known driver is found by name",
     section=Section.HOST,
-    symptoms=("The numbers beside a name are somebody else's", "A driver who changed names is not found"),
-    remedy="Run `pitboard doctor --only name-lookup --fix`: it forgets what was kept for the name.",
+    symptoms=(
+        "The numbers beside a name belong to another driver",
+        "A driver who changed names is not found",
+    ),
+    remedy="Run `pitboard doctor --only name-lookup --fix`: it deletes what is kept for the name.",
     local=local,
-    fix=Fix("Forget what is kept for this name?", local=forget),
+    fix=Fix("Delete what is kept for this name?", local=forget),
 )

@@ -1,66 +1,69 @@
-"""Whether Pitboard can get a token: the credentials are complete and iRacing has not refused them."""
+"""The credentials must be complete, and iRacing must accept them."""
 
-import json
-from typing import Any
+from dataclasses import asdict
 
-from pitboard.aws.names import SECRET_FIELDS
+from pitboard.aws import remedies as aws_remedies
+from pitboard.aws.secret import parse
 from pitboard.drivers.errors import CredentialsError
+from pitboard.iracing.credentials import Credentials
+from pitboard.iracing.token_state import TokenState
+from pitboard.local import remedies as local_remedies
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.ops.environment import AwsEnvironment
 
 
-def local(context: Local) -> Finding:
+def local(environment: LocalEnvironment) -> Finding:
     try:
-        context.credentials.check()
+        environment.credentials.check()
     except CredentialsError as error:
-        return problem(str(error))
-    tokens = context.tokens()
+        return problem(local_remedies.worded(error))
+    tokens = environment.tokens()
     status = tokens.status() if tokens else None
-    if status is None or not (status.valid or status.why or status.renewable):
+    if status is None or not (status.valid or status.refusal or status.renewable):
         return skipped("The credentials are complete; they have not been used on this machine yet.")
-    if status.why and not status.valid:
-        return problem(status.why)
-    if status.why:
-        return warning(f"The token at hand is valid, but: {status.why}")
+    if status.refusal and not status.valid:
+        return problem(local_remedies.worded(status.refusal))
+    if status.refusal:
+        return warning(f"The token is valid, but: {local_remedies.worded(status.refusal)}")
     return ok("The credentials are complete and iRacing accepts them.")
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    client, name = context.client("secretsmanager"), context.names.secret
-    text = context.secret()
+def aws(environment: AwsEnvironment) -> Finding:
+    client, name = environment.client("secretsmanager"), environment.names.secret
+    text = environment.secret()
     if text is None:
-        if context.found(client.describe_secret, "AccessDeniedException", SecretId=name) is None:
-            return problem(f"The secret {name} is not there, or you may not read it.")
-        return skipped(f"The secret {name} is there; you may not read it, or it has no value yet.")
+        if environment.found(client.describe_secret, "AccessDeniedException", SecretId=name) is None:
+            return problem(f"The secret {name} does not exist, or you may not read it.")
+        return skipped(f"The secret {name} exists; you may not read it, or it has no value yet.")
     try:
-        secret = json.loads(text)
-    except ValueError:
-        return problem(f"The secret {name} is not JSON.")
-    if trouble := malformed(secret):
-        return problem(f"The secret {name} {trouble}.")
-    return _token_trouble(context) or ok(f"The secret {name} is complete.")
+        credentials = parse(text, f"The secret {name}")
+    except CredentialsError as error:
+        return problem(str(error))
+    if fault := malformed(credentials):
+        return problem(f"The secret {name} {fault}.")
+    return _token_finding(environment) or ok(f"The secret {name} is complete.")
 
 
-def malformed(secret: Any) -> str:
-    """What is wrong with the secret's value, in words that betray nothing of it."""
-    if not isinstance(secret, dict):
-        return "is not a JSON object"
-    if missing := [f for f in SECRET_FIELDS if not isinstance(secret.get(f), str) or not secret[f]]:
-        return f"has no {', '.join(missing)}"
-    if padded := [f for f in SECRET_FIELDS if secret[f] != secret[f].strip()]:
+def malformed(credentials: Credentials) -> str:
+    """What is wrong with complete credentials ("": nothing), without their values."""
+    if padded := [name for name, value in asdict(credentials).items() if value != value.strip()]:
         return f"has white space around {', '.join(padded)}"
-    if "@" not in secret["username"]:
-        return "has a username that is no e-mail address"
+    if "@" not in credentials.username:
+        return "has a username that is not an e-mail address"
     return ""
 
 
-def _token_trouble(context: AwsEnvironment) -> Finding | None:
-    token = context.token()
-    if token and token.get("refused_why"):
-        return problem(str(token["refused_why"]))
-    if token and token.get("blocked_why") and not token.get("access_token"):
-        return problem(str(token["blocked_why"]))
+def _token_finding(environment: AwsEnvironment) -> Finding | None:
+    """What ir-auth has kept about a refusal by iRacing."""
+    document = environment.token()
+    if document is None:
+        return None
+    state = TokenState.parse(document)
+    if state.refused_why:
+        return problem(aws_remedies.worded(state.denial()))
+    if state.blocked_why and not state.access_token:
+        return problem(state.blocked_why)
     return None
 
 
@@ -75,8 +78,8 @@ CHECK = Check(
         "`invalid_grant`: wrong password, or the subscription has ended",
     ),
     remedy=(
-        "Set the four credentials anew: `pitboard login`, in AWS `pitboard deploy --update-secrets`."
-        " Do not try passwords out: iRacing counts."
+        "Set the four credentials again: `pitboard login`, in AWS `pitboard deploy --update-secrets`."
+        " Do not try passwords: iRacing limits logins."
     ),
     local=local,
     aws=aws,

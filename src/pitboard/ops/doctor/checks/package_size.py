@@ -1,4 +1,4 @@
-"""Lambda's limit for a function with its layers, unpacked."""
+"""A function with its layers must stay below Lambda's limit, unpacked."""
 
 from pathlib import Path
 
@@ -9,19 +9,19 @@ LIMIT = 262_144_000
 """Bytes, unpacked. Source: AWS Lambda quotas, and the error message itself."""
 
 UNPACKED = 4
-"""Python code and its compiled files unpack to about four times the size of the zip."""
+"""Unpacked, Python code with its bytecode has about four times the size of the zip."""
 
 ASSETS = Path("cdk.out")
 
 
-def aws(context: AwsEnvironment) -> Finding:
+def aws(environment: AwsEnvironment) -> Finding:
     if built := [folder for folder in ASSETS.glob("asset.*") if folder.is_dir()]:
         largest = max(sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) for folder in built)
         if largest > LIMIT:
-            return problem(f"A package that is built has {largest:,} bytes unpacked; Lambda takes {LIMIT:,}.")
+            return problem(f"The built package has {largest:,} bytes unpacked; Lambda's limit is {LIMIT:,}.")
     sizes = {
         name: settings["CodeSize"] + sum(layer.get("CodeSize", 0) for layer in settings.get("Layers", ()))
-        for name, settings in context.functions().items()
+        for name, settings in environment.functions().items()
     }
     if not sizes:
         return skipped("No function is deployed yet.")
@@ -37,6 +37,6 @@ CHECK = Check(
     section=Section.DEPLOYMENT,
     guide="Lambda Package Too Large",
     symptoms=("Unzipped size must be smaller than 262144000 bytes",),
-    remedy="See what is large with `du -sh cdk.out/asset.*/* | sort -h`; boto3 need not be in the package.",
+    remedy="Find what is large with `du -sh cdk.out/asset.*/* | sort -h`; boto3 need not be in it.",
     aws=aws,
 )

@@ -1,4 +1,4 @@
-"""Whether `pitboard serve` runs on its port, could, or finds somebody else there."""
+"""The port of `pitboard serve` must be free, or used by Pitboard itself."""
 
 import json
 import time
@@ -6,30 +6,30 @@ import time
 from pitboard.drivers.errors import UpstreamError
 from pitboard.local.server import PortTakenError, listen
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 
 
-def local(context: Local) -> Finding:
-    host, port = context.settings.host, context.settings.port
+def local(environment: LocalEnvironment) -> Finding:
+    host, port = environment.settings.host, environment.settings.port
     try:
         listen(host, port).close()
     except PortTakenError as error:
-        if is_pitboard(context):
-            return ok(f"Pitboard runs at {base(context)}.")
-        return problem(str(error).split(" Choose ")[0])
+        if is_pitboard(environment):
+            return ok(f"Pitboard runs at {base(environment)}.")
+        return problem(error.happened)
     return ok(f"Port {port} is free for `pitboard serve`.")
 
 
-def base(context: Local) -> str:
+def base(environment: LocalEnvironment) -> str:
     """The local server's address."""
-    host = f"[{context.settings.host}]" if ":" in context.settings.host else context.settings.host
-    return f"http://{host}:{context.settings.port}"
+    host = f"[{environment.settings.host}]" if ":" in environment.settings.host else environment.settings.host
+    return f"http://{host}:{environment.settings.port}"
 
 
-def is_pitboard(context: Local) -> bool:
+def is_pitboard(environment: LocalEnvironment) -> bool:
     """Whether a Pitboard answers on the port."""
     try:
-        answer = context.transport.get(f"{base(context)}/health", time.monotonic() + 3)
+        answer = environment.transport.get(f"{base(environment)}/health", time.monotonic() + 3)
         return json.loads(answer.body)["status"] in ("healthy", "unhealthy")
     except (UpstreamError, ValueError, KeyError, TypeError):
         return False
@@ -37,9 +37,9 @@ def is_pitboard(context: Local) -> bool:
 
 CHECK = Check(
     id="port",
-    title="The port is ours or free",
+    title="The port is free or used by Pitboard",
     section=Section.HOST,
-    symptoms=("`pitboard serve` says that it cannot listen", "The addon gets answers it does not understand"),
-    remedy="Choose another port with `pitboard serve --port 9000`, and tell the addon in its options.",
+    symptoms=("`pitboard serve` says that it cannot listen", "The addon gets answers that it cannot read"),
+    remedy="Use another port with `pitboard serve --port 9000`, and set it in the addon's options.",
     local=local,
 )

@@ -1,4 +1,4 @@
-"""ir-auth, and only ir-auth, may read the credentials."""
+"""Only ir-auth may read the credentials."""
 
 from fnmatch import fnmatchcase
 
@@ -8,24 +8,24 @@ from pitboard.ops.environment import AwsEnvironment, as_list
 ACTION = "secretsmanager:GetSecretValue"
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    names, functions = context.names, context.functions()
+def aws(environment: AwsEnvironment) -> Finding:
+    names, functions = environment.names, environment.functions()
     if names.auth not in functions:
         return skipped(f"{names.auth} is not deployed yet.")
-    client = context.client("secretsmanager")
-    secret = context.found(client.describe_secret, SecretId=names.secret)
+    client = environment.client("secretsmanager")
+    secret = environment.found(client.describe_secret, SecretId=names.secret)
     arn = secret["ARN"] if secret else f"arn:aws:secretsmanager:*:*:secret:{names.secret}-*"
-    readers = [name for name in functions if may_read(context, name, arn)]
+    readers = [name for name in functions if may_read(environment, name, arn)]
     if names.auth not in readers:
         return problem(f"The role of {names.auth} does not allow {ACTION} on {names.secret}.")
     if others := [name for name in readers if name != names.auth]:
-        return problem(f"{', '.join(others)} may read {names.secret}, which is {names.auth}'s alone.")
-    return ok(f"{names.auth} alone may read {names.secret}.")
+        return problem(f"{', '.join(others)} may read {names.secret}; only {names.auth} may.")
+    return ok(f"Only {names.auth} may read {names.secret}.")
 
 
-def may_read(context: AwsEnvironment, function: str, arn: str) -> bool:
+def may_read(environment: AwsEnvironment, function: str, arn: str) -> bool:
     """Whether the function's role allows reading the secret."""
-    for statement in context.role_statements(function):
+    for statement in environment.role_statements(function):
         actions = as_list(statement.get("Action", []))
         if statement["Effect"] == "Allow" and any(fnmatchcase(ACTION, action) for action in actions):
             resources = [str(resource) for resource in as_list(statement.get("Resource", []))]
@@ -36,7 +36,7 @@ def may_read(context: AwsEnvironment, function: str, arn: str) -> bool:
 
 CHECK = Check(
     id="secret-access",
-    title="ir-auth alone may read the credentials",
+    title="Only ir-auth may read the credentials",
     section=Section.SECURITY,
     guide="Secrets Manager Access Denied",
     symptoms=("User is not authorized to perform: secretsmanager:GetSecretValue",),

@@ -1,18 +1,18 @@
-"""Looks through the logs for what redaction would have struck out. Tells where, never what."""
+"""The logs must hold nothing that redaction would remove. The finding says where, never what."""
 
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.ops.environment import AwsEnvironment
-from pitboard.telemetry import log_file
+from pitboard.telemetry.files import log_file, older_log_files
 from pitboard.telemetry.logs import SECRETS
 
 
-def local(context: Local) -> Finding:
-    files = _files(context)
+def local(environment: LocalEnvironment) -> Finding:
+    files = _files(environment)
     if not files:
         return skipped("Nothing has been logged yet.")
     for file in files:
@@ -21,23 +21,23 @@ def local(context: Local) -> Finding:
     return ok(f"No secret in {', '.join(file.name for file in files)}.")
 
 
-def clean(context: Local) -> str:
-    files = _files(context)
+def redact(environment: LocalEnvironment) -> str:
+    files = _files(environment)
     for file in files:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
         with file.open("r+", encoding="utf-8") as opened:  # in place: a running server has it open
             opened.writelines(f"{line}\n" for line in _cleaned(lines))
             opened.truncate()
-    return f"Struck the secrets out of {', '.join(file.name for file in files)}. Now change them at iRacing."
+    return f"Redacted the secrets in {', '.join(file.name for file in files)}. Now change them at iRacing."
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    if not context.functions():
+def aws(environment: AwsEnvironment) -> Finding:
+    if not environment.functions():
         return skipped("No function is deployed yet.")
-    context.secret()
-    for name in context.functions():
-        if leak(context.log_lines(name, seconds=24 * 3600)):
-            return problem(f"A line of {context.names.log_group(name)} in the last day holds a secret.")
+    environment.secret()
+    for name in environment.functions():
+        if leak(environment.log_lines(name, seconds=24 * 3600)):
+            return problem(f"A line of {environment.names.log_group(name)} in the last day holds a secret.")
     return ok("No secret in the functions' logs of the last day.")
 
 
@@ -51,7 +51,7 @@ def leak(lines: Iterable[str]) -> int:
 
 
 def _cleaned(lines: Iterable[str]) -> Iterator[str]:
-    """The lines without secrets. In a JSON line the values are looked at, as they are when it is written."""
+    """The lines without secrets. In a JSON line, the values are redacted as they are when it is written."""
     for line in lines:
         try:
             document = json.loads(line)
@@ -62,22 +62,22 @@ def _cleaned(lines: Iterable[str]) -> Iterator[str]:
         yield line if clean == document else json.dumps(clean)
 
 
-def _files(context: Local) -> list[Path]:
-    file = log_file(context.settings.db)
-    return [f for f in (file, *(file.with_name(f"{file.name}.{n}") for n in (1, 2, 3))) if f.exists()]
+def _files(environment: LocalEnvironment) -> list[Path]:
+    file = log_file(environment.settings.db)
+    return [f for f in (*older_log_files(file), file) if f.exists()]
 
 
 CHECK = Check(
     id="secrets-in-logs",
-    title="No secret is in the logs",
+    title="The logs hold no secrets",
     section=Section.SECURITY,
     guide="Secrets Exposed in Logs",
     symptoms=("Sensitive data visible in logs", "Security audit findings"),
     remedy=(
-        "Change the password, ask iRacing for a new client secret, and `pitboard login` (in AWS `pitboard"
-        " deploy --update-secrets`); then delete the log stream with `aws logs delete-log-stream`."
+        "Change the password, ask iRacing for a new client secret, and run `pitboard login` (in AWS"
+        " `pitboard deploy --update-secrets`); then delete the log stream with `aws logs delete-log-stream`."
     ),
     local=local,
     aws=aws,
-    fix=Fix("Strike the secrets out of the log files?", local=clean),
+    fix=Fix("Redact the secrets in the log files?", local=redact),
 )

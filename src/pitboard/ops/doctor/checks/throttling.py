@@ -1,42 +1,44 @@
-"""DynamoDB refuses what goes beyond provisioned capacity; on-demand tables have none to exceed."""
+"""DynamoDB refuses requests beyond a table's provisioned capacity. On-demand tables have no such limit."""
 
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped, warning
 from pitboard.ops.environment import AwsEnvironment
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    tables = context.tables()
+def aws(environment: AwsEnvironment) -> Finding:
+    tables = environment.tables()
     if not tables:
-        return skipped("No table is there yet.")
+        return skipped("There is no table yet.")
     throttled = {
         name: count
         for name in tables
         if (count := sum(
-            sum(context.metric("AWS/DynamoDB", metric, {"TableName": name}, "Sum"))
+            sum(environment.metric("AWS/DynamoDB", metric, {"TableName": name}, "Sum"))
             for metric in ("ReadThrottleEvents", "WriteThrottleEvents")
         ))
     }  # fmt: skip
-    provisioned = _provisioned(context)
+    provisioned = _provisioned(environment)
     if provisioned and throttled:
         return problem(f"DynamoDB throttled {', '.join(throttled)} in the last hour.")
     if provisioned:
-        return warning(f"{', '.join(provisioned)}: provisioned capacity, which a busy hour may exceed.")
+        return warning(
+            f"{', '.join(provisioned)}: provisioned capacity, which may be too small in a busy hour."
+        )
     if throttled:
         return warning(f"DynamoDB throttled {', '.join(throttled)} in the last hour.", "Wait.", fixable=False)
     return ok("The tables are billed on demand and were not throttled in the last hour.")
 
 
-def on_demand(context: AwsEnvironment) -> str:
-    changed = _provisioned(context)
+def on_demand(environment: AwsEnvironment) -> str:
+    changed = _provisioned(environment)
     for name in changed:
-        context.client("dynamodb").update_table(TableName=name, BillingMode="PAY_PER_REQUEST")
-    return f"{', '.join(changed)}: billed on demand now."
+        environment.client("dynamodb").update_table(TableName=name, BillingMode="PAY_PER_REQUEST")
+    return f"{', '.join(changed)}: now billed on demand."
 
 
-def _provisioned(context: AwsEnvironment) -> list[str]:
+def _provisioned(environment: AwsEnvironment) -> list[str]:
     return [
         name
-        for name, table in context.tables().items()
+        for name, table in environment.tables().items()
         if table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED") == "PROVISIONED"
     ]
 

@@ -1,82 +1,81 @@
-"""Whether the access token is valid, and can be renewed without another password login."""
+"""The access token must be valid, and it must be possible to refresh it without a password login."""
 
 import json
 import time
 
+from pitboard.aws.names import REFRESH_TOKEN_NOW
 from pitboard.drivers.errors import StoreError, UpstreamError
-from pitboard.iracing.token_state import LEASE, TokenState
+from pitboard.iracing.token_state import LEASE, LOGINS_AN_HOUR, TokenState
+from pitboard.local.remedies import worded
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped, warning
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.ops.environment import AwsEnvironment
 
-RENEW_SECONDS = 8.0
+REFRESH_SECONDS = 8.0
 
 
-def local(context: Local) -> Finding:
-    tokens = context.tokens()
+def local(environment: LocalEnvironment) -> Finding:
+    tokens = environment.tokens()
     if tokens is None:
-        return skipped("No token has been asked for on this machine yet.")
+        return skipped("This machine has not asked for a token yet.")
     status = tokens.status()
     if status.valid:
         return ok(f"The access token is valid for {status.expires_in:.0f} s more.")
     if status.renewable:
-        return warning("The access token has ended; it can be renewed without a login.")
-    if not status.why and status.logins_left == LOGINS:
-        return skipped("No token has been asked for yet.")
+        return warning("The access token has expired; it can be refreshed without a login.")
+    if status.refusal is None and status.logins_left == LOGINS_AN_HOUR:
+        return skipped("This machine has not asked for a token yet.")
     if status.logins_left:
         left = f"{status.logins_left} password logins left this hour"
-        return problem(f"There is no token, and no refresh token to renew it with ({left}).", fixable=False)
+        return problem(f"There is no token, and no refresh token to get one with ({left}).", fixable=False)
     return problem("There is no token, and this hour's password logins are used up.", fixable=False)
 
 
-LOGINS = 4
-
-
-def renew(context: Local) -> str:
-    tokens = context.tokens()
+def refresh(environment: LocalEnvironment) -> str:
+    tokens = environment.tokens()
     if tokens is None:
-        return "There is nothing to renew."
+        return "There is no token to refresh."
     try:
-        tokens.access_token(time.monotonic() + RENEW_SECONDS, may_login=False)
+        tokens.access_token(time.monotonic() + REFRESH_SECONDS, may_login=False)
     except (UpstreamError, StoreError) as error:
-        return f"It was not renewed: {error}"
-    return f"Renewed; valid for {tokens.status().expires_in:.0f} s."
+        return f"It was not refreshed: {worded(error)}"
+    return f"Refreshed; valid for {tokens.status().expires_in:.0f} s."
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    document = context.token()
+def aws(environment: AwsEnvironment) -> Finding:
+    document = environment.token()
     if document is None:
         return skipped("ir-auth has not asked for a token yet.")
     token, now = TokenState.parse(document), time.time()
     if token.lease_owner and now > token.lease_until + LEASE and not token.valid(now):
-        return warning("A renewal was begun and never finished; the next one takes over.")
+        return warning("A refresh began and did not end; the next one takes over.")
     if token.valid(now):
         return ok(f"The access token is valid for {token.access_until - now:.0f} s more.")
     if token.refreshable(now):
-        return warning("The access token has ended; it can be renewed without a login.")
+        return warning("The access token has expired; it can be refreshed without a login.")
     left = "" if token.login_refusal(now) is None else ", and no password login may be made now"
-    return problem(f"There is no token, and no refresh token to renew it with{left}.", fixable=not left)
+    return problem(f"There is no token, and no refresh token to get one with{left}.", fixable=not left)
 
 
-def invoke(context: AwsEnvironment) -> str:
-    client, name = context.client("lambda"), context.names.auth
-    answer = client.invoke(FunctionName=name, Payload=json.dumps({"action": "refresh_token_now"}))
-    told = json.loads(answer["Payload"].read() or b"null") or {}
+def invoke(environment: AwsEnvironment) -> str:
+    client, name = environment.client("lambda"), environment.names.auth
+    answer = client.invoke(FunctionName=name, Payload=json.dumps({"action": REFRESH_TOKEN_NOW}))
+    body = json.loads(answer["Payload"].read() or b"null") or {}
     if answer.get("FunctionError"):
-        return f"{name} failed; see `pitboard logs --env {context.names.environment} --errors`."
-    if "expires_in" in told:
-        return f"{name} holds a token that is valid for {told['expires_in']} s."
-    return f"{name} did not renew it: {told.get('error', {}).get('message', 'it does not say why')}"
+        return f"{name} failed; see `pitboard logs --env {environment.names.environment} --errors`."
+    if "expires_in" in body:
+        return f"{name} holds a token that is valid for {body['expires_in']} s."
+    return f"{name} did not refresh it: {body.get('error', {}).get('message', 'it gives no reason')}"
 
 
 CHECK = Check(
     id="token-refresh",
-    title="The token is valid and can be renewed",
+    title="The token is valid and can be refreshed",
     section=Section.RUNTIME,
     guide="Token Refresh Failing",
     symptoms=("Expired token errors", "A password login at every start", "Invalid refresh token"),
-    remedy="Run `pitboard login` once: it makes one password login and keeps what comes of it.",
+    remedy="Run `pitboard login` once: it makes one password login and keeps the tokens.",
     local=local,
     aws=aws,
-    fix=Fix("Renew the token now, without a password login?", local=renew, aws=invoke),
+    fix=Fix("Refresh the token now, without a password login?", local=refresh, aws=invoke),
 )

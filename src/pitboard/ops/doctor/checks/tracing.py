@@ -1,29 +1,29 @@
-"""Whether traces go where they are meant to."""
+"""If traces are turned on, they must be exported."""
 
 import os
 from importlib.util import find_spec
 
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.ops.environment import AwsEnvironment
 
 
-def local(context: Local) -> Finding:
-    environment = os.environ if context.environment is None else context.environment
-    exporter = environment.get("OTEL_TRACES_EXPORTER", "none")
+def local(environment: LocalEnvironment) -> Finding:
+    variables = os.environ if environment.variables is None else environment.variables
+    exporter = variables.get("OTEL_TRACES_EXPORTER", "none")
     if exporter in ("", "none"):
         return skipped("Traces are off (OTEL_TRACES_EXPORTER is not set).")
     if exporter != "otlp":
-        return problem(f"OTEL_TRACES_EXPORTER is {exporter!r}; only otlp and none are known.")
+        return problem(f"OTEL_TRACES_EXPORTER is {exporter!r}; only otlp and none are supported.")
     if not find_spec("opentelemetry") or not find_spec("opentelemetry.sdk"):
         return problem(
-            "Traces are on, but OpenTelemetry is not installed.", "pip install 'pitboard[tracing]'"
+            "Traces are on, but OpenTelemetry is not installed.", "Run `pip install 'pitboard[tracing]'`."
         )
     return ok("Traces are on.")
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    functions = context.functions()
+def aws(environment: AwsEnvironment) -> Finding:
+    functions = environment.functions()
     if not functions:
         return skipped("No function is deployed yet.")
     off = [n for n, f in functions.items() if f.get("TracingConfig", {}).get("Mode") != "Active"]

@@ -1,86 +1,81 @@
-"""What is past its end must go: DynamoDB deletes it by itself, the local server every few minutes."""
+"""Expired items must be deleted: DynamoDB does it by itself, the local server once an hour."""
 
 import time
 
+from pitboard.aws.names import TTL_ATTRIBUTE
+from pitboard.ops import table_settings
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped, warning
-from pitboard.ops.doctor.local import Local
+from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.ops.environment import AwsEnvironment
 
-ATTRIBUTE = "ttl"
 LATE_SECONDS = 24 * 3600
 MILLISECONDS = 10**11
-"""A time in seconds stays below this for three thousand years; one in milliseconds is above."""
+"""A present time in seconds is below this, one in milliseconds above it."""
 
 
-def local(context: Local) -> Finding:
+def local(environment: LocalEnvironment) -> Finding:
     late = time.time() - LATE_SECONDS
-    rows = context.rows("SELECT count(*) FROM records WHERE stale_until < ?", (late,))
+    rows = environment.rows("SELECT count(*) FROM records WHERE stale_until < ?", (late,))
     if not rows:
         return skipped("There is no database yet.")
-    ids = context.rows("SELECT count(*) FROM ids WHERE until < ?", (late,))
+    ids = environment.rows("SELECT count(*) FROM ids WHERE until < ?", (late,))
     if count := rows[0][0] + ids[0][0]:
-        return warning(f"{count} records ended more than a day ago and are still there.")
-    return ok("Nothing is kept past its end.")
+        return warning(f"{count} records ended more than a day ago and are not deleted.")
+    return ok("All expired records are deleted.")
 
 
-def purge(context: Local) -> str:
-    count = context.store.purge(time.time()) if context.store else 0
-    return f"Deleted {count} records that were past their end."
+def purge(environment: LocalEnvironment) -> str:
+    count = environment.store.purge(time.time()) if environment.store else 0
+    return f"Deleted {count} expired records."
 
 
-def aws(context: AwsEnvironment) -> Finding:
-    tables = [name for name in expiring(context) if name in context.tables()]
+def aws(environment: AwsEnvironment) -> Finding:
+    tables = [name for name in expiring(environment) if name in environment.tables()]
     if not tables:
-        return skipped("No table is there yet.")
-    client = context.client("dynamodb")
+        return skipped("There is no table yet.")
     for name in tables:
-        settings = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-        status, attribute = settings.get("TimeToLiveStatus"), settings.get("AttributeName")
-        if status not in ("ENABLED", "ENABLING"):
+        expiry = table_settings.expiry(environment, name)
+        if not expiry.on:
             return problem(f"Time to live is off for {name}.")
-        if attribute != ATTRIBUTE:
-            remedy = f"Turn it off, wait an hour, and run `pitboard deploy`: it must use {ATTRIBUTE}."
+        if expiry.attribute != TTL_ATTRIBUTE:
+            remedy = f"Turn it off, wait an hour, and run `pitboard deploy`: it must use {TTL_ATTRIBUTE}."
             return problem(
-                f"Time to live of {name} goes by {attribute}, not {ATTRIBUTE}.", remedy, fixable=False
+                f"Time to live of {name} uses {expiry.attribute}, not {TTL_ATTRIBUTE}.", remedy, fixable=False
             )
-        items = client.scan(
-            TableName=name,
-            ProjectionExpression="#t",
-            ExpressionAttributeNames={"#t": ATTRIBUTE},
-            Limit=25,
-        )["Items"]
-        if any(
-            "N" not in i[ATTRIBUTE] or float(i[ATTRIBUTE]["N"]) > MILLISECONDS
-            for i in items
-            if ATTRIBUTE in i
-        ):
-            remedy = "Deploy the newest version; delete the table's items if they do not go."
+        if _has_wrong_end(environment, name):
+            remedy = "Deploy the newest version; delete the table's items if they stay."
             return problem(
-                f"Items of {name} have a {ATTRIBUTE} that is not Unix seconds.", remedy, fixable=False
+                f"Items of {name} have a {TTL_ATTRIBUTE} that is not Unix seconds.", remedy, fixable=False
             )
     return ok("Time to live is on for every table.")
 
 
-def expiring(context: AwsEnvironment) -> list[str]:
-    """The tables whose items end: all but ir_auth, which holds one token for ever."""
-    return list(context.keys())[1:]
+def expiring(environment: AwsEnvironment) -> list[str]:
+    """The tables whose items expire: all but the token's."""
+    names = environment.names
+    return [environment.table_in_use(name) for name in names.tables if name != names.auth_table]
 
 
-def enable(context: AwsEnvironment) -> str:
-    client, changed = context.client("dynamodb"), []
-    for name in expiring(context):
-        settings = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-        if settings.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
-            client.update_time_to_live(
-                TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": ATTRIBUTE}
-            )
-            changed.append(name)
+def enable(environment: AwsEnvironment) -> str:
+    changed = [name for name in expiring(environment) if table_settings.turn_on_expiry(environment, name)]
     return f"Turned on for {', '.join(changed) or 'no table'}."
+
+
+def _has_wrong_end(environment: AwsEnvironment, table: str) -> bool:
+    """Whether one of some items has an end that is not in Unix seconds."""
+    items = environment.client("dynamodb").scan(
+        TableName=table,
+        ProjectionExpression="#t",
+        ExpressionAttributeNames={"#t": TTL_ATTRIBUTE},
+        Limit=25,
+    )["Items"]
+    ends = [item[TTL_ATTRIBUTE] for item in items if TTL_ATTRIBUTE in item]
+    return any("N" not in end or float(end["N"]) > MILLISECONDS for end in ends)
 
 
 CHECK = Check(
     id="ttl",
-    title="What is past its end is deleted",
+    title="Expired items are deleted",
     section=Section.DATA,
     guide="TTL Not Working",
     symptoms=(
@@ -90,9 +85,9 @@ CHECK = Check(
     ),
     remedy=(
         "In AWS: `aws dynamodb update-time-to-live --table-name NAME --time-to-live-specification"
-        " Enabled=true,AttributeName=ttl`. Locally `pitboard serve` deletes as it runs."
+        f" Enabled=true,AttributeName={TTL_ATTRIBUTE}`. Locally `pitboard serve` deletes them while it runs."
     ),
     local=local,
     aws=aws,
-    fix=Fix("Turn it on, or delete what is past its end?", local=purge, aws=enable),
+    fix=Fix("Turn time to live on, or delete the expired records?", local=purge, aws=enable),
 )

@@ -1,0 +1,53 @@
+/**
+ * The extension's background: the only part that calls the backend. It answers a fixed list of messages, from our own
+ * pages only. The backend's address is the reader's option and never part of a message.
+ */
+
+import { Backend } from "../core/backend.ts";
+import { CATEGORIES } from "../core/model.ts";
+import { readOptions } from "../core/options.ts";
+import { api, storedOptions, storeIn } from "../platform/extension.ts";
+import { fetchGet } from "../platform/get.ts";
+
+const { runtime, storage } = api;
+const FORUM = "forums.iracing.com";
+const MAX_NAMES = 200;
+
+const address = async () => (await storedOptions()).backend;
+const backend = new Backend(address, fetchGet, storeIn(storage.session), storeIn(storage.local));
+
+type Message = Partial<Record<"type" | "names" | "reload" | "custId" | "category" | "kind", unknown>>;
+
+async function answer({ type, names, reload, custId, category, kind }: Message): Promise<unknown> {
+  if (type === "drivers" && Array.isArray(names)) {
+    const valid = names.filter((name): name is string => typeof name === "string").slice(0, MAX_NAMES);
+    return backend.drivers(valid, reload === true);
+  }
+  if (type === "history" && typeof custId === "number" && Number.isSafeInteger(custId) && custId > 0) {
+    const known = CATEGORIES.find((c) => c === category);
+    if (known) return backend.history(custId, known, kind === "safety_rating" ? "safety_rating" : "irating");
+  }
+  if (type === "options") return runtime.openOptionsPage();
+  throw new Error("unknown message");
+}
+
+/** Whether this is the address of a forum page or of a page of the extension. */
+const isOurs = (url = ""): boolean =>
+  url.startsWith(runtime.getURL("")) || (URL.canParse(url) && new URL(url).hostname === FORUM);
+
+runtime.onMessage.addListener((message, sender, respond) => {
+  const trusted = sender.id === runtime.id && isOurs(sender.url);
+  if (!trusted || typeof message !== "object" || message === null) return undefined;
+  answer(message).then(
+    (value) => respond({ ok: true, value }),
+    (error: unknown) => respond({ ok: false, error: error instanceof Error ? error.message : "failed" }),
+  );
+  return true;
+});
+
+storage.onChanged.addListener(({ options }, area) => {
+  if (area !== "sync" || !options) return;
+  if (readOptions(options.newValue).backend !== readOptions(options.oldValue).backend) void backend.forget();
+});
+
+api.action.onClicked.addListener(() => void runtime.openOptionsPage());

@@ -1,0 +1,88 @@
+/** In an extension: the APIs that we use, as both browsers have them, and the platform made of them. */
+
+import type { Store } from "../core/backend.ts";
+import type { Answer, History } from "../core/model.ts";
+import { readNotes, withNote } from "../core/notes.ts";
+import { readOptions } from "../core/options.ts";
+import type { Platform } from "./platform.ts";
+
+interface StorageArea {
+  get(keys: string[] | null): Promise<Record<string, unknown>>;
+  set(values: Record<string, unknown>): Promise<void>;
+  remove(keys: string[]): Promise<void>;
+  getKeys?(): Promise<string[]>;
+}
+
+interface Sender {
+  id?: string;
+  url?: string;
+}
+
+interface Event<T extends (...values: never[]) => unknown> {
+  addListener(listener: T): void;
+}
+
+interface Api {
+  runtime: {
+    id?: string;
+    sendMessage(message: unknown): Promise<unknown>;
+    onMessage: Event<(message: unknown, sender: Sender, respond: (answer: unknown) => void) => boolean | undefined>;
+    getURL(path: string): string;
+    openOptionsPage(): Promise<void>;
+  };
+  storage: {
+    local: StorageArea;
+    sync: StorageArea;
+    session: StorageArea;
+    onChanged: Event<(changes: Record<string, { newValue?: unknown; oldValue?: unknown }>, area: string) => void>;
+  };
+  action: { onClicked: Event<() => void> };
+  permissions: {
+    request(wanted: { origins: string[] }): Promise<boolean>;
+  };
+}
+
+declare const browser: Api | undefined;
+declare const chrome: Api;
+
+export const api: Api = typeof browser === "undefined" ? chrome : browser;
+const { runtime, storage } = api;
+
+export const storeIn = (area: StorageArea): Store => ({
+  read: (keys) => (keys.length ? area.get(keys) : Promise.resolve({})),
+  write: (values) => area.set(values),
+  remove: (keys) => area.remove(keys),
+  keys: async () => (area.getKeys ? area.getKeys() : Object.keys(await area.get(null))),
+});
+
+export const storedOptions = async () => readOptions((await storage.sync.get(["options"])).options);
+export const storedNotes = async () => readNotes((await storage.local.get(["notes"])).notes);
+
+/** Asks the background. Fails when the extension was updated after the page was loaded: the page has to be reloaded. */
+async function ask<T>(message: { type: string; [key: string]: unknown }): Promise<T> {
+  const reply = (await runtime.sendMessage(message)) as { ok: true; value: T } | { ok: false; error: string };
+  if (!reply?.ok) throw new Error(reply?.error ?? "no answer");
+  return reply.value;
+}
+
+/** For content scripts. The background does all fetching. */
+export const platform: Platform = {
+  drivers: (names, reload) => ask<Record<string, Answer>>({ type: "drivers", names, reload }),
+  history: (custId, category, kind) => ask<History>({ type: "history", custId, category, kind }),
+  options: storedOptions,
+  notes: storedNotes,
+  onOptions: (changed) =>
+    storage.onChanged.addListener((changes, area) => {
+      if (area === "sync" && changes.options) changed(readOptions(changes.options.newValue));
+    }),
+  onNotes: (changed) =>
+    storage.onChanged.addListener((changes, area) => {
+      if (area === "local" && changes.notes) changed(readNotes(changes.notes.newValue));
+    }),
+  saveNote: async (name, note) => storage.local.set({ notes: withNote(await storedNotes(), name, note) }),
+  hideDriver: async (name) => {
+    const options = await storedOptions();
+    await storage.sync.set({ options: { ...options, hiddenDrivers: [...options.hiddenDrivers, name] } });
+  },
+  openOptions: () => void ask({ type: "options" }),
+};

@@ -1,0 +1,39 @@
+"""Options that several commands have, and options that mirror a setting."""
+
+from typing import Annotated, Any
+
+import typer
+
+from pitboard.settings import SETTINGS, Setting
+
+_BY_NAME = {setting.env: setting for setting in SETTINGS}
+HOST, PORT = _BY_NAME["PITBOARD_HOST"], _BY_NAME["PITBOARD_PORT"]
+
+
+def _option(setting: Setting, **limits: Any) -> Any:
+    """An option with the setting's variable and help."""
+    return typer.Option(envvar=setting.env, help=setting.help, **limits)
+
+
+Host = Annotated[str, _option(HOST)]
+Port = Annotated[int, _option(PORT, min=0, max=65535)]
+
+Environment = Annotated[str, typer.Option("--env", help="The environment: dev, staging or prod.")]
+EnvironmentOrHere = Annotated[
+    str, typer.Option("--env", help="An AWS environment (dev, staging, prod); else this machine.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before production is changed.")]
+
+
+def confirm(environment: str, question: str, *, yes: bool) -> None:
+    """Asks before production is changed, unless `yes`. Ends the command if the answer is no."""
+    if environment == "prod" and not yes:
+        typer.confirm(question, abort=True)
+
+
+def log_to_stderr(level: str) -> None:
+    """Sends log lines from this level on to standard error."""
+    from pitboard.telemetry import configure_logging
+
+    configure_logging(level)

@@ -1,0 +1,67 @@
+"""Why a name has no driver in the answer, what is said of it, and for how long that is remembered.
+
+The one place for this rule. Not found is remembered for hours, since names are rarely new. A failure of
+iRacing's is remembered for a minute at most. A refusal for our credentials or our rate, and a call that
+its reader's hurry cut off, are not remembered: they say nothing about the driver.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pitboard.drivers import freshness
+from pitboard.drivers.errors import RateLimitedError, RefusedError, UnreachableError, UpstreamError
+from pitboard.drivers.model import CallContext, IdEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """Why there is no driver. `code` is one of the contract's; `retry_after` in seconds."""
+
+    code: str
+    error: str
+    retry_after: int | None = None
+
+    def after(self, seconds: float) -> "Miss":
+        """The same, with another `retry_after`, at least 1."""
+        return replace(self, retry_after=max(1, math.ceil(seconds)))
+
+
+NOT_FOUND = Miss("not_found", "iRacing has no driver of this name.")
+PENDING = Miss("pending", "Still being looked up; ask again in a moment.", 2)
+UNAVAILABLE = Miss("unavailable", "iRacing cannot be asked at the moment.", 60)
+TOO_MANY = PENDING.after(30)
+"""A name that was not begun, because too many are looked up already."""
+
+
+def invalid(reason: str) -> Miss:
+    """A text that cannot be a name."""
+    return Miss("invalid_name", reason)
+
+
+def for_error(error: UpstreamError, worded: Callable[[Exception], str]) -> Miss:
+    """What is said of a name when the upstream failed, in the home's words. A spent budget only means
+    later."""
+    miss = PENDING if isinstance(error, RateLimitedError) else Miss("unavailable", worded(error), 60)
+    return miss if error.retry_after is None else miss.after(error.retry_after)
+
+
+def for_entry(entry: IdEntry, now: float) -> Miss | None:
+    """What is said of a name of which this was remembered; None if it has a customer id."""
+    if entry.reason == NOT_FOUND.code:
+        return NOT_FOUND
+    return UNAVAILABLE.after(entry.until - now) if entry.reason else None
+
+
+def remembered(
+    key: str, error: UpstreamError | None, context: CallContext, now: float, cust_id: int | None = None
+) -> IdEntry | None:
+    """The entry by which a miss is remembered; None if it is not. `error` None: nobody has the name.
+
+    `cust_id` is kept with a failure, if it is known.
+    """
+    if error is None:
+        return IdEntry(key, None, "iRacing", now + freshness.NOT_FOUND_KEPT, NOT_FOUND.code)
+    if isinstance(error, UnreachableError | RefusedError) and not context.cut_off:
+        return IdEntry(key, cust_id, "iRacing", now + freshness.FAILURE_KEPT, UNAVAILABLE.code)
+    return None

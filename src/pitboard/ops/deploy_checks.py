@@ -1,0 +1,108 @@
+"""What a deploy checks before it begins: bootstrap, stack, tables and secret. Nothing is changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pitboard.aws.names import BOOTSTRAP_VERSION, CDK
+from pitboard.aws.remedies import worded
+from pitboard.aws.secret import parse
+from pitboard.drivers.errors import CredentialsError
+from pitboard.ops.environment import AwsEnvironment, Stack
+from pitboard.settings import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class DeployState:
+    """The state before a deploy. `tables` says which table is used in place of each table of the contract.
+
+    `existing` has the tables, and perhaps the secret, that exist and that the stack has not created.
+    """
+
+    tables: Mapping[str, str]
+    existing: frozenset[str]
+
+
+def check(aws: AwsEnvironment, *, import_tables: bool = False, import_secret: bool = False) -> DeployState:
+    """The state before a deploy. Raises `UsageError` when a deploy could not begin."""
+    check_bootstrap(aws)
+    stack = aws.fresh_stack()
+    if stack and stack.in_progress:
+        raise UsageError(
+            f"Another deployment of {aws.names.stack} is running ({stack.status}); wait for it, or cancel it"
+            f" with `pitboard rollback --env {aws.names.environment} --stack`."
+        )
+    own, tables = aws.own_resources() if stack else set(), tables_in_use(aws, stack)
+    deployed = bool(stack and stack.outputs)  # then an earlier deploy has imported what is not the stack's
+    keys = aws.names.tables
+    existing = {
+        table
+        for name, table in tables.items()
+        if _is_imported(aws, table, keys[name], own, allowed=deployed or import_tables)
+    }
+    if _secret_is_imported(aws, own, allowed=deployed or import_secret):
+        existing.add(aws.names.secret)
+    return DeployState(tables, frozenset(existing))
+
+
+def check_bootstrap(aws: AwsEnvironment) -> None:
+    """Raises `UsageError` if CDK's bootstrap is missing in this account and region, or too old."""
+    version = aws.bootstrap_version()
+    if version is None:
+        raise UsageError(
+            f"CDK is not bootstrapped in {aws.region}: run `npx {CDK} bootstrap {aws.cdk_target}` once."
+        )
+    if version < BOOTSTRAP_VERSION:
+        raise UsageError(
+            f"CDK's bootstrap in {aws.region} has version {version}, and {BOOTSTRAP_VERSION} is needed: run"
+            f" `npx {CDK} bootstrap --force {aws.cdk_target}`."
+        )
+
+
+def tables_in_use(aws: AwsEnvironment, stack: Stack | None) -> dict[str, str]:
+    """The table that is used in place of each table of the contract: another one after a restore.
+
+    Raises `UsageError` if a deployed stack does not say so: a deploy would then put the contract's own
+    tables back in the place of restored ones.
+    """
+    if stack and not stack.outputs and stack.complete:
+        raise UsageError(f"{aws.names.stack} does not say which tables it uses; try again in a minute.")
+    return aws.tables_in_use(stack)
+
+
+def check_secret(aws: AwsEnvironment) -> None:
+    """Raises `UsageError` if the secret has a value that ir-auth could not use. It may be empty."""
+    text = aws.secret()
+    if text is None:
+        return
+    try:
+        parse(text, f"The secret {aws.names.secret}")
+    except CredentialsError as error:
+        raise UsageError(worded(error)) from None
+
+
+def _is_imported(aws: AwsEnvironment, table: str, key: str, own: set[str], *, allowed: bool) -> bool:
+    """Whether a table exists that is not the stack's. Raises `UsageError` unless it may be imported."""
+    if table in own:
+        return False
+    answer = aws.found(aws.client("dynamodb").describe_table, TableName=table)
+    if answer is None:
+        return False
+    if not allowed:
+        raise UsageError(
+            f"Table already exists: {table}. Use it with `pitboard deploy --import-tables`, or delete it."
+        )
+    schema = {part["AttributeName"]: part["KeyType"] for part in answer["Table"]["KeySchema"]}
+    if schema != {key: "HASH"}:
+        raise UsageError(f"The table {table} cannot be imported: its key must be {key} alone.")
+    return True
+
+
+def _secret_is_imported(aws: AwsEnvironment, own: set[str], *, allowed: bool) -> bool:
+    secret = aws.found(aws.client("secretsmanager").describe_secret, SecretId=aws.names.secret)
+    if secret is None or secret["ARN"] in own or secret["Name"] in own:
+        return False
+    if not allowed:
+        raise UsageError(
+            f"The secret {aws.names.secret} exists already; use it with `pitboard deploy --import-secret`."
+        )
+    return True

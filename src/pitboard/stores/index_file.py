@@ -1,0 +1,533 @@
+"""The driver index in SQLite files of its own, beside the database.
+
+A refresh collects the lists in `<database>.index.building` and, when all are there, merges them into
+`<database>.index-<generation>.sqlite3`. Such a file is never written again, so readers need no locks; they
+notice a newer one within seconds. Older ones are deleted. Docs: docs/adr/0013.
+"""
+
+import json
+import logging
+import os
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pitboard.drivers.categories import CATEGORIES
+from pitboard.drivers.errors import StoreError
+from pitboard.drivers.index import IndexedDriver, unpack
+from pitboard.drivers.ranks import Ranks
+from pitboard.drivers.refresh import IndexRefusedError, ListReport, Newcomer, Numbers
+
+APPLICATION_ID = 0x50495458
+"""Marks the file as ours ("PITX")."""
+
+SCHEMA = 1
+
+RESUME_SECONDS = 6 * 3600.0
+"""How old the lists of an unfinished index may be for the next refresh to go on with it."""
+
+LOOK_SECONDS = 3.0
+"""How often a reader looks for a newer file."""
+
+CACHE_KB = 64 * 1024
+"""Memory for pages while building. All of 500,000 drivers is some 100 MB, its busy part less."""
+
+_PERSON = "cust_id INTEGER PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, country TEXT NOT NULL"
+_LISTS = "lists (category TEXT PRIMARY KEY, report TEXT NOT NULL, ranks BLOB NOT NULL)"
+_STATS = ", ".join(f"{category} BLOB" for category in CATEGORIES)
+_WHOLE = (f"drivers ({_PERSON}, {_STATS})", _LISTS)
+_UNFINISHED = (
+    f"drivers ({_PERSON})",
+    _LISTS,
+    *(f"{category} (cust_id INTEGER PRIMARY KEY, stats BLOB NOT NULL)" for category in CATEGORIES),
+)
+"""The tables of a whole file and of an unfinished one: there each list has its own, which is filled without
+touching what is there already."""
+
+log = logging.getLogger(__name__)
+
+
+class PackedDriver(NamedTuple):
+    """A driver as the file has him; `stats` is what `index.unpack` takes, categories always in one order."""
+
+    key: str
+    cust_id: int
+    name: str
+    country: str
+    stats: bytes
+
+
+def generations(db: Path) -> list[tuple[int, Path]]:
+    """The index files of a database, newest first, with their generation: the Unix second they were made."""
+    pattern = re.compile(re.escape(db.stem) + r"\.index-([0-9]{1,12})\.sqlite3")
+    with suppress(FileNotFoundError):
+        found = ((pattern.fullmatch(path.name), path) for path in db.parent.iterdir())
+        return sorted(((int(match[1]), path) for match, path in found if match), reverse=True)
+    return []
+
+
+def index_age(db: Path, now: float) -> float | None:
+    """Seconds since the index in use was made; None without one. After the clock was set back: 0."""
+    found = generations(db)
+    return max(0.0, now - found[0][0]) if found else None
+
+
+def all_drivers(path: Path) -> Iterator[PackedDriver]:
+    """Every driver of a whole index file by rising key, without names that several have.
+
+    Reads as it goes: memory does not grow with the number. Raises `StoreError`.
+    """
+    with _named_errors(path), closing(_opened(path)) as db:
+        rows = db.execute(f"SELECT {_COLUMNS} FROM drivers ORDER BY key")  # noqa: S608 - our own names
+        waiting: Any = None
+        shared = False
+        for row in rows:
+            same = waiting is not None and waiting[0] == row[0]
+            if waiting is not None and not same and not shared:
+                yield _packed(waiting)
+            waiting, shared = row, same
+        if waiting is not None and not shared:
+            yield _packed(waiting)
+
+
+_COLUMNS = ", ".join(("key", "cust_id", "name", "country", *CATEGORIES))
+
+
+def _packed(row: Sequence[Any]) -> PackedDriver:
+    return PackedDriver(row[0], row[1], row[2], row[3], b"".join(filter(None, row[4:])))
+
+
+# --- reading
+
+
+class IndexFile:
+    """`ports.DriverIndex` on the newest whole file beside a database. Safe for threads.
+
+    Never raises for what is wrong with a file: a file that cannot be read is logged and left alone, and the
+    next older one is used. `clock` is monotonic seconds.
+    """
+
+    def __init__(self, db: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._db = db
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: _Generation | None = None
+        self._look_at = float("-inf")
+        self._unreadable: set[Path] = set()
+        self._closed = False
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, IndexedDriver]:
+        while (generation := self._current()) is not None:
+            try:
+                return generation.find(keys)
+            except (sqlite3.Error, ValueError) as error:
+                self._give_up(generation, error)
+        return {}
+
+    def ranks(self) -> Ranks:
+        generation = self._current()
+        return generation.ranks if generation else _NO_RANKS
+
+    def close(self) -> None:
+        """Closes the file. After that nobody is found."""
+        with self._lock:
+            self._closed = True
+            self._swap(None)
+
+    def _current(self) -> "_Generation | None":
+        # While one thread looks, the others go on with what there is.
+        if self._clock() >= self._look_at and self._lock.acquire(blocking=self._open is None):
+            try:
+                if self._clock() >= self._look_at and not self._closed:
+                    self._look()
+                    self._look_at = self._clock() + LOOK_SECONDS
+            finally:
+                self._lock.release()
+        return self._open
+
+    def _look(self) -> None:
+        held = self._open.number if self._open else -1
+        for number, path in generations(self._db):
+            if number <= held:
+                return
+            if path in self._unreadable:
+                continue
+            try:
+                newer = _Generation(number, path)
+            except FileNotFoundError:
+                continue
+            except (sqlite3.Error, ValueError) as error:
+                self._set_aside(path, error)
+                continue
+            self._swap(newer)
+            log.info("the driver index in use is %s", path.name)
+            return
+
+    def _give_up(self, generation: "_Generation", error: Exception) -> None:
+        """After a file that was in use could not be read. One that was replaced meanwhile is only closed."""
+        with self._lock:
+            if self._open is generation:
+                self._set_aside(generation.path, error)
+                self._swap(None)
+                self._look_at = float("-inf")
+
+    def _set_aside(self, path: Path, error: Exception) -> None:
+        self._unreadable.add(path)
+        log.error("the driver index %s cannot be read: %s", path.name, error)
+
+    def _swap(self, newer: "_Generation | None") -> None:
+        older, self._open = self._open, newer
+        if older:
+            older.close()
+
+
+_NO_RANKS = Ranks()
+
+
+class _Generation:
+    """One whole file, opened. Works on when the file is deleted."""
+
+    def __init__(self, number: int, path: Path) -> None:
+        self.number = number
+        self.path = path
+        self._lock = threading.Lock()
+        self._db = _opened(path)
+        try:
+            lists = _lists(self._db)
+            kept = self._db.execute("SELECT category, ranks FROM lists WHERE ranks != x''").fetchall()
+            self.ranks = Ranks.decoded(min(report.as_of for report in lists.values()), dict(kept))
+        except BaseException:
+            self._db.close()
+            raise
+
+    def find(self, keys: Sequence[str]) -> dict[str, IndexedDriver]:
+        """See `ports.DriverIndex`. Raises sqlite3.Error, ValueError for damage."""
+        wanted = json.dumps(keys)
+        with self._lock:
+            rows = self._db.execute(_FIND, (wanted,)).fetchall()
+        found: dict[str, IndexedDriver] = {}
+        shared = set()
+        for row in rows:
+            key, cust_id, name, country, stats = _packed(row)
+            if key in found:
+                shared.add(key)
+            found[key] = IndexedDriver(cust_id, name, country, unpack(stats))
+        for key in shared:
+            del found[key]
+        return found
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+
+_FIND = f"SELECT {_COLUMNS} FROM drivers WHERE key IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """A whole file for reading. Raises FileNotFoundError, sqlite3.Error, ValueError if it is another kind."""
+    if not path.exists():
+        raise FileNotFoundError(path)
+    # Nobody writes to it any more: no locks, and no look at the disk whether it changed.
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (schema,) = db.execute("PRAGMA user_version").fetchone()
+        if (application, schema) != (APPLICATION_ID, SCHEMA):
+            raise ValueError("it is of another version of Pitboard")  # noqa: TRY301 - closed in one place
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _lists(db: sqlite3.Connection, schema: str = "main") -> dict[str, ListReport]:
+    rows = db.execute(f"SELECT category, report FROM {schema}.lists").fetchall()  # noqa: S608 - our own names
+    return {category: ListReport(**json.loads(report)) for category, report in rows}
+
+
+# --- building
+
+
+class IndexBuilder:
+    """`refresh.Builder` on a file. Use it as a context manager; one at a time can be open for a database.
+
+    What a refresh before left half done is gone on with if it is younger than `RESUME_SECONDS`: each list is
+    in the file wholly or not at all, also after the process was killed. Entering it raises
+    `IndexRefusedError` while another refresh runs, and everything raises `StoreError`.
+    """
+
+    def __init__(self, db: Path, clock: Callable[[], float] = time.time) -> None:
+        self._path = db.with_name(f"{db.stem}.index.building")
+        self._target = db
+        self._clock = clock
+        self._db: sqlite3.Connection | None = None
+        self._held: sqlite3.Connection | None = None
+        self.done: dict[str, ListReport] = {}
+        self.older: dict[str, ListReport] = {}
+
+    def __enter__(self) -> "IndexBuilder":
+        self._lock()
+        try:
+            with _named_errors(self._path):
+                self._open()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for held in (self._db, self._held):
+            if held:
+                held.close()
+        self._db = self._held = None
+
+    @contextmanager
+    def writing(self, category: str) -> Iterator["_ListWriter"]:
+        """See `refresh.Builder`."""
+        db = self._connection()
+        with _named_errors(self._path):
+            writer = _ListWriter(db, category)
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield writer
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            if writer.report is None:
+                db.execute("ROLLBACK")
+                return
+            db.execute("COMMIT")
+            self.done[category] = writer.report
+
+    def cust_ids(self) -> Iterator[int]:
+        """See `refresh.Builder`."""
+        with _named_errors(self._path):
+            for (cust_id,) in self._connection().execute("SELECT cust_id FROM main.drivers"):
+                yield cust_id
+
+    def keep_older(self, category: str) -> None:
+        """See `refresh.Builder`."""
+        _check(category)
+        db = self._connection()
+        with _named_errors(self._path), _transaction(db):
+            there = f"FROM older.drivers WHERE {category} IS NOT NULL"
+            db.execute(f"INSERT INTO main.{category} SELECT cust_id, {category} {there}")
+            db.execute(f"INSERT OR IGNORE INTO main.drivers SELECT cust_id, key, name, country {there}")
+            db.execute(
+                "INSERT INTO main.lists SELECT category, report, ranks FROM older.lists WHERE category = ?",
+                (category,),
+            )
+        self.done[category] = self.older[category]
+
+    def drivers(self) -> tuple[int, int]:
+        """See `refresh.Builder`."""
+        with _named_errors(self._path):
+            db = self._connection()
+            (now,) = db.execute("SELECT count(*) FROM main.drivers").fetchone()
+            (before,) = db.execute("SELECT count(*) FROM older.drivers").fetchone() if self.older else (0,)
+        return now, before
+
+    def publish(self) -> int:
+        """See `refresh.Builder`. Deletes the older files, as far as the system lets it."""
+        merged = self._path.with_suffix(".merged")
+        _remove(merged)
+        _create(merged)
+        with _named_errors(merged):
+            shared = _merge(self._connection(), merged)
+        self.discard()
+        older = generations(self._target)
+        # Readers take the highest number for the newest, also after the clock was set back.
+        number = max(int(self._clock()), older[0][0] + 1 if older else 0)
+        try:
+            merged.rename(self._target.with_name(f"{self._target.stem}.index-{number}.sqlite3"))
+        except OSError as error:
+            raise StoreError(f"{merged} cannot be renamed: {error.strerror}.") from error
+        for _, path in older:
+            with suppress(OSError):  # Windows deletes no file that is open; the next refresh tries again
+                path.unlink()
+        return shared
+
+    def discard(self) -> None:
+        """See `refresh.Builder`."""
+        if self._db:
+            self._db.close()
+            self._db = None
+        self.done.clear()
+        _remove(self._path)
+
+    # --- opening
+
+    def _lock(self) -> None:
+        """Holds a lock that ends with the process. SQLite's is one that every system has."""
+        path = self._target.with_name(f"{self._target.stem}.index.lock")
+        _create(path)
+        with _named_errors(path):
+            self._held = sqlite3.connect(path, timeout=0, isolation_level=None)
+            try:
+                self._held.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                self._held.close()
+                self._held = None
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                raise IndexRefusedError("Another refresh of the driver index is running.") from None
+
+    def _open(self) -> None:
+        try:
+            self._db = self._resumed()
+        except (sqlite3.Error, ValueError) as error:
+            log.warning("the unfinished index cannot be gone on with: %s", error)
+        if self._db is None:
+            _remove(self._path)
+            _create(self._path)
+            self._db = self._connected()
+            with _transaction(self._db):
+                for table in _UNFINISHED:
+                    self._db.execute(f"CREATE TABLE {table}")
+                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+        self.done = _lists(self._db)
+        self._attach_older(self._db)
+
+    def _resumed(self) -> sqlite3.Connection | None:
+        """The unfinished file of a refresh before, if it is young enough."""
+        if not self._path.exists():
+            return None
+        db = self._connected()
+        try:
+            (application,) = db.execute("PRAGMA application_id").fetchone()
+            (schema,) = db.execute("PRAGMA user_version").fetchone()
+            lists = _lists(db) if (application, schema) == (APPLICATION_ID, SCHEMA) else {}
+            now = self._clock()
+            young = all(0 <= now - report.as_of <= RESUME_SECONDS for report in lists.values())
+            if lists and young:
+                return db
+        except BaseException:
+            db.close()
+            raise
+        db.close()
+        return None
+
+    def _connected(self) -> sqlite3.Connection:
+        db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+        db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+        return db
+
+    def _attach_older(self, db: sqlite3.Connection) -> None:
+        for _, path in generations(self._target):
+            try:
+                with closing(_opened(path)) as opened:
+                    lists = _lists(opened)
+                    # A damaged file must not be in the way of every refresh that would replace it.
+                    (verdict,) = opened.execute("PRAGMA quick_check(1)").fetchone()
+                if verdict != "ok":
+                    raise ValueError(verdict)  # noqa: TRY301 - one place words all damage
+                db.execute("ATTACH ? AS older", (f"{path.absolute().as_uri()}?mode=ro&immutable=1",))
+            except (OSError, sqlite3.Error, ValueError) as error:
+                log.warning("the driver index %s cannot be read: %s", path.name, error)
+            else:
+                self.older = lists
+                return
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise ValueError("the builder is not open")
+        return self._db
+
+
+class _ListWriter:
+    """`refresh.ListWriter` within one transaction."""
+
+    def __init__(self, db: sqlite3.Connection, category: str) -> None:
+        _check(category)
+        self._db = db
+        self._category = category
+        self.report: ListReport | None = None
+        self._insert = f"INSERT INTO {category} VALUES (?, ?)"  # noqa: S608 - our own names
+
+    def put(self, newcomers: Sequence[Newcomer], numbers: Sequence[Numbers]) -> None:
+        self._db.executemany("INSERT INTO main.drivers VALUES (?, ?, ?, ?)", newcomers)
+        self._db.executemany(self._insert, numbers)
+
+    def finish(self, report: ListReport, ranks: bytes) -> None:
+        self._db.execute(
+            "INSERT INTO main.lists VALUES (?, ?, ?)", (self._category, json.dumps(asdict(report)), ranks)
+        )
+        self.report = report
+
+
+def _merge(db: sqlite3.Connection, merged: Path) -> int:
+    """Writes the whole index into an empty file. Gives the number of names that several drivers have."""
+    db.execute("ATTACH ? AS merged", (f"{merged.absolute().as_uri()}?mode=rw",))
+    with _transaction(db):
+        for table in _WHOLE:
+            db.execute(f"CREATE TABLE merged.{table}")
+        stats = ", ".join(f"{category}.stats" for category in CATEGORIES)
+        # All tables are in the order of customer ids: each is read once from its begin to its end.
+        joins = " ".join(f"LEFT JOIN main.{category} USING (cust_id)" for category in CATEGORIES)
+        db.execute(
+            f"INSERT INTO merged.drivers SELECT cust_id, key, name, country, {stats}"  # noqa: S608 - our own names
+            f" FROM main.drivers {joins} ORDER BY cust_id"
+        )
+        db.execute("INSERT INTO merged.lists SELECT * FROM main.lists")
+        db.execute("CREATE INDEX merged.drivers_by_key ON drivers (key)")
+        (shared,) = db.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM merged.drivers GROUP BY key HAVING count(*) > 1)"
+        ).fetchone()
+        db.execute(f"PRAGMA merged.application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA merged.user_version = {SCHEMA}")
+    db.execute("DETACH merged")
+    return int(shared)
+
+
+def _remove(path: Path) -> None:
+    """Deletes a file, and then its journal: it must not be taken for the next file's."""
+    for each in (path, path.with_name(f"{path.name}-journal")):
+        try:
+            each.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"{each} cannot be deleted: {error.strerror}.") from error
+
+
+def _check(category: str) -> None:
+    """The name of a column comes from nowhere else."""
+    if category not in CATEGORIES:
+        raise ValueError(f"{category!r} is no category")
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(f"The driver index {path} cannot be used: {error}.") from error
+    except FileNotFoundError as error:
+        raise StoreError(f"The driver index {path} cannot be used: it is gone.") from error
+
+
+def _create(path: Path) -> None:
+    """Makes sure of a file that only its owner can read."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be made: {error.strerror}.") from error
