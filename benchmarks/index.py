@@ -102,6 +102,8 @@ def _floor(paths: list[Path]) -> float:
 def _simulator(folder: Path, drivers: int = 2_000) -> Iterator[dict[str, str]]:
     """The simulator in a process of its own, with the lists of `folder`. Gives the environment to use it."""
     command = [sys.executable, "-m", "pitboard.simulator", "--lists", str(folder), "--drivers", str(drivers)]
+    if nice := shutil.which("nice"):  # iRacing takes nothing from this machine's readers
+        command = [nice, "-n", "19", *command]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             environment = {}
@@ -167,19 +169,20 @@ def _finds(db: Path, drivers: int, rounds: int = 500) -> tuple[list[float], int]
 def while_serving(folder: Path) -> tuple[float, list[float], list[float]]:
     """`pitboard serve` refreshes from the lists of `folder` while readers load a page of 20 known authors.
 
-    Gives the seconds of the refresh, and the seconds of the pages during it and, as many, without it.
+    Gives the seconds of the refresh, and the seconds of the pages during it and, as many, after it.
     """
     with _simulator(folder) as environment:
         environment |= {"PITBOARD_DB": str(folder / "serving.sqlite3"), "PITBOARD_PORT": "0"}
         with _served({**environment, "PITBOARD_INDEX_HOURS": "0"}) as (address, _):
             _pages(address, 20)  # makes the authors known
-            idle = _pages(address, 2_000)
         with _served(environment) as (address, refreshed):
             begun = time.perf_counter()
             busy: list[float] = []
             while not refreshed.is_set():
                 busy += _pages(address, 200)
-            return time.perf_counter() - begun, sorted(busy), sorted(idle)
+                assert len(busy) < 500_000, "the refresh does not end"
+            seconds = time.perf_counter() - begun
+            return seconds, sorted(busy), sorted(_pages(address, len(busy)))
 
 
 @contextmanager
@@ -198,23 +201,26 @@ def _served(environment: dict[str, str]) -> Iterator[tuple[str, threading.Event]
             if "the driver index is new" in line:
                 refreshed.set()
             if "could not be refreshed" in line:
-                sys.exit(line)
+                print(line, file=sys.stderr)
 
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        threading.Thread(target=read, args=(process.stderr,), daemon=True).start()
+        reading = threading.Thread(target=read, args=(process.stderr,), daemon=True)
+        reading.start()
         try:
             if not listening.wait(30):
                 raise SystemExit("the server did not begin to listen")
             yield address[0], refreshed
         finally:
             process.terminate()
+            reading.join()
 
 
 def _pages(address: str, count: int) -> list[float]:
     """Seconds of so many page loads, by `READERS` readers at once, each after its last."""
     authors = [driver.display_name for driver in Population(2_000).sample(20, seed=7)]
-    path = f"/drivers?{urlencode({'names': ','.join(authors)})}"
+    path = f"/drivers?{urlencode([('name', author) for author in authors])}"
     times: list[float] = []
+    wrong: list[bytes] = []
 
     def read() -> None:
         connection = http.client.HTTPConnection(urlsplit(address).netloc)
@@ -222,9 +228,11 @@ def _pages(address: str, count: int) -> list[float]:
             begun = time.perf_counter()
             connection.request("GET", path)
             answer = connection.getresponse()
-            answer.read()
+            body = answer.read()
             times.append(time.perf_counter() - begun)
-            assert answer.status == 200
+            if answer.status != 200 or b'"error"' in body:
+                wrong.append(body)
+                break
             time.sleep(0.005)  # a reader reads: the server is busy, not flooded
         connection.close()
 
@@ -233,6 +241,8 @@ def _pages(address: str, count: int) -> list[float]:
         reader.start()
     for reader in readers:
         reader.join()
+    if wrong:
+        raise SystemExit(f"a page was not answered: {wrong[0][:500]!r}")
     return times
 
 
@@ -274,7 +284,7 @@ def main() -> int:
         if options.while_serving:
             seconds, busy, idle = while_serving(folder)
             print(f"refresh while serving {seconds:>12.1f} s, {len(busy):,} known pages meanwhile")
-            for name, times in (("during", busy), ("without", idle)):
+            for name, times in (("during", busy), ("after", idle)):
                 middle, most = 1000 * statistics.median(times), 1000 * p99(times)
                 print(f"page of 20 {name:<10} {middle:>12.1f} ms median, p99 {most:.1f} ms")
             good = good and p99(busy) <= MOST_P99

@@ -34,6 +34,7 @@ from benchmarks.scale_world import (  # noqa: E402 - it is in the checkout, not 
     World,
     shown,
 )
+
 from pitboard.drivers.budget import LEFT_BY_BACKGROUND, LIMIT  # noqa: E402
 from pitboard.drivers.errors import UpstreamError  # noqa: E402
 from pitboard.drivers.index import IndexedDriver  # noqa: E402
@@ -319,7 +320,9 @@ class Simulation:
             names = [f"Stranger {next(self._fresh_names)}" for _ in range(50)]
         else:
             names = list(dict.fromkeys(self.rng.choice(self.names) for _ in range(50)))
-        begun = self.rng.choice(self.renewers).process.service.begin(names, 8.0, Asker("crawler", profile=False))
+        begun = self.rng.choice(self.renewers).process.service.begin(
+            names, 8.0, Asker("crawler", profile=False)
+        )
         self.crawled["asked"] += len(names)
         self.crawled["pending"] += sum(miss.code == "pending" for _, miss in _misses(begun))
         self.at(self.clock.now + 1.0, self._crawl)
@@ -391,9 +394,14 @@ class Renewer:
 def figures(simulation: Simulation) -> list[dict[str, Any]]:
     scenario = simulation.scenario
     return [
-        {"scenario": scenario.title, "views": scenario.views, "processes": scenario.processes,
-         "index": scenario.index, "phase": name,
-         **_phase(simulation, name, first, last)}
+        {
+            "scenario": scenario.title,
+            "views": scenario.views,
+            "processes": scenario.processes,
+            "index": scenario.index,
+            "phase": name,
+            **_phase(simulation, name, first, last),
+        }
         for name, first, last in scenario.phases
     ]
 
@@ -415,14 +423,17 @@ def _phase(simulation: Simulation, name: str, first: float, last: float) -> dict
     at_once = sum(tally.states[s] for s in ("fresh", "stale", "index", "nobody"))
     peers = sum(tally.peer.values()) or 1
     return {
-        "pages": tally.pages, "calls": spread(per_minute),
+        "pages": tally.pages,
+        "calls": spread(per_minute),
         "kinds": {k: round(v / len(minutes), 2) for k, v in kinds.items()},
         "at_once": at_once / authors,
         "within_a_second": (at_once + tally.states["looked up"]) / authors,
         "pending": tally.states["pending"] / authors,
         "states": {k: round(v / authors, 5) for k, v in tally.states.items()},
-        "age_minutes": ages(tally.ages), "cards": dict(tally.cards),
-        "peer_calls": spread(peer), "peer_at_once": tally.peer["at once"] / peers,
+        "age_minutes": ages(tally.ages),
+        "cards": dict(tally.cards),
+        "peer_calls": spread(peer),
+        "peer_at_once": tally.peer["at once"] / peers,
         "peer_age_minutes": ages(tally.peer_ages),
         **({"crawl": dict(simulation.crawled)} if simulation.crawled else {}),
     }
@@ -430,7 +441,11 @@ def _phase(simulation: Simulation, name: str, first: float, last: float) -> dict
 
 def spread(values: Sequence[int]) -> dict[str, float]:
     ordered = sorted(values)
-    return {"median": ordered[len(ordered) // 2], "p99": ordered[int(len(ordered) * 0.99)], "max": ordered[-1]}
+    return {
+        "median": ordered[len(ordered) // 2],
+        "p99": ordered[int(len(ordered) * 0.99)],
+        "max": ordered[-1],
+    }
 
 
 def ages(counted: Counter[int]) -> dict[str, int | None]:
@@ -448,14 +463,32 @@ def scenario(name: str, views: float, hours: float, processes: int, warm: float)
     if name == "day":
         return Scenario("day", views, day, processes)
     if name == "bare":
-        return Scenario("from nothing, no index", views, (("first hour", 0, 1), ("rest", 1, hours)), processes, index=False)
+        return Scenario(
+            "from nothing, no index",
+            views,
+            (("first hour", 0, 1), ("rest", 1, hours)),
+            processes,
+            index=False,
+        )
     if name == "start":
         return Scenario("from nothing, index", views, (("first hour", 0, 1), ("rest", 1, hours)), processes)
     if name == "maintenance":
-        return Scenario("maintenance", views, (("warm-up", 0, 12), ("maintenance", 12, 16), ("hour after", 16, 17)), processes, maintenance=(12, 16))
+        return Scenario(
+            "maintenance",
+            views,
+            (("warm-up", 0, 12), ("maintenance", 12, 16), ("hour after", 16, 17)),
+            processes,
+            maintenance=(12, 16),
+        )
     if name.startswith("crawl"):
-        return Scenario(name, views, (("before", 10, 12), ("crawl", 12, 12.5), ("after", 12.5, 13)), processes, index="bare" not in name,
-                        crawl=("unknown" if "unknown" in name else "indexed", 12, 12.5))
+        return Scenario(
+            name,
+            views,
+            (("before", 10, 12), ("crawl", 12, 12.5), ("after", 12.5, 13)),
+            processes,
+            index="bare" not in name,
+            crawl=("unknown" if "unknown" in name else "indexed", 12, 12.5),
+        )
     raise SystemExit(name)
 
 
@@ -467,7 +500,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--scenario", default="day")
     args = parser.parse_args()
-    simulation = Simulation(scenario(args.scenario, args.views, args.hours, args.processes, args.warm), Workload())
+    simulation = Simulation(
+        scenario(args.scenario, args.views, args.hours, args.processes, args.warm), Workload()
+    )
     simulation.run()
     for row in figures(simulation):
         print(json.dumps(row))

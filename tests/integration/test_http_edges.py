@@ -12,6 +12,7 @@ from tests.support.local_server import local_server
 from tests.support.waiting import wait_until
 
 from pitboard.drivers.budget import Budget
+from pitboard.local.home import LOOKUPS
 
 HTTP = urllib3.PoolManager(maxsize=64, timeout=20)
 
@@ -140,7 +141,7 @@ def test_health_is_answered_while_60_look_ups_wait(own_backend):
             crowd.submit(get, backend, f"/custid?name={quote(f'Slow Driver{n}')}&wait=2") for n in range(60)
         ]
         try:
-            wait_until(lambda: backend.simulator.calls.count("lookup/drivers") > 40)
+            wait_until(lambda: backend.simulator.calls.count("lookup/drivers") >= LOOKUPS)
             began = time.monotonic()
             assert get(backend, "/health").status == 200
             assert get(backend, "/drivers?names=Another%20Name&wait=0").status == 200

@@ -82,7 +82,7 @@ def test_ir_custid_answers_a_direct_invocation_like_its_route(running, simulator
 
 def test_a_renewal_event_stores_its_drivers(running, simulator):
     driver = simulator.population.sample(60, seed=5)[-1]
-    sent = {"action": "renew", "names": [driver.display_name, 5, None]}
+    sent = {"action": "renew", "names": [driver.display_name, 5, None], "profiles": True}
     assert running.functions["drivers"].invoke(sent) == ("response", {"renewed": 1})
     before = len(simulator.calls)
     _, answer = running.functions["drivers"].invoke(

@@ -33,7 +33,7 @@ def impatient_home(simulator, folder):
     """A home with the simulator's clock, whose look-ups end soon after the answer."""
     environment = simulator.environment()
     settings = replace(Settings.read(environment), db=folder / "pitboard.sqlite3")
-    return LocalHome(settings, find(environment), clock=simulator.clock.now, patience=0.5)
+    return LocalHome(settings, find(environment), clock=simulator.clock.now, lookup_seconds=0.5)
 
 
 class Scenario:

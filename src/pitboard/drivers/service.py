@@ -330,11 +330,14 @@ class DriverService:
         return page
 
     def _hand_over(self, begun: PendingPage, found: Mapping[str, Record], now: float) -> None:
-        """Gives the queue what a look-up could not bring before this home is frozen."""
+        """Gives the queue what a look-up could not bring before this home is frozen; not what the budget had
+        no call for: a crawl would come back through the queue."""
         late = [
             begun.names[key].shown
             for key, flight in begun.flights.items()
-            if not flight.done() or (key in found and begun.asker.profile and found[key].due(now))
+            if not flight.done()
+            or flight.result() is PENDING  # the deadline ended it; the budget says another time to come
+            or (key in found and begun.asker.profile and found[key].due(now))
         ]
         if late:
             self._renewals.enqueue(late, profiles=begun.asker.profile, soon=True)

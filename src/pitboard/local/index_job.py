@@ -23,7 +23,7 @@ from pitboard.local.index_refresh import refresh_index
 from pitboard.settings import Settings, UsageError
 from pitboard.telemetry import configure_logging, hide
 
-NICENESS = 15
+NICENESS = 19
 
 log = logging.getLogger("pitboard.local.index_job")
 

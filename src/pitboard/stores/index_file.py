@@ -2,7 +2,7 @@
 
 A refresh collects the lists in `<database>.index.building` and, when all are there, merges them into
 `<database>.index-<generation>.sqlite3`. Such a file is never written again, so readers need no locks; they
-notice a newer one within seconds. Older ones are deleted. Docs: docs/adr/0013.
+notice a newer one within seconds. Older ones are deleted. See docs/adr/0013.
 """
 
 import json
