@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from infra.config import PACKAGE_LIMIT  # noqa: E402
-from tests.support.lambda_runtime import ARCHITECTURE, Function  # noqa: E402
+from tests.support.lambda_runtime import ARCHITECTURE, LambdaFunction  # noqa: E402
 
 from infra import bundle  # noqa: E402 - they are in the checkout, not in a package
 
@@ -83,7 +83,7 @@ def main() -> int:
 
 def milliseconds(handler: str, package: Path, python: str, client: Path) -> float:
     """One cold start."""
-    with Function(handler, ENVIRONMENT, package, bundle.interpreter(python), client) as function:
+    with LambdaFunction(handler, ENVIRONMENT, package, bundle.interpreter(python), client) as function:
         return function.init_seconds * 1000
 
 

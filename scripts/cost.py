@@ -1,10 +1,11 @@
-"""What the AWS home costs a month, at three sizes: prices, assumptions and arithmetic in one place.
+"""The monthly cost of the AWS home at three sizes: prices, assumptions and arithmetic.
 
     python scripts/cost.py [--write]
 
-Prices are AWS' published on-demand prices for us-east-1 in US dollars, as of November 2026, without taxes and
-without the free tier except where it never ends. Look them up before you rely on them: the pages are named
-beside each. With --write the table in docs/DEPLOYMENT.md is brought up to date; a test holds it so.
+Prices are AWS' published on-demand prices for us-east-1 in US dollars, as of November 2026, without taxes.
+The free tier is left out, except where it never ends. Check the prices before you rely on them: their pages
+are named beside them. With --write the table in docs/DEPLOYMENT.md is updated; a test checks that it is
+current.
 """
 
 import math
@@ -47,36 +48,36 @@ PRICES = {
 
 NAMES_A_PAGE = 20
 RECORD_KB = 2.0
-"""A driver with profile and races, compressed, as the table keeps it."""
+"""A driver with profile and races, compressed, as it is stored."""
 
 PAGE_SECONDS = 0.030
-"""Mean of a page under the runtime client: 12 ms when all names are known, and now and then a cold start."""
+"""Mean of a page under the runtime client: 12 ms when all names are known, and sometimes a cold start."""
 
 PAGE_KB_OUT = 30.0
 LOG_KB_A_PAGE = 2.5
 RENEWALS_A_DRIVER_AND_DAY = 6
-"""Renewals of a driver who is asked for all day; licences are fresh for an hour, but nights are quiet."""
+"""Renewals of a driver who is requested all day. Licences are fresh for an hour, but nights are quiet."""
 
 RENEWAL_WRITES = math.ceil(RECORD_KB) + 2 + 0.2
-"""Write units: the record, its lease taken and given up, its part in a block of the budget."""
+"""Write units: the record, taking and releasing its lease, its part of a block of the budget."""
 
 GB_OF_DRIVERS = 1.0
 """Memory of ir-drivers."""
 
 ALARMS = 20
 METRICS = 9 + 7 + 6 + 2
-"""Ours (telemetry.metrics), and those with a second dimension by its values."""
+"""Our metrics (telemetry.metrics), and the values of each second dimension."""
 
 VERSIONS = 3
-"""Versions of ir-drivers that are kept; each has its snapshot."""
+"""Versions of ir-drivers that are kept; each has a snapshot."""
 
 TRACED = 0.05
-"""X-Ray's default rule: one a second, and five of a hundred."""
+"""X-Ray's default rule: one request a second, and 5 % of the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much a host's readers ask in a month. `drivers` are those who are asked for at all."""
+    """Requests in a month. `drivers` is the number of different drivers that are requested."""
 
     name: str
     pages: int
@@ -91,7 +92,7 @@ SIZES = (
 
 
 def parts(size: Size) -> dict[str, float]:
-    """Dollars a month by what they are paid for."""
+    """Dollars a month by service."""
     p = PRICES
     renewals = size.drivers * RENEWALS_A_DRIVER_AND_DAY * 30
     events = renewals / NAMES_A_PAGE
@@ -128,7 +129,7 @@ def table() -> str:
 
 
 def in_document(text: str) -> str:
-    """The document with the table as it is now."""
+    """The document with the current table."""
     head, rest = text.split(BEGIN)
     tail = rest.split(END, 1)[1]
     return f"{head}{BEGIN}\n{table()}\n{END}{tail}"

@@ -1,10 +1,10 @@
-"""Makes what the documents have in common with the code: checks, metrics, queries, settings.
+"""Makes the parts of the documents that come from the code: checks, metrics, queries, settings.
 
     uv run --all-groups --all-extras scripts/make_docs.py [--check]
 
-docs/TROUBLESHOOTING.md and docs/SETTINGS.md are made whole. In other documents, what stands between
-`<!-- made: NAME -->` and `<!-- end -->` is. With --check nothing is written, and the exit code is 1 if
-something differs.
+docs/TROUBLESHOOTING.md and docs/SETTINGS.md are made as a whole. In other documents, the text between
+`<!-- made: NAME -->` and `<!-- end -->` is made. With --check nothing is written, and the exit code is 1 if
+a document is not current.
 """
 
 import ast
@@ -24,47 +24,47 @@ from pitboard.telemetry.metrics import METRICS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-MADE = "<!-- Made by scripts/make_docs.py; change the checks, not this. -->"
+MADE = "<!-- Made by scripts/make_docs.py from the code; do not edit. -->"
 HOMES = {"local": "local home", "aws": "AWS"}
 
 TROUBLE = """# Troubleshooting
 
 {made}
 
-`pitboard doctor` looks at everything in here by itself and says what to do; `pitboard doctor --env prod` does
-so for an AWS environment, `--only ID` looks at one thing, and `--fix` mends what can safely be mended, after
-asking. It exits with 0 if all is fine, 1 if something does not work and 2 if it was used wrongly.
+`pitboard doctor` runs all checks of this page and says what to do. `pitboard doctor --env prod` checks an AWS
+environment, `--only ID` runs one check, and `--fix` fixes what is safe to fix; it asks before each change.
+The exit code is 0 if everything works, 1 if something does not work, and 2 for wrong usage.
 
-`pitboard logs` shows what happened (`--errors`, `--count`, `--follow`, `--since 2h`, `--env prod`). When the
-system is down, begin with [RUNBOOK.md](RUNBOOK.md); to go back to the version before, see
-[ROLLBACK.md](ROLLBACK.md).
+`pitboard logs` shows the log (`--errors`, `--count`, `--follow`, `--since 2h`, `--env prod`). When the system
+is down, begin with [RUNBOOK.md](RUNBOOK.md). [ROLLBACK.md](ROLLBACK.md) says how to go back to an earlier
+version.
 
-## What you see
+## Symptoms
 
 {symptoms}
 {entries}
-## Where the guide's headings went
+## The guide's headings
 
-Each heading of the system's troubleshooting guide with the check that answers it, how the tests break the
-thing to see that the check finds it, and whether `--fix` can mend it.
+The headings of the system's troubleshooting guide. For each: its check, what the tests break to see that the
+check finds it, and whether `--fix` can fix it.
 
 {headings}
 
-### Checks of our own
+### Further checks
 
 {own}
 
 ## The guide's commands
 
-Every `aws ...` command of the guide that reads something, as the tests run it with the AWS CLI (1.46.3) after
-`pitboard deploy --env prod` in the emulator MiniStack.
+Every `aws ...` command of the guide that reads something. The tests run each of them with the AWS CLI
+(1.46.3) after `pitboard deploy --env prod` in the emulator MiniStack.
 
 {commands}
 
 ## What the emulator lacks
 
-After a deploy to the emulator the doctor finds all healthy but for these, which are the emulator's own gaps;
-the tests see the checks satisfied where those parts were made by hand.
+After a deploy to the emulator, the doctor finds everything healthy except the following, which the emulator
+does not support. Other tests create these parts by hand and see the checks succeed.
 
 {gaps}
 """
@@ -101,7 +101,7 @@ def troubleshooting() -> str:
 
 
 def breakages() -> dict[str, list[str]]:
-    """How the tests break what each check looks at: the marks `@breaks(check, how)`, by check."""
+    """What the tests break for each check: the marks `@breaks(check, how)`, by check."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted((ROOT / "tests" / "integration").glob("test_doctor_*.py")):
         for name, how in marks(path, "breaks"):
@@ -110,7 +110,7 @@ def breakages() -> dict[str, list[str]]:
 
 
 def marks(path: Path, mark: str) -> Iterator[tuple[str, str]]:
-    """The arguments of a test file's decorators of this name; "" where there is no second one."""
+    """The arguments of a test file's decorators of this name; "" if there is no second one."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         for decorator in getattr(node, "decorator_list", ()):
             if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == mark:
@@ -139,8 +139,8 @@ def _entry(check: Check) -> str:
         "",
         f"**{check.title}** ({homes}). {' '.join(why.split())}",
         "",
-        f"- Signs: {'; '.join(check.symptoms)}.",
-        f"- What to do: {check.remedy}",
+        f"- Symptoms: {'; '.join(check.symptoms)}.",
+        f"- Remedy: {check.remedy}",
     ]
     if check.fix.question:
         fixable = " and ".join(HOMES[home] for home in check.homes if getattr(check.fix, home))
@@ -157,9 +157,9 @@ def settings() -> str:
     """The whole of SETTINGS.md."""
     rows = [(_code(s.env), _code(s.default) if s.default else "", s.help) for s in SETTINGS]
     return (
-        f"# Settings\n\n{MADE}\n\nAll are environment variables. An option on the command line beats them."
-        " Secrets are better kept with\n`pitboard login`, which puts them into the system's keyring.\n\n"
-        f"{_table(('variable', 'default', 'what it is'), rows)}\n"
+        f"# Settings\n\n{MADE}\n\nAll are environment variables. `--host` and `--port` have priority over"
+        " their variables. Store the credentials with\n`pitboard login` instead: it puts them into the"
+        f" system's keyring.\n\n{_table(('variable', 'default', 'meaning'), rows)}\n"
     )
 
 
@@ -186,7 +186,7 @@ _PART = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def documents() -> dict[Path, str]:
-    """Every document with something made in it, as it must be."""
+    """Every document with a made part, as it must be."""
     wanted = {DOCS / name: make() for name, make in WHOLE.items()}
     for path in sorted(DOCS.rglob("*.md")):
         text = path.read_text(encoding="utf-8")
@@ -196,7 +196,7 @@ def documents() -> dict[Path, str]:
 
 
 def main() -> int:
-    """Writes what differs, or says so."""
+    """Writes the documents that are not current, or names them."""
     different = [(p, t) for p, t in documents().items() if not p.exists() or p.read_text("utf-8") != t]
     for path, text in different:
         print(f"{'differs' if '--check' in sys.argv else 'written'}: {path.relative_to(ROOT)}")

@@ -75,7 +75,7 @@ def deployed(stage: Stage) -> Stage:
     return stage
 
 
-def ask(stage: Stage, target: str) -> dict:
+def ask(stage: Stage, target: str) -> Any:
     answer = HTTP.request("GET", stage.url + target, retries=False)
     assert answer.status == 200, answer.data
     return answer.json()

@@ -22,7 +22,7 @@ def stage() -> Iterator[Backend]:
         yield backend
 
 
-def findings(stage: Backend, *options: str) -> dict[str, str]:
+def findings(stage: Backend, *options: str) -> dict[str, dict[str, str]]:
     done = stage.home.pitboard("doctor", "--env", "dev", "--json", *options)
     return {check["id"]: check for check in json.loads(done.stdout)["checks"]}
 

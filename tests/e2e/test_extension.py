@@ -26,8 +26,8 @@ def extension():
     if not (folder / "manifest.json").exists():
         npm = needs.program("npm", needs.NODE)
         if not (ROOT / "addon" / "node_modules").exists():
-            subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=ROOT / "addon", check=True)
-        subprocess.run([npm, "run", "build", "--silent"], cwd=ROOT / "addon", check=True)
+            subprocess.run([str(npm), "ci", "--no-audit", "--no-fund"], cwd=ROOT / "addon", check=True)
+        subprocess.run([str(npm), "run", "build", "--silent"], cwd=ROOT / "addon", check=True)
     return folder
 
 

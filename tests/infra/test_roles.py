@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 import urllib3
-from tests.support.lambda_runtime import Server, event, lambdas
+from tests.support.lambda_runtime import LoopbackServer, gateway_event, lambda_functions
 
 from pitboard.simulator import Simulator
 
@@ -52,11 +52,11 @@ def statements(one, role_name):
         for statement in policy["PolicyDocument"]["Statement"]:
             assert statement["Effect"] == "Allow"
             for resource in as_list(statement["Resource"]):
-                key = (policy["PolicyName"], plain(one, resource))
+                key = [policy["PolicyName"], plain(one, resource)]
                 if "Condition" in statement:
-                    key += (json.dumps(statement["Condition"]),)
-                assert key not in found
-                found[key] = set(as_list(statement["Action"]))
+                    key.append(json.dumps(statement["Condition"]))
+                assert tuple(key) not in found
+                found[tuple(key)] = set(as_list(statement["Action"]))
     return found
 
 
@@ -181,20 +181,20 @@ def used() -> Iterator[dict[str, set[tuple[str, str]]]]:
         simulator = stack.enter_context(Simulator(latency=0.01, link_latency=0.005))
 
         def between(kind: str, url: str) -> str:
-            return stack.enter_context(Server(Watcher(url, seen[kind]))).url
+            return stack.enter_context(LoopbackServer(Watcher(url, seen[kind]))).url
 
-        running = stack.enter_context(lambdas(simulator, between))
+        running = stack.enter_context(lambda_functions(simulator, between))
         first, second, third = simulator.population.sample(3, seed=31)
         functions = running.functions
         for target in (
             f"/drivers?name={quote(first.display_name)}&name=Nobody%20At%20All",
             f"/drivers/{first.cust_id}/history",
         ):
-            functions["drivers"].invoke(event("GET", target))
+            functions["drivers"].invoke(gateway_event("GET", target))
         functions["drivers"].invoke({"action": "renew", "names": [second.display_name]})
-        functions["custid"].invoke(event("GET", f"/custid?name={quote(third.display_name)}"))
-        functions["auth"].invoke(event("GET", "/health"))
-        functions["auth"].invoke(event("POST", "/auth"))
+        functions["custid"].invoke(gateway_event("GET", f"/custid?name={quote(third.display_name)}"))
+        functions["auth"].invoke(gateway_event("GET", "/health"))
+        functions["auth"].invoke(gateway_event("POST", "/auth"))
         tables = {name: f"ir_{kind.removesuffix('_TABLE').lower()}" for kind, name in running.tables.items()}
         tables[running.secret] = "iRacing/OAuth/Credentials"
         yield {kind: {(action, tables[where]) for action, where in found} for kind, found in seen.items()}

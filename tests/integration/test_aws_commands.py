@@ -17,7 +17,7 @@ pytest.importorskip("ministack", reason="needs the dependency group `infra`")
 
 from tests.support import needs
 from tests.support.aws_account import AwsAccount, ministack
-from tests.support.lambda_runtime import Server
+from tests.support.lambda_runtime import LoopbackServer
 
 from pitboard.cli import main
 
@@ -91,7 +91,7 @@ def between(url: str, change) -> Iterator[str]:
         status, content = change(body, got.status, got.data)
         return status, {"Content-Type": got.headers.get("Content-Type", "text/xml")}, content
 
-    with Server(answer) as server:
+    with LoopbackServer(answer) as server:
         yield server.url
 
 

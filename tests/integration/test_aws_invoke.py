@@ -10,7 +10,8 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.support.lambda_runtime import Server
+from tests.support.clock import Clock
+from tests.support.lambda_runtime import LoopbackServer
 
 from pitboard.aws import invoke, preflight
 from pitboard.aws.clients import INVOKE_CONFIG
@@ -30,7 +31,7 @@ class AwsEnvironment:
     """Lambda's API as a script: what it was asked for, and what it answers."""
 
     url: str = ""
-    asked: list[tuple[str, str, dict]] = field(default_factory=list)
+    asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     status: int = 200
     answer: Any = None
     error: str = ""
@@ -64,16 +65,9 @@ class AwsEnvironment:
 @pytest.fixture
 def aws() -> Iterator[AwsEnvironment]:
     aws = AwsEnvironment(answer={"access_token": "hush-one", "expires_in": 600})
-    with Server(aws) as server:
+    with LoopbackServer(aws) as server:
         aws.url = server.url
         yield aws
-
-
-class Clock:
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

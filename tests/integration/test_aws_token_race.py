@@ -46,6 +46,7 @@ def test_of_32_workers_one_renews_and_nobody_fails(simulator: Simulator, client:
     worker(simulator, documents).access_token(time.monotonic() + 10)
     for _ in range(ROUNDS):
         document = documents.get(key)
+        assert document
         ended = {**document.value, "access_until": time.time() - 1}
         assert documents.put(key, ended, expected=document.version)
         simulator.calls.clear()
@@ -59,5 +60,7 @@ def test_of_32_workers_one_renews_and_nobody_fails(simulator: Simulator, client:
             tokens = set(pool.map(ask, [worker(simulator, documents) for _ in range(WORKERS)]))
         grants = [(c.parameters["grant_type"], c.status) for c in simulator.calls.select("token")]
         assert grants == [("refresh_token", 200)]
-        assert tokens == {documents.get(key).value["access_token"]}
-        assert not documents.get(key).value["lease_owner"]
+        renewed = documents.get(key)
+        assert renewed
+        assert tokens == {renewed.value["access_token"]}
+        assert not renewed.value["lease_owner"]

@@ -169,6 +169,7 @@ def test_serve_answers_until_it_is_told_to_stop_and_logs_no_secret(environment, 
         text=True,
     )
     said = ""
+    assert process.stderr
     while not (found := re.search(r"http://127\.0\.0\.1:\d+", said)):
         line = process.stderr.readline()
         assert line, said

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.fake_http import FakeHttp, Reply, running
+from tests.support.fake_http import FakeHttp, Reply, fake_http_server
 
 from pitboard.drivers.errors import (
     CredentialsError,
@@ -84,7 +84,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     store = SqliteStore(tmp_path / "budget.sqlite3")
-    with running() as server:
+    with fake_http_server() as server:
         yield Bench(server, store)
     store.close()
 

@@ -7,14 +7,14 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support import fake_http
 from tests.support.doctor_checks import apply_fix, breaks, finding_of, healthy
+from tests.support.fake_http import Reply, fake_http_server
 from tests.support.local_server import local_home, local_server
 
 from pitboard.drivers.errors import UpstreamError
@@ -215,8 +215,8 @@ def test_an_unhealthy_server(doctor, tmp_path):
 
 @breaks("metrics", "the server on the port says that it is healthy, and has no /metrics")
 def test_a_server_without_metrics(doctor):
-    with fake_http.running() as other:
-        other.on("/health", fake_http.Reply(json={"status": "healthy", "checks": {}}))
+    with fake_http_server() as other:
+        other.on("/health", Reply(json={"status": "healthy", "checks": {}}))
         context = doctor(PITBOARD_PORT=other.url.rsplit(":", 1)[1])
         assert_found(finding_of(context, "metrics"), Status.PROBLEM, "404")
 
@@ -451,7 +451,7 @@ def test_a_known_driver_is_found_again_at_one_call(doctor, simulator, used):
 # --- logs, time to live, traces, addon
 
 
-def log_lines(db: Path, *fields: dict[str, object]) -> Path:
+def log_lines(db: Path, *fields: Mapping[str, object]) -> Path:
     file = log_file(db)
     now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
     file.write_text("".join(json.dumps({"time": now, "level": "INFO", **f}) + "\n" for f in fields))

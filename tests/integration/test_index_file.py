@@ -5,16 +5,25 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.index_lists import GivenLists, crowd, refreshed, row
 
 from pitboard.drivers.categories import CATEGORIES
-from pitboard.drivers.errors import CredentialsError, MaintenanceError, RefusedError, UnreachableError
+from pitboard.drivers.errors import (
+    CredentialsError,
+    MaintenanceError,
+    RefusedError,
+    Remedy,
+    UnreachableError,
+)
 from pitboard.drivers.index import IndexedDriver, unpack
 from pitboard.drivers.refresh import KEEP_SECONDS, IndexRefusedError
 from pitboard.stores import index_file
@@ -196,7 +205,9 @@ class TestListsThatFail:
         with IndexBuilder(db, lambda: NOW + DAY) as builder:
             assert builder.done == {}
 
-    @pytest.mark.parametrize("error", [MaintenanceError("Maintenance."), CredentialsError("Log in.")])
+    @pytest.mark.parametrize(
+        "error", [MaintenanceError("Maintenance."), CredentialsError("Refused.", Remedy.LOG_IN)]
+    )
     def test_what_concerns_all_lists_ends_the_refresh_at_once(self, db, error):
         refreshed(db, GivenLists(crowd(20, 1)))
         lists = GivenLists(crowd(20, 2), dirt_road=[error])
@@ -245,6 +256,7 @@ class TestGoingOn:
         with subprocess.Popen(
             [sys.executable, "-c", KILLED, str(db)], stdout=subprocess.PIPE, text=True, cwd=ROOT
         ) as process:
+            assert process.stdout
             assert process.stdout.readline() == "half way\n"
             process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
         assert starts(db) == dict.fromkeys(CATEGORIES, 1)
@@ -261,7 +273,7 @@ class TestGoingOn:
         refreshed(db, GivenLists(crowd(3)))
 
 
-ROOT = index_file.Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 KILLED = """
 import sys, time
 from pathlib import Path
@@ -297,7 +309,12 @@ class TestReadersMeanwhile:
     def test_the_folder_is_not_looked_at_in_between(self, db, monkeypatch):
         refreshed(db, GivenLists(crowd(3)))
         looks = []
-        monkeypatch.setattr(index_file, "generations", lambda db: looks.append(db) or generations(db))
+
+        def counted(db):
+            looks.append(db)
+            return generations(db)
+
+        monkeypatch.setattr(index_file, "generations", counted)
         with closing(IndexFile(db, lambda: 0.0)) as reader:
             for _ in range(100):
                 assert reader.find(["driver 1"])
@@ -367,7 +384,7 @@ class TestReadersMeanwhile:
         refreshed(db, GivenLists(crowd(20, 1)))
         newer = db.with_name("pitboard.index-1900000000.sqlite3")
         shutil.copy(generations(db)[0][1], newer)
-        with closing(index_file.sqlite3.connect(newer)) as opened:
+        with closing(sqlite3.connect(newer)) as opened:
             opened.execute("PRAGMA user_version = 99")
         assert starts(db) == dict.fromkeys(CATEGORIES, 1)
 
@@ -387,7 +404,7 @@ def test_a_refresh_says_what_it_did_in_json(db):
 
 def test_progress_tells_rows_and_those_of_the_last_time(db):
     refreshed(db, GivenLists(crowd(11_000)))
-    told = []
+    told: list[Any] = []
     refreshed(db, GivenLists(crowd(12_000)), NOW + DAY, progress=told.append)
     oval = [(now.rows, now.rows_before, now.finished) for now in told if now.category == "oval"]
     assert oval[-1] == (12_000, 11_000, True)

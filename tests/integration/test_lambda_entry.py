@@ -10,7 +10,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.support.lambda_runtime import Function, InitError, Lambdas, event, lambdas
+from tests.support.lambda_runtime import (
+    InitError,
+    LambdaFunction,
+    LambdaFunctions,
+    gateway_event,
+    lambda_functions,
+)
 
 from pitboard.aws.invoke import fingerprint
 from pitboard.simulator import Simulator
@@ -23,12 +29,12 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="module")
-def running(simulator: Simulator) -> Iterator[Lambdas]:
-    with lambdas(simulator) as running:
+def running(simulator: Simulator) -> Iterator[LambdaFunctions]:
+    with lambda_functions(simulator) as running:
         yield running
 
 
-def token_of(running: Lambdas, **options: object) -> Any:
+def token_of(running: LambdaFunctions, **options: object) -> Any:
     kind, answer = running.functions["auth"].invoke({"action": "access_token", "seconds": 10, **options})
     assert kind == "response"
     return answer
@@ -36,7 +42,7 @@ def token_of(running: Lambdas, **options: object) -> Any:
 
 def drivers_event(simulator: Simulator, count: int, seed: int) -> Any:
     names = ",".join(quote(d.display_name) for d in simulator.population.sample(count, seed=seed))
-    return event("GET", f"/drivers?names={names}")
+    return gateway_event("GET", f"/drivers?names={names}")
 
 
 def test_ir_auth_gives_the_other_functions_a_token_and_its_lifetime(running):
@@ -86,7 +92,7 @@ def test_a_renewal_event_stores_its_drivers(running, simulator):
     assert running.functions["drivers"].invoke(sent) == ("response", {"renewed": 1})
     before = len(simulator.calls)
     _, answer = running.functions["drivers"].invoke(
-        event("GET", f"/drivers?name={quote(driver.display_name)}")
+        gateway_event("GET", f"/drivers?name={quote(driver.display_name)}")
     )
     assert json.loads(answer["body"])[driver.display_name]["cust_id"] == driver.cust_id
     assert len(simulator.calls) == before
@@ -94,7 +100,7 @@ def test_a_renewal_event_stores_its_drivers(running, simulator):
 
 def test_a_pending_driver_is_fetched_by_an_asynchronous_invocation(running, simulator):
     driver = simulator.population.sample(80, seed=13)[-1]
-    asked = event("GET", f"/drivers?name={quote(driver.display_name)}&wait=0")
+    asked = gateway_event("GET", f"/drivers?name={quote(driver.display_name)}&wait=0")
     function = running.functions["drivers"]
     seen: list[Any] = []
     deadline = time.monotonic() + 30
@@ -122,7 +128,7 @@ def test_no_log_holds_a_token_a_secret_or_a_name(running, simulator):
     token = token_of(running)["access_token"]
     drivers = simulator.population.sample(3, seed=3)
     running.functions["drivers"].invoke(drivers_event(simulator, 3, 3))
-    running.functions["auth"].invoke(event("POST", "/auth", body=b'{"test": true}'))
+    running.functions["auth"].invoke(gateway_event("POST", "/auth", body=b'{"test": true}'))
     written = "".join(function.log for function in running.functions.values())
     assert written
     for text in (token, simulator.client.secret, simulator.client.password):
@@ -132,16 +138,16 @@ def test_no_log_holds_a_token_a_secret_or_a_name(running, simulator):
 
 
 def test_without_a_token_auth_says_how_to_get_one_and_does_not_log_in(simulator):
-    with lambdas(simulator) as running:
+    with lambda_functions(simulator) as running:
         before = len(simulator.calls)
-        _, answer = running.functions["auth"].invoke(event("POST", "/auth"))
+        _, answer = running.functions["auth"].invoke(gateway_event("POST", "/auth"))
         assert answer["statusCode"] == 503
         assert "A look-up gets one: run `pitboard verify`." in json.loads(answer["body"])["detail"]
         assert len(simulator.calls) == before
 
 
 def test_a_changed_secret_is_read_again_after_the_old_one_was_refused(simulator):
-    with lambdas(simulator) as running:
+    with lambda_functions(simulator) as running:
         value = json.loads(running.secrets.get_secret_value(SecretId=running.secret)["SecretString"])
         wrong = json.dumps({**value, "password": "not-the-password"})
         running.secrets.put_secret_value(SecretId=running.secret, SecretString=wrong)
@@ -165,13 +171,13 @@ def test_a_changed_secret_is_read_again_after_the_old_one_was_refused(simulator)
     ],
 )
 def test_an_unusable_secret_is_reported_without_its_content(simulator, text, sentence):
-    with lambdas(simulator) as running:
+    with lambda_functions(simulator) as running:
         running.secrets.put_secret_value(SecretId=running.secret, SecretString=text)
         answer = token_of(running)
         assert sentence in answer["error"]["message"]
         assert "--update-secrets" in answer["error"]["message"]
         assert "hush" not in json.dumps(answer)
-        _, health = running.functions["auth"].invoke(event("GET", "/health"))
+        _, health = running.functions["auth"].invoke(gateway_event("GET", "/health"))
         assert health["statusCode"] == 503
         assert sentence in json.loads(health["body"])["checks"]["secret"]["detail"]
         assert "hush" not in running.functions["auth"].log
@@ -179,7 +185,7 @@ def test_an_unusable_secret_is_reported_without_its_content(simulator, text, sen
 
 def test_a_function_without_its_variables_fails_at_start_and_names_one(running):
     auth = running.functions["auth"]
-    lost = Function(auth.handler, {}, auth.package)
+    lost = LambdaFunction(auth.handler, {}, auth.package)
     with pytest.raises(InitError, match="ENVIRONMENT is not set"), lost:
         pass
 

@@ -10,7 +10,10 @@ import pytest
 import urllib3
 from tests.support.local_server import local_home, local_server
 
+from pitboard.drivers import names
 from pitboard.drivers.budget import Budget
+from pitboard.drivers.model import CallContext
+from pitboard.drivers.plan import Plan, Target
 from pitboard.drivers.service import Asker
 from pitboard.simulator import Simulator
 
@@ -40,8 +43,8 @@ def names_of(simulator, count, seed=1):
     return [driver.display_name for driver in simulator.population.sample(count, seed=seed)]
 
 
-def soon(home, names, seconds=8.0, asker=LICENCES):
-    return json.loads(home.service.soon(home.service.begin(names, seconds, asker), seconds).body)
+def soon(home, authors, seconds=8.0, asker=LICENCES):
+    return json.loads(home.service.soon(home.service.begin(authors, seconds, asker), seconds).body)
 
 
 def states(answer):
@@ -67,26 +70,19 @@ def test_a_search_that_hangs_holds_back_its_own_name_only(home, simulator):
     assert simulator.calls.count("lookup/drivers") == PAGE
 
 
-def test_what_hangs_until_the_look_up_ends_is_remembered_for_a_minute(simulator, tmp_path):
-    with local_home(simulator, tmp_path, lookup_seconds=20.0) as home:
-        home.sign_in()
-        home.service._lookup_seconds = 0.3
-        home.service._context = lambda seconds, asker: _own_context(0.3, asker)
-        simulator.faults.add("hang", "lookup/drivers", times=99)
-        names = names_of(simulator, 1)
-        assert states(soon(home, names, 5.0)) == ["unavailable"]
-        simulator.faults.clear()
-        simulator.calls.clear()
-        (value,) = soon(home, names).values()
-        assert value["code"] == "unavailable"
-        assert 0 < value["retry_after"] <= 60
-        assert simulator.calls.count(service="data") == 0
-
-
-def _own_context(seconds, asker):
-    from pitboard.drivers.model import CallContext
-
-    return CallContext(time.monotonic() + seconds, client=asker.client)
+def test_what_hangs_until_the_look_up_ends_is_remembered_for_a_minute(home, simulator):
+    simulator.faults.add("hang", "lookup/drivers", times=99)
+    (name,) = names_of(simulator, 1)
+    key, settled = names.parse(name).key, {}
+    own = CallContext(time.monotonic() + 0.3)
+    Plan(home.service._deps, {key: Target(names.parse(name))}, own, settled.__setitem__).run()
+    assert settled[key].code == "unavailable"
+    simulator.faults.clear()
+    simulator.calls.clear()
+    (value,) = soon(home, [name]).values()
+    assert value["code"] == "unavailable"
+    assert 0 < value["retry_after"] <= 60
+    assert simulator.calls.count(service="data") == 0
 
 
 def test_with_ten_calls_left_nine_of_twenty_names_have_licences_and_the_rest_is_told_when_to_come(
@@ -127,11 +123,11 @@ def test_a_profile_is_asked_for_when_it_is_wanted_after_licences_alone_were(home
 
 
 def test_readers_with_and_without_profiles_at_once_both_get_what_they_want(home, simulator):
-    names = names_of(simulator, PAGE)
-    bare = home.service.begin(names, 8.0, LICENCES)
-    whole = home.service.begin(names, 8.0, Asker("192.0.2.2"))
+    authors = names_of(simulator, PAGE)
+    bare = home.service.begin(authors, 8.0, LICENCES)
+    whole = home.service.begin(authors, 8.0, Asker("192.0.2.2"))
     assert states(json.loads(home.service.soon(bare, 8.0).body)) == ["fresh"] * PAGE
-    whole_answer = json.loads(home.service.page(names, 8.0, Asker("192.0.2.2")).body)
+    whole_answer = json.loads(home.service.page(authors, 8.0, Asker("192.0.2.2")).body)
     assert states(whole_answer) == ["fresh"] * PAGE
     assert whole.asker.profile
     assert simulator.calls.count("lookup/drivers") == PAGE
@@ -179,8 +175,8 @@ def times_beside_a_crawl(home, simulator):
         took = []
         for page in range(4):
             time.sleep(14)
-            names, begun = names_of(simulator, PAGE, seed=50 + page), time.monotonic()
-            while "pending" in states(soon(home, names, 1.0)):
+            authors, begun = names_of(simulator, PAGE, seed=50 + page), time.monotonic()
+            while "pending" in states(soon(home, authors, 1.0)):
                 assert time.monotonic() - begun < 10
             took.append(time.monotonic() - begun)
     finally:
@@ -199,7 +195,7 @@ def test_an_impatient_client_does_not_end_what_others_wait_for(simulator, tmp_pa
         history = f"{backend.base_url}/drivers/{driver.cust_id}/history?category=oval"
         custid = f"{backend.base_url}/custid?name={quote(driver.display_name)}"
         for target in (history, custid):
-            patient = []
+            patient: list[int] = []
             other = threading.Thread(
                 target=lambda t=target, p=patient: p.append(urllib3.request("GET", t, retries=False).status)
             )

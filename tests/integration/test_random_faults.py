@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import pytest
 
+from pitboard.drivers.categories import CATEGORIES
 from pitboard.drivers.errors import UpstreamError
-from pitboard.drivers.history import CATEGORIES
-from pitboard.drivers.page import Miss
+from pitboard.drivers.misses import Miss
 from pitboard.local.credentials import find
 from pitboard.local.home import LocalHome
 from pitboard.settings import Settings

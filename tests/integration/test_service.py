@@ -45,7 +45,7 @@ def states(answer):
 
 def upstream(simulator):
     """Data API calls by endpoint."""
-    counts = {}
+    counts: dict[str, int] = {}
     for call in simulator.calls.select(service="data"):
         counts[call.endpoint] = counts.get(call.endpoint, 0) + 1
     return counts

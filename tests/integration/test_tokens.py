@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.clock import Clock
-from tests.support.fake_http import FakeHttp, Reply, running
+from tests.support.fake_http import FakeHttp, Reply, fake_http_server
 
 from pitboard.drivers.errors import (
     CredentialsError,
@@ -68,7 +68,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     store = SqliteStore(tmp_path / "tokens.sqlite3")
-    with running() as server:
+    with fake_http_server() as server:
         yield Bench(server, store)
     store.close()
 

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("opentelemetry.sdk", reason="needs the extra `tracing`")
 
 from tests.support.local_server import Backend
-from tests.support.otlp_collector import collecting
+from tests.support.otlp_collector import otlp_collector
 
 from pitboard.local.credentials import find
 from pitboard.local.home import LocalHome
@@ -17,7 +17,7 @@ STEPS = ["lookup", "member_get", "oauth_authentication", "profile", "store"]
 
 
 def test_a_page_of_one_unknown_driver_is_one_trace_without_its_name(monkeypatch, tmp_path):
-    with collecting() as collector, Simulator(latency=0.0, link_latency=0.0) as simulator:
+    with otlp_collector() as collector, Simulator(latency=0.0, link_latency=0.0) as simulator:
         monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         environment = simulator.environment() | {"PITBOARD_DB": str(tmp_path / "p.sqlite3")}

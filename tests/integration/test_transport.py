@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.support.fake_http import FakeHttp, Reply, running
+from tests.support.fake_http import FakeHttp, Reply, fake_http_server
 
 from pitboard.drivers.errors import UnreachableError
 from pitboard.iracing.transport import NoAnswerError, Transport, is_loopback
@@ -16,7 +16,7 @@ from pitboard.iracing.transport import NoAnswerError, Transport, is_loopback
 
 @pytest.fixture
 def server() -> Iterator[FakeHttp]:
-    with running() as server:
+    with fake_http_server() as server:
         server.on("/", Reply(body=b"ok"))
         yield server
 
@@ -111,7 +111,7 @@ class TestCertificates:
     def server(self, certificate: Path) -> Iterator[FakeHttp]:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(certificate)
-        with running(tls) as server:
+        with fake_http_server(tls) as server:
             server.on("/token", Reply(body=b"ok"))
             yield server
 

@@ -30,7 +30,7 @@ class Reply:
 
 
 @dataclass
-class Got:
+class ReceivedRequest:
     """A request as it arrived. Header names are in lower case."""
 
     method: str
@@ -48,7 +48,7 @@ class FakeHttp:
     def __init__(self, url: str, stop: threading.Event) -> None:
         self.url = url
         self.stop = stop
-        self.got: list[Got] = []
+        self.got: list[ReceivedRequest] = []
         self.arrived = threading.Event()
         self._replies: dict[str, list[Reply]] = {}
         self._lock = threading.Lock()
@@ -57,7 +57,7 @@ class FakeHttp:
         """Answers requests to `path` with these, one after the other, the last one again and again."""
         self._replies[path] = list(replies)
 
-    def next(self, got: Got) -> Reply:
+    def next(self, got: ReceivedRequest) -> Reply:
         """The answer to a request, which is recorded."""
         with self._lock:
             self.got.append(got)
@@ -72,7 +72,7 @@ class FakeHttp:
 
 
 @contextmanager
-def running(tls: ssl.SSLContext | None = None) -> Iterator[FakeHttp]:
+def fake_http_server(tls: ssl.SSLContext | None = None) -> Iterator[FakeHttp]:
     """A server on a free port of loopback, until the block ends; with `tls` it speaks https."""
 
     class Server(ThreadingHTTPServer):
@@ -106,7 +106,9 @@ class _Handler(BaseHTTPRequestHandler):
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         query, form = ({k: v[0] for k, v in parse_qs(text).items()} for text in (parts.query, sent))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = fake_http.next(Got(self.command, parts.path, query, form, headers, self.client_address[1]))
+        reply = fake_http.next(
+            ReceivedRequest(self.command, parts.path, query, form, headers, self.client_address[1])
+        )
         if reply.hold:
             reply.hold.wait(30)
         if reply.drop:

@@ -37,7 +37,7 @@ ARCHITECTURE = "arm64" if os.uname().machine == "aarch64" else "x86_64"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "invented", "AWS_SECRET_ACCESS_KEY": "invented"}
 
 
-class Server(ThreadingHTTPServer):
+class LoopbackServer(ThreadingHTTPServer):
     """A server on a free port of loopback, in a thread, until its `with` block ends."""
 
     daemon_threads = True
@@ -74,7 +74,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> "LoopbackServer":
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -88,7 +88,7 @@ class InitError(Exception):
 
 
 @dataclass
-class Function:
+class LambdaFunction:
     """One function in a process of its own. One invocation at a time, as in Lambda. `client` is where the
     runtime client is, if not in this environment."""
 
@@ -101,9 +101,9 @@ class Function:
     _events: "queue.Queue[tuple[str, bytes]]" = field(default_factory=queue.Queue)
     _answers: dict[str, "Future[tuple[str, bytes]]"] = field(default_factory=dict)
 
-    def __enter__(self) -> "Function":
+    def __enter__(self) -> "LambdaFunction":
         self._ready: Future[float] = Future()
-        self._api = Server(self._runtime_api)
+        self._api = LoopbackServer(self._runtime_api)
         self._api.__enter__()
         self._began = time.perf_counter()
         environment = {
@@ -196,10 +196,10 @@ class Function:
 
 
 @dataclass
-class Lambdas:
+class LambdaFunctions:
     """The three functions, by their short names, with their tables and their secret."""
 
-    functions: dict[str, Function]
+    functions: dict[str, LambdaFunction]
     dynamodb: Any
     tables: dict[str, str]
     secrets: Any
@@ -207,9 +207,9 @@ class Lambdas:
 
 
 @contextmanager
-def lambdas(
+def lambda_functions(
     simulator: Simulator, between: Callable[[str, str], str] = lambda _, url: url
-) -> Iterator[Lambdas]:
+) -> Iterator[LambdaFunctions]:
     """ir-auth, ir-custid and ir-drivers on moto, with the simulator as upstream. `between` maps a
     function's short name and moto's address to the address that the function uses."""
     package = build(PYTHON, ARCHITECTURE, 40_000_000).path
@@ -233,8 +233,8 @@ def lambdas(
         fields = ("client_id", "client_secret", "username", "password")
         value = {name: environment[f"PITBOARD_{name.upper()}"] for name in fields}
         secrets.create_secret(Name=secret, SecretString=json.dumps(value))
-        functions: dict[str, Function] = {}
-        invoke_api = stack.enter_context(Server(partial(_invoke, functions)))
+        functions: dict[str, LambdaFunction] = {}
+        invoke_api = stack.enter_context(LoopbackServer(partial(_invoke, functions)))
         common = {
             "ENVIRONMENT": "dev",
             "AWS_ENDPOINT_URL_LAMBDA": invoke_api.url,
@@ -255,12 +255,12 @@ def lambdas(
             data = between(kind, moto)
             endpoints = {"AWS_ENDPOINT_URL_DYNAMODB": data, "AWS_ENDPOINT_URL_SECRETS_MANAGER": data}
             environment = {**common, **endpoints, **place}
-            function = Function(f"pitboard.aws.{kind}.lambda_handler", environment, package)
+            function = LambdaFunction(f"pitboard.aws.{kind}.lambda_handler", environment, package)
             functions[kind] = stack.enter_context(function)
-        yield Lambdas(functions, client, tables, secrets, secret)
+        yield LambdaFunctions(functions, client, tables, secrets, secret)
 
 
-def _invoke(functions: Mapping[str, Function], request: BaseHTTPRequestHandler, body: bytes) -> Any:
+def _invoke(functions: Mapping[str, LambdaFunction], request: BaseHTTPRequestHandler, body: bytes) -> Any:
     """AWS' Invoke API: /2015-03-31/functions/NAME/invocations."""
     name = unquote(request.path.split("/")[3]).split(":")[0]
     answer = functions[name].begin(body)
@@ -271,7 +271,9 @@ def _invoke(functions: Mapping[str, Function], request: BaseHTTPRequestHandler, 
     return 200, headers | ({"X-Amz-Function-Error": "Unhandled"} if kind == "error" else {}), body
 
 
-def event(method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Any:
+def gateway_event(
+    method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> Any:
     """A request as API Gateway's REST API gives it to a function (payload 1.0)."""
     parts = urlsplit(target)
     query = parse_qs(parts.query, keep_blank_values=True)
@@ -292,12 +294,12 @@ def event(method: str, target: str, headers: Mapping[str, str] | None = None, bo
     }
 
 
-def _gateway(functions: Mapping[str, Function], request: BaseHTTPRequestHandler, body: bytes) -> Any:
+def _gateway(functions: Mapping[str, LambdaFunction], request: BaseHTTPRequestHandler, body: bytes) -> Any:
     """What a REST API with proxy integrations and compression answers."""
     path = urlsplit(request.path).path
     kind = {"/auth": "auth", "/health": "auth", "/custid": "custid"}.get(path, "drivers")
     outcome, answer = functions[kind].invoke(
-        event(request.command, request.path, dict(request.headers), body)
+        gateway_event(request.command, request.path, dict(request.headers), body)
     )
     if outcome == "error":
         return 502, {"Content-Type": "application/json"}, b'{"message": "Internal server error"}'
@@ -313,11 +315,11 @@ def _gateway(functions: Mapping[str, Function], request: BaseHTTPRequestHandler,
 
 @contextmanager
 def lambda_server(**options: Any) -> Iterator[Backend]:
-    """The Lambdas behind a gateway. `options` go to the simulator."""
+    """The Lambda functions behind a gateway. `options` go to the simulator."""
     with (
         Simulator(**options) as simulator,
-        lambdas(simulator) as running,
-        Server(partial(_gateway, running.functions)) as gateway,
+        lambda_functions(simulator) as running,
+        LoopbackServer(partial(_gateway, running.functions)) as gateway,
     ):
         environment = simulator.environment()
         secrets = tuple(environment[f"PITBOARD_{part}"] for part in ("CLIENT_SECRET", "PASSWORD"))

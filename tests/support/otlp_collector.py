@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span  # noqa: TC002 - it comes with the line above
 
 
-class Collector:
+class OtlpCollector:
     """Keeps the spans that it receives: by name, and their names in order."""
 
     def __init__(self) -> None:
@@ -36,9 +36,9 @@ class Collector:
 
 
 @contextmanager
-def collecting() -> Iterator[Collector]:
+def otlp_collector() -> Iterator[OtlpCollector]:
     """A running collector."""
-    collector = Collector()
+    collector = OtlpCollector()
     thread = threading.Thread(target=collector.server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -166,7 +166,8 @@ class TestPauses:
     def test_nothing_is_granted_until_a_pause_is_over(self) -> None:
         budget = Budget().paused(T0, 30, RateLimitedError.code)
         taken = budget.take(T0 + 10, READER)
-        assert (taken.granted, taken.wait) == (0, pytest.approx(20))
+        assert taken.granted == 0
+        assert taken.wait == pytest.approx(20)
         assert isinstance(budget.refusal(T0 + 10, 20), RateLimitedError)
         assert budget.take(T0 + 30, READER).granted == 1
 

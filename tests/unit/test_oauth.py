@@ -7,7 +7,7 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from tests.support.fake_http import FakeHttp, Reply, running
+from tests.support.fake_http import FakeHttp, Reply, fake_http_server
 
 from pitboard.drivers.errors import (
     CredentialsError,
@@ -36,7 +36,7 @@ TOKENS = {
 
 @pytest.fixture
 def fake_http() -> Iterator[FakeHttp]:
-    with running() as server:
+    with fake_http_server() as server:
         yield server
 
 

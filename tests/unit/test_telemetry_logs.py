@@ -86,7 +86,7 @@ def test_a_terminal_gets_short_lines() -> None:
 
 def test_an_exception_is_in_its_line(stream: io.StringIO) -> None:
     try:
-        {}["gone"]
+        dict[str, int]()["gone"]
     except KeyError:
         log.exception("trouble")
     fields = json.loads(stream.getvalue())

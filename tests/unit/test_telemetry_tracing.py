@@ -10,14 +10,14 @@ import pytest
 
 pytest.importorskip("opentelemetry.sdk", reason="needs the extra `tracing`")
 
-from tests.support.otlp_collector import Collector, collecting
+from tests.support.otlp_collector import OtlpCollector, otlp_collector
 
 from pitboard.telemetry.tracing import OpenTelemetrySpans, Spans, spans
 
 
 @pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    with collecting() as collector:
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[OtlpCollector]:
+    with otlp_collector() as collector:
         monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         yield collector
@@ -30,7 +30,7 @@ def refused() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_spans_reach_the_collector_that_is_configured(collector: Collector, at_once: bool) -> None:
+def test_spans_reach_the_collector_that_is_configured(collector: OtlpCollector, at_once: bool) -> None:
     tracer = spans("pitboard", at_once=at_once)
     with tracer.span("lookup", {"drivers": 20}), tracer.span("store", {}):
         pass
@@ -40,7 +40,7 @@ def test_spans_reach_the_collector_that_is_configured(collector: Collector, at_o
     assert {a.key: a.value.int_value for a in lookup.attributes} == {"drivers": 20}
 
 
-def test_a_persons_name_is_masked_and_an_error_told_by_its_kind(collector: Collector) -> None:
+def test_a_persons_name_is_masked_and_an_error_told_by_its_kind(collector: OtlpCollector) -> None:
     tracer = spans("pitboard", at_once=True)
     with (
         refused(),
@@ -55,7 +55,7 @@ def test_a_persons_name_is_masked_and_an_error_told_by_its_kind(collector: Colle
 
 
 def test_the_invocations_xray_segment_is_the_parent(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch
+    collector: OtlpCollector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(
         "_X_AMZN_TRACE_ID", "Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1"

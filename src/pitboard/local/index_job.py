@@ -20,6 +20,7 @@ from pitboard.drivers.refresh import IndexRefusedError
 from pitboard.iracing.credentials import Credentials
 from pitboard.local.credentials import find
 from pitboard.local.index_refresh import refresh_index
+from pitboard.local.remedies import worded
 from pitboard.settings import Settings, UsageError
 from pitboard.telemetry import configure_logging, hide
 
@@ -42,7 +43,7 @@ def main() -> int:
         hide(*(getattr(credentials, field.name) for field in fields(Credentials)))
         brought = refresh_index(Settings.read(), credentials)
     except (UsageError, StoreError, UpstreamError, IndexRefusedError) as error:
-        print(json.dumps({"error": str(error)}), flush=True)
+        print(json.dumps({"error": worded(error)}), flush=True)
         return 1
     print(json.dumps(brought.as_dict()), flush=True)
     return 0 if brought.whole else 1

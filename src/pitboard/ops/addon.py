@@ -1,4 +1,4 @@
-"""`pitboard addon build`: the extension and the userscript, made from the sources in `addon/`."""
+"""`pitboard addon build`: builds the extension and the userscript from the sources in `addon/`."""
 
 import shutil
 import subprocess
@@ -12,17 +12,17 @@ SOURCES = Path(__file__).parents[3] / "addon"
 
 
 def build(console: Console) -> None:
-    """Runs the addon's own build. Raises `UsageError` if sources, Node.js or npm are missing, or it fails."""
+    """Runs the addon's own build. Raises `UsageError` if sources or npm are missing, or it fails."""
     npm = shutil.which("npm")
     if not (SOURCES / "package.json").exists():
         raise UsageError("The addon's sources are not here; run this in a clone of the repository.")
     if npm is None:
-        raise UsageError("npm was not found; install Node.js 20 or newer, which brings it.")
+        raise UsageError("npm was not found; install Node.js 22 or newer, which includes it.")
     if not (SOURCES / "node_modules").exists():
         _run(console, "Installing the build dependencies ...", npm, "ci", "--no-audit", "--no-fund")
     _run(console, "Building ...", npm, "run", "build", "--silent")
-    for made in sorted((SOURCES / "dist").iterdir()):
-        console.print(f"  {made.relative_to(SOURCES.parent)}", highlight=False)
+    for built in sorted((SOURCES / "dist").iterdir()):
+        console.print(f"  {built.relative_to(SOURCES.parent)}", highlight=False)
 
 
 def _run(console: Console, what: str, *command: str) -> None:

@@ -34,6 +34,6 @@ CHECK = Check(
     section=Section.PERFORMANCE,
     guide="High Cold Start Latency",
     symptoms=("The first page after a quiet time is slow",),
-    remedy="Turn on SnapStart or provisioned concurrency in infra's configuration and deploy.",
+    remedy="Turn on SnapStart or provisioned concurrency in infra/config.py and deploy.",
     aws=aws,
 )

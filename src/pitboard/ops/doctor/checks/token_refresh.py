@@ -74,7 +74,10 @@ CHECK = Check(
     section=Section.RUNTIME,
     guide="Token Refresh Failing",
     symptoms=("Expired token errors", "A password login at every start", "Invalid refresh token"),
-    remedy="Run `pitboard login` once: it makes one password login and keeps the tokens.",
+    remedy=(
+        "Run `pitboard login` once, in AWS `pitboard verify`: this makes a password login and keeps its"
+        " tokens."
+    ),
     local=local,
     aws=aws,
     fix=Fix("Refresh the token now, without a password login?", local=refresh, aws=invoke),
