@@ -1,7 +1,5 @@
 """Stores to test: SQLite in a file, DynamoDB as emulated by moto and by dynalite, both on loopback."""
 
-import os
-import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
 from botocore.config import Config
+from tests.support import needs
 from tests.support.clock import Clock
 
 from pitboard.drivers.ports import Documents, Store
@@ -105,13 +103,9 @@ def moto_endpoint() -> Iterator[str]:
 @contextmanager
 def dynalite_endpoint() -> Iterator[str]:
     """Skips (in CI: fails) if Node or the package is missing."""
-    missing = ""
-    if not shutil.which("node"):
-        missing = "node is missing: install Node.js 20 or newer"
-    elif not (HERE / "node_modules" / "dynalite").is_dir():
-        missing = "dynalite is missing: run `npm ci` in tests/contract"
-    if missing:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+    needs.program("node", needs.NODE)
+    if not (HERE / "node_modules" / "dynalite").is_dir():
+        needs.miss("dynalite is missing: run `npm ci` in tests/contract")
     process = subprocess.Popen(
         ["node", "-e", DYNALITE], cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
