@@ -9,7 +9,7 @@ import pytest
 from tests.support.clock import ShiftedClock
 from tests.support.local_server import local_home
 
-from pitboard.drivers import freshness
+from pitboard.drivers import freshness, renewal_pool
 from pitboard.drivers.errors import RefusedError
 from pitboard.simulator import Simulator
 
@@ -148,12 +148,13 @@ def test_a_driver_who_left_is_not_found_at_the_next_renewal(home, simulator, clo
 # --- the two clocks
 
 
-def test_a_stale_driver_is_served_at_once_and_renewed_behind(home, simulator, clock):
+def test_a_stale_driver_is_served_at_once_and_renewed_behind(home, simulator, clock, monkeypatch):
+    monkeypatch.setattr(renewal_pool, "GATHER", 0.2)
     names = names_of(simulator, 3)
     ask(home, names)
     clock.ahead = 2 * freshness.LONGEST_LICENCES
     assert states(ask(home, names, 0)) == ["stale"] * 3
-    wait_until(lambda: states(ask(home, names, 0)) == ["fresh"] * 3, seconds=60)
+    wait_until(lambda: states(ask(home, names, 0)) == ["fresh"] * 3, seconds=30)
     assert upstream(simulator)["lookup/drivers"] == 3
     assert upstream(simulator)["member/get"] == 2
 

@@ -190,7 +190,6 @@ def test_records_that_were_used_lately_survive_a_flood(small):
     for flood in range(20):
         now.now += 1
         assert len(store.records(popular)) == 20
-        store.purge(now.now)  # notes which were used
         store.keep(records_of([f"driver {flood} {n}" for n in range(30)], now.now))
     assert len(store.records(popular)) == 20
 
@@ -201,10 +200,8 @@ def test_a_flood_of_negative_answers_evicts_those_that_end_first_and_no_customer
     store.keep_ids([IdEntry(key, 7, "iRacing", 90 * 86400.0) for key in known])
     for flood in range(20):
         now.now += 1
-        entries = [
-            IdEntry(f"nobody {flood} {n}", None, "iRacing", now.now + 6, "not_found") for n in range(30)
-        ]
-        store.keep_ids(entries)
+        nobody = [f"nobody {flood} {n}" for n in range(30)]
+        store.keep_ids(IdEntry(key, None, "iRacing", now.now + 6, "not_found") for key in nobody)
         assert count(store, "ids") <= 100
     assert len(store.ids(known)) == 20
 
