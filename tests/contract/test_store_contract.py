@@ -345,7 +345,7 @@ def test_threads_may_share_a_store(store, clock):
 
 
 def test_errors_are_store_errors_with_a_sentence(backend, moto):
-    """PendingPage of DynamoDB alone; what a broken file says is in test_sqlite_file.py."""
+    """Asked of DynamoDB alone; what a broken file says is in test_sqlite_file.py."""
     from pitboard.stores.dynamodb import DynamoStore
 
     absent = DynamoStore(moto, "ir_absent", "ir_absent")

@@ -112,7 +112,7 @@ def test_the_token_and_the_records_are_in_the_tables(deployed: Stage) -> None:
     assert len(client.scan(TableName="ir_custid_dev")["Items"]) == 20
 
 
-def test_a_name_nobody_waits_for_is_fetched_by_an_asynchronous_invocation(deployed: Stage) -> None:
+def test_a_pending_name_is_fetched_by_an_asynchronous_invocation(deployed: Stage) -> None:
     driver = deployed.simulator.population.sample(25, seed=23)[-1]
     target = f"/drivers?name={quote(driver.display_name, safe='')}"
     assert ask(deployed, f"{target}&wait=0")[driver.display_name]["code"] == "pending"
@@ -138,7 +138,7 @@ def test_no_log_holds_a_token_a_secret_or_a_name(deployed: Stage) -> None:
         assert text not in written
 
 
-def test_verify_finds_all_in_order(deployed: Stage) -> None:
+def test_verify_finds_no_problem(deployed: Stage) -> None:
     found = verify(deployed)
     assert {"pitboard-dev", "ir-auth-dev", "ir_drivers_dev", "secret", "look-up", "preflight"} <= set(found)
     assert all(found.values())
@@ -152,7 +152,7 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(deployed: Stage) 
     assert live_versions(deployed) == before
 
 
-def test_a_second_deploy_and_the_way_back(deployed: Stage) -> None:
+def test_a_second_deploy_can_be_rolled_back(deployed: Stage) -> None:
     before = live_versions(deployed)
     done = deployed.deploy(PITBOARD_DATA_URL=f"{deployed.simulator.data_url}/")
     assert done.returncode == 0, done.stdout

@@ -45,6 +45,6 @@ def test_settings_come_from_the_context():
         ({"tables": "ir_drivers"}, "tables has 'ir_drivers'; it takes NAME=OTHER"),
     ],
 )
-def test_what_cannot_be_is_refused_with_a_sentence(context, sentence):
+def test_wrong_values_are_refused_with_a_sentence(context, sentence):
     with pytest.raises(ConfigError, match=sentence.replace("(", r"\(")):
         read(**context)

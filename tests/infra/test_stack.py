@@ -43,7 +43,7 @@ def test_tables_expire_by_ttl_are_paid_by_use_and_can_be_restored(each):
         assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
 
 
-def test_what_cannot_be_made_anew_stays_when_the_stack_goes(each):
+def test_tables_and_secret_stay_when_the_stack_is_deleted(each):
     for kind in ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"):
         for resource in each.of(kind).values():
             assert resource["DeletionPolicy"] == "Retain"
@@ -55,7 +55,7 @@ def test_production_tables_cannot_be_deleted_by_mistake(prod, dev):
     assert not any(t.get("DeletionProtectionEnabled") for t in dev.properties("AWS::DynamoDB::Table"))
 
 
-def test_the_template_knows_nothing_of_what_is_in_the_secret(each):
+def test_the_template_has_no_value_of_the_secret(each):
     secret = each.one("AWS::SecretsManager::Secret")
     assert set(secret) <= {"Name", "Description", "Tags"}
 
@@ -121,17 +121,17 @@ def test_provisioned_concurrency_sits_on_the_alias(synthesize):
     assert provisioned.count(None) == 2
 
 
-def test_a_renewal_that_nobody_waits_for_is_tried_once_and_not_for_long(each):
+def test_an_asynchronous_renewal_is_not_retried_and_expires_soon(each):
     events = each.one("AWS::Lambda::EventInvokeConfig")
     assert events["MaximumRetryAttempts"] == 0
     assert events["MaximumEventAgeInSeconds"] == 300
 
 
-def test_every_log_ends_some_day(each):
+def test_every_log_has_a_retention(each):
     assert all(group["RetentionInDays"] for group in each.properties("AWS::Logs::LogGroup"))
 
 
-def test_the_token_is_renewed_by_the_clock(each):
+def test_the_token_is_renewed_every_six_hours(each):
     rule = each.one("AWS::Events::Rule")
     assert rule["ScheduleExpression"] == "rate(6 hours)"
     assert json.loads(rule["Targets"][0]["Input"]) == {"action": "refresh_token_now"}
@@ -222,7 +222,7 @@ def test_the_cache_is_off_by_default(prod):
     assert not any(settings.get("CachingEnabled") for settings in stage["MethodSettings"])
 
 
-def test_the_cache_keeps_answers_about_drivers_alone_and_by_all_that_makes_them_differ(staging):
+def test_the_cache_keeps_only_answers_about_drivers_by_all_their_parameters(staging):
     stage = staging.one("AWS::ApiGateway::Stage")
     assert stage["CacheClusterEnabled"] is True
     assert stage["CacheClusterSize"] == "0.5"
@@ -276,7 +276,7 @@ def test_alarms_watch_functions_api_tables_token_budget_and_logins(prod):
     assert ("iRacing/Lambda", "OauthGrants", ("password_limited", "prod")) in alarms
 
 
-def test_every_alarm_tells_somebody_and_is_quiet_without_data(each):
+def test_every_alarm_notifies_and_is_quiet_without_data(each):
     for alarm in each.properties("AWS::CloudWatch::Alarm"):
         assert alarm["AlarmActions"]
         assert alarm["AlarmDescription"].endswith(".")

@@ -155,7 +155,7 @@ def test_not_bootstrapped(cloud, said):
     assert f"npx aws-cdk@2.1148.1 bootstrap aws://{cloud.account}/" in sentence
 
 
-def test_bootstrapped_too_long_ago(cloud, said):
+def test_a_bootstrap_that_is_too_old(cloud, said):
     cloud.client("ssm").put_parameter(
         Name="/cdk-bootstrap/hnb659fds/version", Value="5", Type="String", Overwrite=True
     )
@@ -225,7 +225,7 @@ def test_secrets_that_are_not_in_the_environment(cloud, said, monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["deploy", "rollback"])
-def test_while_another_deploy_runs(cloud, said, monkeypatch, command):
+def test_commands_are_refused_while_another_deploy_runs(cloud, said, monkeypatch, command):
     cloud.template("pitboard-dev", {"Topic": {"Type": "AWS::SNS::Topic"}})
 
     def change(_, status, content):
@@ -266,12 +266,12 @@ def test_production_is_not_changed_without_a_yes(cloud, said, monkeypatch):
         (("verify",), "pitboard-dev is not deployed in"),
     ],
 )
-def test_what_cannot_be_meant(cloud, said, words, trouble):
+def test_contradictory_options_are_refused(cloud, said, words, trouble):
     command, *rest = words
     assert trouble in refused(cloud, said, command, "--env", "dev", *rest)
 
 
-def test_a_table_is_not_restored_to_before_its_time(cloud, said):
+def test_a_table_is_restored_only_within_its_recovery_period(cloud, said):
     table(cloud, "ir_auth_dev", "username")
     sentence = refused(
         *(cloud, said, "rollback", "--env", "dev", "--table", "ir_auth_dev", "--to", "2026-01-01T00:00:00Z")

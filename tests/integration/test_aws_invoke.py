@@ -95,7 +95,7 @@ def test_a_token_is_asked_for_once_and_kept_until_shortly_before_its_end(aws, to
     assert tokens.access_token(soon()) == "hush-two"
 
 
-def test_however_many_ask_at_once_ir_auth_is_asked_once(aws, tokens):
+def test_simultaneous_callers_cause_one_request_to_ir_auth(aws, tokens):
     aws.hold = threading.Event()
     with ThreadPoolExecutor(16) as pool:
         answers = [pool.submit(tokens.access_token, soon()) for _ in range(16)]
@@ -143,7 +143,7 @@ def assert_raised_again(aws, tokens, error: UpstreamError) -> Any:
         (403, "AccessDeniedException", {"Message": "hush"}, "could not be asked for a token (AccessDenied"),
     ],
 )
-def test_an_invocation_that_fails_is_told_without_its_content(aws, tokens, status, error, answer, sentence):
+def test_an_error_of_an_invocation_has_none_of_its_content(aws, tokens, status, error, answer, sentence):
     aws.status, aws.error, aws.answer = status, error, answer
     with pytest.raises(UnreachableError) as caught:
         tokens.access_token(soon())
@@ -151,13 +151,13 @@ def test_an_invocation_that_fails_is_told_without_its_content(aws, tokens, statu
     assert "hush" not in str(caught.value)
 
 
-def test_without_time_nobody_is_asked(aws, tokens):
+def test_after_the_deadline_ir_auth_is_not_asked(aws, tokens):
     with pytest.raises(UnreachableError):
         tokens.access_token(time.monotonic() - 1)
     assert not aws.asked
 
 
-def test_renewals_are_sent_as_events_and_each_name_once_in_a_while(aws, clock):
+def test_renewals_are_events_and_a_name_is_not_sent_again_at_once(aws, clock):
     client = aws.client()
     aws.status = 202
     renewals = EventRenewals(lambda: client, "ir-drivers-dev:live", clock)
@@ -172,7 +172,7 @@ def test_renewals_are_sent_as_events_and_each_name_once_in_a_while(aws, clock):
     assert {event["action"] for event in sent} == {"renew"}
 
 
-def test_a_renewal_that_cannot_be_sent_is_no_readers_trouble(aws, clock, caplog):
+def test_a_renewal_that_cannot_be_sent_is_logged_only(aws, clock, caplog):
     client = aws.client()
     aws.status, aws.error = 403, "AccessDeniedException"
     EventRenewals(lambda: client, "ir-drivers-dev:live", clock).enqueue(["Ann Tester"])
@@ -184,7 +184,7 @@ def test_a_renewal_that_cannot_be_sent_is_no_readers_trouble(aws, clock, caplog)
     ("error", "answer", "verdict"),
     [("", {"healthy": True}, "Succeeded"), ("", {}, "Failed"), ("Unhandled", {"healthy": True}, "Failed")],
 )
-def test_the_check_before_traffic_tries_the_version_and_tells_codedeploy(
+def test_the_check_before_traffic_invokes_the_version_and_reports_to_codedeploy(
     aws, monkeypatch, error, answer, verdict
 ):
     for name in ("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_CODEDEPLOY"):

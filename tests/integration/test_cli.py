@@ -100,7 +100,7 @@ def test_wrong_credentials_cost_one_login_however_often_they_are_tried(environme
     assert simulator.calls.count(service="oauth") == 1
 
 
-def test_a_taken_port_is_said(environment):
+def test_a_port_in_use_is_named(environment):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = pitboard("serve", "--port", port, env=environment)

@@ -107,7 +107,7 @@ def test_a_look_up_takes_no_longer_than_it_was_told_to_wait(environment, simulat
 
 
 @pytest.mark.parametrize("how", [[], ["--json"]])
-def test_a_reader_of_the_output_that_goes_away_is_no_error(environment, how):
+def test_a_closed_output_is_no_error(environment, how):
     with start("drivers", "Ann Tester", *how, env=environment) as process:
         process.stdout.close()
         said = process.stderr.read()
@@ -129,7 +129,7 @@ def test_names_go_into_pipes_that_cannot_hold_them(environment, encoding):
     assert list(json.loads(out)) == ["Jiří Čestný"]
 
 
-def test_no_colours_where_they_are_not_wanted_or_nobody_sees_them(environment):
+def test_no_colours_in_a_pipe_or_with_no_color(environment):
     for env in (environment, {**environment, "NO_COLOR": "1", "FORCE_COLOR": ""}):
         _, out, _ = run("drivers", "Ann Tester", env=env)
         assert "\x1b" not in out
@@ -174,7 +174,7 @@ def test_serve_answers_on_ipv6(environment):
 # --- credentials
 
 
-def test_credentials_that_cannot_be_kept_are_said_with_what_to_do(environment):
+def test_credentials_that_cannot_be_stored_are_an_error_with_a_remedy(environment):
     process, _, err = run("login", env={**environment, "XDG_CONFIG_HOME": "/proc/nowhere"})
     assert process.returncode == 2
     assert "cannot be kept in /proc/nowhere" in err
@@ -223,7 +223,7 @@ def test_credentials_are_in_one_place_only(ring, tmp_path):
     assert astuple(credentials.find({}, file)) == astuple(MINE)
 
 
-def test_a_keyring_that_takes_but_does_not_give_is_not_trusted(ring, tmp_path):
+def test_a_keyring_that_cannot_be_read_is_not_used(ring, tmp_path):
     file = tmp_path / "credentials.json"
     ring.locked = True
     assert credentials.save(MINE, file) == str(file)

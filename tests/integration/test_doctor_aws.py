@@ -105,7 +105,7 @@ def test_a_healthy_environment(empty, doctor, tmp_path):
     assert {r.check.id for r in results} == {c.id for c in run.all_checks() if c.aws}
 
 
-def test_an_account_in_which_nothing_is(empty, doctor):
+def test_an_empty_account_lacks_bootstrap_and_secret(empty, doctor):
     results = run.run(doctor(), run.all_checks(), run.AWS_SECONDS)
     bad = {r.check.id for r in results if r.finding.status not in (Status.OK, Status.SKIPPED)}
     assert bad == {"bootstrap", "oauth"}
@@ -161,7 +161,7 @@ def test_the_deployer_may_not_deploy(as_role, doctor):
     assert "cloudformation" not in finding.summary
 
 
-def test_a_role_that_may_do_all(as_role, doctor):
+def test_a_role_with_all_permissions_may_deploy(as_role, doctor):
     as_role(["*"])
     assert_found(finding_of(doctor(), "deploy-permissions"), Status.OK)
     assert_found(finding_of(doctor(), "role-creation"), Status.OK)
@@ -183,7 +183,7 @@ def test_a_package_that_is_too_large(cloud, doctor, tmp_path):
 
 
 @breaks("deploy-timeout", "a function's time is cut to 3 s")
-def test_a_function_with_too_little_time(cloud, doctor):
+def test_a_function_with_a_short_timeout(cloud, doctor):
     cloud.client("lambda").update_function_configuration(FunctionName=DRIVERS, Timeout=3)
     assert_found(finding_of(doctor(), "deploy-timeout"), Status.PROBLEM, DRIVERS, "3 s")
 
@@ -218,7 +218,7 @@ def test_the_answers_cannot_be_read(empty, doctor):
 
 
 @breaks("table-exists", "a table of the name is made by hand before the first deploy")
-def test_a_table_stands_in_the_way(empty, doctor):
+def test_an_existing_table_blocks_a_deploy(empty, doctor):
     empty.client("dynamodb").create_table(
         TableName=AUTH_TABLE,
         BillingMode="PAY_PER_REQUEST",
@@ -268,7 +268,7 @@ def test_refused_credentials(cloud, doctor):
 
 
 @breaks("token-refresh", "the access token in ir_auth has ended")
-def test_an_ended_token(cloud, doctor):
+def test_an_expired_token_is_refreshed(cloud, doctor):
     now = time.time()
     cloud.token(access_token="a", access_until=now - 5, refresh_token="r", refresh_until=now + 999)
     context = doctor()
@@ -283,7 +283,7 @@ def test_no_refresh_token(cloud, doctor):
 
 
 @breaks("token-refresh", "a refresh began and did not end")
-def test_a_renewal_that_hangs(cloud, doctor):
+def test_a_refresh_that_did_not_end(cloud, doctor):
     cloud.token(lease_owner="dead", lease_until=1.0, refresh_token="r", refresh_until=1e10)
     assert_found(finding_of(doctor(), "token-refresh"), Status.WARNING, "did not end")
 
@@ -307,13 +307,13 @@ def test_a_function_that_took_too_long(cloud, doctor):
 
 
 @breaks("invoke-timeout", "API Gateway's limit of 29 s is in its metric Latency")
-def test_the_api_gave_up_on_a_function(cloud, doctor):
+def test_the_api_stopped_waiting_for_a_function(cloud, doctor):
     cloud.measure("AWS/ApiGateway", "Latency", 29_004, ApiName=cloud.names.api, Stage="prod")
     assert_found(finding_of(doctor(), "invoke-timeout"), Status.PROBLEM, "stopped waiting")
 
 
 @breaks("invoke-timeout", "`Task timed out` is in the log")
-def test_a_function_that_was_stopped(cloud, doctor):
+def test_a_function_that_timed_out(cloud, doctor):
     cloud.log(AUTH, "2026-11-24T10:00:00Z 1 Task timed out after 29.00 seconds")
     assert_found(finding_of(doctor(), "invoke-timeout"), Status.WARNING, AUTH)
 
@@ -413,7 +413,7 @@ def test_a_broad_managed_policy(cloud, doctor):
 
 
 @breaks("consistent-reads", "a table is copied into a second region")
-def test_a_table_with_a_copy(cloud, doctor):
+def test_a_table_with_a_replica(cloud, doctor):
     cloud.client("dynamodb").update_table(
         TableName=AUTH_TABLE, ReplicaUpdates=[{"Create": {"RegionName": "eu-west-1"}}]
     )
@@ -539,7 +539,7 @@ def test_a_ready_query_runs(cloud):
     assert done.exit_code == 0, done.output
 
 
-def test_tables_that_were_restored_under_another_name(empty, doctor):
+def test_restored_tables_are_found_under_their_new_names(empty, doctor):
     empty.build()
     usual = list(empty.names.tables)
     outputs = {output: table for table, output in empty.names.table_outputs.items()}

@@ -44,7 +44,7 @@ def pitboard(*arguments: str, typed: str = "") -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def test_all_is_well(simulator: Simulator) -> None:
+def test_a_healthy_home_has_no_problems(simulator: Simulator) -> None:
     code, text = pitboard("doctor")
     assert code == 0, text
     assert "no problems" in text
@@ -57,7 +57,7 @@ def test_findings_are_grouped_as_the_guide_is(simulator: Simulator) -> None:
     assert len(sections) > 3
 
 
-def test_a_problem_is_told_with_its_remedy_and_exit_code_1(simulator: Simulator) -> None:
+def test_a_problem_is_shown_with_its_remedy_and_exit_code_1(simulator: Simulator) -> None:
     simulator.stop()
     code, text = pitboard("doctor", "--only", "upstream")
     assert code == 1
@@ -72,7 +72,7 @@ def test_a_warning_is_no_failure(simulator: Simulator) -> None:
     assert "1 warning" in text
 
 
-def test_json_for_machines(simulator: Simulator) -> None:
+def test_json_has_home_state_and_all_checks(simulator: Simulator) -> None:
     code, text = pitboard("doctor", "--json")
     told = json.loads(text)
     assert code == 0
@@ -81,7 +81,7 @@ def test_json_for_machines(simulator: Simulator) -> None:
     assert all(c["status"] in list(Status) for c in told["checks"])
 
 
-def test_only_some_checks_in_the_order_given(simulator: Simulator) -> None:
+def test_only_runs_the_given_checks_in_their_order(simulator: Simulator) -> None:
     _, text = pitboard("doctor", "--json", "--only", "disk, ttl")
     assert [c["id"] for c in json.loads(text)["checks"]] == ["disk", "ttl"]
 
@@ -101,7 +101,7 @@ def test_wrong_usage_is_exit_code_2_and_one_sentence(arguments: list[str], words
 
 
 @pytest.mark.parametrize(("answer", "mode", "code"), [("y\n", 0o600, 0), ("n\n", 0o644, 1)])
-def test_a_change_is_made_only_when_it_is_wanted(
+def test_a_change_is_made_only_after_a_yes(
     simulator: Simulator, tmp_path: Path, answer: str, mode: int, code: int
 ) -> None:
     (tmp_path / "pitboard.sqlite3").chmod(0o644)
@@ -111,7 +111,7 @@ def test_a_change_is_made_only_when_it_is_wanted(
     assert done == code
 
 
-def test_it_is_done_in_ten_seconds(simulator: Simulator) -> None:
+def test_the_checks_end_within_ten_seconds(simulator: Simulator) -> None:
     simulator.faults.add("hang", times=10)
     begin = time.monotonic()
     code, text = pitboard("doctor")
@@ -143,7 +143,7 @@ def made(name: str, local: object) -> Check:
     return Check(name, name, Section.HOST, (), "", local=local)  # type: ignore[arg-type]
 
 
-def test_a_hung_check_is_reported_and_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_hung_check_is_reported_and_does_not_delay_the_others(tmp_path: Path) -> None:
     never = threading.Event()
     hangs = made("hangs", lambda _: never.wait() and ok("never"))
     fine = made("fine", lambda _: ok("fine"))
@@ -160,7 +160,7 @@ def test_checks_run_side_by_side(tmp_path: Path) -> None:
     assert {r.finding.status for r in run.run(context(tmp_path), checks, 5)} == {Status.OK}
 
 
-def test_a_check_that_breaks_down_is_a_finding(tmp_path: Path) -> None:
+def test_a_check_that_raises_an_error_is_a_finding(tmp_path: Path) -> None:
     (result,) = run.run(context(tmp_path), [made("broken", lambda _: 1 / 0)], 5)
     assert result.finding.status is Status.FAILED
     assert "division by zero" in result.finding.summary
@@ -216,7 +216,7 @@ def test_the_last_hour_is_shown(log: Path) -> None:
     assert "long ago" not in text
 
 
-def test_further_back_and_only_what_matches(log: Path) -> None:
+def test_since_and_pattern_select_lines(log: Path) -> None:
     _, text = pitboard("logs", "--since", "3h", "--pattern", "LONG")
     assert [row.split()[-2:] for row in text.splitlines()] == [["long", "ago"]]
 
@@ -236,12 +236,12 @@ def test_errors_are_counted_by_kind(log: Path) -> None:
     ]
 
 
-def test_json_lines_as_they_are(log: Path) -> None:
+def test_json_shows_lines_unchanged(log: Path) -> None:
     _, text = pitboard("logs", "--json", "--errors")
     assert [json.loads(row)["message"][:4] for row in text.splitlines()] == ["Call", "Call", "Answ"]
 
 
-def test_following_shows_what_comes_also_after_the_file_is_turned_over(log: Path) -> None:
+def test_following_goes_on_in_a_new_log_file(log: Path) -> None:
     lines = LocalLog(log).follow(Query(pattern="new"))
     coming = [("new line", False), ("last line", False), ("new file", True)]
     with log.open("a") as opened:
@@ -264,12 +264,12 @@ def test_following_shows_what_comes_also_after_the_file_is_turned_over(log: Path
         (["--query", "errors"], "--env"),
     ],
 )
-def test_wrong_usage_of_logs(log: Path, arguments: list[str], words: str) -> None:
+def test_wrong_usage_of_logs_is_exit_code_2(log: Path, arguments: list[str], words: str) -> None:
     code, text = pitboard("logs", *arguments)
     assert (code, words in text) == (2, True)
 
 
-def test_no_log_yet(log: Path) -> None:
+def test_without_a_log_the_command_says_what_writes_it(log: Path) -> None:
     log.unlink()
     code, text = pitboard("logs")
     assert (code, "pitboard serve" in text) == (2, True)

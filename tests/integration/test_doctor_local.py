@@ -159,7 +159,7 @@ def test_iracing_is_not_in_maintenance(doctor):
     assert_found(finding_of(doctor(), "maintenance"), Status.OK)
 
 
-def test_looking_costs_no_call_and_no_login(doctor, simulator):
+def test_checks_cost_no_call_and_no_login(doctor, simulator):
     context = doctor()
     for name in ("clock", "upstream", "maintenance", "oauth", "token-refresh"):
         finding_of(context, name)
@@ -263,7 +263,7 @@ def test_a_healthy_database(doctor, used):
     assert_found(finding_of(doctor(), "database"), Status.OK, "undamaged")
 
 
-def test_no_database_yet_and_none_is_made_by_looking(doctor, tmp_path):
+def test_without_a_database_none_is_created(doctor, tmp_path):
     assert_found(finding_of(doctor(), "database"), Status.SKIPPED)
     assert not (tmp_path / "pitboard.sqlite3").exists()
 
@@ -329,7 +329,7 @@ def test_a_missing_credential(doctor):
     ],
 )
 @breaks("oauth", "the simulator disables the client, ends the subscription, withholds the scope, or is down")
-def test_iracing_does_not_give_a_token(doctor, simulator, tmp_path, fault, words):
+def test_iracing_refuses_a_token(doctor, simulator, tmp_path, fault, words):
     setattr(simulator.faults, fault, True)
     told = login(simulator, tmp_path)
     assert told
@@ -370,7 +370,7 @@ def test_an_expired_token_is_refreshed_without_a_login(doctor, simulator, used):
 
 
 @breaks("token-refresh", "access and refresh token are removed")
-def test_no_token_and_none_to_renew_it_with(doctor, used):
+def test_neither_access_nor_refresh_token(doctor, used):
     change_document(used, "TOKEN:", access_token="", refresh_token="")
     assert_found(finding_of(doctor(), "token-refresh"), Status.PROBLEM, "no refresh token")
 
@@ -424,7 +424,7 @@ def test_a_client_in_use(doctor, used):
 
 
 @breaks("name-lookup", "a known driver's customer id is changed in the database")
-def test_a_name_that_changed_hands_is_forgotten(doctor, used):
+def test_a_name_of_another_driver_is_deleted(doctor, used):
     change(used, "UPDATE records SET cust_id = 1")
     context = doctor()
     assert_found(finding_of(context, "name-lookup"), Status.PROBLEM, "not the one")
@@ -442,7 +442,7 @@ def test_a_lookup_that_iracing_refuses(doctor, simulator, used):
 
 
 @healthy("name-lookup")
-def test_a_known_driver_is_found_again_at_one_call(doctor, simulator, used):
+def test_a_known_driver_is_found_again_with_one_call(doctor, simulator, used):
     simulator.calls.clear()
     assert_found(finding_of(doctor(), "name-lookup"), Status.OK)
     assert len(simulator.calls.select(service="data")) == 1
@@ -491,7 +491,7 @@ def test_errors_in_the_log_are_counted(doctor, used):
 
 
 @breaks("ttl", "records' ends are put two days back")
-def test_records_past_their_end_are_deleted(doctor, used):
+def test_expired_records_are_deleted(doctor, used):
     change(used, "UPDATE records SET stale_until = ?", time.time() - 2 * DAY)
     context = doctor()
     assert_found(finding_of(context, "ttl"), Status.WARNING, "ended")
@@ -500,12 +500,12 @@ def test_records_past_their_end_are_deleted(doctor, used):
 
 
 @healthy("ttl")
-def test_nothing_is_past_its_end(doctor, used):
+def test_no_expired_records(doctor, used):
     assert_found(finding_of(doctor(), "ttl"), Status.OK)
 
 
 @breaks("tracing", "an exporter is named that there is not")
-def test_traces_to_nowhere(doctor):
+def test_an_unknown_trace_exporter(doctor):
     assert_found(finding_of(doctor(OTEL_TRACES_EXPORTER="pigeon"), "tracing"), Status.PROBLEM, "pigeon")
 
 
@@ -522,7 +522,7 @@ def test_an_old_userscript():
 
 
 @breaks("addon-version", "a userscript with the options dialog of another build")
-def test_a_userscript_that_requires_another_dialog():
+def test_a_userscript_that_loads_another_dialog():
     script = SCRIPT.read_text(encoding="utf-8")
     assert_found(addon_version.compare(script, b"another"), Status.PROBLEM, "options dialog")
 

@@ -98,7 +98,7 @@ def test_a_renewal_event_stores_its_drivers(running, simulator):
     assert len(simulator.calls) == before
 
 
-def test_a_pending_driver_is_fetched_by_an_asynchronous_invocation(running, simulator):
+def test_a_pending_name_is_fetched_by_an_asynchronous_invocation(running, simulator):
     driver = simulator.population.sample(80, seed=13)[-1]
     asked = gateway_event("GET", f"/drivers?name={quote(driver.display_name)}&wait=0")
     function = running.functions["drivers"]
@@ -137,7 +137,7 @@ def test_no_log_holds_a_token_a_secret_or_a_name(running, simulator):
         assert driver.display_name not in written
 
 
-def test_without_a_token_auth_says_how_to_get_one_and_does_not_log_in(simulator):
+def test_before_the_first_token_auth_says_how_to_get_one_and_makes_no_login(simulator):
     with lambda_functions(simulator) as running:
         before = len(simulator.calls)
         _, answer = running.functions["auth"].invoke(gateway_event("POST", "/auth"))
@@ -146,7 +146,7 @@ def test_without_a_token_auth_says_how_to_get_one_and_does_not_log_in(simulator)
         assert len(simulator.calls) == before
 
 
-def test_a_changed_secret_is_read_again_after_the_old_one_was_refused(simulator):
+def test_a_changed_secret_is_read_again_when_the_old_one_is_refused(simulator):
     with lambda_functions(simulator) as running:
         value = json.loads(running.secrets.get_secret_value(SecretId=running.secret)["SecretString"])
         wrong = json.dumps({**value, "password": "not-the-password"})

@@ -4,6 +4,7 @@ import json
 import random
 import threading
 import time
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -73,7 +74,8 @@ def test_a_search_that_hangs_holds_back_its_own_name_only(home, simulator):
 def test_what_hangs_until_the_look_up_ends_is_remembered_for_a_minute(home, simulator):
     simulator.faults.add("hang", "lookup/drivers", times=99)
     (name,) = names_of(simulator, 1)
-    key, settled = names.parse(name).key, {}
+    key = names.parse(name).key
+    settled: dict[str, Any] = {}
     own = CallContext(time.monotonic() + 0.3)
     Plan(home.service._deps, {key: Target(names.parse(name))}, own, settled.__setitem__).run()
     assert settled[key].code == "unavailable"

@@ -8,9 +8,11 @@ import time
 from contextlib import closing
 
 import pytest
+from tests.support.clock import Clock
 
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.model import Document, IdEntry, Record
+from pitboard.stores import sqlite
 from pitboard.stores.sqlite import APPLICATION_ID, MIGRATIONS, SqliteStore
 
 
@@ -147,4 +149,87 @@ def test_after_the_clock_was_set_back_a_new_record_replaces_one_dated_in_the_fut
     store.keep([Record("ann", 1, b'{"v":1}', 9e6, 9e6 + 100, 9e9, 9e6 + 100)])
     store.keep([Record("ann", 1, b'{"v":2}', 1000.0, 1100.0, 9e9, 1100.0)])
     assert store.records(["ann"])["ann"].body == b'{"v":2}'
+    store.close()
+
+
+# --- bounds
+
+
+def records_of(keys, now=1.0):
+    return [Record(key, 1, b"{}", now, now + 1, now + 1e6) for key in keys]
+
+
+@pytest.fixture
+def small(path, monkeypatch):
+    """A store that keeps 100 records and 100 ids, and looks at each write whether there are more."""
+    for name, value in (("MOST_RECORDS", 100), ("MOST_IDS", 100), ("CHECKED_EVERY", 1)):
+        monkeypatch.setattr(sqlite, name, value)
+    now = Clock(1.0)
+    store = SqliteStore(path, now)
+    yield store, now
+    store.close()
+
+
+def count(store, table):
+    with closing(sqlite3.connect(store.path)) as db:
+        return db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+
+
+def test_a_flood_of_records_does_not_grow_the_database_beyond_its_bound(small):
+    store, now = small
+    for flood in range(20):
+        now.now += 1
+        store.keep(records_of([f"driver {flood} {n}" for n in range(30)], now.now))
+        assert count(store, "records") <= 100
+
+
+def test_records_that_were_used_lately_survive_a_flood(small):
+    store, now = small
+    popular = [f"popular {n}" for n in range(20)]
+    store.keep(records_of(popular))
+    for flood in range(20):
+        now.now += 1
+        assert len(store.records(popular)) == 20
+        store.keep(records_of([f"driver {flood} {n}" for n in range(30)], now.now))
+    assert len(store.records(popular)) == 20
+
+
+def test_a_flood_of_negative_answers_evicts_those_that_end_first_and_no_customer_id(small):
+    store, now = small
+    known = [f"known {n}" for n in range(20)]
+    store.keep_ids([IdEntry(key, 7, "iRacing", 90 * 86400.0) for key in known])
+    for flood in range(20):
+        now.now += 1
+        nobody = [f"nobody {flood} {n}" for n in range(30)]
+        store.keep_ids(IdEntry(key, None, "iRacing", now.now + 6, "not_found") for key in nobody)
+        assert count(store, "ids") <= 100
+    assert len(store.ids(known)) == 20
+
+
+def test_writing_documents_and_leases_leaves_the_records_in_memory(path):
+    store = SqliteStore(path, lambda: 1.0)
+    store.keep(records_of(["ann"]))
+    held = store.records(["ann"])["ann"]
+    store.documents.put("BUDGET", {}, expected=None)
+    store.claim(["bo"], "me", 9.0)
+    store.keep_ids([IdEntry("cy", 7, "iRacing", 9.0)])
+    assert store.records(["ann"])["ann"] is held
+    store.keep(records_of(["dee"]))
+    assert store.records(["ann"])["ann"] is not held
+    store.close()
+
+
+def test_a_file_of_the_first_release_is_upgraded_with_its_records(path):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        for statement in MIGRATIONS[0].split(";"):
+            db.execute(statement)
+        db.execute("INSERT INTO records VALUES ('ann', 1, x'7b7d', 1.0, 2.0, 3.0, 0.0)")
+        db.execute("INSERT INTO ids VALUES ('bo', 2, 'index', 9.0, ''), ('cy', 3, 'iRacing', 9.0, '')")
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+    store = SqliteStore(path, lambda: 1.0)
+    assert store.records(["ann"])["ann"].cust_id == 1
+    assert store.ids(["bo", "cy"]).keys() == {"cy"}  # the index has a file of its own by now
     store.close()

@@ -10,7 +10,7 @@ from tests.support.clock import ShiftedClock
 from tests.support.local_server import local_home
 from tests.support.waiting import wait_until
 
-from pitboard.drivers import names, records
+from pitboard.drivers import names, records, renewal_pool
 from pitboard.drivers.budget import Budget
 from pitboard.drivers.errors import RefusedError, UpstreamError
 from pitboard.drivers.misses import PENDING, Miss
@@ -278,7 +278,8 @@ def test_a_page_is_answered_early_when_no_call_is_possible_for_long(home, simula
 # --- the clock
 
 
-def test_after_the_clock_was_set_back_drivers_are_renewed_once(simulator, tmp_path):
+def test_after_the_clock_was_set_back_drivers_are_renewed_once(simulator, tmp_path, monkeypatch):
+    monkeypatch.setattr(renewal_pool, "GATHER", 0.2)
     (name,) = names_of(simulator, 1)
     clock = ShiftedClock()
     with local_home(simulator, tmp_path, clock) as home:
@@ -287,7 +288,7 @@ def test_after_the_clock_was_set_back_drivers_are_renewed_once(simulator, tmp_pa
         assert states(ask(home, [name])) == ["fresh"]
         clock.ahead = 0.0
         assert states(ask(home, [name])) == ["stale"]
-        wait_until(lambda: states(ask(home, [name])) == ["fresh"], seconds=60)
+        wait_until(lambda: states(ask(home, [name])) == ["fresh"], seconds=30)
         assert 0 <= ask(home, [name])[name]["_meta"]["age"] < 60
         simulator.calls.clear()
         home.service.renew([name])

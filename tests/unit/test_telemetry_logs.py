@@ -123,7 +123,7 @@ def test_secrets_can_be_registered_before_and_after(stream: io.StringIO) -> None
     assert json.loads(stream.getvalue())["message"] == "[redacted] and [redacted]"
 
 
-def test_the_log_file_is_ours_alone_and_holds_json(tmp_path: Path) -> None:
+def test_the_log_file_is_private_and_holds_json(tmp_path: Path) -> None:
     path = tmp_path / "made" / "pitboard.log"
     handler = log_file_handler(path)
     logger = logging.Logger("file")  # noqa: LOG001 - not in logging's registry: nothing is left behind
@@ -134,7 +134,7 @@ def test_the_log_file_is_ours_alone_and_holds_json(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_log_file_turns_over_before_it_fills_the_disk(tmp_path: Path) -> None:
+def test_a_new_log_file_begins_before_the_old_one_is_too_large(tmp_path: Path) -> None:
     path = tmp_path / "pitboard.log"
     handler = log_file_handler(path)
     assert isinstance(handler, RotatingFileHandler)
@@ -150,7 +150,7 @@ def test_the_log_file_turns_over_before_it_fills_the_disk(tmp_path: Path) -> Non
     assert all(p.stat().st_size <= 5_000 for p in tmp_path.iterdir())
 
 
-def test_a_failed_write_betrays_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_write_reveals_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     class Broken(io.StringIO):
         def write(self, _text: str) -> int:
             raise OSError("disk full")
@@ -160,7 +160,7 @@ def test_a_failed_write_betrays_nothing(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err == "A log line of pitboard.test could not be written.\n"
 
 
-def test_importing_it_brings_nothing_heavy() -> None:
+def test_the_import_is_light() -> None:
     heavy = (
         "prometheus_client",
         "opentelemetry",

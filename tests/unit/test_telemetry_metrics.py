@@ -139,7 +139,7 @@ def test_more_than_100_durations_take_a_second_line() -> None:
     assert [len(line["UpstreamSeconds"]) for line in lines(stream)] == [100, 100, 50]
 
 
-def test_a_flush_begins_anew_and_carries_the_request() -> None:
+def test_a_flush_writes_the_request_id_and_starts_empty() -> None:
     telemetry, stream = emf()
     token = request_id.set("req-1")
     telemetry.count("names", state="fresh")
@@ -151,7 +151,7 @@ def test_a_flush_begins_anew_and_carries_the_request() -> None:
 
 
 @pytest.mark.parametrize("telemetry", [PrometheusTelemetry(), emf()[0]], ids=["prometheus", "emf"])
-def test_a_mistake_costs_a_warning_not_an_answer(
+def test_a_wrong_metric_is_a_warning_not_an_error(
     telemetry: PrometheusTelemetry | EmfTelemetry, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):

@@ -127,7 +127,7 @@ def betrayed(secret: str, text: str) -> bool:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("place", PLACES)
-def test_a_registered_secret_is_struck_out(shape: str, place: str) -> None:
+def test_a_registered_secret_is_redacted(shape: str, place: str) -> None:
     secrets = Redactor()
     secrets.hide(SECRET)
     text = written(secrets, lambda log: PLACES[place](log, SHAPES[shape](SECRET)))
@@ -192,7 +192,7 @@ def test_a_flood_of_secrets_leaves_none_in_the_output(secret: str, shape: str, p
     ),
     place=st.sampled_from(sorted(PLACES)),
 )
-def test_what_a_telling_key_names_is_struck_out_unregistered(
+def test_the_value_of_a_secret_key_is_redacted_without_registration(
     token: str, key: str, form: str, place: str
 ) -> None:
     text = written(Redactor(), lambda log: PLACES[place](log, form.format(k=key, v=token)))
@@ -203,11 +203,11 @@ def test_what_a_telling_key_names_is_struck_out_unregistered(
     "key", ["password", "Client-Secret", "refreshToken", "headers.authorization", "PITBOARD_PASSWORD"]
 )
 @pytest.mark.parametrize("value", ["hunter2", 12345, ["hunter2"], {"deep": "hunter2"}, b"hunter2"])
-def test_a_field_with_a_telling_name_is_struck_out_whatever_it_holds(key: str, value: Any) -> None:
+def test_any_value_of_a_secret_field_is_redacted(key: str, value: Any) -> None:
     assert Redactor().value({"a": [{key: value}]}) == {"a": [{key: REDACTED}]}
 
 
-def test_harmless_neighbours_stay() -> None:
+def test_harmless_text_stays() -> None:
     fields = {
         "token_type": "Bearer",
         "expires_in": 600,
@@ -233,13 +233,13 @@ def test_harmless_neighbours_stay() -> None:
         ("redirect=https%3A%2F%2Fx%3Ftoken%3Dhunter2%26a%3D1", "hunter2"),
     ],
 )
-def test_what_looks_like_a_secret_is_struck_out(text: str, secret: str) -> None:
+def test_text_with_the_pattern_of_a_secret_is_redacted(text: str, secret: str) -> None:
     clean = Redactor().text(text)
     assert secret not in clean
     assert REDACTED in clean
 
 
-def test_striking_out_twice_changes_nothing_more() -> None:
+def test_a_second_redaction_changes_nothing() -> None:
     secrets = Redactor()
     secrets.hide("hunter22")
     once = secrets.text(
@@ -265,7 +265,7 @@ def test_the_masked_form_that_is_sent_is_a_value_of_its_own() -> None:
 @pytest.mark.parametrize(
     "hostile", ["\\" * 3000, 'password="' * 500, "token=" * 3000, "%25" * 3000, "eyJ" * 3000 + "."]
 )
-def test_hostile_text_does_not_hold_up_the_log(hostile: str) -> None:
+def test_redaction_of_hostile_text_ends_soon(hostile: str) -> None:
     secrets = Redactor()
     secrets.hide("\\\\\\\\a\\\\b", "%25%25%", SECRET)
     begin = time.perf_counter()

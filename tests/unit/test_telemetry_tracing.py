@@ -40,7 +40,7 @@ def test_spans_reach_the_collector_that_is_configured(collector: OtlpCollector, 
     assert {a.key: a.value.int_value for a in lookup.attributes} == {"drivers": 20}
 
 
-def test_a_persons_name_is_masked_and_an_error_told_by_its_kind(collector: OtlpCollector) -> None:
+def test_a_persons_name_is_masked_and_an_error_is_recorded_by_type(collector: OtlpCollector) -> None:
     tracer = spans("pitboard", at_once=True)
     with (
         refused(),
@@ -91,7 +91,7 @@ print(any(name.startswith("opentelemetry") for name in sys.modules))
     assert done.stdout.strip() == str(loaded)
 
 
-def test_missing_packages_are_told_and_turn_it_off(
+def test_missing_packages_are_logged_and_turn_tracing_off(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")

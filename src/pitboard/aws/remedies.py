@@ -1,12 +1,11 @@
 """What the host of an AWS home does about a `CredentialsError`."""
 
-from pitboard.aws.secret import FIELDS
 from pitboard.drivers.errors import CredentialsError, Remedy
 
 _UPDATE = "run `pitboard deploy --update-secrets`"
 
 SENTENCES = {
-    Remedy.SET_CREDENTIALS: f"Put {', '.join(FIELDS)} into it: {_UPDATE}.",
+    Remedy.SET_CREDENTIALS: f"Put the four credentials into it: {_UPDATE}.",
     Remedy.FIX_PERMISSIONS: "Run `pitboard deploy`: it sets the role's permissions.",
     Remedy.CHECK_LOGIN: (f"Check username and password and that the subscription is active, then {_UPDATE}."),
     Remedy.CHECK_CLIENT: f"Check client_id and client_secret, then {_UPDATE}.",

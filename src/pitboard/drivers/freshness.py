@@ -1,7 +1,8 @@
 """The two clocks of a kept answer: until when it is fresh, until when it may be shown at all."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -30,11 +31,26 @@ class Lifetime:
 LICENCES = Lifetime(fresh=1 * HOUR, stale=30 * DAY)
 """iRating and safety rating move with every race; one call renews fifty drivers."""
 
-PROFILE = Lifetime(fresh=6 * HOUR, stale=30 * DAY)
-"""Country, followers and recent races cost one call a driver."""
+LONGEST_LICENCES = 1 * DAY
+"""How long licences of drivers are fresh at most who were not on iRacing lately."""
 
-HISTORY = Lifetime(fresh=6 * HOUR, stale=30 * DAY)
-"""The rating chart of one category."""
+PROFILE = Lifetime(fresh=1 * DAY, stale=30 * DAY)
+"""Country, followers and recent races cost one call a driver. The profile is due sooner when the licences
+have changed since: then there was a race."""
+
+HISTORY = Lifetime(fresh=12 * HOUR, stale=30 * DAY)
+"""The rating chart of one category, and the numbers of a career."""
+
+
+def licences(last_login: datetime | None, now: float) -> Lifetime:
+    """How long licences stay fresh: an hour for a driver who was on iRacing in the last twelve, and a twelfth
+    of the time away for others, a day at most.
+
+    Only a race changes them, and who has been away for a week is seldom back within the hour.
+    """
+    away = now - last_login.timestamp() if last_login else 0.0
+    return replace(LICENCES, fresh=min(max(LICENCES.fresh, away / 12), LONGEST_LICENCES))
+
 
 ID_KEPT = 90 * DAY
 """A name's id. It is checked against the display name at every renewal, so it can be kept long."""

@@ -1,6 +1,7 @@
 """The chart of the hover card: a driver's iRating or safety rating over time, and the career's numbers."""
 
 import contextvars
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -97,7 +98,7 @@ class HistoryService:
     def _career(self, cust_id: int, category: str, context: CallContext) -> dict[str, Any] | None:
         """Starts, wins, top fives and poles of the category; None when iRacing does not say."""
         try:
-            rows = self._deps.upstream.career(cust_id, context).get("stats") or []
+            rows = self._careers(cust_id, context)
         except UpstreamError:
             return None
         wanted = category.replace("_", " ")
@@ -106,6 +107,26 @@ class HistoryService:
         return (
             {field: mine[0].get(field, 0) for field in ("starts", "wins", "top5", "poles")} if mine else None
         )
+
+    def _careers(self, cust_id: int, context: CallContext) -> list[Any]:
+        """The career in all categories: one answer serves every chart of the driver."""
+        key, now = f"CAREER:{cust_id}", self._deps.clock()
+        if kept := self._fresh(key):
+            return list(json.loads(kept.body)["stats"])
+        rows = self._deps.upstream.career(cust_id, context).get("stats") or []
+        self._deps.store.keep(
+            [
+                Record(
+                    key=key,
+                    cust_id=cust_id,
+                    body=records.encode({"stats": rows}),
+                    as_of=now,
+                    fresh_until=freshness.HISTORY.fresh_until(now, self._deps.rng),
+                    stale_until=freshness.HISTORY.stale_until(now),
+                )
+            ]
+        )
+        return list(rows)
 
 
 def _plain(category: object) -> str:

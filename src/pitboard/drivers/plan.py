@@ -349,14 +349,15 @@ class Plan:
 
     def _record(self, key: str, member: Mapping[str, Any]) -> Record:
         now, rng, older = self._deps.clock(), self._deps.rng, self._targets[key].record
+        lifetime = freshness.licences(records.last_login(member), now)
         return Record(
             key=key,
             cust_id=int(member["cust_id"]),
             body=records.body(member, older=older.body if older else None, indexed=self._indexed.get(key)),
             as_of=now,
-            fresh_until=freshness.LICENCES.fresh_until(now, rng),
+            fresh_until=lifetime.fresh_until(now, rng),
             stale_until=freshness.LICENCES.stale_until(now),
-            profile_until=_not_after(older.profile_until, now) if older else 0.0,
+            profile_until=_profile_until(older, member, now) if older else 0.0,
         )
 
     def _has_licences(self, record: Record) -> None:
@@ -417,10 +418,12 @@ def _due(record: Record, now: float, *, profile: bool) -> bool:
     return record.due(now) if profile else record.licences_due(now)
 
 
-def _not_after(profile_until: float, now: float) -> float:
-    """The same, but no later than it could have been set to now: the clock may have been set back."""
+def _profile_until(older: Record, member: Mapping[str, Any], now: float) -> float:
+    """Until when the profile that is known is fresh: no longer, if there was a race; and no later than it
+    could have been set to now, for the clock may have been set back."""
     latest = now + freshness.PROFILE.fresh * (1 + freshness.JITTER)
-    return max(-latest, min(profile_until, latest))
+    until = max(-latest, min(older.profile_until, latest))
+    return min(until, now) if until > 0 and records.has_raced(older.body, member) else until
 
 
 def exact_match(name: Name, rows: Iterable[tuple[int, str]]) -> int | None:

@@ -68,6 +68,28 @@ def body(
     return encode({"cust_id": member["cust_id"], "member_info": info, **parts})
 
 
+def last_login(member: Mapping[str, Any]) -> datetime | None:
+    """When the driver was last on iRacing, None when it is not said. iRacing's time has up to nine decimals
+    of the second and is in UTC (recorded)."""
+    try:
+        found = datetime.fromisoformat(str(member.get("last_login")))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def has_raced(older: bytes, member: Mapping[str, Any]) -> bool:
+    """Whether a rating of `member` is another one than in the body kept before: then there was a race."""
+    kept = json.loads(older).get("member_info", {}).get("licenses", [])
+    return _ratings(kept) != _ratings(member.get("licenses"))
+
+
+def _ratings(licences: Any) -> list[tuple[Any, ...]]:
+    known = licences if isinstance(licences, list) else []
+    fields = ("category", "irating", "safety_rating", "license_level")
+    return sorted(tuple(repr(x.get(f)) for f in fields) for x in known if isinstance(x, Mapping))
+
+
 def with_profile(known: bytes, profile: Mapping[str, Any]) -> bytes:
     """The body `known`, with the profile fields of a newer `member/profile`; its licences stay."""
     return body(json.loads(known)["member_info"], profile)

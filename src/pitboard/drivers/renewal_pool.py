@@ -8,8 +8,8 @@ from pitboard.drivers.plan import MEMBERS_A_CALL
 MOST_WAITING = 5_000
 """Names that may wait. More than that is a crawl, and the next reader asks again anyway."""
 
-GATHER = 10.0
-"""Seconds that names wait for others to share a call."""
+GATHER = 60.0
+"""Seconds that names wait for others to share a call. What waits is an hour old or more."""
 
 GATHER_SOON = 1.0
 """The same for names of which only the index knows, whose ratings may be a day old."""

@@ -128,7 +128,8 @@ class DriverService:
             found = self._deps.store.records(list(valid)) if valid else {}
             absent = [key for key in valid if key not in found]
             indexed = self._deps.index.find(absent) if absent else {}
-        wanted = self._wanted(valid, found, indexed, asker, now)
+        complete = not asker.profile and not absent
+        wanted = {} if complete else self._wanted(valid, found, indexed, asker, now)
         flights: dict[str, Future[Miss | None]] = {}
         if wanted:
             missed |= self._remembered(list(wanted), now)

@@ -162,7 +162,15 @@ class SqliteStore:
         self._written += rows
         if self._written >= CHECKED_EVERY:
             self._written = 0
+            self._note_used(cursor)
             _evict(cursor)
+
+    def _note_used(self, cursor: sqlite3.Cursor) -> None:
+        """Writes which records were asked for since this was last done."""
+        with self._hot_lock:
+            used, self._used = self._used, set()
+        now = self._clock()
+        cursor.executemany("UPDATE records SET used_at = ? WHERE key = ?", [(now, key) for key in used])
 
     def forget(self, keys: Sequence[str]) -> None:
         with self._writer.transaction() as cursor:
@@ -191,10 +199,8 @@ class SqliteStore:
             )
 
     def purge(self, now: float) -> int:
-        with self._hot_lock:
-            used, self._used = self._used, set()
         with self._writer.transaction() as cursor:
-            cursor.executemany("UPDATE records SET used_at = ? WHERE key = ?", [(now, key) for key in used])
+            self._note_used(cursor)
             _evict(cursor)
             cursor.execute("DELETE FROM records WHERE stale_until <= ?", (now,))
             count = cursor.rowcount

@@ -1,0 +1,60 @@
+"""How long licences and profiles stay fresh."""
+
+import json
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pitboard.drivers import freshness, records
+from pitboard.drivers.freshness import DAY, HOUR
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp()
+LICENCE = {"category": "oval", "irating": 1500, "safety_rating": 2.5, "license_level": 6}
+MEMBER = {"cust_id": 7, "display_name": "Ann Tester", "licenses": [LICENCE]}
+
+
+def fresh_for(hours_away):
+    return freshness.licences(datetime.fromtimestamp(NOW - hours_away * HOUR, UTC), NOW).fresh
+
+
+def test_licences_of_an_active_driver_are_fresh_for_an_hour():
+    assert fresh_for(0) == fresh_for(12) == HOUR
+
+
+def test_licences_of_a_driver_who_was_away_for_three_days_are_fresh_for_six_hours():
+    assert fresh_for(72) == 6 * HOUR
+
+
+def test_licences_are_fresh_for_a_day_at_most():
+    assert fresh_for(24 * 365) == DAY
+
+
+def test_licences_are_fresh_for_an_hour_when_the_last_login_is_not_known():
+    assert freshness.licences(None, NOW).fresh == HOUR
+
+
+@given(st.floats(-1e5, 1e6))
+def test_fresh_time_is_between_an_hour_and_a_day_whatever_the_clock_says(hours):
+    assert HOUR <= fresh_for(hours) <= DAY
+
+
+def test_the_last_login_is_read_with_nine_decimals_of_the_second():
+    assert records.last_login({"last_login": "2025-12-30T14:42:17.88734704Z"}) == datetime(
+        2025, 12, 30, 14, 42, 17, 887347, tzinfo=UTC
+    )
+
+
+def test_a_last_login_that_is_missing_or_unreadable_is_not_known():
+    assert [records.last_login(m) for m in ({}, {"last_login": None}, {"last_login": "soon"})] == [None] * 3
+
+
+def test_a_changed_rating_means_that_there_was_a_race():
+    older = records.body(MEMBER)
+    assert not records.has_raced(older, MEMBER)
+    for change in ({"irating": 1501}, {"safety_rating": 2.51}, {"license_level": 7}):
+        assert records.has_raced(older, {**MEMBER, "licenses": [{**LICENCE, **change}]})
+
+
+def test_no_change_of_licences_that_cannot_be_read_means_a_race():
+    assert not records.has_raced(json.dumps({"member_info": {}}).encode(), {"licenses": None})
