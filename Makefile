@@ -25,4 +25,4 @@ docs:         ## write the parts of the documents that are made from the code
 	uv run scripts/make_docs.py
 
 addon-watch:  ## rebuild the addon at each change
-	cd addon && npm install --no-audit --no-fund && npm run watch
+	cd addon && (test -d node_modules || npm ci --no-audit --no-fund) && npm run watch

@@ -2,7 +2,7 @@
 
     uv run scripts/check.py [PART ...] [--long]
 
-Python packages come from uv.lock, Node.js packages from npm. On Debian and Ubuntu as root, browsers and other
+Python packages come from uv.lock, Node.js packages from npm. On Debian as root, browsers and other
 programs are installed too. Elsewhere a missing program is named, and what needs it is skipped; with CI=true a
 skip is a failure. This script itself needs Python and uv only.
 """

@@ -1,6 +1,6 @@
 """The monthly cost of the AWS home at three sizes: prices, assumptions and arithmetic.
 
-    python scripts/cost.py [--write]
+    uv run scripts/cost.py [--write]
 
 Prices are AWS' published on-demand prices for us-east-1 in US dollars, as of November 2026, without taxes.
 The free tier is left out, except where it never ends. Check the prices before you rely on them: their pages

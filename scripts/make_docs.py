@@ -1,6 +1,6 @@
 """Makes the parts of the documents that come from the code: checks, metrics, queries, settings.
 
-    uv run --all-groups --all-extras scripts/make_docs.py [--check]
+    uv run scripts/make_docs.py [--check]
 
 docs/TROUBLESHOOTING.md and docs/SETTINGS.md are made as a whole. In other documents, the text between
 `<!-- made: NAME -->` and `<!-- end -->` is made. With --check nothing is written, and the exit code is 1 if
