@@ -1,7 +1,7 @@
 /** The userscript: the addon on the page and the backend's client in one script. */
 
 import { run } from "../app.ts";
-import { t } from "../core/i18n.ts";
+import { t, useMessages } from "../core/i18n.ts";
 import { preview } from "../options/preview.ts";
 import { addMenuCommand, get, notes, options, platform, saveNotes, saveOptions } from "../platform/userscript.ts";
 import { SURFACES } from "../site/surfaces.ts";
@@ -10,12 +10,16 @@ import type * as dialog from "./dialog.ts";
 /** From `pitboard-options.js`, which the manager loads with this script (`@require`). */
 declare const pitboardOptions: typeof dialog | undefined;
 
+/** Without the second script the addon is in English, and its card is plain. */
+const second = typeof pitboardOptions === "undefined" ? undefined : pitboardOptions;
+if (second) useMessages(second.messages);
+
 async function openDialog(): Promise<void> {
-  if (typeof pitboardOptions === "undefined") {
+  if (!second) {
     console.warn("Pitboard: the options are missing. Install the userscript again.");
     return;
   }
-  await pitboardOptions.openDialog(get, {
+  await second.openDialog(get, {
     options: await options(),
     surfaces: SURFACES,
     save: (changed) => void saveOptions(changed),
@@ -27,4 +31,6 @@ async function openDialog(): Promise<void> {
 
 const openOptions = () => void openDialog();
 
-void run({ ...platform, openOptions }).then(() => addMenuCommand(t("options"), openOptions));
+void run({ ...platform, openOptions, cardCss: second?.cardCss ?? "" }).then(() =>
+  addMenuCommand(t("options"), openOptions),
+);
