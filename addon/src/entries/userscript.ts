@@ -10,7 +10,9 @@ import type * as dialog from "./dialog.ts";
 /** From `pitboard-options.js`, which the manager loads with this script (`@require`). */
 declare const pitboardOptions: typeof dialog | undefined;
 
-/** Without the second script the addon is in English, and its card is plain. */
+/** The style of the card without the second script. The addon is in English then. */
+const PLAIN = ".card{position:absolute;margin:0;max-inline-size:480px;max-block-size:95vh;overflow:auto}";
+
 const second = typeof pitboardOptions === "undefined" ? undefined : pitboardOptions;
 if (second) useMessages(second.messages);
 
@@ -31,6 +33,6 @@ async function openDialog(): Promise<void> {
 
 const openOptions = () => void openDialog();
 
-void run({ ...platform, openOptions, cardCss: second?.cardCss ?? "" }).then(() =>
+void run({ ...platform, openOptions, cardCss: second?.cardCss ?? PLAIN }).then(() =>
   addMenuCommand(t("options"), openOptions),
 );

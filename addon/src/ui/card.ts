@@ -98,7 +98,7 @@ export class Card {
   update(name: string): void {
     if (!this.#anchor || this.#name !== name) return;
     this.#draw();
-    this.#position();
+    if (this.#above) this.#position();
   }
 
   #setExpanded(on: boolean): void {
@@ -175,14 +175,13 @@ export class Card {
   #content(driver: Driver): Node[] {
     const view = this.#context.view(this.#name);
     const { options } = view;
+    const carList = cars(driver, options).join(", ") || this.#loading(driver);
     const parts = [
       this.#head(driver),
       this.#facts(driver, view),
       this.#ratings(driver, view),
       options.races && section(t("recent_races"), this.#races(driver, options)),
-      options.cars &&
-        cars(driver, options).length > 0 &&
-        section(t("recent_cars"), h("p", { class: "quiet wrap" }, cars(driver, options).join(", "))),
+      options.cars && carList && section(t("recent_cars"), h("p", { class: "quiet wrap" }, carList)),
       links(driver, options),
       this.#noteForm(driver),
       this.#foot(driver, view),
@@ -190,11 +189,15 @@ export class Card {
     return parts.filter((part) => part instanceof Node);
   }
 
-  /** The races. While they are loading they have the space that they will need. */
+  /** What stands where the profile will be, so that the card has its size from the start; "" if none is to come. */
+  #loading(driver: Driver): string {
+    return !driver.races && this.#context.isLoading(this.#name) ? "…" : "";
+  }
+
   #races(driver: Driver, options: View["options"]): HTMLElement {
-    const loading = this.#context.isLoading(this.#name);
-    const list = races(driver, options, loading);
-    if (!driver.races && loading) list.style.minBlockSize = `${RACE_HEIGHT * options.raceCount}px`;
+    const loading = this.#loading(driver);
+    const list = races(driver, options, !!loading);
+    if (loading) list.style.minBlockSize = `${RACE_HEIGHT * options.raceCount}px`;
     return list;
   }
 
@@ -214,7 +217,7 @@ export class Card {
     const member = options.member ? memberFact(driver, view) : "";
     if (member) rows.push([t("member_since"), member]);
     const { activity, followers } = driver;
-    const loading = !driver.races && this.#context.isLoading(this.#name) && "…";
+    const loading = this.#loading(driver);
     const follow = followers === null ? loading : `${followers} · ${t("follows_n", driver.follows ?? 0)}`;
     if (options.followers && follow) rows.push([t("followers"), follow]);
     const active = activity ? t("activity_n", activity.last30, activity.before30) : loading;
@@ -353,12 +356,12 @@ function standing(driver: Driver, licence: Licence, hideRatings: boolean): HTMLE
     cells.push([t("starts"), formatNumber(starts)]);
     if (wins !== null) cells.push([t("win_rate"), formatShare(wins / starts)]);
   }
-  return figureList(cells);
+  return figureList(cells, "standing");
 }
 
-function figureList(cells: [string, ...(string | Node)[]][]): HTMLElement[] {
+function figureList(cells: [string, ...(string | Node)[]][], more = ""): HTMLElement[] {
   const list = cells.map(([name, ...value]) => h("div", {}, h("dt", {}, name), h("dd", {}, ...value)));
-  return list.length ? [h("dl", { class: "figures" }, ...list)] : [];
+  return list.length ? [h("dl", { class: `figures ${more}` }, ...list)] : [];
 }
 
 /** Figures below the chart: the change over the last results, and the career, with starts if they are not above. */

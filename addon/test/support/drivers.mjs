@@ -86,7 +86,7 @@ export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
           color: "0153db",
         };
         // what the backend adds: the index has starts and wins, and ranks come from the iRating
-        licence.starts = (n * 53 + i * 71 + 90) % 260;
+        licence.starts = i === 1 ? 180 + ((n * 53) % 80) : (n * 53 + i * 71 + 90) % 170;
         licence.wins = Math.floor(licence.starts * (((n * 7 + i * 3) % 20) / 100));
         const better = Math.exp(-licence.irating / 1100);
         licence.rank = { world: Math.ceil(better * 182_400), of: 182_400 };
@@ -95,6 +95,7 @@ export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
         if ((n + i) % 6 === 5) {
           delete licence.irating;
           delete licence.rank;
+          licence.starts = licence.wins = 0;
         }
         return licence;
       }),
