@@ -31,9 +31,9 @@ interface Mount {
 
 /** The options that decide where hosts are and how much space they take, as JSON. */
 const spaceOf = (options: Options): string => {
-  const { layout, races, cars, raceCount, hiddenCategories } = options;
+  const { layout, races, cars, raceCount, hiddenCategories, rank } = options;
   const surfaces = Object.fromEntries(SURFACES.map((surface) => [surface.id, isOn(options, surface)]));
-  return JSON.stringify({ layout, races, cars, raceCount, hiddenCategories, surfaces });
+  return JSON.stringify({ layout, races, cars, raceCount, hiddenCategories, rank, surfaces });
 };
 
 /** Whether the lines show races or cars: they are in the profile, which takes the backend a call for each driver. */

@@ -214,10 +214,10 @@ export class Card {
   #facts(driver: Driver, view: View): HTMLElement {
     const { options } = view;
     const rows: [string, string | Node][] = [];
-    const member = options.member ? memberFact(driver, view) : "";
-    if (member) rows.push([t("member_since"), member]);
     const { activity, followers } = driver;
     const loading = this.#loading(driver);
+    const member = options.member ? memberFact(driver, view) || loading : "";
+    if (member) rows.push([t("member_since"), member]);
     const follow = followers === null ? loading : `${followers} · ${t("follows_n", driver.follows ?? 0)}`;
     if (options.followers && follow) rows.push([t("followers"), follow]);
     const active = activity ? t("activity_n", activity.last30, activity.before30) : loading;

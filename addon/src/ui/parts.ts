@@ -94,19 +94,20 @@ function rankMark(driver: Driver, licence: Licence): HTMLElement | null {
   const title = ranks(driver, licence).map(
     ([where, rank]) => `${where}: ${formatPlace(rank.place)}, ${rankShare(rank)}`,
   );
-  return h("span", { class: "rank", title: title.join(" · ") }, t("rank_top", formatShare(topShare(licence.world))));
+  return h(
+    "span",
+    { role: "listitem", class: "rank", title: title.join(" · ") },
+    t("rank_top", formatShare(topShare(licence.world))),
+  );
 }
 
 export function licences(driver: Driver, view: View): HTMLElement {
-  const { options } = view;
-  const chips = licencesInOrder(driver, options).map((licence, i) => {
-    // the line has one difference and one rank only, the card has all
-    const chip = licenceChip(licence, view, i === 0);
-    const mark = i === 0 && options.rank && !options.hideRatings && rankMark(driver, licence);
-    if (mark) chip.append(mark);
-    return chip;
-  });
-  return h("span", { class: "licences", role: "list", "aria-label": t("licences") }, ...chips);
+  const { rank, hideRatings } = view.options;
+  const shown = licencesInOrder(driver, view.options);
+  // the line has one difference and one rank only, the card has all
+  const [first, ...others] = shown.map((licence, i) => licenceChip(licence, view, i === 0));
+  const mark = rank && !hideRatings && shown[0] && rankMark(driver, shown[0]);
+  return h("span", { class: "licences", role: "list", "aria-label": t("licences") }, first, mark, ...others);
 }
 
 /** In Chromium on Windows there are no flag emoji: letters are shown instead. */

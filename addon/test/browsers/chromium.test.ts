@@ -498,6 +498,24 @@ it("a narrow line shows fewer licences, but country and years", async () => {
   expect(seen).toEqual({ chips: [true, true, true, false, false], facts: [true, true] });
 });
 
+it("a narrow line has a whole rank or none", async () => {
+  await forum.setOptions({ backend: backend.url, rank: true });
+  const page = await open(pages.classic({ posts: 3 }));
+  await settled(page, 3);
+  const seen = [];
+  for (const width of [1000, 420, 360]) {
+    await page.setViewportSize({ width, height: 900 });
+    const rank = await page.evaluate(() => {
+      const list = document.querySelector("pitboard-stats")?.shadowRoot?.querySelector(".licences");
+      const [box, mark] = [list, list?.querySelector(".rank")].map((element) => element?.getBoundingClientRect());
+      if (!box || !mark) return "missing";
+      return mark.top >= box.bottom ? "hidden" : mark.right <= box.right ? "whole" : "cut";
+    });
+    seen.push(rank);
+  }
+  expect(seen).toEqual(["whole", "whole", "hidden"]);
+});
+
 it("a line in a right-to-left page begins at the right", async () => {
   const page = await open(pages.classic({ posts: 3 }).replace('<html lang="en">', '<html lang="ar" dir="rtl">'));
   await settled(page, 3);

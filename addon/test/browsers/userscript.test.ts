@@ -134,7 +134,7 @@ it("the userscript shows stats, the card and the options dialog, and stores what
   await page.reload();
   await settled();
   expect(await page.locator("pitboard-stats .ir").count()).toBe(0);
-  await page.locator('pitboard-stats .open[aria-label="Details anzeigen"]').first().waitFor();
+  await page.locator('pitboard-stats .open[aria-label="Details zeigen"]').first().waitFor();
   expect(backend.state.calls.map(({ names, profile }) => [names.length, profile])).toEqual([
     [20, false],
     [1, true],

@@ -131,7 +131,7 @@ export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
 
 /** The same driver as the backend sends it with `profile=0`. */
 export function licencesOnly({ cust_id, member_info, _meta }) {
-  return { cust_id, member_info, _meta: { ..._meta, source: "iracing" } };
+  return { cust_id, member_info, _meta: { source: "iracing", ..._meta } };
 }
 
 /** The same driver as the backend knows it from the index alone, 14 hours old. */
