@@ -77,7 +77,7 @@ export function formatPlace(place: number): string {
   return t(`place_${/one|two|few/.test(rule) ? rule : "other"}` as MessageKey, formatNumber(place));
 }
 
-/** A country's name by its ISO 3166 code of two letters; "" if there is none. */
+/** A country's name by its ISO 3166 code of two letters; "" if there is none. The first one takes some 15 ms. */
 export const regionName = (code: string): string =>
   (code.length === 2 && intl(Intl.DisplayNames, { type: "region", fallback: "none" }).of(code)) || "";
 

@@ -2,7 +2,7 @@
 
 import { change } from "../core/chart.ts";
 import { safetyText, signed } from "../core/format.ts";
-import { formatAge, formatNumber, formatPlace, formatShare, t } from "../core/i18n.ts";
+import { formatAge, formatNumber, formatPlace, formatShare, regionName, t } from "../core/i18n.ts";
 import type { Answer, Category, Driver, History, Licence } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Theme } from "../core/options.ts";
@@ -11,18 +11,7 @@ import type { Platform } from "../platform/platform.ts";
 import { historyChart, type Kind } from "./chart.ts";
 import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
-import {
-  cars,
-  countryName,
-  flagged,
-  licenceChip,
-  links,
-  memberFact,
-  races,
-  rankShare,
-  ranks,
-  type View,
-} from "./parts.ts";
+import { cars, flagged, licenceChip, links, memberFact, races, rankShare, ranks, type View } from "./parts.ts";
 import statsCss from "./stats.css";
 import { addStyles } from "./styles.ts";
 
@@ -206,7 +195,7 @@ export class Card {
       "div",
       { class: "head" },
       h("h2", { dir: "auto" }, driver.name),
-      driver.country && h("span", { class: "quiet" }, flagged(driver.country.code, countryName(driver.country))),
+      driver.country && h("span", { class: "quiet" }, flagged(driver.country.code, countryName(driver))),
       iconButton("close", t("close"), () => this.#box?.hidePopover()),
     );
   }
@@ -341,6 +330,9 @@ export class Card {
   }
 }
 
+/** The country in the reader's language, if its code has two letters, else as iRacing says it. */
+const countryName = ({ country }: Driver): string => (country ? regionName(country.code) || country.name : "");
+
 const section = (title: string, ...content: Node[]): HTMLElement => h("section", {}, h("h3", {}, title), ...content);
 
 const iconButton = (name: "close" | "refresh" | "gear" | "copy", label: string, onclick: () => void): HTMLElement =>
@@ -349,7 +341,7 @@ const iconButton = (name: "close" | "refresh" | "gear" | "copy", label: string, 
 /** Ranks, starts and win rate in a category: those that are known. */
 function standing(driver: Driver, licence: Licence, hideRatings: boolean): HTMLElement[] {
   const cells: [string, ...(string | Node)[]][] = [];
-  for (const [where, rank] of hideRatings ? [] : ranks(driver, licence))
+  for (const [where, rank] of hideRatings ? [] : ranks(licence, countryName(driver)))
     cells.push([where, formatPlace(rank.place), h("div", { class: "small" }, rankShare(rank))]);
   const { starts, wins } = licence;
   if (starts) {

@@ -2,7 +2,7 @@
 
 import { carCategory } from "../core/cars.ts";
 import { difference, flag, iratingText, NONE, positions, safetyText, signed, topShare } from "../core/format.ts";
-import { formatDate, formatNumber, formatPlace, formatShare, type MessageKey, regionName, t } from "../core/i18n.ts";
+import { formatDate, formatNumber, formatPlace, formatShare, type MessageKey, t } from "../core/i18n.ts";
 import { fillTemplate, subsessionUrl } from "../core/links.ts";
 import type { Category, Driver, Licence, LicenceClass, Race, Rank } from "../core/model.ts";
 import { type Options, RACE_TYPES } from "../core/options.ts";
@@ -77,10 +77,10 @@ export function licenceChip(licence: Licence, view: View, compared = true): HTML
 }
 
 /** The ranks in the world and in the driver's country, with where that is. Those that are not known are left out. */
-export function ranks(driver: Driver, { world, national }: Licence): [string, Rank][] {
+export function ranks({ world, national }: Licence, country: string): [string, Rank][] {
   const all: [string, Rank | null][] = [
     [t("rank_world"), world],
-    [driver.country ? countryName(driver.country) : "", national],
+    [country, national],
   ];
   return all.filter((entry): entry is [string, Rank] => !!entry[1]);
 }
@@ -91,7 +91,7 @@ export const rankShare = (rank: Rank): string => t("rank_top_of", formatShare(to
 /** "top 4%" by the world rank; the tooltip has all ranks. */
 function rankMark(driver: Driver, licence: Licence): HTMLElement | null {
   if (!licence.world) return null;
-  const title = ranks(driver, licence).map(
+  const title = ranks(licence, driver.country?.name ?? "").map(
     ([where, rank]) => `${where}: ${formatPlace(rank.place)}, ${rankShare(rank)}`,
   );
   return h(
@@ -116,14 +116,11 @@ const hasFlags = (navigator as { userAgentData?: { platform: string } }).userAge
 /** Text with the country's flag before it, if there is one. */
 export const flagged = (code: string, text: string): string => [hasFlags && flag(code), text].filter(Boolean).join(" ");
 
-/** A country's name in the reader's language, if it has a code of two letters. */
-export const countryName = ({ code, name }: NonNullable<Driver["country"]>): string => regionName(code) || name;
-
-/** The country's flag and code. The tooltip is its name. */
+/** The country's flag and code. The tooltip is its name, as iRacing says it. */
 export function country(driver: Driver): HTMLElement | null {
   if (!driver.country) return null;
   const { code, name } = driver.country;
-  return h("abbr", { class: "country", title: countryName(driver.country) }, flagged(code, code || name));
+  return h("abbr", { class: "country", title: name }, flagged(code, code || name));
 }
 
 export function memberYears(driver: Driver, view: View): HTMLElement | null {

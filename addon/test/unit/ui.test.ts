@@ -89,10 +89,10 @@ describe("the line", () => {
     expect(draw(parseAnswer(raw, NOW), { rank: true }).root.querySelector(".rank")).toBeNull();
   });
 
-  it("from the index alone has the country's name, and no races", () => {
+  it("from the index alone has licences and the country's code, and no races", () => {
     const { root, text } = draw(parseAnswer(indexed(driver(0, "Ann Tester", NOW)), NOW), { layout: "full" });
     expect(root.querySelectorAll(".chip")).toHaveLength(5);
-    expect(root.querySelector(".country")?.getAttribute("title")).toBe("Netherlands");
+    expect(root.querySelector(".country")?.textContent).toBe("🇳🇱 NL");
     expect(text).toContain("The profile is loading");
     expect(text).not.toMatch(/undefined|NaN|null/);
   });
