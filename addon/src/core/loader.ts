@@ -150,7 +150,8 @@ export class Loader {
     const known = entry.answer && "driver" in entry.answer ? entry.answer.driver : undefined;
     if ("driver" in answer) entry.answer = { driver: merged(known, answer.driver) };
     else if (!known || answer.problem === "not_found") entry.answer = answer;
-    else if (answer.problem === "unavailable") entry.asked = "licences";
+    const failed = "driver" in answer ? answer.driver.state === "kept" : known && answer.problem === "unavailable";
+    if (failed) entry.asked = "licences";
     this.#page.answered(entry.name);
   }
 

@@ -469,6 +469,7 @@ describe("options", () => {
 });
 
 it("page, card and options have no accessibility violations, light and dark", async () => {
+  await forum.setOptions({ backend: backend.url, rank: true });
   for (const look of ["light", "dark"] as const) {
     const page = await open(pages.classic({ posts: 6, look, me: "Bo Demo" }));
     await settled(page, 6);

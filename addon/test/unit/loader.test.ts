@@ -206,10 +206,18 @@ describe("a profile", () => {
     expect(races("Ann Tester")).toBe(5);
   });
 
-  it("that cannot be had leaves the licences, and the next card asks again", async () => {
-    backend = (name, { profile }) => (profile ? DOWN : licences(name));
+  const kept = (name: string): Answer => {
+    const answer = licences(name);
+    return "driver" in answer ? { driver: { ...answer.driver, state: "kept" } } : answer;
+  };
+
+  it.each([
+    ["an error", () => DOWN, "fresh"],
+    ["kept licences", kept, "kept"],
+  ])("that cannot be had (%s) leaves the licences, and the next card asks again", async (_, answer, then) => {
+    backend = (name, { profile }) => (profile ? answer(name) : licences(name));
     await open();
-    expect([state("Ann Tester"), races("Ann Tester"), loader.isLoading("Ann Tester")]).toEqual(["fresh", null, false]);
+    expect([state("Ann Tester"), races("Ann Tester"), loader.isLoading("Ann Tester")]).toEqual([then, null, false]);
     backend = whole;
     await loader.loadProfile("Ann Tester");
     expect(races("Ann Tester")).toBe(5);
