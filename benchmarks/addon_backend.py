@@ -1,4 +1,4 @@
-"""The backends of `node benchmarks/addon.mjs --index`: two servers on the simulator, each with a driver index.
+"""The backends of `node benchmarks/addon.mjs --index`: two servers on the simulator, each with an index.
 
 Prints one line of JSON and serves until its input ends: `url` is a server whose store knows the drivers in
 `known` (pages of 20 names) and nobody else; `spent` is one whose budget is spent and whose store is empty;
