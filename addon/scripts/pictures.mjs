@@ -31,11 +31,12 @@ for (const look of ["light", "dark"]) {
   const page = await pageIn(look);
   await page.screenshot({ path: join(folder, `addon-${look}.png`) });
   await page.locator(".Item-Header pitboard-stats .open").nth(2).click();
-  await page.locator("pitboard-card .figures").waitFor();
+  await page.locator("pitboard-card .history .figures").waitFor();
+  await page.locator("pitboard-card .races li").first().waitFor();
   await page.locator("pitboard-card #kind-safety_rating").click();
   await page.locator('pitboard-card .chart[aria-label^="Safety"]').waitFor();
   if (look === "light") await page.locator("pitboard-card #kind-irating").click();
-  await page.locator("pitboard-card .figures").waitFor();
+  await page.locator("pitboard-card .history .figures").waitFor();
   await page.evaluate(() => document.querySelector("pitboard-card").shadowRoot.activeElement?.blur());
   await page.screenshot({ path: join(folder, `card-${look}.png`) });
   await page.close();
