@@ -40,8 +40,11 @@ export async function surfacesModule() {
   return `${imports.join("\n")}\nexport default [${entries.join(", ")}];`;
 }
 
-/** Gives scripts the messages they use (keys once, English plain, the others packed), surfaces and style sheets. */
-const plugin = (used) => ({
+/**
+ * Gives scripts the messages in `used` (keys once, English plain, the others packed), surfaces and style sheets.
+ * `english`: without the other languages.
+ */
+const plugin = (used, english) => ({
   name: "pitboard",
   setup(on) {
     on.onResolve({ filter: /^virtual:/ }, ({ path }) => ({ path, namespace: "virtual" }));
@@ -56,7 +59,7 @@ const plugin = (used) => ({
         .sort();
       const texts = (messages) => keys.map((key) => messages[key].message).join("\n");
       const rest = Object.fromEntries(Object.entries(others).map(([name, messages]) => [name, texts(messages)]));
-      const packed = deflateRawSync(JSON.stringify(rest), { level: 9 }).toString("base64");
+      const packed = english ? "" : deflateRawSync(JSON.stringify(rest), { level: 9 }).toString("base64");
       return { contents: JSON.stringify({ keys: keys.join(" "), en: texts(en), others: packed }), loader: "json" };
     });
     on.onLoad({ filter: /\.css$/ }, async ({ path }) => {
@@ -70,9 +73,9 @@ const plugin = (used) => ({
   },
 });
 
-/** One bundled script. A first build finds out which messages it uses. `more` are more settings of esbuild. */
-async function script(entry, more = {}) {
-  const settings = {
+/** Bundles a script. `more` are more settings of esbuild. */
+async function bundle(entry, messages, more = {}) {
+  const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: [entry],
     bundle: true,
@@ -82,12 +85,20 @@ async function script(entry, more = {}) {
     charset: "utf8",
     minify: true,
     legalComments: "none",
-  };
-  const withoutMessages = await build({ ...settings, plugins: [plugin(new Set())] });
-  const used = new Set(keysUsed(withoutMessages.outputFiles[0].text, Object.keys((await locales()).en)));
-  const { outputFiles } = await build({ ...settings, plugins: [plugin(used)], ...more });
+    plugins: [messages],
+    ...more,
+  });
   return Buffer.from(outputFiles[0].contents);
 }
+
+/** The keys of the messages that a script uses: a build without messages tells them. */
+async function keysOf(entry) {
+  const source = await bundle(entry, plugin(new Set(), true));
+  return keysUsed(source.toString(), Object.keys((await locales()).en));
+}
+
+/** A bundled script with the messages that it uses. */
+const script = async (entry, more) => bundle(entry, plugin(new Set(await keysOf(entry)), false), more);
 
 /** The manifest for one browser, without the keys that are only for the other. */
 function manifestFor(browser, manifest) {
@@ -141,18 +152,22 @@ export async function extensionScripts(background = {}) {
 }
 
 /**
- * The userscript's scripts, by file name: the one for the page, and the options dialog that it requires. It names the
- * dialog's hash: managers that check the hash load nothing else, and each release has its own address.
+ * The userscript's scripts, by file name: the one for the page, and the second that it requires, with the options dialog,
+ * the card's style sheet and the translations of both. It names the second's hash: managers that check the hash load
+ * nothing else, and each release has its own address.
  */
 async function userscript() {
   const { en } = await locales();
-  const options = await script("src/entries/dialog.ts", { globalName: "pitboardOptions" });
+  const [page, dialog] = ["src/entries/userscript.ts", "src/entries/dialog.ts"];
+  const own = await keysOf(page);
+  const all = new Set([...own, ...(await keysOf(dialog))]);
+  const options = await bundle(dialog, plugin(all, false), { globalName: "pitboardOptions" });
   const banner = (await readFile(join(root, "scripts/userscript.txt"), "utf8"))
     .replace("{version}", version)
     .replace("{description}", en.description.message)
     .replace("{options_hash}", createHash("sha256").update(options).digest("base64"));
   return new Map([
-    ["pitboard.user.js", await script("src/entries/userscript.ts", { banner: { js: banner.trim() } })],
+    ["pitboard.user.js", await bundle(page, plugin(new Set(own), true), { banner: { js: banner.trim() } })],
     ["pitboard-options.js", options],
   ]);
 }

@@ -31,10 +31,20 @@ interface Mount {
 
 /** The options that decide where hosts are and how much space they take, as JSON. */
 const spaceOf = (options: Options): string => {
-  const { layout, races, cars, raceCount, hiddenCategories } = options;
+  const { layout, races, cars, raceCount, hiddenCategories, rank } = options;
   const surfaces = Object.fromEntries(SURFACES.map((surface) => [surface.id, isOn(options, surface)]));
-  return JSON.stringify({ layout, races, cars, raceCount, hiddenCategories, surfaces });
+  return JSON.stringify({ layout, races, cars, raceCount, hiddenCategories, rank, surfaces });
 };
+
+/** Whether the lines show races or cars: they are in the profile, which takes the backend a call for each driver. */
+const showsProfiles = ({ layout, races, cars }: Options): boolean => layout !== "compact" && (races || cars);
+
+/** Resolves when the reader can see the page. */
+const pageVisible = () =>
+  new Promise<void>((resolve) => {
+    if (!document.hidden) resolve();
+    else document.addEventListener("visibilitychange", () => resolve(), { once: true });
+  });
 
 /** The key in the page's own storage. Readers have it already, so it stays. */
 const SPACE = "pitboard room";
@@ -88,10 +98,12 @@ export class App {
     const ready = new Promise<void>((resolve) => {
       this.#settled = resolve;
     });
-    this.#loader = new Loader(
-      (names, reload) => ready.then(() => platform.drivers(names, reload)),
-      (name) => this.#answered(name),
-    );
+    this.#loader = new Loader({
+      ask: (names, asking) => ready.then(() => platform.drivers(names, asking)),
+      answered: (name) => this.#answered(name),
+      profiles: () => showsProfiles(this.#options),
+      visible: pageVisible,
+    });
     this.#visibility = new IntersectionObserver((entries) => this.#visible(entries), { rootMargin: "600px 0px" });
     this.#watcher = new Watcher(
       (roots) => this.#search(roots),
@@ -102,6 +114,8 @@ export class App {
       theme: () => this.#theme ?? "light",
       note: (name) => this.#notes[nameKey(name)],
       reload: (name) => this.#loader.reload(name),
+      load: (name) => void this.#loader.loadProfile(name),
+      isLoading: (name) => this.#loader.isLoading(name),
       answer: (name) => this.#loader.answer(name),
     });
   }

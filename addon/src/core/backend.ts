@@ -4,7 +4,7 @@
  * Runs in the extension's background, or inside the userscript.
  */
 
-import { type Answer, type Driver, type History, parseAnswer, parseHistory } from "./model.ts";
+import { type Answer, type Asking, type Driver, type History, merged, parseAnswer, parseHistory } from "./model.ts";
 import { nameKey, tidyName } from "./names.ts";
 
 export interface Reply {
@@ -25,6 +25,8 @@ export interface Store {
   keys(): Promise<string[]>;
 }
 
+const UNAVAILABLE: Answer = { problem: "unavailable", retryAfter: null };
+
 export const MAX_NAMES = 50;
 const MAX_QUERY = 6000;
 const MINUTE = 60_000;
@@ -33,14 +35,23 @@ const DRIVER_TTL = 15 * MINUTE;
 const NOT_FOUND_TTL = 30 * MINUTE;
 const KEPT_TTL = 7 * 24 * 60 * MINUTE;
 const MAX_KEPT = 400;
+/** Answers in the cache of the session: some 4 kB each, and a browser has 5 MB or 10 MB for all. */
+const MAX_CACHED = 600;
+const MAX_HISTORIES = 100;
 /** Some more are removed at once, so that it does not happen at every call. */
 const TRIM_STEP = 50;
+/** Prefixes of the keys in the stores. */
+const DRIVER = "driver ";
+const KEPT = "kept ";
+const HISTORY = "history ";
 const FIRST_PAUSE = 2000;
 const LONGEST_PAUSE = 5 * MINUTE;
 const LONGEST_RETRY_AFTER = 60 * MINUTE;
 
+/** The newest licences, and the newest profile; each has its own time. `profileAt`: 0 if there is no profile. */
 interface Cached {
   at: number;
+  profileAt: number;
   answer: Answer;
 }
 
@@ -55,6 +66,15 @@ class Failure extends Error {
   constructor(readonly retryAfter: number | null) {
     super("backend failed");
   }
+}
+
+/** Removes the oldest of more than `max` entries. */
+async function trim(store: Store, prefix: string, max: number): Promise<void> {
+  const keys = (await store.keys()).filter((key) => key.startsWith(prefix));
+  if (keys.length <= max) return;
+  const stored = Object.entries(await store.read(keys)) as [string, { at: number }][];
+  stored.sort((a, b) => a[1].at - b[1].at);
+  await store.remove(stored.slice(0, keys.length - max + TRIM_STEP).map(([key]) => key));
 }
 
 /** Names in groups that fit into one call each. */
@@ -73,8 +93,9 @@ export function chunks(names: readonly string[]): string[][] {
   return groups;
 }
 
-export const driversUrl = (backend: string, names: readonly string[]): string =>
-  `${backend}/drivers?names=${names.map(encodeURIComponent).join(",")}`;
+/** Backends that do not know `profile` and `wait` send profiles, and wait. */
+export const driversUrl = (backend: string, names: readonly string[], { profile, now }: Asking = {}): string =>
+  `${backend}/drivers?names=${names.map(encodeURIComponent).join(",")}${profile ? "" : "&profile=0"}${now ? "&wait=0" : ""}`;
 
 export class Backend {
   readonly #requests = new Map<string, Promise<Answer>>();
@@ -97,16 +118,25 @@ export class Backend {
     this.#now = now;
   }
 
-  /** An answer for each name, by the name as given. `reload`: the reader pressed a button, so the cache is not used. */
-  async drivers(names: readonly string[], reload = false): Promise<Record<string, Answer>> {
+  /** An answer for each name, by the name as given. */
+  async drivers(names: readonly string[], asking: Asking = {}): Promise<Record<string, Answer>> {
     const wanted = new Map(names.map((name) => [name, tidyName(name)]));
-    const known = reload ? new Map<string, Answer>() : await this.#fromCache([...wanted.values()]);
+    const known = asking.reload ? new Map<string, Answer>() : await this.#fromCache([...wanted.values()], asking);
+    const request = (name: string) => `${asking.profile} ${asking.now} ${nameKey(name)}`;
     const missing = [...new Set(wanted.values())].filter(
-      (name) => name && !known.has(nameKey(name)) && !this.#requests.has(nameKey(name)),
+      (name) => name && !known.has(nameKey(name)) && !this.#requests.has(request(name)),
     );
-    for (const group of chunks(missing)) this.#start(group, reload);
+    for (const group of chunks(missing)) {
+      const all = this.#ask(group, asking);
+      for (const name of group) {
+        const one = all.then((answers): Answer => answers.get(nameKey(name)) ?? UNAVAILABLE);
+        this.#requests.set(request(name), one);
+        const done = () => this.#requests.delete(request(name));
+        one.then(done, done);
+      }
+    }
     const answers = [...wanted].map(async ([asked, name]): Promise<[string, Answer]> => {
-      const answer = known.get(nameKey(name)) ?? (await this.#requests.get(nameKey(name)));
+      const answer = known.get(nameKey(name)) ?? (await this.#requests.get(request(name)));
       return [asked, answer ?? { problem: "invalid_name", retryAfter: null }];
     });
     return Object.fromEntries(await Promise.all(answers));
@@ -114,12 +144,13 @@ export class Backend {
 
   /** Ratings over time. Rejects when there is no usable answer. */
   async history(custId: number, category: string, kind: string): Promise<History> {
-    const key = `history ${custId} ${category} ${kind}`;
+    const key = `${HISTORY}${custId} ${category} ${kind}`;
     const stored = (await this.#session.read([key]))[key] as { at: number; history: History } | undefined;
     if (stored && this.#now() - stored.at < DRIVER_TTL) return stored.history;
     const query = new URLSearchParams({ category, kind });
     const history = parseHistory(await this.#json(`${await this.#address()}/drivers/${custId}/history?${query}`));
     await this.#session.write({ [key]: { at: this.#now(), history } });
+    await trim(this.#session, HISTORY, MAX_HISTORIES);
     return history;
   }
 
@@ -128,34 +159,26 @@ export class Backend {
     await this.#session.remove(await this.#session.keys());
   }
 
-  async #fromCache(names: string[]): Promise<Map<string, Answer>> {
-    const stored = await this.#session.read(names.map((name) => `driver ${nameKey(name)}`));
+  async #fromCache(names: string[], { profile }: Asking): Promise<Map<string, Answer>> {
+    const stored = await this.#session.read(names.map((name) => DRIVER + nameKey(name)));
     const found = new Map<string, Answer>();
     for (const [key, value] of Object.entries(stored)) {
-      const { at, answer } = value as Cached;
-      if (this.#now() - at < ("driver" in answer ? DRIVER_TTL : NOT_FOUND_TTL)) found.set(key.slice(7), answer);
+      const { at, profileAt, answer } = value as Cached;
+      const isDriver = "driver" in answer;
+      const age = this.#now() - (isDriver && profile ? Math.min(at, profileAt) : at);
+      if (age < (isDriver ? DRIVER_TTL : NOT_FOUND_TTL)) found.set(key.slice(DRIVER.length), answer);
     }
     return found;
   }
 
-  #start(group: string[], reload: boolean): void {
-    const all = this.#ask(group, reload);
-    for (const name of group) {
-      const key = nameKey(name);
-      const one = all.then((answers): Answer => answers.get(key) ?? { problem: "unavailable", retryAfter: null });
-      this.#requests.set(key, one);
-      const done = () => this.#requests.delete(key);
-      one.then(done, done);
-    }
-  }
-
-  async #ask(group: string[], reload: boolean): Promise<Map<string, Answer>> {
+  async #ask(group: string[], asking: Asking): Promise<Map<string, Answer>> {
     const answers = new Map<string, Answer>();
     try {
-      const body = await this.#json(driversUrl(await this.#address(), group), reload);
+      const body = await this.#json(driversUrl(await this.#address(), group, asking), asking.reload);
       const byKey = new Map(Object.entries(body).map(([name, value]) => [nameKey(tidyName(name)), value]));
       for (const name of group) answers.set(nameKey(name), parseAnswer(byKey.get(nameKey(name)), this.#now()));
-      await this.#toCache(answers);
+      // a full store only means that names are asked for again
+      await this.#keep(answers).catch(() => {});
     } catch (error) {
       const retryAfter = error instanceof Failure ? error.retryAfter : null;
       for (const name of group) answers.set(nameKey(name), { problem: "unavailable", retryAfter });
@@ -203,38 +226,50 @@ export class Backend {
     return new Failure(Math.ceil(wait / 1000));
   }
 
-  async #toCache(answers: Map<string, Answer>): Promise<void> {
-    const session: Record<string, unknown> = {};
-    const kept: Record<string, unknown> = {};
+  /** Puts final answers into the cache, and drivers into what is kept. */
+  async #keep(answers: Map<string, Answer>): Promise<void> {
+    const drivers = new Map<string, Answer>();
+    const missing = new Map<string, Answer>();
     for (const [key, answer] of answers) {
-      const final = "driver" in answer ? answer.driver.state !== "partial" : answer.problem === "not_found";
-      if (final) session[`driver ${key}`] = { at: this.#now(), answer };
-      if (final && "driver" in answer) kept[`kept ${key}`] = { at: this.#now(), answer };
+      if ("driver" in answer) {
+        if (answer.driver.state === "fresh" || answer.driver.state === "stale") drivers.set(key, answer);
+      } else if (answer.problem === "not_found") missing.set(key, answer);
     }
-    await this.#session.write(session);
-    if (Object.keys(kept).length) {
-      await this.#kept.write(kept);
-      await this.#trim();
+    await Promise.all([
+      this.#write(this.#session, DRIVER, new Map([...drivers, ...missing]), MAX_CACHED),
+      this.#write(this.#kept, KEPT, drivers, MAX_KEPT),
+    ]);
+  }
+
+  /** Adds answers to a store. Licences alone do not replace a profile. */
+  async #write(store: Store, prefix: string, answers: Map<string, Answer>, max: number): Promise<void> {
+    if (!answers.size) return;
+    const older = await store.read([...answers.keys()].map((key) => prefix + key));
+    const at = this.#now();
+    const values: Record<string, Cached> = {};
+    for (const [key, answer] of answers) {
+      const known = older[prefix + key] as Cached | undefined;
+      if (!("driver" in answer)) values[prefix + key] = { at, profileAt: 0, answer };
+      else {
+        const before = known && "driver" in known.answer ? known.answer.driver : undefined;
+        const driver = merged(before, answer.driver);
+        const profileAt = answer.driver.races ? at : driver.races ? (known?.profileAt ?? 0) : 0;
+        values[prefix + key] = { at, profileAt, answer: { driver } };
+      }
     }
+    await store.write(values);
+    await trim(store, prefix, max);
   }
 
   async #fillFromKept(answers: Map<string, Answer>): Promise<void> {
     const missing = [...answers].filter(([, a]) => "problem" in a && a.problem === "unavailable").map(([key]) => key);
     if (!missing.length) return;
-    const stored = await this.#kept.read(missing.map((key) => `kept ${key}`));
+    const stored = await this.#kept.read(missing.map((key) => KEPT + key));
     for (const [key, value] of Object.entries(stored)) {
       const { at, answer } = value as Cached;
       if (!("driver" in answer) || this.#now() - at > KEPT_TTL) continue;
       const driver: Driver = { ...answer.driver, state: "kept", asOf: answer.driver.asOf ?? at };
-      answers.set(key.slice(5), { driver });
+      answers.set(key.slice(KEPT.length), { driver });
     }
-  }
-
-  async #trim(): Promise<void> {
-    const keys = (await this.#kept.keys()).filter((key) => key.startsWith("kept "));
-    if (keys.length <= MAX_KEPT) return;
-    const stored = Object.entries(await this.#kept.read(keys)) as [string, Cached][];
-    stored.sort((a, b) => a[1].at - b[1].at);
-    await this.#kept.remove(stored.slice(0, keys.length - MAX_KEPT + TRIM_STEP).map(([key]) => key));
   }
 }

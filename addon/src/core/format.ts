@@ -1,6 +1,6 @@
 /** Texts for numbers. */
 
-import type { Licence, Race } from "./model.ts";
+import type { Licence, Race, Rank } from "./model.ts";
 
 /** Shown where there is nothing to show. */
 export const NONE = "–";
@@ -19,6 +19,12 @@ export const signed = (value: number): string => (value > 0 ? `+${value}` : valu
 
 export const positions = (race: Race): string =>
   race.from === null && race.to === null ? "" : `${race.from ?? NONE} → ${race.to ?? NONE}`;
+
+/** The best share of all drivers that a place is in, rounded up: the 41st of 1,000 is in the top 0.05. Up to 1 %, in tenths. */
+export function topShare({ place, of }: Rank): number {
+  const steps = place * 100 > of ? 100 : 1000;
+  return Math.ceil((place * steps) / of) / steps;
+}
 
 /** Parts of the United Kingdom with their own flags, by iRacing's code. ISO 3166 has no country codes for them. */
 const PARTS: Record<string, string> = { ENG: "gbeng", SCT: "gbsct", WLS: "gbwls" };

@@ -1,4 +1,4 @@
-/** The addon's messages, from `_locales`. The build puts into each script those that it uses (`virtual:messages`). */
+/** Messages, numbers, dates and countries in the reader's language. */
 
 import packed from "virtual:messages";
 import type english from "../../_locales/en/messages.json";
@@ -6,13 +6,25 @@ import { LANGUAGES, type Options } from "./options.ts";
 
 export type MessageKey = keyof typeof english;
 
-const at = new Map(packed.keys.split(" ").map((key, i) => [key, i]));
-let messages: string[] = packed.en.split("\n");
+/** From `_locales`. The build puts into each script the messages that it uses (`virtual:messages`). */
+let source = packed;
+let at: Map<string, number>;
+let messages: string[];
 let language = "en";
+
+/** Uses the messages of another script. The userscript has only English ones. */
+export function useMessages(from: typeof packed): void {
+  source = from;
+  at = new Map(from.keys.split(" ").map((key, i) => [key, i]));
+  messages = from.en.split("\n");
+}
+
+useMessages(packed);
 
 /** The messages of the other languages: a deflated JSON object, unpacked only for readers who need one of them. */
 async function unpack(): Promise<Record<string, string>> {
-  const bytes = Uint8Array.from(atob(packed.others), (c) => c.charCodeAt(0));
+  if (!source.others) return {};
+  const bytes = Uint8Array.from(atob(source.others), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return (await new Response(stream).json()) as Record<string, string>;
 }
@@ -25,7 +37,7 @@ export async function useLanguage(
   const wanted = option === "auto" ? browser.map((tag) => tag.slice(0, 2)) : [option];
   const chosen = wanted.find((tag) => LANGUAGES.some((known) => known === tag)) ?? "en";
   if (chosen === language) return;
-  messages = (chosen === "en" ? packed.en : ((await unpack())[chosen] ?? packed.en)).split("\n");
+  messages = ((chosen !== "en" && (await unpack())[chosen]) || source.en).split("\n");
   language = chosen;
 }
 
@@ -40,22 +52,38 @@ export function t(key: MessageKey, ...values: (string | number)[]): string {
     : message.replace(/\$(\d)/g, (_, n: string) => String(values[Number(n) - 1] ?? ""));
 }
 
-const dateTimes = new Map<string, Intl.DateTimeFormat>();
+const made = new Map<string, unknown>();
 
-/** A date in the language in use; `options` as for Intl.DateTimeFormat. Making a formatter is slow, so each is made once. */
-export function formatDate(time: number | Date, options: Intl.DateTimeFormatOptions): string {
-  const key = currentLanguage() + JSON.stringify(options);
-  let format = dateTimes.get(key);
-  if (!format) {
-    format = new Intl.DateTimeFormat(currentLanguage(), options);
-    dateTimes.set(key, format);
-  }
-  return format.format(time);
+/** A formatter of `Intl` for the language in use. Making one is slow, so each is made once. */
+function intl<T, O>(kind: new (language: string, options: O) => T, options: O): T {
+  const key = language + kind.name + JSON.stringify(options);
+  const known = (made.get(key) as T | undefined) ?? new kind(language, options);
+  made.set(key, known);
+  return known;
 }
 
-/** "3 hours ago", in the language in use. */
+export const formatDate = (time: number | Date, options: Intl.DateTimeFormatOptions): string =>
+  intl(Intl.DateTimeFormat, options).format(time);
+
+export const formatNumber = (value: number): string => intl(Intl.NumberFormat, {}).format(value);
+
+/** A share from 0 to 1: "4%", "0.1%". */
+export const formatShare = (share: number): string =>
+  intl(Intl.NumberFormat, { style: "percent", maximumFractionDigits: 1 }).format(share);
+
+/** "212th". */
+export function formatPlace(place: number): string {
+  const rule = intl(Intl.PluralRules, { type: "ordinal" }).select(place);
+  return t(`place_${/one|two|few/.test(rule) ? rule : "other"}` as MessageKey, formatNumber(place));
+}
+
+/** A country's name by its ISO 3166 code of two letters; "" if there is none. The first one takes some 15 ms. */
+export const regionName = (code: string): string =>
+  (code.length === 2 && intl(Intl.DisplayNames, { type: "region", fallback: "none" }).of(code)) || "";
+
+/** "3 hours ago". */
 export function formatAge(milliseconds: number): string {
-  const relative = new Intl.RelativeTimeFormat(currentLanguage(), { numeric: "auto" });
+  const relative = intl(Intl.RelativeTimeFormat, { numeric: "auto" });
   const minutes = Math.round(milliseconds / 60_000);
   if (minutes < 60) return relative.format(-minutes, "minute");
   if (minutes < 48 * 60) return relative.format(-Math.round(minutes / 60), "hour");

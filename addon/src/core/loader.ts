@@ -1,47 +1,56 @@
 /**
- * Loads the drivers of one page. Names that are wanted at about the same time go into one call, with other names of the
- * page added, so that a usual page needs one call only. Pending names are asked for again.
+ * Loads the drivers of one page. Names that are wanted at about the same time go into one call. Its first call does not
+ * wait for anybody, so that who is known is shown at once; those who are not are asked for again at once, with time.
  */
 
-import type { Answer } from "./model.ts";
+import { type Answer, type Asking, isUnfinished, merged } from "./model.ts";
 
 /** A usual forum page has 30 comments and the opening post. */
 const CALL_SIZE = 32;
-/** Seconds before each new try for a pending name, if the backend names no time. */
+/** Seconds before each new try for an unfinished answer, if the backend names no time. */
 const RETRY_AFTER = [1, 2, 4, 8, 15, 30];
+/** Milliseconds after which drivers from the index are asked for once more: the backend needs that to renew them. */
+const INDEX_DELAY = 3000;
 
 interface Entry {
   name: string;
   answer: Answer | null;
-  asked: boolean;
+  /** What the backend was asked for. */
+  asked: "" | "licences" | "profile";
   /** How often it was asked for again. */
   tries: number;
+  /** Whether it was asked for once more after an answer from the index. */
+  renewed: boolean;
 }
 
-type Ask = (names: string[], reload: boolean) => Promise<Record<string, Answer>>;
+interface Page {
+  /** Gets the answers for names. */
+  ask(names: string[], asking: Asking): Promise<Record<string, Answer>>;
+  /** Is called with each name that has a new answer. */
+  answered(name: string): void;
+  /** Whether the lines show what only a profile has. Then only those in view are asked for. */
+  profiles(): boolean;
+  /** Resolves when the reader can see the page. */
+  visible(): Promise<void>;
+}
 
 export class Loader {
   readonly #entries = new Map<string, Entry>();
   readonly #wanted = new Set<Entry>();
-  readonly #ask: Ask;
-  readonly #answered: (name: string, answer: Answer) => void;
+  readonly #indexed = new Set<Entry>();
+  readonly #page: Page;
   readonly #delay: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /**
-   * @param ask gets the answers for names; `reload`: not from a cache
-   * @param answered is called with each answer
-   * @param delay milliseconds for which wanted names are collected
-   */
-  constructor(ask: Ask, answered: (name: string, answer: Answer) => void, delay = 20) {
-    this.#ask = ask;
-    this.#answered = answered;
+  /** @param delay milliseconds for which wanted names are collected */
+  constructor(page: Page, delay = 20) {
+    this.#page = page;
     this.#delay = delay;
   }
 
   /** Adds a name that is on the page. It is loaded when there is space in a call. */
   add(name: string): void {
-    if (!this.#entries.has(name)) this.#entries.set(name, { name, answer: null, asked: false, tries: 0 });
+    this.#entry(name);
   }
 
   /** Removes a name that has left the page, unless the backend was asked for it. */
@@ -55,66 +64,114 @@ export class Loader {
 
   /** Loads a name that the reader sees or will see soon. */
   load(name: string): void {
-    this.add(name);
-    const entry = this.#entries.get(name);
-    if (!entry || entry.asked) return;
-    entry.asked = true;
+    const entry = this.#entry(name);
+    if (entry.asked === "profile" || (entry.asked && !this.#page.profiles())) return;
+    entry.asked = "licences";
     this.#wanted.add(entry);
     this.#timer ??= setTimeout(() => this.#send(), this.#delay);
   }
 
+  /** Loads the profile of a name whose card the reader opens, unless it is known or was asked for. */
+  async loadProfile(name: string): Promise<void> {
+    const entry = this.#entry(name);
+    if (entry.asked !== "profile" && !hasProfile(entry)) await this.#call([entry], { profile: true });
+  }
+
+  /** Whether the profile of a name was asked for and can still come. */
+  isLoading(name: string): boolean {
+    return this.#entry(name).asked === "profile";
+  }
+
   /** Loads a name again, now (the reader pressed a button). */
   async reload(name: string): Promise<void> {
-    this.add(name);
-    const entry = this.#entries.get(name);
-    if (!entry) return;
-    entry.asked = true;
+    const entry = this.#entry(name);
     entry.tries = 0;
-    await this.#call([entry], true);
+    await this.#call([entry], { profile: entry.asked === "profile" || hasProfile(entry), reload: true });
   }
 
   /** Forgets all answers (the backend's address has changed). */
   clear(): void {
     this.#entries.clear();
     this.#wanted.clear();
+    this.#indexed.clear();
+  }
+
+  #entry(name: string): Entry {
+    let entry = this.#entries.get(name);
+    if (!entry) {
+      entry = { name, answer: null, asked: "", tries: 0, renewed: false };
+      this.#entries.set(name, entry);
+    }
+    return entry;
   }
 
   #send(): void {
     this.#timer = undefined;
     const batch = [...this.#wanted];
     this.#wanted.clear();
-    for (const entry of this.#entries.values()) {
+    const profile = this.#page.profiles();
+    for (const entry of profile ? [] : this.#entries.values()) {
       if (batch.length >= CALL_SIZE) break;
-      if (entry.asked) continue;
-      entry.asked = true;
-      batch.push(entry);
+      if (!entry.asked) batch.push(entry);
+      entry.asked ||= "licences";
     }
-    void this.#call(batch, false);
+    void this.#call(batch, { profile, now: true });
   }
 
-  async #call(batch: Entry[], reload: boolean): Promise<void> {
-    let answers: Record<string, Answer>;
-    try {
-      answers = await this.#ask(
+  async #call(batch: Entry[], asking: Asking): Promise<void> {
+    for (const entry of batch) entry.asked = asking.profile ? "profile" : entry.asked || "licences";
+    const answers = await this.#page
+      .ask(
         batch.map((entry) => entry.name),
-        reload,
-      );
-    } catch {
-      answers = {};
-    }
-    const pending: Entry[] = [];
+        asking,
+      )
+      .catch((): Record<string, Answer> => ({}));
+    const { profile } = asking;
+    const unfinished: Entry[] = [];
     let wait = 0;
     for (const entry of batch) {
       const answer = answers[entry.name] ?? { problem: "unavailable" as const, retryAfter: null };
-      entry.answer = answer;
-      this.#answered(entry.name, answer);
-      const unfinished = "driver" in answer ? answer.driver.state === "partial" : answer.problem === "pending";
-      const pause = RETRY_AFTER[entry.tries];
-      if (!unfinished || pause === undefined) continue;
-      entry.tries++;
-      pending.push(entry);
-      wait = Math.max(wait, "problem" in answer && answer.retryAfter ? answer.retryAfter : pause);
+      this.#take(entry, answer);
+      const pause = asking.now ? 0 : RETRY_AFTER[entry.tries];
+      if (!isUnfinished(answer, profile)) this.#renewLater(entry);
+      else if (pause !== undefined) {
+        if (!asking.now) entry.tries++;
+        unfinished.push(entry);
+        wait = Math.max(wait, (pause && "problem" in answer && answer.retryAfter) || pause);
+      }
     }
-    if (pending.length) setTimeout(() => void this.#call(pending, false), wait * 1000);
+    if (!unfinished.length) return;
+    if (!wait) return this.#call(unfinished, { profile });
+    setTimeout(() => this.#whenVisible(() => this.#call(unfinished, { profile })), wait * 1000);
+  }
+
+  /** A driver stays when there is no answer to a new question about it, or one without the profile that is known. */
+  #take(entry: Entry, answer: Answer): void {
+    const known = entry.answer && "driver" in entry.answer ? entry.answer.driver : undefined;
+    if ("driver" in answer) entry.answer = { driver: merged(known, answer.driver) };
+    else if (!known || answer.problem === "not_found") entry.answer = answer;
+    const failed = "driver" in answer ? answer.driver.state === "kept" : known && answer.problem === "unavailable";
+    if (failed) entry.asked = "licences";
+    this.#page.answered(entry.name);
+  }
+
+  #renewLater(entry: Entry): void {
+    if (entry.renewed || !isFromIndex(entry)) return;
+    entry.renewed = true;
+    if (!this.#indexed.size) setTimeout(() => this.#whenVisible(() => this.#renew()), INDEX_DELAY);
+    this.#indexed.add(entry);
+  }
+
+  #renew(): void {
+    const batch = [...this.#indexed].filter(isFromIndex);
+    this.#indexed.clear();
+    if (batch.length) void this.#call(batch, {});
+  }
+
+  #whenVisible(run: () => unknown): void {
+    void this.#page.visible().then(run);
   }
 }
+
+const hasProfile = ({ answer }: Entry): boolean => !!answer && "driver" in answer && answer.driver.races !== null;
+const isFromIndex = ({ answer }: Entry): boolean => !!answer && "driver" in answer && answer.driver.state === "index";

@@ -22,6 +22,17 @@ export interface Licence {
   irating: number | null;
   /** Corners per incident. */
   cpi: number | null;
+  starts: number | null;
+  wins: number | null;
+  /** The driver's place by iRating, from 1: among all drivers, and among those of the driver's country. */
+  world: Rank | null;
+  national: Rank | null;
+}
+
+/** `place` of `of` rated drivers. */
+export interface Rank {
+  place: number;
+  of: number;
 }
 
 export interface Race {
@@ -47,11 +58,14 @@ export interface Driver {
   licences: Licence[];
   followers: number | null;
   follows: number | null;
-  /** null: the backend has not sent the profile yet. */
+  /** null: there is no profile, only licences. */
   races: Race[] | null;
   activity: { last30: number; before30: number } | null;
-  /** `partial`: only licences so far. `stale`: the backend is updating it. `kept`: our copy, no answer from the backend. */
-  state: "fresh" | "stale" | "partial" | "kept";
+  /**
+   * `index`: from the backend's list of all drivers, up to a day old. `partial`: licences, and the profile is coming.
+   * `stale`: the backend is updating it. `kept`: our copy, no answer from the backend.
+   */
+  state: "fresh" | "stale" | "partial" | "index" | "kept";
   /** The time of the data, in milliseconds since 1970. */
   asOf: number | null;
 }
@@ -60,6 +74,19 @@ export type Problem = "not_found" | "pending" | "invalid_name" | "unavailable";
 
 /** An answer for one name. `retryAfter` in seconds. */
 export type Answer = { driver: Driver } | { problem: Problem; retryAfter: number | null };
+
+/** How names are asked for: with profiles, without waiting for who is not known, not from a cache. */
+export interface Asking {
+  profile?: boolean;
+  now?: boolean;
+  reload?: boolean;
+}
+
+/** Whether the backend has more to say. */
+export const isUnfinished = (answer: Answer, profile = false): boolean =>
+  "driver" in answer
+    ? profile && (answer.driver.state === "partial" || answer.driver.state === "index")
+    : answer.problem === "pending";
 
 type Fields = Record<string, unknown>;
 
@@ -100,18 +127,28 @@ function licenceClass(raw: Fields): LicenceClass | null {
   return CLASSES[group - 1] ?? null;
 }
 
+const rank = (place: unknown, of: unknown): Rank | null => {
+  const [at, all] = [count(place), count(of)];
+  return at && all && at <= all ? { place: at, of: all } : null;
+};
+
 function licence(value: unknown): Licence | null {
   const raw = fields(value);
   const category = CATEGORIES.find((c) => c === raw.category);
   const letter = licenceClass(raw);
   if (!category || !letter) return null;
   const safety = number(raw.safety_rating);
+  const ranks = fields(raw.rank);
   return {
     category,
     class: letter,
     safety: safety !== null && safety >= 0 && safety < 10 ? safety : null,
     irating: positive(raw.irating),
     cpi: positive(raw.cpi),
+    starts: count(raw.starts),
+    wins: count(raw.wins),
+    world: rank(ranks.world, ranks.of),
+    national: rank(ranks.country, ranks.country_of),
   };
 }
 
@@ -138,8 +175,10 @@ function race(value: unknown): Race | null {
 }
 
 function country(info: Fields): Driver["country"] {
-  const name = text(info.country) || text(info.flair_name);
-  const code = text(info.country_code, 3).toUpperCase();
+  // without a profile only the flair may be known; a flair without a short name is no country
+  const short = text(info.flair_shortname, 3);
+  const name = text(info.country) || (short && text(info.flair_name));
+  const code = (text(info.country_code, 3) || short).toUpperCase();
   return name || code ? { code: /^[A-Z]{2,3}$/.test(code) ? code : "", name: name || code } : null;
 }
 
@@ -155,7 +194,6 @@ export function parseDriver(value: unknown, now: number): Driver | null {
   const custId = positive(info.cust_id) ?? positive(raw.cust_id);
   const name = text(info.display_name);
   if (!custId || !name) return null;
-  const partial = meta.state === "partial";
   const age = number(meta.age);
   const last30 = count(activity.recent_30days_count);
   return {
@@ -169,9 +207,17 @@ export function parseDriver(value: unknown, now: number): Driver | null {
     follows: count(follow.follows),
     races: Array.isArray(raw.recent_events) ? raw.recent_events.slice(0, 20).map(race).filter(present) : null,
     activity: last30 === null ? null : { last30, before30: count(activity.prev_30days_count) ?? 0 },
-    state: partial ? "partial" : meta.state === "stale" ? "stale" : "fresh",
+    state:
+      meta.source === "index" ? "index" : meta.state === "partial" || meta.state === "stale" ? meta.state : "fresh",
     asOf: instant(meta.as_of) ?? (age !== null && age >= 0 ? now - age * 1000 : null),
   };
+}
+
+/** A newer answer for a driver. If it has licences only, the profile that is known stays. */
+export function merged(older: Driver | undefined, newer: Driver): Driver {
+  if (!older?.races || newer.races || older.custId !== newer.custId) return newer;
+  const { country, followers, follows, races, activity } = older;
+  return { ...newer, country: country ?? newer.country, followers, follows, races, activity };
 }
 
 const PROBLEMS: readonly Problem[] = ["not_found", "pending", "invalid_name", "unavailable"];

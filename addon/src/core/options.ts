@@ -44,6 +44,8 @@ export interface Options {
   hideOwn: boolean;
   hiddenDrivers: string[];
   compare: boolean;
+  /** The world rank on the line. */
+  rank: boolean;
   /** The reader's own name; "": it is read from the page. */
   me: string;
 }
@@ -88,6 +90,7 @@ export const DEFAULTS: Options = {
   hideOwn: false,
   hiddenDrivers: [],
   compare: false,
+  rank: false,
   me: "",
 };
 

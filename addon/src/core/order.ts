@@ -1,6 +1,5 @@
 /** Which licences are shown, and in what order. */
 
-import { carCategory } from "./cars.ts";
 import { type Category, CLASSES, type Driver, type Licence } from "./model.ts";
 import type { Options } from "./options.ts";
 
@@ -15,20 +14,13 @@ const WEIGHT = {
 };
 
 /**
- * The driver's main category: the one with the most recent races, then with the highest licence class, then with the
- * highest iRating. null without licences.
+ * The driver's main category: the one with the most starts, then with the highest licence class, then with the highest
+ * iRating. null without licences. It does not look at the recent races: they may come later, and a line must not change
+ * its order then.
  */
 export function mainCategory(driver: Driver): Category | null {
-  const raced = new Map<Category, number>();
-  for (const race of driver.races ?? []) {
-    const category = carCategory(race.carId);
-    if (category && race.type !== "PRACTICE") raced.set(category, (raced.get(category) ?? 0) + 1);
-  }
   const best = [...driver.licences].sort(
-    (a, b) =>
-      (raced.get(b.category) ?? 0) - (raced.get(a.category) ?? 0) ||
-      classRank(b) - classRank(a) ||
-      (b.irating ?? 0) - (a.irating ?? 0),
+    (a, b) => (b.starts ?? 0) - (a.starts ?? 0) || classRank(b) - classRank(a) || (b.irating ?? 0) - (a.irating ?? 0),
   )[0];
   return best?.category ?? null;
 }

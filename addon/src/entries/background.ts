@@ -16,12 +16,14 @@ const MAX_NAMES = 200;
 const address = async () => (await storedOptions()).backend;
 const backend = new Backend(address, fetchGet, storeIn(storage.session), storeIn(storage.local));
 
-type Message = Partial<Record<"type" | "names" | "reload" | "custId" | "category" | "kind", unknown>>;
+type Message = Partial<
+  Record<"type" | "names" | "profile" | "now" | "reload" | "custId" | "category" | "kind", unknown>
+>;
 
-async function answer({ type, names, reload, custId, category, kind }: Message): Promise<unknown> {
+async function answer({ type, names, profile, now, reload, custId, category, kind }: Message): Promise<unknown> {
   if (type === "drivers" && Array.isArray(names)) {
     const valid = names.filter((name): name is string => typeof name === "string").slice(0, MAX_NAMES);
-    return backend.drivers(valid, reload === true);
+    return backend.drivers(valid, { profile: profile === true, now: now === true, reload: reload === true });
   }
   if (type === "history" && typeof custId === "number" && Number.isSafeInteger(custId) && custId > 0) {
     const known = CATEGORIES.find((c) => c === category);

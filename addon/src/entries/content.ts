@@ -2,5 +2,6 @@
 
 import { run } from "../app.ts";
 import { platform } from "../platform/extension.ts";
+import cardCss from "../ui/card.css";
 
-void run(platform);
+void run({ ...platform, cardCss });

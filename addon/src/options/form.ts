@@ -86,6 +86,7 @@ export class Form {
         "section_ratings",
         this.#flag("hideRatings"),
         this.#flag("cpi"),
+        this.#flag("rank"),
         this.#flag("compare"),
         this.#textInput("me"),
         this.#flag("mainFirst"),

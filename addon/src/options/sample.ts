@@ -16,11 +16,11 @@ export function sampleDriver(now: number): Driver {
     subsession: 80000000 + days,
   });
   const ratings = [
-    [4, 3.47, 2841, 61.2],
-    [2, 3.1, 1706, 34],
-    [1, 2.62, 1389, 17.3],
-    [0, 2.5, null, 10.1],
-    [1, 3.98, 1622, 25.4],
+    [4, 3.47, 2841, 61.2, 7310],
+    [2, 3.1, 1706, 34, 41200],
+    [1, 2.62, 1389, 17.3, 68900],
+    [0, 2.5, null, 10.1, 0],
+    [1, 3.98, 1622, 25.4, 30150],
   ] as const;
   return {
     custId: 900001,
@@ -28,12 +28,16 @@ export function sampleDriver(now: number): Driver {
     country: { code: "NL", name: "Netherlands" },
     memberSince: "2014-09-25",
     lastLogin: now - DAY / 4,
-    licences: ratings.map(([rank, safety, irating, cpi], i) => ({
+    licences: ratings.map(([rank, safety, irating, cpi, place], i) => ({
       category: CATEGORIES[i] ?? "oval",
       class: CLASSES[rank] ?? "R",
       safety,
       irating,
       cpi,
+      starts: 0,
+      wins: 0,
+      world: irating && { place, of: 182_400 },
+      national: null,
     })),
     followers: 84,
     follows: 12,

@@ -66,8 +66,8 @@ async function ask<T>(message: { type: string; [key: string]: unknown }): Promis
 }
 
 /** For content scripts. The background does all fetching. */
-export const platform: Platform = {
-  drivers: (names, reload) => ask<Record<string, Answer>>({ type: "drivers", names, reload }),
+export const platform: Omit<Platform, "cardCss"> = {
+  drivers: (names, asking) => ask<Record<string, Answer>>({ type: "drivers", names, ...asking }),
   history: (custId, category, kind) => ask<History>({ type: "history", custId, category, kind }),
   options: storedOptions,
   notes: storedNotes,

@@ -1,12 +1,12 @@
 /** What the addon needs from where it runs: an extension or a userscript manager. */
 
-import type { Answer, History } from "../core/model.ts";
+import type { Answer, Asking, History } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Options } from "../core/options.ts";
 
 export interface Platform {
-  /** An answer for each name. `reload`: not from the cache. */
-  drivers(names: string[], reload: boolean): Promise<Record<string, Answer>>;
+  /** An answer for each name. */
+  drivers(names: string[], asking: Asking): Promise<Record<string, Answer>>;
   history(custId: number, category: string, kind: string): Promise<History>;
   options(): Promise<Options>;
   onOptions(changed: (options: Options) => void): void;
@@ -15,4 +15,6 @@ export interface Platform {
   onNotes(changed: (notes: Record<string, Note>) => void): void;
   hideDriver(name: string): Promise<void>;
   openOptions(): void;
+  /** The card's style sheet. */
+  cardCss: string;
 }

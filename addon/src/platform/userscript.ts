@@ -115,9 +115,9 @@ export async function saveNotes(changed: ReturnType<typeof readNotes>): Promise<
   for (const listener of noteListeners) listener(changed);
 }
 
-/** All but the options dialog, which is in the second script. */
-export const platform: Omit<Platform, "openOptions"> = {
-  drivers: (names, reload) => backend.drivers(names, reload),
+/** All but what is in the second script. */
+export const platform: Omit<Platform, "openOptions" | "cardCss"> = {
+  drivers: (names, asking) => backend.drivers(names, asking),
   history: (custId, category, kind) => backend.history(custId, category, kind),
   options,
   notes,

@@ -2,17 +2,16 @@
 
 import { change } from "../core/chart.ts";
 import { safetyText, signed } from "../core/format.ts";
-import { formatAge, t } from "../core/i18n.ts";
-import type { Answer, Category, Driver, History } from "../core/model.ts";
+import { formatAge, formatNumber, formatPlace, formatShare, regionName, t } from "../core/i18n.ts";
+import type { Answer, Category, Driver, History, Licence } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Theme } from "../core/options.ts";
 import { licencesInOrder } from "../core/order.ts";
 import type { Platform } from "../platform/platform.ts";
-import cardCss from "./card.css";
 import { historyChart, type Kind } from "./chart.ts";
 import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
-import { cars, flagged, licenceChip, links, memberFact, races, type View } from "./parts.ts";
+import { cars, flagged, licenceChip, links, memberFact, races, rankShare, ranks, type View } from "./parts.ts";
 import statsCss from "./stats.css";
 import { addStyles } from "./styles.ts";
 
@@ -20,6 +19,8 @@ import { addStyles } from "./styles.ts";
 const RECENT_RESULTS = 5;
 /** Milliseconds until the card closes after the pointer has left. */
 const CLOSE_DELAY = 250;
+/** Pixels of a race, as in the style sheet. */
+const RACE_HEIGHT = 22;
 /** Pixels between the card and the edge of the window. */
 const MARGIN = 8;
 
@@ -29,9 +30,13 @@ interface Context {
   note(name: string): Note | undefined;
   answer(name: string): Answer | null;
   reload(name: string): Promise<void>;
+  /** Loads the profile; `answer` has the licences already. */
+  load(name: string): void;
+  /** Whether the profile may still come. */
+  isLoading(name: string): boolean;
 }
 
-type CardPlatform = Pick<Platform, "history" | "saveNote" | "hideDriver" | "openOptions">;
+type CardPlatform = Pick<Platform, "history" | "saveNote" | "hideDriver" | "openOptions" | "cardCss">;
 
 export class Card {
   readonly #platform: CardPlatform;
@@ -44,6 +49,9 @@ export class Card {
   #closeTimer = 0;
   #category: Category | null = null;
   #kind: Kind = "irating";
+  #above = false;
+  /** The chart. It stays when the rest is drawn again. */
+  #panel: HTMLElement | null = null;
 
   constructor(platform: CardPlatform, context: Context) {
     this.#platform = platform;
@@ -72,12 +80,14 @@ export class Card {
     this.#setExpanded(false);
     this.#anchor = null;
     this.#host?.remove();
-    this.#host = this.#box = null;
+    this.#host = this.#box = this.#panel = null;
   }
 
   /** Draws the card again if it is open for this driver. */
   update(name: string): void {
-    if (this.#anchor && this.#name === name) this.#draw();
+    if (!this.#anchor || this.#name !== name) return;
+    this.#draw();
+    if (this.#above) this.#position();
   }
 
   #setExpanded(on: boolean): void {
@@ -92,10 +102,11 @@ export class Card {
     this.#kind = this.#context.view(this.#name).options.hideRatings ? "safety_rating" : "irating";
     this.#host = document.createElement("pitboard-card");
     const root = this.#host.attachShadow({ mode: "open" });
-    addStyles(root, statsCss + cardCss);
+    addStyles(root, statsCss + this.#platform.cardCss);
     this.#box = h("div", { popover: "auto", role: "dialog", tabindex: "-1" });
     root.append(this.#box);
     document.body.append(this.#host);
+    this.#context.load(name);
     this.#draw();
     this.#box.addEventListener("toggle", (event) => {
       if ((event as ToggleEvent).newState === "closed") this.#dismissed();
@@ -105,6 +116,9 @@ export class Card {
     this.#box.addEventListener("pointerdown", () => this.#pin());
     this.#box.addEventListener("focusin", () => this.#pin());
     this.#box.showPopover();
+    const { top, bottom } = anchor.getBoundingClientRect();
+    const height = this.#box.offsetHeight + 4 + MARGIN;
+    this.#above = bottom + height >= innerHeight && top >= height;
     this.#position();
     this.#setExpanded(true);
     if (!byHover) this.#box.focus({ preventScroll: true });
@@ -122,16 +136,15 @@ export class Card {
     if (hadFocus) opener?.focus({ preventScroll: true });
   }
 
-  /** Moves the card below the anchor, or above it if there is no space below. It scrolls with the page. */
+  /** Moves the card below the anchor, or above it if there was no space below. It scrolls with the page. */
   #position(): void {
     if (!this.#box || !this.#anchor) return;
     const at = this.#anchor.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.#box;
     const end = getComputedStyle(this.#anchor).direction === "rtl" ? at.right - width : at.left;
     const x = Math.max(MARGIN, Math.min(end, document.documentElement.clientWidth - width - MARGIN));
-    const below = at.bottom + 4;
-    const fits = below + height < innerHeight - MARGIN || at.top - height - 4 < MARGIN;
-    const y = fits ? Math.min(below, Math.max(MARGIN, innerHeight - height - MARGIN)) : at.top - height - 4;
+    const below = Math.min(at.bottom + 4, Math.max(MARGIN, innerHeight - height - MARGIN));
+    const y = this.#above ? Math.max(MARGIN, at.top - height - 4) : below;
     this.#box.style.insetInlineStart = "auto";
     this.#box.style.left = `${x + scrollX}px`;
     this.#box.style.top = `${y + scrollY}px`;
@@ -151,14 +164,13 @@ export class Card {
   #content(driver: Driver): Node[] {
     const view = this.#context.view(this.#name);
     const { options } = view;
+    const carList = cars(driver, options).join(", ") || this.#loading(driver);
     const parts = [
       this.#head(driver),
       this.#facts(driver, view),
       this.#ratings(driver, view),
-      options.races && section(t("recent_races"), races(driver, options)),
-      options.cars &&
-        cars(driver, options).length > 0 &&
-        section(t("recent_cars"), h("p", { class: "quiet wrap" }, cars(driver, options).join(", "))),
+      options.races && section(t("recent_races"), this.#races(driver, options)),
+      options.cars && carList && section(t("recent_cars"), h("p", { class: "quiet wrap" }, carList)),
       links(driver, options),
       this.#noteForm(driver),
       this.#foot(driver, view),
@@ -166,12 +178,24 @@ export class Card {
     return parts.filter((part) => part instanceof Node);
   }
 
+  /** What stands where the profile will be, so that the card has its size from the start; "" if none is to come. */
+  #loading(driver: Driver): string {
+    return !driver.races && this.#context.isLoading(this.#name) ? "…" : "";
+  }
+
+  #races(driver: Driver, options: View["options"]): HTMLElement {
+    const loading = this.#loading(driver);
+    const list = races(driver, options, !!loading);
+    if (loading) list.style.minBlockSize = `${RACE_HEIGHT * options.raceCount}px`;
+    return list;
+  }
+
   #head(driver: Driver): HTMLElement {
     return h(
       "div",
       { class: "head" },
       h("h2", { dir: "auto" }, driver.name),
-      driver.country && h("span", { class: "quiet" }, flagged(driver.country.code, driver.country.name)),
+      driver.country && h("span", { class: "quiet" }, flagged(driver.country.code, countryName(driver))),
       iconButton("close", t("close"), () => this.#box?.hidePopover()),
     );
   }
@@ -179,11 +203,14 @@ export class Card {
   #facts(driver: Driver, view: View): HTMLElement {
     const { options } = view;
     const rows: [string, string | Node][] = [];
-    const member = options.member ? memberFact(driver, view) : "";
+    const { activity, followers } = driver;
+    const loading = this.#loading(driver);
+    const member = options.member ? memberFact(driver, view) || loading : "";
     if (member) rows.push([t("member_since"), member]);
-    if (options.followers && driver.followers !== null)
-      rows.push([t("followers"), `${driver.followers} · ${t("follows_n", driver.follows ?? 0)}`]);
-    if (driver.activity) rows.push([t("activity"), t("activity_n", driver.activity.last30, driver.activity.before30)]);
+    const follow = followers === null ? loading : `${followers} · ${t("follows_n", driver.follows ?? 0)}`;
+    if (options.followers && follow) rows.push([t("followers"), follow]);
+    const active = activity ? t("activity_n", activity.last30, activity.before30) : loading;
+    if (active) rows.push([t("activity"), active]);
     const copy = iconButton("copy", t("copy"), () => void navigator.clipboard.writeText(String(driver.custId)));
     rows.push([t("customer_id"), h("span", {}, driver.custId, copy)]);
     return h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
@@ -218,9 +245,20 @@ export class Card {
           t(kind),
         ),
       );
-    const panel = h("div", { class: "history", "aria-live": "polite" });
-    if (this.#category) void this.#fillHistory(panel, driver, this.#category, this.#kind);
-    return h("section", {}, h("div", { class: "tabs" }, ...tabs), h("div", { class: "kinds" }, ...kinds), panel);
+    const chosen = shown.find((licence) => licence.category === this.#category);
+    const of = `${driver.custId} ${this.#category} ${this.#kind}`;
+    if (this.#panel?.dataset.of !== of) {
+      this.#panel = h("div", { class: "history", "aria-live": "polite", "data-of": of });
+      if (chosen) void this.#fillHistory(this.#panel, driver, chosen, this.#kind);
+    }
+    return h(
+      "section",
+      {},
+      h("div", { class: "tabs" }, ...tabs),
+      ...(chosen ? standing(driver, chosen, view.options.hideRatings) : []),
+      h("div", { class: "kinds" }, ...kinds),
+      this.#panel,
+    );
   }
 
   #choose(category: Category | null, kind: Kind): void {
@@ -229,10 +267,10 @@ export class Card {
     this.#draw();
   }
 
-  async #fillHistory(panel: HTMLElement, driver: Driver, category: Category, kind: Kind): Promise<void> {
+  async #fillHistory(panel: HTMLElement, driver: Driver, licence: Licence, kind: Kind): Promise<void> {
     try {
-      const history = await this.#platform.history(driver.custId, category, kind);
-      panel.replaceChildren(historyChart(history, kind), ...figures(history, kind));
+      const history = await this.#platform.history(driver.custId, licence.category, kind);
+      panel.replaceChildren(historyChart(history, kind), ...figures(history, kind, !licence.starts));
     } catch {
       panel.replaceChildren(h("p", { class: "quiet chart-empty" }, t("history_unavailable")));
     }
@@ -276,32 +314,50 @@ export class Card {
 
   #foot(driver: Driver, view: View): HTMLElement {
     const age = driver.asOf === null ? "" : t("data_age", formatAge(Math.max(0, view.now() - driver.asOf)));
-    const state =
-      driver.state === "kept"
-        ? t("state_kept")
-        : driver.state === "stale"
-          ? t("state_stale")
-          : driver.state === "partial"
-            ? t("profile_pending")
-            : "";
+    const { state } = driver;
+    const note = state === "kept" ? t("state_kept") : state === "fresh" ? "" : t("state_stale");
     return h(
       "div",
       { class: "foot" },
-      h("span", { class: "quiet small" }, [age, state].filter(Boolean).join(" · ")),
-      iconButton("refresh", t("refresh"), () => void this.#context.reload(this.#name)),
+      h("span", { class: "quiet small" }, [age, note].filter(Boolean).join(" · ")),
+      iconButton("refresh", t("refresh"), () => {
+        this.#panel = null;
+        void this.#context.reload(this.#name);
+      }),
       button({ class: "plain small", onclick: () => void this.#platform.hideDriver(this.#name) }, t("hide_driver")),
       iconButton("gear", t("options"), () => this.#platform.openOptions()),
     );
   }
 }
 
+/** The country in the reader's language, if its code has two letters, else as iRacing says it. */
+const countryName = ({ country }: Driver): string => (country ? regionName(country.code) || country.name : "");
+
 const section = (title: string, ...content: Node[]): HTMLElement => h("section", {}, h("h3", {}, title), ...content);
 
 const iconButton = (name: "close" | "refresh" | "gear" | "copy", label: string, onclick: () => void): HTMLElement =>
   button({ class: "icon-button", id: `do-${name}`, "aria-label": label, title: label, onclick }, icon(name));
 
-/** Figures below the chart: the change over the last results, and the career. */
-function figures(history: History, kind: Kind): HTMLElement[] {
+/** Ranks, starts and win rate in a category: those that are known. */
+function standing(driver: Driver, licence: Licence, hideRatings: boolean): HTMLElement[] {
+  const cells: [string, ...(string | Node)[]][] = [];
+  for (const [where, rank] of hideRatings ? [] : ranks(licence, countryName(driver)))
+    cells.push([where, formatPlace(rank.place), h("div", { class: "small" }, rankShare(rank))]);
+  const { starts, wins } = licence;
+  if (starts) {
+    cells.push([t("starts"), formatNumber(starts)]);
+    if (wins !== null) cells.push([t("win_rate"), formatShare(wins / starts)]);
+  }
+  return figureList(cells, "standing");
+}
+
+function figureList(cells: [string, ...(string | Node)[]][], more = ""): HTMLElement[] {
+  const list = cells.map(([name, ...value]) => h("div", {}, h("dt", {}, name), h("dd", {}, ...value)));
+  return list.length ? [h("dl", { class: `figures ${more}` }, ...list)] : [];
+}
+
+/** Figures below the chart: the change over the last results, and the career, with starts if they are not above. */
+function figures(history: History, kind: Kind, starts: boolean): HTMLElement[] {
   const rows: [string, string][] = [];
   const recent = change(history.points, RECENT_RESULTS);
   if (recent) {
@@ -313,15 +369,8 @@ function figures(history: History, kind: Kind): HTMLElement[] {
   }
   const { career } = history;
   if (career) {
-    rows.push(
-      [t("starts"), String(career.starts)],
-      [t("wins"), String(career.wins)],
-      [t("top5"), String(career.top5)],
-      [t("poles"), String(career.poles)],
-    );
+    if (starts) rows.push([t("starts"), String(career.starts)]);
+    rows.push([t("wins"), String(career.wins)], [t("top5"), String(career.top5)], [t("poles"), String(career.poles)]);
   }
-  if (!rows.length) return [];
-  return [
-    h("dl", { class: "figures" }, ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
-  ];
+  return figureList(rows);
 }

@@ -18,7 +18,8 @@ export function reservedHeight(form: "line" | "badge", options: Options): number
   if (form === "badge") return 18;
   if (options.layout === "compact") return 30;
   const races = options.races ? options.raceCount : options.cars ? 1 : 0;
-  const chips = options.layout === "full" ? 30 : 4 + 25 * (CATEGORIES.length - options.hiddenCategories.length + 1);
+  const rows = CATEGORIES.length - options.hiddenCategories.length + 1 + Number(options.rank);
+  const chips = options.layout === "full" ? 30 : 4 + 25 * rows;
   return chips + 24 * (1 + races);
 }
 

@@ -1,10 +1,10 @@
 /** The parts of line and card: licences, facts, races, links. Each makes nodes or text for a driver. */
 
 import { carCategory } from "../core/cars.ts";
-import { difference, flag, iratingText, NONE, positions, safetyText, signed } from "../core/format.ts";
-import { formatDate, type MessageKey, t } from "../core/i18n.ts";
+import { difference, flag, iratingText, NONE, positions, safetyText, signed, topShare } from "../core/format.ts";
+import { formatDate, formatNumber, formatPlace, formatShare, type MessageKey, t } from "../core/i18n.ts";
 import { fillTemplate, subsessionUrl } from "../core/links.ts";
-import type { Category, Driver, Licence, LicenceClass, Race } from "../core/model.ts";
+import type { Category, Driver, Licence, LicenceClass, Race, Rank } from "../core/model.ts";
 import { type Options, RACE_TYPES } from "../core/options.ts";
 import { licencesInOrder } from "../core/order.ts";
 import { membership } from "../core/time.ts";
@@ -76,10 +76,38 @@ export function licenceChip(licence: Licence, view: View, compared = true): HTML
   return chip;
 }
 
+/** The ranks in the world and in the driver's country, with where that is. Those that are not known are left out. */
+export function ranks({ world, national }: Licence, country: string): [string, Rank][] {
+  const all: [string, Rank | null][] = [
+    [t("rank_world"), world],
+    [country, national],
+  ];
+  return all.filter((entry): entry is [string, Rank] => !!entry[1]);
+}
+
+/** "top 4% of 8,431" */
+export const rankShare = (rank: Rank): string => t("rank_top_of", formatShare(topShare(rank)), formatNumber(rank.of));
+
+/** "top 4%" by the world rank; the tooltip has all ranks. */
+function rankMark(driver: Driver, licence: Licence): HTMLElement | null {
+  if (!licence.world) return null;
+  const title = ranks(licence, driver.country?.name ?? "").map(
+    ([where, rank]) => `${where}: ${formatPlace(rank.place)}, ${rankShare(rank)}`,
+  );
+  return h(
+    "span",
+    { role: "listitem", class: "rank", title: title.join(" · ") },
+    t("rank_top", formatShare(topShare(licence.world))),
+  );
+}
+
 export function licences(driver: Driver, view: View): HTMLElement {
-  // the line has one difference only, the card has all
-  const chips = licencesInOrder(driver, view.options).map((licence, i) => licenceChip(licence, view, i === 0));
-  return h("span", { class: "licences", role: "list", "aria-label": t("licences") }, ...chips);
+  const { rank, hideRatings } = view.options;
+  const shown = licencesInOrder(driver, view.options);
+  // the line has one difference and one rank only, the card has all
+  const [first, ...others] = shown.map((licence, i) => licenceChip(licence, view, i === 0));
+  const mark = rank && !hideRatings && shown[0] && rankMark(driver, shown[0]);
+  return h("span", { class: "licences", role: "list", "aria-label": t("licences") }, first, mark, ...others);
 }
 
 /** In Chromium on Windows there are no flag emoji: letters are shown instead. */
@@ -88,7 +116,7 @@ const hasFlags = (navigator as { userAgentData?: { platform: string } }).userAge
 /** Text with the country's flag before it, if there is one. */
 export const flagged = (code: string, text: string): string => [hasFlags && flag(code), text].filter(Boolean).join(" ");
 
-/** The country's flag and code. The tooltip is its name. */
+/** The country's flag and code. The tooltip is its name, as iRacing says it. */
 export function country(driver: Driver): HTMLElement | null {
   if (!driver.country) return null;
   const { code, name } = driver.country;
@@ -124,8 +152,8 @@ export function raceTime(start: number): HTMLElement {
   return h("time", { datetime: new Date(start).toISOString(), title: utc }, formatDate(start, local));
 }
 
-/** The races as a list: time, positions at start and finish, car, track. */
-export function races(driver: Driver, options: Options): HTMLElement {
+/** The races as a list: time, positions at start and finish, car, track. `loading`: they may still come. */
+export function races(driver: Driver, options: Options, loading = true): HTMLElement {
   const rows = racesToShow(driver, options).map((race) => {
     const category = carCategory(race.carId);
     const when = race.start === null ? h("span", {}, NONE) : raceTime(race.start);
@@ -149,7 +177,7 @@ export function races(driver: Driver, options: Options): HTMLElement {
   });
   return rows.length
     ? h("ul", { class: "races", "aria-label": t("recent_races") }, ...rows)
-    : h("p", { class: "quiet" }, driver.races === null ? t("profile_pending") : t("no_races"));
+    : h("p", { class: "quiet" }, t(driver.races ? "no_races" : loading ? "profile_pending" : "unavailable"));
 }
 
 /** The cars of the recent races, each once. */

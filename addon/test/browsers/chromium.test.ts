@@ -29,8 +29,8 @@ afterAll(async () => {
 
 afterEach(async () => {
   for (const page of forum.context.pages().slice(1)) await page.close();
-  Object.assign(backend.state, { fault: "", delay: 0, asked: [], histories: 0 });
-  backend.state.answers.clear();
+  Object.assign(backend.state, { fault: "", delay: 0, asked: [], calls: [], histories: 0 });
+  for (const set of [backend.state.answers, backend.state.index, backend.state.slow]) set.clear();
   await forum.setOptions({ backend: backend.url });
   await forum.worker.evaluate("Promise.all([chrome.storage.session.clear(), chrome.storage.local.clear()])");
 });
@@ -85,6 +85,7 @@ describe("a discussion", () => {
     }
     expect(backend.state.asked).toHaveLength(1);
     expect(backend.state.asked[0]).toHaveLength(20);
+    expect(backend.state.calls[0]).toMatchObject({ profile: false, now: true });
     expect(await page.evaluate("window.shifts")).toEqual([]);
   });
 
@@ -182,6 +183,55 @@ describe("a discussion", () => {
   });
 });
 
+describe("a discussion of authors who are not known yet", () => {
+  it("shows those of the index at once, and asks for them once more, in one request", async () => {
+    for (const name of NAMES) backend.state.index.add(name);
+    const page = await forum.context.newPage();
+    await page.addInitScript(`
+      window.shifts = [];
+      new PerformanceObserver((list) => { for (const e of list.getEntries()) window.shifts.push(e.value); }).observe({ type: "layout-shift", buffered: true });
+    `);
+    await page.route("https://forums.iracing.com/**", (route) =>
+      route.fulfill({ contentType: "text/html", body: pages.classic() }),
+    );
+    await page.goto(`https://forums.iracing.com${THREAD}`);
+    await settled(page, 30, "index");
+    const first = await shown(page);
+    expect(first[0]?.[1]).toMatch(/\d\.\d\d/);
+    expect(backend.state.calls).toHaveLength(1);
+    await settled(page, 30);
+    expect(backend.state.calls.map(({ names, profile, now }) => [names.length, profile, now])).toEqual([
+      [20, false, true],
+      [20, false, false],
+    ]);
+    expect((await shown(page)).map(([name]) => name)).toEqual(first.map(([name]) => name));
+    expect(await page.evaluate("window.shifts")).toEqual([]);
+  });
+
+  it("does not wait for the one who is looked up, and asks for that one again at once", async () => {
+    backend.state.slow.add("Bo Demo");
+    const page = await open(pages.classic({ posts: 20 }));
+    await settled(page, 20);
+    expect(backend.state.calls.map(({ names, now }) => [names.length, now])).toEqual([
+      [20, true],
+      [1, false],
+    ]);
+    expect(backend.state.asked[1]).toEqual(["Bo Demo"]);
+  });
+
+  it("asks for profiles if the layout shows races", async () => {
+    for (const name of ["Ann Tester", "Bo Demo"]) backend.state.index.add(name);
+    await forum.setOptions({ backend: backend.url, layout: "full" });
+    const page = await open(pages.classic({ posts: 2 }));
+    await settled(page, 2);
+    expect(await page.locator("pitboard-stats .races li").count()).toBeGreaterThan(2);
+    expect(backend.state.calls).toMatchObject([
+      { profile: true, now: true },
+      { profile: true, now: false },
+    ]);
+  });
+});
+
 describe("a fault", () => {
   it("of the backend gives a line with a retry button, which works", async () => {
     backend.state.fault = "down";
@@ -264,13 +314,67 @@ describe("the card", () => {
     await page.locator("pitboard-card #kind-safety_rating").click();
     await page.locator('pitboard-card .chart[aria-label^="Safety rating"]').waitFor();
     await page.locator("pitboard-card #tab-oval").click();
-    expect(await page.locator("pitboard-card .figures").textContent()).toContain("159");
+    await expect.poll(() => page.locator("pitboard-card .figures").last().textContent()).toContain("Wins28");
     await page.keyboard.press("Escape");
     await page.locator("pitboard-card").waitFor({ state: "detached" });
     expect(await opener.getAttribute("aria-expanded")).toBe("false");
     expect(
       await page.evaluate(() => document.querySelector("pitboard-stats")?.shadowRoot?.activeElement?.className),
     ).toBe("open");
+  });
+
+  it("asks for the profile of its driver alone, shows the licences before that, and does not move", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    backend.state.delay = 600;
+    await page.locator("pitboard-stats .open").first().click();
+    const card = page.locator("pitboard-card");
+    await card.locator(".tab").first().waitFor();
+    expect(await card.locator(".chip").count()).toBe(5);
+    expect(await card.locator(".card").textContent()).toContain("The profile is loading");
+    const before = await card.locator(".card").boundingBox();
+    await card.locator(".races li").first().waitFor();
+    const after = await card.locator(".card").boundingBox();
+    expect([after?.x, after?.y]).toEqual([before?.x, before?.y]);
+    expect(backend.state.calls.slice(1)).toEqual([{ names: ["Ann Tester"], profile: true, now: false }]);
+    await page.keyboard.press("Escape");
+    await page.locator("pitboard-stats .open").first().click();
+    await card.locator(".races li").first().waitFor();
+    expect(backend.state.calls).toHaveLength(2);
+    await settled(await open(pages.classic({ posts: 3 })), 3);
+    expect(backend.state.calls).toHaveLength(2);
+  });
+
+  it("has rank in the world and the country, starts and win rate of the chosen category; no rank without iRating", async () => {
+    const raw = driver(0, "Ann Tester");
+    const [oval, sportsCar] = raw.member_info.licenses;
+    Object.assign(oval, { irating: 2400, starts: 200, wins: 35 });
+    oval.rank = { world: 1204, of: 182_400, country: 212, country_of: 8431 };
+    Object.assign(sportsCar, { irating: undefined, rank: undefined, starts: 0, wins: 0 });
+    backend.state.answers.set("Ann Tester", raw);
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    await page.locator("pitboard-stats .open").first().click();
+    const standing = page.locator("pitboard-card .standing");
+    await page.locator("pitboard-card #tab-oval").click();
+    expect(await standing.locator("div > dt").allTextContents()).toEqual([
+      "World",
+      "Netherlands",
+      "Starts",
+      "Win rate",
+    ]);
+    expect(await standing.locator("dd").allTextContents()).toEqual([
+      "1,204thtop 0.7% of 182,400",
+      "212thtop 3% of 8,431",
+      "200",
+      "17.5%",
+    ]);
+    await page.locator("pitboard-card #tab-sports_car").click();
+    expect(await standing.count()).toBe(0);
+    await forum.setOptions({ backend: backend.url, hideRatings: true });
+    await page.locator("pitboard-stats .open").first().click();
+    await page.locator("pitboard-card #tab-oval").click();
+    expect(await standing.locator("dt").allTextContents()).toEqual(["Starts", "Win rate"]);
   });
 
   it("opens when the pointer stays on a line, and closes when it leaves; or opens by click only", async () => {
@@ -307,8 +411,8 @@ describe("the card", () => {
     await settled(page, 3);
     await page.locator("pitboard-stats .open").first().click();
     await page.locator("pitboard-card #do-refresh").click();
-    await expect.poll(() => backend.state.asked.length).toBe(2);
-    expect(backend.state.asked[1]).toEqual(["Ann Tester"]);
+    await expect.poll(() => backend.state.asked.length).toBe(3);
+    expect(backend.state.calls[2]).toEqual({ names: ["Ann Tester"], profile: true, now: false });
     await page.locator("pitboard-card .plain").click();
     await page.waitForFunction(() => document.querySelectorAll("pitboard-stats").length === 2);
   });
@@ -365,6 +469,7 @@ describe("options", () => {
 });
 
 it("page, card and options have no accessibility violations, light and dark", async () => {
+  await forum.setOptions({ backend: backend.url, rank: true });
   for (const look of ["light", "dark"] as const) {
     const page = await open(pages.classic({ posts: 6, look, me: "Bo Demo" }));
     await settled(page, 6);
@@ -392,6 +497,24 @@ it("a narrow line shows fewer licences, but country and years", async () => {
     return { chips: visible(".chip"), facts: visible(".country, .fact") };
   });
   expect(seen).toEqual({ chips: [true, true, true, false, false], facts: [true, true] });
+});
+
+it("a narrow line has a whole rank or none", async () => {
+  await forum.setOptions({ backend: backend.url, rank: true });
+  const page = await open(pages.classic({ posts: 3 }));
+  await settled(page, 3);
+  const seen = [];
+  for (const width of [1000, 420, 360]) {
+    await page.setViewportSize({ width, height: 900 });
+    const rank = await page.evaluate(() => {
+      const list = document.querySelector("pitboard-stats")?.shadowRoot?.querySelector(".licences");
+      const [box, mark] = [list, list?.querySelector(".rank")].map((element) => element?.getBoundingClientRect());
+      if (!box || !mark) return "missing";
+      return mark.top >= box.bottom ? "hidden" : mark.right <= box.right ? "whole" : "cut";
+    });
+    seen.push(rank);
+  }
+  expect(seen).toEqual(["whole", "whole", "hidden"]);
 });
 
 it("a line in a right-to-left page begins at the right", async () => {

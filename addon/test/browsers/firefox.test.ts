@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 afterEach(() => {
-  Object.assign(backend.state, { fault: "", delay: 0, asked: [] });
+  Object.assign(backend.state, { fault: "", delay: 0, asked: [], calls: [] });
   backend.state.answers.clear();
 });
 

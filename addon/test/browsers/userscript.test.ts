@@ -134,7 +134,11 @@ it("the userscript shows stats, the card and the options dialog, and stores what
   await page.reload();
   await settled();
   expect(await page.locator("pitboard-stats .ir").count()).toBe(0);
-  expect(backend.state.asked).toHaveLength(1);
+  await page.locator('pitboard-stats .open[aria-label="Details zeigen"]').first().waitFor();
+  expect(backend.state.calls.map(({ names, profile }) => [names.length, profile])).toEqual([
+    [20, false],
+    [1, true],
+  ]);
 });
 
 /** Opens a page of three posts that names its backend, with `scripts` on it. */

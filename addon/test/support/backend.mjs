@@ -1,12 +1,20 @@
 /** A small backend on a free port, with faults that can be set while it runs. */
 
 import { createServer } from "node:http";
-import { driver, history, NAMES } from "./drivers.mjs";
+import { driver, history, indexed, licencesOnly, NAMES } from "./drivers.mjs";
 
-/** @returns a running backend. `asked`: the names of each call to /drivers. `delay` in milliseconds. */
+/**
+ * @returns a running backend. `asked`: the names of each call to /drivers; `calls`: their names, and what they asked for.
+ * `delay` in milliseconds.
+ */
 export async function startBackend() {
   const state = {
     asked: [],
+    calls: [],
+    /** Names that are answered from the index once, and then fresh. */
+    index: new Set(),
+    /** Names that are pending for who does not wait. */
+    slow: new Set(),
     histories: 0,
     /** Replaces the answer for a name. */
     answers: new Map(),
@@ -44,7 +52,10 @@ export async function startBackend() {
     if (url.pathname !== "/drivers") return send(404, { title: "Not found" });
     const raw = /[?&]names=([^&]*)/.exec(request.url ?? "")?.[1] ?? "";
     const names = raw.split(",").map(decodeURIComponent);
+    const profile = url.searchParams.get("profile") !== "0";
+    const now = url.searchParams.get("wait") === "0";
     state.asked.push(names);
+    state.calls.push({ names, profile, now });
     send(
       200,
       Object.fromEntries(
@@ -52,7 +63,10 @@ export async function startBackend() {
           const n = NAMES.indexOf(name);
           const known =
             n >= 0 ? driver(n, name) : /^Driver \d+$/.test(name) ? driver(Number(name.slice(7)), name) : null;
-          return [name, state.answers.get(name) ?? known ?? { error: "no such driver", code: "not_found" }];
+          const answer = state.answers.get(name) ?? known ?? { error: "no such driver", code: "not_found" };
+          if (state.slow.has(name) && now) return [name, { error: "soon", code: "pending", retry_after: 2 }];
+          if (state.index.delete(name)) return [name, indexed(answer)];
+          return [name, profile || !answer.member_info ? answer : licencesOnly(answer)];
         }),
       ),
     );

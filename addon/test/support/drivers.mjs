@@ -85,8 +85,18 @@ export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
           group_name: LETTERS[group - 1],
           color: "0153db",
         };
+        // what the backend adds: the index has starts and wins, and ranks come from the iRating
+        licence.starts = i === 1 ? 180 + ((n * 53) % 80) : (n * 53 + i * 71 + 90) % 170;
+        licence.wins = Math.floor(licence.starts * (((n * 7 + i * 3) % 20) / 100));
+        const better = Math.exp(-licence.irating / 1100);
+        licence.rank = { world: Math.ceil(better * 182_400), of: 182_400 };
+        if (code !== "SCT") Object.assign(licence.rank, { country: Math.ceil(better * 8431), country_of: 8431 });
         // as in member/get: without an iRating in a category there is no such field
-        if ((n + i) % 6 === 5) delete licence.irating;
+        if ((n + i) % 6 === 5) {
+          delete licence.irating;
+          delete licence.rank;
+          licence.starts = licence.wins = 0;
+        }
         return licence;
       }),
     },
@@ -116,6 +126,23 @@ export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
             };
           }),
     _meta: { state: "fresh", as_of: new Date(now - 240_000).toISOString(), age: 240 },
+  };
+}
+
+/** The same driver as the backend sends it with `profile=0`. */
+export function licencesOnly({ cust_id, member_info, _meta }) {
+  return { cust_id, member_info, _meta: { source: "iracing", ..._meta } };
+}
+
+/** The same driver as the backend knows it from the index alone, 14 hours old. */
+export function indexed({ cust_id, member_info }, now = Date.now()) {
+  const { display_name, country_code, licenses } = member_info;
+  const known = licenses.map(({ cpi, ...licence }) => licence);
+  const as_of = new Date(now - 14 * 3_600_000).toISOString();
+  return {
+    cust_id,
+    member_info: { cust_id, display_name, country_code, licenses: known },
+    _meta: { state: "partial", source: "index", as_of, age: 14 * 3600 },
   };
 }
 

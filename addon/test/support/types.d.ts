@@ -1,6 +1,10 @@
 declare module "*/support/drivers.mjs" {
   // biome-ignore lint/suspicious/noExplicitAny: tests put wrong types into these on purpose
   export function driver(n: number, name?: string, now?: number): any;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  export function licencesOnly(driver: any): any;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  export function indexed(driver: any, now?: number): any;
   export const NAMES: string[];
 }
 
@@ -24,6 +28,9 @@ declare module "*/support/backend.mjs" {
     url: string;
     state: {
       asked: string[][];
+      calls: { names: string[]; profile: boolean; now: boolean }[];
+      index: Set<string>;
+      slow: Set<string>;
       histories: number;
       answers: Map<string, unknown>;
       fault: "" | "down" | "busy";

@@ -1,8 +1,7 @@
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { Backend, chunks, driversUrl, type Reply, type Store } from "../../src/core/backend.ts";
-import { Loader } from "../../src/core/loader.ts";
 import type { Answer } from "../../src/core/model.ts";
-import { driver } from "../support/drivers.mjs";
+import { driver, indexed, licencesOnly } from "../support/drivers.mjs";
 
 function memory(): Store & { data: Map<string, unknown> } {
   const data = new Map<string, unknown>();
@@ -20,7 +19,7 @@ function memory(): Store & { data: Map<string, unknown> } {
   };
 }
 
-const namesOf = (url: string): string[] => (url.split("names=")[1] ?? "").split(",").map(decodeURIComponent);
+const namesOf = (url: string): string[] => (/names=([^&]*)/.exec(url)?.[1] ?? "").split(",").map(decodeURIComponent);
 
 let clock: number;
 let asked: string[];
@@ -58,8 +57,19 @@ const name = (answer: Answer | undefined) =>
 describe("asking the backend", () => {
   it("encodes each name, commas too", () => {
     expect(driversUrl("http://b", ["A, Jr", "Dörte & Co"])).toBe(
-      "http://b/drivers?names=A%2C%20Jr,D%C3%B6rte%20%26%20Co",
+      "http://b/drivers?names=A%2C%20Jr,D%C3%B6rte%20%26%20Co&profile=0",
     );
+  });
+
+  it("asks for licences alone unless profiles are wanted, and does not wait if it should be now", async () => {
+    await backend.drivers(["Ann Tester"], { now: true });
+    await backend.drivers(["Bo Demo"]);
+    await backend.drivers(["Finn Falsk"], { profile: true });
+    expect(asked).toEqual([
+      "http://b/drivers?names=Ann%20Tester&profile=0&wait=0",
+      "http://b/drivers?names=Bo%20Demo&profile=0",
+      "http://b/drivers?names=Finn%20Falsk",
+    ]);
   });
 
   it("calls once for a page, and answers each name as it was given", async () => {
@@ -84,15 +94,19 @@ describe("asking the backend", () => {
     clock += 2 * 60_000;
     await backend.drivers(["Ann Tester"]);
     expect(asked).toHaveLength(3);
-    await backend.drivers(["Ann Tester"], true);
+    await backend.drivers(["Ann Tester"], { reload: true });
     expect(asked).toHaveLength(4);
   });
 
-  it("does not cache partial answers", async () => {
-    reply = () => ({ body: JSON.stringify({ "Ann Tester": { ...driver(0), _meta: { state: "partial" } } }) });
+  it.each([
+    ["partial answers", { ...driver(0), _meta: { state: "partial" } }],
+    ["answers from the index", indexed(driver(0))],
+  ])("does not cache %s", async (_, answer) => {
+    reply = () => ({ body: JSON.stringify({ "Ann Tester": answer }) });
     await backend.drivers(["Ann Tester"]);
     await backend.drivers(["Ann Tester"]);
     expect(asked).toHaveLength(2);
+    expect([...kept.data.keys()]).toEqual([]);
   });
 
   it("does not cache pending answers", async () => {
@@ -116,6 +130,66 @@ describe("asking the backend", () => {
       Unknown: { problem: "invalid_name", retryAfter: null },
     });
     expect(asked).toHaveLength(0);
+  });
+});
+
+/** The backend answers for Ann Tester with licences of `irating`, or with a profile, too. */
+const annWith = (irating: number, whole: boolean) => {
+  const ann = driver(0, "Ann Tester", clock);
+  ann.member_info.licenses[0].irating = irating;
+  reply = () => ({ body: JSON.stringify({ "Ann Tester": whole ? ann : licencesOnly(ann) }) });
+};
+
+const seen = (answers: Record<string, Answer>) => {
+  const answer = answers["Ann Tester"];
+  return answer && "driver" in answer
+    ? { irating: answer.driver.licences[0]?.irating, races: answer.driver.races?.length ?? null }
+    : answer?.problem;
+};
+
+describe("licences alone", () => {
+  it("are no answer for who wants a profile", async () => {
+    annWith(1500, false);
+    await backend.drivers(["Ann Tester"]);
+    annWith(1500, true);
+    expect(seen(await backend.drivers(["Ann Tester"], { profile: true }))).toEqual({ irating: 1500, races: 5 });
+    expect(asked).toHaveLength(2);
+  });
+
+  it("come from a profile that was asked for before, with its races", async () => {
+    annWith(1500, true);
+    await backend.drivers(["Ann Tester"], { profile: true });
+    expect(seen(await backend.drivers(["Ann Tester"]))).toEqual({ irating: 1500, races: 5 });
+    expect(asked).toHaveLength(1);
+  });
+
+  it("that are newer do not remove the profile, and do not make it younger", async () => {
+    annWith(1500, true);
+    await backend.drivers(["Ann Tester"], { profile: true });
+    clock += 10 * 60_000;
+    annWith(1600, false);
+    await backend.drivers(["Ann Tester"], { reload: true });
+    expect(seen(await backend.drivers(["Ann Tester"], { profile: true }))).toEqual({ irating: 1600, races: 5 });
+    expect(asked).toHaveLength(2);
+    clock += 6 * 60_000;
+    await backend.drivers(["Ann Tester"], { profile: true });
+    expect(asked).toHaveLength(3);
+  });
+
+  it("do not remove the profile from what is kept for when the backend is not available", async () => {
+    annWith(1500, true);
+    await backend.drivers(["Ann Tester"], { profile: true });
+    clock += 60 * 60_000;
+    annWith(1600, false);
+    await backend.drivers(["Ann Tester"]);
+    clock += 60 * 60_000;
+    reply = () => new Error("down");
+    expect(seen(await backend.drivers(["Ann Tester"]))).toEqual({ irating: 1600, races: 5 });
+  });
+
+  it("are asked for at once while the profile of the same name is on its way", async () => {
+    await Promise.all([backend.drivers(["Ann Tester"], { profile: true }), backend.drivers(["Ann Tester"])]);
+    expect(asked).toHaveLength(2);
   });
 });
 
@@ -147,16 +221,16 @@ describe("when the backend is not available", () => {
   it("the reader can try again before that, but not before Retry-After", async () => {
     reply = () => new Error("down");
     await backend.drivers(["Ann Tester"]);
-    await backend.drivers(["Ann Tester"], true);
+    await backend.drivers(["Ann Tester"], { reload: true });
     expect(asked).toHaveLength(2);
     clock += 60_000;
     reply = () => ({ status: 429, retryAfter: 90 });
     expect(await backend.drivers(["Ann Tester"])).toEqual({ "Ann Tester": { problem: "unavailable", retryAfter: 90 } });
     clock += 80_000;
-    await backend.drivers(["Ann Tester"], true);
+    await backend.drivers(["Ann Tester"], { reload: true });
     expect(asked).toHaveLength(3);
     clock += 11_000;
-    await backend.drivers(["Ann Tester"], true);
+    await backend.drivers(["Ann Tester"], { reload: true });
     expect(asked).toHaveLength(4);
   });
 
@@ -194,78 +268,31 @@ it("at most 400 drivers are kept for when the backend is not available", async (
   expect(names).toContain("kept driver 999");
 });
 
+it("at most 600 answers and 100 histories are cached", async () => {
+  for (let i = 0; i < 20; i++) {
+    clock += 1000;
+    await backend.drivers(Array.from({ length: 50 }, (_, k) => `Driver ${i * 50 + k}`));
+  }
+  reply = () => ({ body: JSON.stringify({ points: [] }) });
+  for (let i = 0; i < 150; i++) {
+    clock += 1000;
+    await backend.history(i, "oval", "irating");
+  }
+  const keys = [...session.data.keys()];
+  expect(keys.filter((key) => key.startsWith("driver ")).length).toBeLessThanOrEqual(600);
+  expect(keys.filter((key) => key.startsWith("history ")).length).toBeLessThanOrEqual(100);
+  expect(keys).toContain("driver driver 999");
+  expect(keys).toContain("history 149 oval irating");
+});
+
+it("answers are shown also if the browser has no space to store them", async () => {
+  session.write = () => Promise.reject(new Error("full"));
+  expect(name((await backend.drivers(["Ann Tester"]))["Ann Tester"])).toBe("Ann Tester fresh");
+});
+
 it("a history is cached", async () => {
   reply = () => ({ body: JSON.stringify({ points: [{ when: "2025-01-01", value: 1350 }] }) });
   expect((await backend.history(5, "oval", "irating")).points).toHaveLength(1);
   await backend.history(5, "oval", "irating");
   expect(asked).toEqual(["http://b/drivers/5/history?category=oval&kind=irating"]);
-});
-
-describe("the loader", () => {
-  const good = (n: string): Answer => ({ problem: n === "x" ? "pending" : "not_found", retryAfter: null });
-
-  it("sends wanted names in one call, with other names of the page up to 32", async () => {
-    vi.useFakeTimers();
-    const calls: string[][] = [];
-    const loader = new Loader(
-      async (names) => {
-        calls.push(names);
-        return Object.fromEntries(names.map((n) => [n, good(n)]));
-      },
-      () => {},
-    );
-    for (let i = 0; i < 100; i++) loader.add(`Driver ${i}`);
-    loader.load("Driver 50");
-    loader.load("Driver 51");
-    await vi.advanceTimersByTimeAsync(50);
-    expect(calls).toHaveLength(1);
-    expect(calls[0]?.slice(0, 3)).toEqual(["Driver 50", "Driver 51", "Driver 0"]);
-    expect(calls[0]).toHaveLength(32);
-    vi.useRealTimers();
-  });
-
-  it("does not send names that have left the page", async () => {
-    vi.useFakeTimers();
-    const calls: string[][] = [];
-    const loader = new Loader(
-      async (names) => {
-        calls.push(names);
-        return {};
-      },
-      () => {},
-    );
-    loader.add("Ann Tester");
-    loader.remove("Ann Tester");
-    loader.load("Bo Demo");
-    await vi.advanceTimersByTimeAsync(50);
-    expect(calls).toEqual([["Bo Demo"]]);
-    vi.useRealTimers();
-  });
-
-  it("asks again for a pending name, at most six times", async () => {
-    vi.useFakeTimers();
-    let calls = 0;
-    const answered: string[] = [];
-    const loader = new Loader(
-      async () => {
-        calls++;
-        return { x: good("x") };
-      },
-      (n) => answered.push(n),
-    );
-    loader.load("x");
-    await vi.advanceTimersByTimeAsync(600_000);
-    expect(calls).toBe(7);
-    expect(answered).toHaveLength(7);
-    vi.useRealTimers();
-  });
-
-  it("answers unavailable if the call fails", async () => {
-    const loader = new Loader(
-      () => Promise.reject(new Error("gone")),
-      () => {},
-    );
-    await loader.reload("Ann Tester");
-    expect(loader.answer("Ann Tester")).toEqual({ problem: "unavailable", retryAfter: null });
-  });
 });

@@ -27,6 +27,20 @@ describe("the build", () => {
     expect(required?.[1]).toBe(createHash("sha256").update(dialog).digest("base64"));
   });
 
+  it("has the translations and the card's style sheet of the userscript in its second script", async () => {
+    const { userscript } = await outputs();
+    const has = (file: string) => {
+      const source = String(userscript.get(file));
+      return {
+        other: /others:"[\w+/]{1000}/.test(source),
+        key: /keys:"[^"]*\bstate_kept\b/.test(source),
+        css: source.includes(".icon-button:hover"),
+      };
+    };
+    expect(has("pitboard.user.js")).toEqual({ other: false, key: true, css: false });
+    expect(has("pitboard-options.js")).toEqual({ other: true, key: true, css: true });
+  });
+
   it("has no code of `npm run watch` in it", async () => {
     const mark = "build.txt";
     const watched = await extensionScripts({ inject: ["scripts/reload.js"], define: { BUILD: '"1"' } });

@@ -1,9 +1,26 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { carCategory } from "../../src/core/cars.ts";
 import { change, chart, levels } from "../../src/core/chart.ts";
 import { diagnose, isOlder } from "../../src/core/diagnose.ts";
-import { difference, flag, iratingShort, iratingText, positions, safetyText, signed } from "../../src/core/format.ts";
-import { currentLanguage, formatAge, t, useLanguage } from "../../src/core/i18n.ts";
+import {
+  difference,
+  flag,
+  iratingShort,
+  iratingText,
+  positions,
+  safetyText,
+  signed,
+  topShare,
+} from "../../src/core/format.ts";
+import {
+  currentLanguage,
+  formatAge,
+  formatPlace,
+  formatShare,
+  regionName,
+  t,
+  useLanguage,
+} from "../../src/core/i18n.ts";
 import { fillTemplate, safeUrl } from "../../src/core/links.ts";
 import { CATEGORIES, CLASSES, type Driver, type Licence, parseDriver } from "../../src/core/model.ts";
 import { nameFromHref, nameKey, tidyName } from "../../src/core/names.ts";
@@ -25,6 +42,10 @@ const licence = (
   irating,
   safety: 3,
   cpi,
+  starts: null,
+  wins: null,
+  world: null,
+  national: null,
 });
 const driverWith = (licences: Licence[], races: [number, string][] = []): Driver => ({
   ...(parseDriver(driver(0), 0) as Driver),
@@ -87,20 +108,19 @@ describe("the order of licences", () => {
     expect(order({ mainFirst: true })[0]).toBe("formula_car");
   });
 
-  it("has as main category the one with the most recent races, without practice", () => {
-    expect(
-      mainCategory(
-        driverWith(all, [
-          [103, "RACE"],
-          [103, "RACE"],
-          [128, "RACE"],
-          [106, "PRACTICE"],
-          [106, "PRACTICE"],
-          [106, "PRACTICE"],
-        ]),
-      ),
-    ).toBe("oval");
+  it("has as main category the one with the most starts, else with the highest class", () => {
+    const started = all.map((one, i) => ({ ...one, starts: [40, 12, 39][i] ?? 0 }));
+    expect(mainCategory(driverWith(started))).toBe("oval");
+    expect(mainCategory(driverWith(all))).toBe("formula_car");
     expect(mainCategory(driverWith([]))).toBeNull();
+  });
+
+  it("does not change when the races come", () => {
+    const raced = driverWith(all, [
+      [103, "RACE"],
+      [103, "RACE"],
+    ]);
+    expect(licencesInOrder(raced, DEFAULTS)).toEqual(licencesInOrder({ ...raced, races: null }, DEFAULTS));
   });
 });
 
@@ -126,6 +146,49 @@ describe("numbers", () => {
     const race = { type: "RACE", carId: 1, car: "", track: "", start: null, subsession: null };
     expect(positions({ ...race, from: 3, to: null })).toBe("3 → –");
     expect(positions({ ...race, from: null, to: null })).toBe("");
+  });
+});
+
+describe("the best share that a place is in", () => {
+  it.each([
+    [1, 1, 1],
+    [4, 100, 0.04],
+    [5, 101, 0.05],
+    [29, 100, 0.29],
+    [100, 100, 1],
+    [1, 100, 0.01],
+    [11, 1000, 0.02],
+    [10, 1000, 0.01],
+    [9, 1000, 0.009],
+    [1, 1000, 0.001],
+    [3, 182_400, 0.001],
+    [1825, 182_400, 0.02],
+  ])("of place %i of %i is %f: never better than it is", (place, of, share) => {
+    expect(topShare({ place, of })).toBe(share);
+    expect(place / of).toBeLessThanOrEqual(share);
+  });
+});
+
+describe("numbers and places in the reader's language", () => {
+  afterEach(() => useLanguage("en"));
+
+  it.each([
+    ["en", "1st 2nd 3rd 11th 22nd 8th 1,204th", "0.1% 4%", "Germany"],
+    ["de", "1. 2. 3. 11. 22. 8. 1.204.", "0,1 % 4 %", "Deutschland"],
+    ["es", "1.º 2.º 3.º 11.º 22.º 8.º 1204.º", "0,1 % 4 %", "Alemania"],
+    ["fr", "1er 2e 3e 11e 22e 8e 1 204e", "0,1 % 4 %", "Allemagne"],
+    ["it", "1º 2º 3º 11º 22º 8º 1204º", "0,1% 4%", "Germania"],
+    ["pt", "1.º 2.º 3.º 11.º 22.º 8.º 1.204.º", "0,1% 4%", "Alemanha"],
+  ] as const)("are as is usual in %s", async (language, places, shares, country) => {
+    await useLanguage(language);
+    const plain = (texts: string[]) => texts.join(" ").replace(/[\u00a0\u202f]/g, " ");
+    expect(plain([1, 2, 3, 11, 22, 8, 1204].map(formatPlace))).toBe(places);
+    expect(plain([0.001, 0.04].map(formatShare))).toBe(shares);
+    expect(regionName("DE")).toBe(country);
+  });
+
+  it("have no country name for codes that are not ISO 3166 of two letters", () => {
+    expect(["SCT", "", "ZX"].map(regionName)).toEqual(["", "", ""]);
   });
 });
 

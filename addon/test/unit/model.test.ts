@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Driver, instant, parseAnswer, parseDriver, parseHistory, text } from "../../src/core/model.ts";
-import { driver } from "../support/drivers.mjs";
+import { type Driver, instant, merged, parseAnswer, parseDriver, parseHistory, text } from "../../src/core/model.ts";
+import { driver, indexed, licencesOnly } from "../support/drivers.mjs";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 const parsed = (raw: unknown): Driver => {
@@ -33,6 +33,64 @@ describe("a driver from the backend", () => {
         .licences.slice(0, 2)
         .map((l) => l.irating),
     ).toEqual([null, null]);
+  });
+
+  it("has ranks, starts and wins in each licence", () => {
+    const raw = driver(0);
+    Object.assign(raw.member_info.licenses[0], {
+      starts: 40,
+      wins: 0,
+      rank: { world: 41, of: 1000, country: 2, country_of: 90 },
+    });
+    expect(parsed(raw).licences[0]).toMatchObject({
+      starts: 40,
+      wins: 0,
+      world: { place: 41, of: 1000 },
+      national: { place: 2, of: 90 },
+    });
+  });
+
+  it.each([
+    [undefined],
+    ["41"],
+    [{ world: 0, of: 10 }],
+    [{ world: 11, of: 10 }],
+    [{ world: -1, of: 10 }],
+    [{ world: 3 }],
+    [{ country: 1, country_of: "x" }],
+  ])("has no rank if the backend sends %j", (rank) => {
+    const raw = driver(0);
+    raw.member_info.licenses[0].rank = rank;
+    expect(parsed(raw).licences[0]).toMatchObject({ world: null, national: null });
+  });
+
+  it("from the index has licences, a country without a name, and no profile", () => {
+    expect(parsed(indexed(driver(0, "Ann Tester", NOW), NOW))).toMatchObject({
+      state: "index",
+      country: { code: "NL", name: "NL" },
+      races: null,
+      followers: null,
+      asOf: NOW - 14 * 3_600_000,
+    });
+  });
+
+  it("without a profile and without an index has its flair as country, if that is one", () => {
+    const raw = licencesOnly(driver(0));
+    delete raw.member_info.country;
+    delete raw.member_info.country_code;
+    Object.assign(raw.member_info, { flair_name: "Netherlands", flair_shortname: "NLD" });
+    expect(parsed(raw).country).toEqual({ code: "NLD", name: "Netherlands" });
+    raw.member_info.flair_name = "iRacing";
+    delete raw.member_info.flair_shortname;
+    expect(parsed(raw).country).toBeNull();
+  });
+
+  it("keeps its profile when newer licences come, but not another driver's", () => {
+    const [older, newer] = [parsed(driver(0)), parsed(licencesOnly(driver(0)))];
+    newer.licences = [];
+    expect(merged(older, newer)).toEqual({ ...older, licences: [] });
+    expect(merged(older, { ...newer, custId: 7 }).races).toBeNull();
+    expect(merged(newer, older)).toBe(older);
   });
 
   it("has positions from 1, and null for -1", () => {

@@ -4,7 +4,7 @@ import { DEFAULTS, type Options } from "../../src/core/options.ts";
 import { historyChart } from "../../src/ui/chart.ts";
 import { createHost, drawHost } from "../../src/ui/host.ts";
 import { raceTime } from "../../src/ui/parts.ts";
-import { driver } from "../support/drivers.mjs";
+import { driver, indexed } from "../support/drivers.mjs";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 
@@ -67,6 +67,34 @@ describe("the line", () => {
       expect(root.querySelector(".ir, .delta")).toBeNull();
       expect(text).not.toContain("1231");
     }
+  });
+
+  it("has the world rank at the first licence with the option `rank`, with all ranks as a tooltip", () => {
+    const raw = driver(0, "Ann Tester", NOW);
+    raw.member_info.licenses[0].starts = 999;
+    raw.member_info.licenses[0].rank = { world: 7296, of: 182_400, country: 212, country_of: 8431 };
+    const answer = parseAnswer(raw, NOW);
+    expect(draw(answer).root.querySelector(".rank")).toBeNull();
+    const marks = draw(answer, { rank: true }).root.querySelectorAll(".rank");
+    expect([...marks].map((mark) => mark.textContent)).toEqual(["top 4%"]);
+    expect(marks[0]?.getAttribute("title")).toBe(
+      "World: 7,296th, top 4% of 182,400 · Netherlands: 212th, top 3% of 8,431",
+    );
+    expect(draw(answer, { rank: true, hideRatings: true }).root.querySelector(".rank")).toBeNull();
+  });
+
+  it("has no rank at a licence without an iRating, or from a backend without ranks", () => {
+    const raw = driver(0, "Ann Tester", NOW);
+    for (const licence of raw.member_info.licenses) delete licence.rank;
+    expect(draw(parseAnswer(raw, NOW), { rank: true }).root.querySelector(".rank")).toBeNull();
+  });
+
+  it("from the index alone has licences and the country's code, and no races", () => {
+    const { root, text } = draw(parseAnswer(indexed(driver(0, "Ann Tester", NOW)), NOW), { layout: "full" });
+    expect(root.querySelectorAll(".chip")).toHaveLength(5);
+    expect(root.querySelector(".country")?.textContent).toBe("🇳🇱 NL");
+    expect(text).toContain("The profile is loading");
+    expect(text).not.toMatch(/undefined|NaN|null/);
   });
 
   it("compares only the first licence with the reader's, with the option `compare`", () => {
