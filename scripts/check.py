@@ -139,18 +139,28 @@ def addon(_: bool) -> bool:
     return all(run("npm", "run", part, "--silent", cwd=ADDON) for part in ("build", "check", "browsers"))
 
 
+def unit(_: bool) -> bool:
+    """In an environment without extras and other groups, which a contributor has at first."""
+    return uv("pytest", "-q", "tests/unit", environment=environment("unit"))
+
+
 def tests(long: bool) -> bool:
     return uv(*ALL, *PYTEST, *shorter(long))
 
 
+def environment(name: str) -> dict[str, str]:
+    """The variable with which uv uses a virtual environment of its own, in build/environments."""
+    return {"UV_PROJECT_ENVIRONMENT": str(ROOT / "build" / "environments" / name)}
+
+
 def pythons(long: bool) -> bool:
-    """Each Python has an environment of its own, in build/pythons."""
+    """Each Python has an environment of its own."""
     folders = ("tests/unit", "tests/integration")
     fine = []
     for version, path in interpreters():
         print(f"-- Python {version}: {path}", flush=True)
-        environment = {"UV_PROJECT_ENVIRONMENT": str(ROOT / "build" / "pythons" / version)}
-        done = uv("--python", path, *ALL, *PYTEST, *shorter(long), *folders, environment=environment)
+        command = ("--python", path, *ALL, *PYTEST, *shorter(long), *folders)
+        done = uv(*command, environment=environment(version))
         print(f"-- Python {version}: {'fine' if done else 'FAILED'}", flush=True)
         fine.append(done)
     return all(fine)
@@ -226,7 +236,8 @@ PARTS = {
         programs=(*NODE, "chromium", "firefox-esr"),
         folders=(ADDON,),
     ),
-    "tests": Part("pytest", tests, wants=(*NODE, *PACKAGES), folders=(ADDON, CONTRACT)),
+    "unit": Part("the unit tests as `uv run pytest tests/unit` runs them, with few packages", unit),
+    "tests": Part("all tests", tests, wants=(*NODE, *PACKAGES), folders=(ADDON, CONTRACT)),
     "pythons": Part(
         "unit and integration tests on the other versions of Python that are installed",
         pythons,
