@@ -10,14 +10,16 @@ Beside it the same page views meet the policy of exenza's backend, as its code h
 """
 
 import argparse
+import gc
 import heapq
 import json
+import logging
 import math
 import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, count
 from pathlib import Path
@@ -35,11 +37,13 @@ from benchmarks.scale_world import (  # noqa: E402 - it is in the checkout, not 
     shown,
 )
 
+from pitboard.drivers import freshness  # noqa: E402
 from pitboard.drivers.budget import LEFT_BY_BACKGROUND, LIMIT  # noqa: E402
 from pitboard.drivers.errors import UpstreamError  # noqa: E402
+from pitboard.drivers.freshness import Lifetime  # noqa: E402
 from pitboard.drivers.index import IndexedDriver  # noqa: E402
 from pitboard.drivers.misses import NOT_FOUND, Miss  # noqa: E402
-from pitboard.drivers.model import CallContext, Priority  # noqa: E402
+from pitboard.drivers.model import CallContext, IdEntry, Priority, Record  # noqa: E402
 from pitboard.drivers.names import parse  # noqa: E402
 from pitboard.drivers.service import Asker, PendingPage  # noqa: E402
 
@@ -85,6 +89,8 @@ class Scenario:
     phases: tuple[tuple[str, float, float], ...]
     processes: int = 1
     index: bool = True
+    used: bool = True
+    """Whether it begins as after months of use; else from an empty store."""
     maintenance: tuple[float, float] | None = None
     crawl: tuple[str, float, float] | None = None
     begins: float = 0.0
@@ -139,6 +145,17 @@ class Exenza:
             self.ledger.note(now, "peer", calls)
 
 
+class Failures(logging.Handler):
+    """Keeps what the policy logs as an error: it goes on after one, a simulation should not."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
 class Simulation:
     """Runs one scenario. `tallies` and the ledgers hold what came of it."""
 
@@ -156,12 +173,17 @@ class Simulation:
             if not self._among(number, workload.nobody)
         }
         self.ledger = Ledger(START)
-        store = MemoryStore(self.clock)
-        world = World(self.clock, self.rng, customers, self.index, self.ledger, self.down, store)
+        self.store = MemoryStore(self.clock)
+        world = World(self.clock, self.rng, customers, self.index, self.ledger, self.down, self.store)
+        if scenario.used:
+            self._fill(customers)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         self.renewers = [Renewer(self, world) for _ in range(scenario.processes)]
         self.peer = Exenza(START, self.down)
+        gc.collect()
+        gc.freeze()  # what stays for the whole run need not be looked through again and again
+        gc.set_threshold(50_000, 20, 100)
         self.tallies = {name: Tally() for name, _, _ in scenario.phases}
         self.tally = Tally()
         self.readers = max(20, int(scenario.views / workload.pages_a_reader))
@@ -176,6 +198,43 @@ class Simulation:
         numbers = range(1, self.workload.members + 1)
         listed = (number for number in numbers if not self._among(number, self.workload.not_indexed))
         return MemoryIndex({parse(shown(n)).key: IndexedDriver(n, shown(n), "") for n in listed})
+
+    def _fill(self, customers: Mapping[str, int]) -> None:
+        """Puts into the store what months of the same page views would have left there.
+
+        Somebody who is looked at `rate` times a second is renewed once in `fresh + 1/rate` seconds, at the
+        first look after what is kept of him has ceased to be fresh. So at any moment he is fresh with the
+        probability `fresh / (fresh + 1/rate)`, for a time that is evenly distributed; else what is kept has
+        not been fresh for an exponentially distributed time.
+        """
+        pages = self.scenario.views / DAY
+        first, last = self.workload.authors
+        for number, name in enumerate(self.names, 1):
+            key = parse(name).key
+            looks = pages * min(1.0, (first + last) / 2 / number**self.workload.zipf / self._weights[-1])
+            cards = looks * self.workload.cards * 2 / (first + last)
+            if name not in customers:
+                left = freshness.NOT_FOUND_KEPT - self._age(freshness.NOT_FOUND_KEPT, looks)
+                self.store.keep_ids([IdEntry(key, None, "iRacing", START + left, NOT_FOUND.code)])
+                continue
+            profile = self._age(freshness.PROFILE.fresh, cards)
+            known = profile < freshness.PROFILE.stale
+            until = START + freshness.PROFILE.fresh - profile if known else 0.0
+            self._seed(key, number, freshness.LICENCES, self._age(freshness.LICENCES.fresh, looks), until)
+            chart = self._age(freshness.HISTORY.fresh, cards)
+            self._seed(f"HISTORY:{number}:sports_car:irating", number, freshness.HISTORY, chart)
+
+    def _age(self, fresh: float, rate: float) -> float:
+        if self.rng.random() < fresh / (fresh + 1 / rate):
+            return self.rng.uniform(0, fresh)
+        return fresh + self.rng.expovariate(rate)
+
+    def _seed(self, key: str, number: int, life: Lifetime, age: float, profile_until: float = 0.0) -> None:
+        if age < life.stale:
+            at = START - age
+            ends = at + life.fresh, at + life.stale
+            body = b'{"cust_id":%d,"member_info":{"cust_id":%d,"licenses":[]}}' % (number, number)
+            self.store.keep([Record(key, number, body, at, *ends, profile_until)])
 
     def down(self, now: float) -> bool:
         """Whether iRacing is in maintenance."""
@@ -202,7 +261,11 @@ class Simulation:
         end = START + self.scenario.hours * HOUR
         page = START + self._gap(START)
         events, clock = self._events, self.clock
+        failures, log = Failures(), logging.getLogger("pitboard")
+        log.addHandler(failures)
         while page < end:
+            if failures.records:
+                raise RuntimeError(logging.Formatter().format(failures.records[0]))
             while events and events[0][0] <= page:
                 when, _, what = heapq.heappop(events)
                 clock.now = max(clock.now, when)
@@ -210,6 +273,7 @@ class Simulation:
             clock.now = page
             self._page()
             page += self._gap(page)
+        log.removeHandler(failures)
 
     def _gap(self, now: float) -> float:
         hours = (now - START) / HOUR

@@ -201,8 +201,8 @@ class Queue:
     filled: Callable[[], None]
     pool: RenewalPool = field(default_factory=RenewalPool)
 
-    def enqueue(self, names: Sequence[str], *, profiles: bool = False) -> None:
-        self.pool.add(names, self.clock.now, profiles=profiles)
+    def enqueue(self, names: Sequence[str], *, profiles: bool = False, soon: bool = False) -> None:
+        self.pool.add(names, self.clock.now, profiles=profiles, soon=soon)
         self.filled()
 
 
