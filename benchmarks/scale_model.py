@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import accumulate, count
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from benchmarks.scale_world import (
     World,
     number_of,
 )
+
 from pitboard.drivers import freshness
 from pitboard.drivers.budget import LEFT_BY_BACKGROUND, LIMIT
 from pitboard.drivers.errors import UpstreamError
@@ -81,7 +83,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One run. Hours of `phases` (name, from, to), maintenance and crawl (names, from, to) are from its start.
+    """One run. The hours of phases (name, from, to), maintenance and crawl (names, from, to) are its own.
 
     `begins` is the hour of the day of its start. `used`: it begins as after months of use, else with nothing.
     `crawl` asks for 50 names a second, `unknown` ones that nobody has or `indexed` members.
@@ -199,9 +201,7 @@ class Simulation:
         self._weights = list(accumulate(1 / k**work.zipf for k in range(1, work.members + 1)))
         self._index = self._make_index()
         self._store = MemoryStore(self.clock)
-        world = World(
-            self.clock, self.rng, self.people, self._index, self.ledger, self.down, self._store
-        )
+        world = World(self.clock, self.rng, self.people, self._index, self.ledger, self.down, self._store)
         self._renewers = [Renewer(self, world) for _ in range(scenario.processes)]
         self._readers = max(20, int(scenario.views / work.pages_a_reader))
         self._events: list[tuple[float, int, Callable[[], object]]] = []
@@ -293,7 +293,7 @@ class Simulation:
 
     def _prepare(self, progress: bool) -> None:
         for name, first, _ in self.scenario.phases:
-            self.at(self.start + first * HOUR, lambda name=name: self._enter(name))
+            self.at(self.start + first * HOUR, partial(self._enter, name))
         if self.scenario.index:
             self._index.refreshed(self.start - DAY / 2 if self.scenario.used else self.start)
             self.at(self._index.ranks().as_of + DAY, lambda: self._refresh_index(LISTS))
@@ -346,7 +346,9 @@ class Simulation:
         drawn: dict[str, None] = {}
         while len(drawn) < wanted:
             more = wanted - len(drawn) + 4
-            drawn.update(dict.fromkeys(self.rng.choices(self.people.names, cum_weights=self._weights, k=more)))
+            drawn.update(
+                dict.fromkeys(self.rng.choices(self.people.names, cum_weights=self._weights, k=more))
+            )
         return list(drawn)[:wanted]
 
     def _process(self) -> Process:
@@ -375,9 +377,9 @@ class Simulation:
         for miss in begun.missed.values():
             states["nobody" if miss == NOT_FOUND else miss.code] += 1
         for flight in begun.flights.values():
-            miss = flight.result()
-            states["looked up" if miss is None or miss == NOT_FOUND else miss.code] += 1
-            ages[0] += miss is None
+            late = flight.result()
+            states["looked up" if late is None or late == NOT_FOUND else late.code] += 1
+            ages[0] += late is None
         if tally.pages % SAMPLED == 0:
             shown = [(record.cust_id, record.as_of) for record in begun.found.values()]
             shown += [(driver.cust_id, self._index.ranks().as_of) for driver in begun.indexed.values()]
@@ -432,9 +434,7 @@ class Simulation:
         self.at(self.clock.now + 1.0, self._crawl)
 
 
-BODY = (
-    b'{"cust_id":%d,"member_info":{"cust_id":%d,"licenses":[{"category":"sports_car","irating":%d}]}}'
-)
+BODY = b'{"cust_id":%d,"member_info":{"cust_id":%d,"licenses":[{"category":"sports_car","irating":%d}]}}'
 """A kept record, as `records.body` makes it of `Members.answer`."""
 
 
@@ -477,8 +477,9 @@ class Renewer:
             self._batch = self.process.queue.pool.take(self._simulation.clock.now)
         profiles = {name for name, due in self._batch.items() if due.profile}
         room = self.process.upstream.room(BACKGROUND, min(1 + len(profiles), self.MOST))
-        if room.refusal:
-            self._look_in(max(room.refusal.retry_after or 0.0, 0.05))
+        wait = room.refusal.retry_after if room.refusal else None
+        if wait or not room.calls:  # a probe after a maintenance has one call and nothing to wait for
+            self._look_in(max(wait or 0.0, 0.05))
             return
         batch, self._batch = self._batch, {}
         self.process.service.renew(list(batch), profiles)
@@ -490,8 +491,7 @@ def _misses(begun: PendingPage) -> Iterator[tuple[str, Miss]]:
     """The names that an answer would have no driver for."""
     yield from begun.missed.items()
     for key, flight in begun.flights.items():
-        miss = flight.result()
-        if miss is not None and key not in begun.found and key not in begun.indexed:
+        if (miss := flight.result()) is not None and key not in begun.found and key not in begun.indexed:
             yield key, miss
 
 

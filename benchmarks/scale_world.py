@@ -163,7 +163,7 @@ class Members:
         return not self._among(number, self._not_indexed)
 
     def last_login(self, number: int, now: float) -> float:
-        return now - (now - self._first[number]) % self._gaps[number]
+        return now - float((now - self._first[number]) % self._gaps[number])
 
     def races(self, number: int, now: float) -> int:
         """How many races he has behind him: what is shown is right as long as this is the same."""
