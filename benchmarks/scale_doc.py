@@ -176,8 +176,8 @@ def _dominates(growth: Sequence[Figures]) -> str:
         cards = sum(row.kinds[kind] for kind in ("profile", "chart", "career"))
         calls = sum(row.kinds.values())
         told.append(
-            f"- {count(row.views)} page views a day: {share(row.kinds['member/get'] / calls)} of the calls are "
-            f"for licences, {share(cards / calls)} for cards (profile, chart, career), "
+            f"- {count(row.views)} page views a day: {share(row.kinds['member/get'] / calls)} of the calls "
+            f"are for licences, {share(cards / calls)} for cards (profile, chart, career), "
             f"{share(row.kinds['search'] / calls)} for searches. Of the authors shown "
             f"{share(row.states.get('fresh', 0.0))} are fresh."
         )
@@ -208,8 +208,8 @@ def document(
 NOTES = {
     "Several processes": "Page views fall on processes at random. Store and budget are shared; each has a "
     "renewal pool of its own, which sends what it has gathered once a minute.",
-    "No index": "Without the driver index a name costs a search until it is known: after months of use, and from "
-    "nothing.",
+    "No index": "Without the driver index a name costs a search until it is known: after months of use, and "
+    "from nothing.",
     "From nothing, with index": "A new host: an empty store, the index loaded.",
     "Maintenance": "iRacing answers every call with 503 for four hours.",
     "A crawl": "For half an hour one client asks for 50 names a second. The figures are those of the readers "

@@ -3,10 +3,9 @@
 import re
 from dataclasses import replace
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
-
 from benchmarks.scale_doc import COMMAND, chart, policy, workload
 from benchmarks.scale_report import Figures, share, table
 
@@ -16,9 +15,11 @@ CHART = ROOT / "docs" / "images" / "scale.svg"
 SVG = "{http://www.w3.org/2000/svg}"
 
 ROW = Figures(
-    scenario="a day", phase="", views=1e6, processes=1, pages=1, calls=(35, 60, 70), kinds={}, drivers_a_call=48,
-    at_once=0.9999, within_a_second=1.0, pending=0.0, unavailable=0.0, states={}, age=(70, 1260), outdated=0.01,
-    cards={}, peer_calls=(1800, 2500, 2600), peer_at_once=0.9, peer_age=(26, 59), peer_outdated=0.006, crawled={},
+    scenario="a day", phase="", views=1e6, processes=1, pages=1,
+    calls=(35, 60, 70), kinds={}, drivers_a_call=48, cards={}, crawled={},
+    at_once=0.9999, within_a_second=1.0, pending=0.0, unavailable=0.0, states={},
+    age=(70, 1260), outdated=0.01,
+    peer_calls=(1800, 2500, 2600), peer_at_once=0.9, peer_age=(26, 59), peer_outdated=0.006,
 )  # fmt: skip
 
 
@@ -57,11 +58,11 @@ def test_the_chart_is_small_and_follows_light_and_dark() -> None:
     assert CHART.stat().st_size < 10_000
     text = CHART.read_text("utf-8")
     assert "prefers-color-scheme:dark" in text
-    ElementTree.fromstring(text)  # noqa: S314 - our own file
+    ET.fromstring(text)  # noqa: S314 - our own file
 
 
 def test_the_chart_draws_both_policies_and_the_limit_with_more_calls_further_up() -> None:
-    drawn = ElementTree.fromstring(chart([ROW, replace(ROW, views=1e7, calls=(120, 150, 150))]))  # noqa: S314
+    drawn = ET.fromstring(chart([ROW, replace(ROW, views=1e7, calls=(120, 150, 150))]))  # noqa: S314
     lines = {
         line.get("class", ""): [
             tuple(map(float, point.split(","))) for point in line.get("points", "").split()
