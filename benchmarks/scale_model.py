@@ -50,7 +50,11 @@ CALL_SECONDS = 0.2
 """A call with its link, about as the simulator has it: the least time between two renewals of a process."""
 
 AGAIN = (1, 2, 4, 8, 15, 30)
-"""Seconds after which the addon asks again for what was pending or from the index (addon: roster.ts)."""
+"""Seconds after which the addon asks again for what was pending, unless the answer says when (addon:
+loader.ts)."""
+
+INDEX_DELAY = 3.0
+"""Seconds after which it asks once more for what came from the index."""
 
 SAMPLED = 20
 """Of so many page views, one is looked at for ratings that have changed since."""
@@ -335,6 +339,9 @@ class Simulation:
     def _page(self) -> None:
         names, client = self._authors(), f"reader {self.rng.randrange(self._readers)}"
         begun = self._ask(names, client)
+        if begun.indexed:
+            again = [begun.names[key].shown for key in begun.indexed]
+            self.at(self.clock.now + INDEX_DELAY, lambda: self._ask(again, client))
         self.tally.pages += 1
         self._note(begun)
         self.peer.page(names, self.clock.now, self.tally)
@@ -355,14 +362,13 @@ class Simulation:
         return self.rng.choice(self._renewers).process
 
     def _ask(self, names: Sequence[str], client: str, tries: int = 0) -> PendingPage:
-        """What the addon does for a page: asks, and asks again for what was pending or from the index."""
+        """What the addon does for a page: asks, and asks again for what was pending."""
         begun = self._process().service.begin(names, 8.0, Asker(client, profile=False))
-        if (begun.indexed or begun.flights or begun.missed) and tries < len(AGAIN):
-            late = {key: miss for key, miss in _misses(begun) if miss.code == PENDING.code}
-            again = [begun.names[key].shown for key in (*begun.indexed, *late)]
-            wait = max([AGAIN[tries], *(miss.retry_after or 0 for miss in late.values())])
-            if again:
-                self.at(self.clock.now + wait, lambda: self._ask(again, client, tries + 1))
+        late = {key: miss for key, miss in _misses(begun) if miss.code == PENDING.code}
+        if late and tries < len(AGAIN):
+            again = [begun.names[key].shown for key in late]
+            wait = max(AGAIN[tries], *(miss.retry_after or 0 for miss in late.values()))
+            self.at(self.clock.now + wait, lambda: self._ask(again, client, tries + 1))
         return begun
 
     def _note(self, begun: PendingPage) -> None:
