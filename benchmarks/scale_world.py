@@ -3,11 +3,14 @@
 Everything happens in one thread and at once; only the virtual clock says how late it is.
 """
 
+import random
 import time
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pitboard.drivers.dependencies import Dependencies
@@ -20,7 +23,14 @@ from pitboard.drivers.renewal_pool import RenewalPool
 from pitboard.drivers.service import DriverService
 from pitboard.iracing.meter import Meter
 
-MINUTE = 60.0
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+KINDS = ("member/get", "search", "profile", "chart", "career", "index")
+"""What the calls are for."""
+
+DRIVERS = "drivers"
+"""In a ledger: drivers whose licences came, not calls."""
 
 
 class Clock:
@@ -124,6 +134,65 @@ class MemoryIndex:
         return self._ranks
 
 
+class Members:
+    """Everybody there is, by number from 1: when each was last on iRacing, and how he is rated.
+
+    Each comes back after a number of days of his own (`visits`: share of members, days) and races, which
+    changes his rating an hour after the login. The lists of all drivers lack the share `not_indexed`, and
+    iRacing itself knows no driver of the share `nobody`; both are spread evenly over the numbers.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        visits: Sequence[tuple[float, float]],
+        not_indexed: float,
+        nobody: float,
+        rng: random.Random,
+    ) -> None:
+        self.names = [f"Member {n}" for n in range(1, number + 1)]
+        shares, days = zip(*visits, strict=True)
+        self._gaps = array("d", [0.0, *(gap * DAY for gap in rng.choices(days, shares, k=number))])
+        self._first = array("d", (rng.random() * gap for gap in self._gaps))
+        self._not_indexed, self._nobody = not_indexed, nobody
+
+    def exists(self, number: int) -> bool:
+        return not self._among(number, self._nobody)
+
+    def indexed(self, number: int) -> bool:
+        return not self._among(number, self._not_indexed)
+
+    def last_login(self, number: int, now: float) -> float:
+        return now - float((now - self._first[number]) % self._gaps[number])
+
+    def races(self, number: int, now: float) -> int:
+        """How many races he has behind him: what is shown is right as long as this is the same."""
+        return int((now - HOUR - self._first[number]) / self._gaps[number])
+
+    def irating(self, number: int, now: float) -> int:
+        return 1000 + self.races(number, now) % 5000
+
+    def answer(self, number: int, now: float) -> dict[str, Any]:
+        """An entry of `member/get`."""
+        return {
+            "cust_id": number,
+            "display_name": self.names[number - 1],
+            "last_login": datetime.fromtimestamp(self.last_login(number, now), UTC).isoformat(),
+            "licenses": [{"category": "sports_car", "irating": self.irating(number, now)}],
+        }
+
+    @staticmethod
+    def _among(number: int, share: float) -> bool:
+        every = round(1 / share) if share else 0
+        return every > 0 and number % every == every // 2
+
+
+def number_of(name: str) -> int:
+    """The number of a member's name; 0 for one who is none."""
+    first, _, number = name.rpartition(" ")
+    return int(number) if first.lower() == "member" else 0
+
+
 class Ledger:
     """The calls that were made, by minute since `start` and by kind."""
 
@@ -139,7 +208,7 @@ class Ledger:
 class Iracing:
     """`ports.Upstream` for one process: the real meter grants, a call takes no time, the ledger notes it.
 
-    `customers` are the ids by display name; `down` says whether it is in maintenance. A call that would have
+    `down` says whether it is in maintenance. A call that would have
     to wait for the budget fails at once instead: the event loop waits for the room before it begins a
     renewal, and a reader's call that the budget would grant a little later is counted as not granted.
     """
@@ -147,7 +216,7 @@ class Iracing:
     clock: Clock
     meter: Meter
     ledger: Ledger
-    customers: Mapping[str, int]
+    people: Members
     down: Callable[[float], bool]
 
     def room(self, context: CallContext, wanted: int) -> Room:
@@ -155,13 +224,13 @@ class Iracing:
 
     def search(self, name: str, context: CallContext) -> Sequence[tuple[int, str]]:
         self._call("search", context)
-        cust_id = self.customers.get(name)
-        return [] if cust_id is None else [(cust_id, name)]
+        number = number_of(name)
+        return [(number, name)] if number and self.people.exists(number) else []
 
     def members(self, cust_ids: Sequence[int], context: CallContext) -> Mapping[int, Mapping[str, Any]]:
         self._call("member/get", context)
-        self.ledger.note(self.clock.now, "drivers", len(cust_ids))
-        return {number: {"cust_id": number, "display_name": shown(number)} for number in cust_ids}
+        self.ledger.note(self.clock.now, DRIVERS, len(cust_ids))
+        return {number: self.people.answer(number, self.clock.now) for number in cust_ids}
 
     def profile(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:  # noqa: ARG002
         self._call("profile", context)
@@ -188,11 +257,6 @@ class Iracing:
         self.meter.heard({})
 
 
-def shown(cust_id: int) -> str:
-    """The display name of a member."""
-    return f"Member {cust_id}"
-
-
 @dataclass(slots=True)
 class Queue:
     """`ports.RenewalQueue` on the real pool. `filled` is called when there is something to renew."""
@@ -201,19 +265,18 @@ class Queue:
     filled: Callable[[], None]
     pool: RenewalPool = field(default_factory=RenewalPool)
 
-    def enqueue(self, names: Sequence[str], *, profiles: bool = False) -> None:
-        self.pool.add(names, self.clock.now, profiles=profiles)
+    def enqueue(self, names: Sequence[str], *, profiles: bool = False, soon: bool = False) -> None:
+        self.pool.add(names, self.clock.now, profiles=profiles, soon=soon)
         self.filled()
 
 
 class Process:
     """One process of the service, as `local.home` puts it together."""
 
-    def __init__(self, world: "World", filled: Callable[["Process"], None]) -> None:
-        self.queue = Queue(world.clock, lambda: filled(self))
-        self.scheduled = False
+    def __init__(self, world: "World", filled: Callable[[], None]) -> None:
+        self.queue = Queue(world.clock, filled)
         meter = Meter(world.store.documents, clock=world.clock)
-        self.upstream = Iracing(world.clock, meter, world.ledger, world.customers, world.down)
+        self.upstream = Iracing(world.clock, meter, world.ledger, world.people, world.down)
         inline = InlineExecutor()
         dependencies = Dependencies(
             world.store,
@@ -234,8 +297,8 @@ class World:
     """What all processes share."""
 
     clock: Clock
-    rng: Any
-    customers: Mapping[str, int]
+    rng: random.Random
+    people: Members
     index: MemoryIndex
     ledger: Ledger
     down: Callable[[float], bool]
