@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pitboard.drivers import freshness, records
-from pitboard.drivers.freshness import DAY, HOUR
+from pitboard.drivers.freshness import HOUR
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp()
 LICENCE = {"category": "oval", "irating": 1500, "safety_rating": 2.5, "license_level": 6}
@@ -22,12 +22,12 @@ def test_licences_of_an_active_driver_are_fresh_for_an_hour():
     assert fresh_for(0) == fresh_for(12) == HOUR
 
 
-def test_licences_of_a_driver_who_was_away_for_three_days_are_fresh_for_six_hours():
-    assert fresh_for(72) == 6 * HOUR
+def test_licences_of_a_driver_who_was_away_for_two_days_are_fresh_for_four_hours():
+    assert fresh_for(48) == 4 * HOUR
 
 
-def test_licences_are_fresh_for_a_day_at_most():
-    assert fresh_for(24 * 365) == DAY
+def test_licences_are_fresh_for_six_hours_at_most():
+    assert fresh_for(24 * 365) == 6 * HOUR
 
 
 def test_licences_are_fresh_for_an_hour_when_the_last_login_is_not_known():
@@ -35,8 +35,8 @@ def test_licences_are_fresh_for_an_hour_when_the_last_login_is_not_known():
 
 
 @given(st.floats(-1e5, 1e6))
-def test_fresh_time_is_between_an_hour_and_a_day_whatever_the_clock_says(hours):
-    assert HOUR <= fresh_for(hours) <= DAY
+def test_fresh_time_is_between_one_and_six_hours_whatever_the_clock_says(hours):
+    assert HOUR <= fresh_for(hours) <= 6 * HOUR
 
 
 def test_the_last_login_is_read_with_nine_decimals_of_the_second():

@@ -31,7 +31,7 @@ class Lifetime:
 LICENCES = Lifetime(fresh=1 * HOUR, stale=30 * DAY)
 """iRating and safety rating move with every race; one call renews fifty drivers."""
 
-LONGEST_LICENCES = 1 * DAY
+LONGEST_LICENCES = 6 * HOUR
 """How long licences of drivers are fresh at most who were not on iRacing lately."""
 
 PROFILE = Lifetime(fresh=1 * DAY, stale=30 * DAY)
@@ -44,7 +44,7 @@ HISTORY = Lifetime(fresh=12 * HOUR, stale=30 * DAY)
 
 def licences(last_login: datetime | None, now: float) -> Lifetime:
     """How long licences stay fresh: an hour for a driver who was on iRacing in the last twelve, and a twelfth
-    of the time away for others, a day at most.
+    of the time away for others, six hours at most.
 
     Only a race changes them, and who has been away for a week is seldom back within the hour.
     """
