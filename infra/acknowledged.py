@@ -33,7 +33,8 @@ def _hook(kind: str) -> Acknowledged:
     return Acknowledged(hook, f"canary/{kind}-group/ServiceRole/DefaultPolicy/Resource", reason)
 
 
-_KINDS = "(auth|custid|drivers)"
+_SERVING = "(auth|custid|drivers)"
+_KINDS = "(auth|custid|drivers|index)"
 _METHODS = r"api/rest/Default/.*/(GET|POST)/Resource"
 
 ACKNOWLEDGED = (
@@ -46,7 +47,7 @@ ACKNOWLEDGED = (
     ),
     Acknowledged(
         "L1",
-        f"(functions/{_KINDS}|canary/{_KINDS}-preflight)/Resource",
+        f"(functions/{_KINDS}|canary/{_SERVING}-preflight)/Resource",
         "Python 3.13 is supported until 2029, and CI has it to compile the package with.",
     ),
     Acknowledged(
@@ -73,10 +74,10 @@ ACKNOWLEDGED = (
     Acknowledged("COG4", _METHODS, "Readers have no accounts; nothing personal to them is served."),
     Acknowledged(
         r"IAM4\[Policy::.*AWSCodeDeployRoleForLambdaLimited\]",
-        f"canary/{_KINDS}-group/ServiceRole/Resource",
+        f"canary/{_SERVING}-group/ServiceRole/Resource",
         "CDK's role for CodeDeploy; the narrowest that AWS has.",
     ),
-    _hook(_KINDS),
+    _hook(_SERVING),
 )
 
 

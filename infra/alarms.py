@@ -1,5 +1,6 @@
 """The alarms, and the SNS topic that they notify."""
 
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
@@ -19,6 +20,13 @@ CAPACITY = 200
 """Capacity units a second of one table. On-demand tables allow far more, at a price."""
 
 
+LOADING_PERIODS = 3
+"""Five minutes each. The first refresh of the driver index writes half a million items in some minutes."""
+
+WAITED = 900
+"""Seconds. Renewals wait for ten seconds; when the queue is emptied, no message is older than a minute."""
+
+
 class Alarms(Construct):
     """All alarms. `of_function` has those that stop a canary, by the functions' short names."""
 
@@ -34,6 +42,8 @@ class Alarms(Construct):
         self.of_function = {kind: self._function_alarms(kind) for kind in self._metrics.functions}
         self._api_alarms()
         self._table_alarms()
+        self._queue_alarms()
+        self._index_alarm()
         self._upstream_alarms()
 
     def _function_alarms(self, kind: str) -> list[cloudwatch.IAlarm]:
@@ -71,7 +81,36 @@ class Alarms(Construct):
                     metric,
                     CAPACITY * 300,
                     "the table is used more than a busy forum explains; the bill grows with it",
+                    periods=LOADING_PERIODS if contract_name == self._config.names.custid_table else 1,
                 )
+
+    def _queue_alarms(self) -> None:
+        names, queue = self._config.names, self._metrics.queue
+        self._alarm(
+            "renewals-age",
+            queue(names.renewals, "ApproximateAgeOfOldestMessage"),
+            WAITED,
+            "renewals wait in their queue: ir-drivers does not get through, or fails",
+            periods=2,
+        )
+        self._alarm(
+            "renewals-dead",
+            queue(names.dead_renewals, "ApproximateNumberOfMessagesVisible"),
+            1,
+            "renewals failed five times; the log of ir-drivers says why",
+        )
+
+    def _index_alarm(self) -> None:
+        """A refresh that does not happen writes no metric, so missing data is the trouble."""
+        self._alarm(
+            "index-age",
+            self._metrics.own("IndexRefreshes", "Sum", period=Duration.days(1), outcome="whole"),
+            1,
+            "the driver index has not been refreshed for two days; see the log of ir-index",
+            periods=2,
+            below=True,
+            missing=cloudwatch.TreatMissingData.BREACHING,
+        )
 
     def _upstream_alarms(self) -> None:
         own = self._metrics.own
@@ -105,6 +144,7 @@ class Alarms(Construct):
         *,
         periods: int = 1,
         below: bool = False,
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> cloudwatch.Alarm:
         compare = cloudwatch.ComparisonOperator
         alarm = cloudwatch.Alarm(
@@ -118,7 +158,7 @@ class Alarms(Construct):
             comparison_operator=compare.LESS_THAN_THRESHOLD
             if below
             else compare.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=missing,
         )
         alarm.add_alarm_action(actions.SnsAction(self._topic))
         alarm.add_ok_action(actions.SnsAction(self._topic))

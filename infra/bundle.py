@@ -1,6 +1,6 @@
 """The functions' package, built without Docker: what uv installs for the target, and our own code.
 
-All three functions share it; only their handlers differ. Bytecode is compiled with the target's Python and
+All functions share it; only their handlers differ. Bytecode is compiled with the target's Python and
 never checked against the sources: CDK sets all times in the package to 1980, so a check by time would
 fail, and each cold start would compile everything again.
 """
@@ -28,7 +28,7 @@ NEEDED = ("botocore", "mangum", "starlette", "urllib3")
 
 OURS = ("aws", "drivers", "http", "iracing", "stores", "telemetry", "__init__.py", "settings.py")
 
-SERVICES = ("codedeploy", "dynamodb", "lambda", "secretsmanager")
+SERVICES = ("codedeploy", "dynamodb", "lambda", "secretsmanager", "sqs")
 """The services whose descriptions stay in botocore. The others take 25 MB."""
 
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}

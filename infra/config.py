@@ -22,12 +22,13 @@ SNAP_START_PYTHONS = {"3.12", "3.13", "3.14"}
 class Size:
     """The size of one function. Memory in MB (CPU grows with it: one core at 1,769 MB), timeout in seconds.
 
-    AWS allows either `snap_start` or `provisioned` concurrency. `reserved` is the concurrency that is
-    kept for this function and is also its limit (0: none).
+    `disk` is MB of temporary files. AWS allows either `snap_start` or `provisioned` concurrency. `reserved`
+    is the concurrency that is kept for this function and is also its limit (0: none).
     """
 
     memory: int
     timeout: int
+    disk: int = 512
     snap_start: bool = False
     provisioned: int = 0
     reserved: int = 0
@@ -56,6 +57,7 @@ class Config:
     auth: Size = Size(memory=512, timeout=60)
     custid: Size = Size(memory=512, timeout=45)
     drivers: Size = Size(memory=1024, timeout=75)
+    index: Size = Size(memory=1024, timeout=900, disk=1024)
     rate: int = 1000
     burst: int = 2000
     cache: bool = False
@@ -79,7 +81,7 @@ class Config:
         if self.architecture not in ARCHITECTURES:
             known = " or ".join(sorted(ARCHITECTURES))
             raise ConfigError(f"The architecture {self.architecture!r} is not one of Lambda's: {known}.")
-        for name in ("auth", "custid", "drivers"):
+        for name in ("auth", "custid", "drivers", "index"):
             getattr(self, name).check(getattr(self.names, name), self.python)
         if not 0 < self.rate <= 10_000 or not 0 < self.burst <= 5_000:
             raise ConfigError(

@@ -8,6 +8,7 @@ from infra.monitoring import Metrics
 
 STATES = ("fresh", "stale", "partial", "pending", "not_found", "unavailable", "invalid_name")
 OUTCOMES = ("ok", "unreachable", "maintenance", "rate_limited", "credentials", "refused")
+REFRESHES = ("whole", "partly", "failed")
 HALF = 12
 
 
@@ -48,6 +49,18 @@ class Dashboards(Construct):
             _graph("Time of a call to iRacing, s", [own("UpstreamSeconds", s) for s in ("p50", "p99")]),
             _graph("Call budget left", [own("BudgetLeft", "Minimum")]),
             _graph("Age of the access token, s", [own("TokenAgeSeconds", "Maximum")]),
+            _graph(
+                "Waiting renewals: age of the oldest, s; failed for good",
+                [
+                    self._metrics.queue(self._config.names.renewals, "ApproximateAgeOfOldestMessage"),
+                    self._metrics.queue(
+                        self._config.names.dead_renewals, "ApproximateNumberOfMessagesVisible"
+                    ),
+                ],
+            ),
+            _graph(
+                "Refreshes of the driver index", [own("IndexRefreshes", "Sum", outcome=o) for o in REFRESHES]
+            ),
         ]
 
     def _readers(self) -> list[cloudwatch.IWidget]:

@@ -1,23 +1,28 @@
-"""The three functions, each with its own role that allows what it does and nothing else."""
+"""The functions, each with its own role that allows what it does and nothing else."""
 
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import Size as Bytes
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.bundle import Package
 from infra.config import Config, Size
 from infra.tables import Credentials, Tables
-from pitboard.aws.names import ACTIONS_WITHOUT_RESOURCE, ALIAS
+from pitboard.aws.names import ACTIONS_WITHOUT_RESOURCE, ALIAS, INDEX_LEASE
+
+BUDGET = "DOCUMENT:BUDGET"
+"""The key of the item of ir_drivers that holds the call budget."""
 
 Statements = Sequence[iam.PolicyStatement]
 
 
 class Functions(Construct):
-    """`auth`, `custid` and `drivers`: a function, its role, its log group, its newest version."""
+    """`auth`, `custid`, `drivers` and `index`: a function, its role, its log group, its newest version."""
 
     def __init__(
         self,
@@ -26,6 +31,7 @@ class Functions(Construct):
         config: Config,
         tables: Tables,
         credentials: Credentials,
+        queue: sqs.IQueue,
         package: Package,
     ) -> None:
         super().__init__(scope, id)
@@ -55,7 +61,7 @@ class Functions(Construct):
                 "DynamoDBPolicy": [
                     allow(["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"], tables.custid.table_arn),
                     allow(["dynamodb:BatchGetItem", "dynamodb:GetItem"], tables.drivers.table_arn),
-                    allow_budget(tables.drivers.table_arn),
+                    allow_items(["dynamodb:PutItem"], tables.drivers.table_arn, BUDGET),
                 ],
                 "InvokePolicy": [ask_auth],
             },
@@ -63,7 +69,7 @@ class Functions(Construct):
         self.drivers = self._function(
             "drivers",
             config.drivers,
-            {**variables, "DRIVERS_FUNCTION": f"{names.drivers}:{ALIAS}"},
+            {**variables, "RENEWALS_QUEUE": queue.queue_url},
             {
                 "DynamoDBPolicy": [
                     allow(["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"], tables.custid.table_arn),
@@ -78,14 +84,46 @@ class Functions(Construct):
                         tables.drivers.table_arn,
                     ),
                 ],
-                "InvokePolicy": [ask_auth, allow(["lambda:InvokeFunction"], self._alias_arn(names.drivers))],
+                "InvokePolicy": [ask_auth],
+                # The last three are what Lambda's poller needs. Source: AWSLambdaSQSQueueExecutionRole.
+                "QueuePolicy": [
+                    allow(
+                        [
+                            "sqs:SendMessage",
+                            "sqs:ReceiveMessage",
+                            "sqs:DeleteMessage",
+                            "sqs:GetQueueAttributes",
+                        ],
+                        queue.queue_arn,
+                    )
+                ],
+            },
+        )
+        self.index = self._function(
+            "index",
+            config.index,
+            variables,
+            {
+                "DynamoDBPolicy": [
+                    allow(
+                        ["dynamodb:Scan", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
+                        tables.custid.table_arn,
+                    ),
+                    allow_items(["dynamodb:GetItem", "dynamodb:PutItem"], tables.drivers.table_arn, BUDGET),
+                    allow_items(
+                        ["dynamodb:PutItem", "dynamodb:DeleteItem"],
+                        tables.drivers.table_arn,
+                        f"LEASE:{INDEX_LEASE}",
+                    ),
+                ],
+                "InvokePolicy": [ask_auth],
             },
         )
 
     @property
     def all(self) -> dict[str, lambda_.Function]:
         """The functions by their short names."""
-        return {"auth": self.auth, "custid": self.custid, "drivers": self.drivers}
+        return {"auth": self.auth, "custid": self.custid, "drivers": self.drivers, "index": self.index}
 
     def _function(
         self, kind: str, size: Size, variables: Mapping[str, str], policies: Mapping[str, Statements]
@@ -109,6 +147,7 @@ class Functions(Construct):
             handler=f"pitboard.aws.{kind}.lambda_handler",
             memory_size=size.memory,
             timeout=Duration.seconds(size.timeout),
+            ephemeral_storage_size=Bytes.mebibytes(size.disk),
             reserved_concurrent_executions=size.reserved or None,
             environment=self._environment(variables),
             role=self._role(kind, log_group, policies),
@@ -153,12 +192,12 @@ def allow(actions: Sequence[str], resource: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=list(actions), resources=[resource])
 
 
-def allow_budget(table: str) -> iam.PolicyStatement:
-    """Allows writing the one item of ir_drivers that holds the call budget."""
+def allow_items(actions: Sequence[str], table: str, key: str) -> iam.PolicyStatement:
+    """Allows actions on the one item of a table that has this key."""
     return iam.PolicyStatement(
-        actions=["dynamodb:PutItem"],
+        actions=list(actions),
         resources=[table],
-        conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["DOCUMENT:BUDGET"]}},
+        conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [key]}},
     )
 
 

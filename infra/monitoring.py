@@ -6,6 +6,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from infra.config import Config
 from pitboard.aws.names import METRICS_NAMESPACE
 
+KINDS = ("auth", "custid", "drivers", "index")
+"""The functions by their short names."""
+
 FIVE_MINUTES = Duration.minutes(5)
 
 
@@ -14,12 +17,14 @@ class Metrics:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self.functions = {kind: getattr(config.names, kind) for kind in ("auth", "custid", "drivers")}
+        self.functions = {kind: getattr(config.names, kind) for kind in KINDS}
 
-    def own(self, name: str, statistic: str, **split: str) -> cloudwatch.Metric:
+    def own(
+        self, name: str, statistic: str, period: Duration = FIVE_MINUTES, **split: str
+    ) -> cloudwatch.Metric:
         """One of our own metrics, by its CloudWatch name; `split` is a second dimension."""
         dimensions = {"Environment": self._config.names.environment, **split}
-        return self._metric(METRICS_NAMESPACE, name, statistic, dimensions)
+        return self._metric(METRICS_NAMESPACE, name, statistic, dimensions, period)
 
     def function(self, kind: str, name: str, statistic: str) -> cloudwatch.Metric:
         """Errors, Throttles, Duration or Invocations of a function."""
@@ -37,13 +42,22 @@ class Metrics:
         table = self._config.table(contract_name)
         return self._metric("AWS/DynamoDB", name, "Sum", {"TableName": table})
 
+    def queue(self, name: str, metric: str) -> cloudwatch.Metric:
+        """The highest value of a metric of a queue."""
+        return self._metric("AWS/SQS", metric, "Maximum", {"QueueName": name})
+
     def _metric(
-        self, namespace: str, name: str, statistic: str, dimensions: dict[str, str]
+        self,
+        namespace: str,
+        name: str,
+        statistic: str,
+        dimensions: dict[str, str],
+        period: Duration = FIVE_MINUTES,
     ) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=namespace,
             metric_name=name,
             statistic=statistic,
             dimensions_map=dimensions,
-            period=FIVE_MINUTES,
+            period=period,
         )

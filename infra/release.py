@@ -15,11 +15,11 @@ from pitboard.aws.names import ALIAS
 
 
 class Release(Construct):
-    """The aliases by the functions' short names, in `aliases`. Asynchronous invocations are not retried."""
+    """The aliases by the functions' short names, in `aliases`. A refresh of the index is not retried."""
 
     def __init__(self, scope: Construct, id: str, config: Config, functions: Functions) -> None:  # noqa: A002 - CDK's name
         super().__init__(scope, id)
-        sizes: dict[str, Size] = {"auth": config.auth, "custid": config.custid, "drivers": config.drivers}
+        sizes: dict[str, Size] = {kind: getattr(config, kind) for kind in functions.all}
         self.aliases = {
             kind: lambda_.Alias(
                 self,
@@ -32,12 +32,12 @@ class Release(Construct):
         }
         lambda_.EventInvokeConfig(
             self,
-            "drivers-events",
-            function=functions.drivers,
-            qualifier=self.aliases["drivers"].alias_name,
-            retry_attempts=0,
-            max_event_age=Duration.minutes(5),
-        ).node.add_dependency(self.aliases["drivers"])
+            "index-events",
+            function=functions.index,
+            qualifier=self.aliases["index"].alias_name,
+            retry_attempts=0,  # the next day repeats it
+            max_event_age=Duration.hours(1),
+        ).node.add_dependency(self.aliases["index"])
 
 
 class Canary(Construct):
@@ -61,6 +61,8 @@ class Canary(Construct):
             self, "application", application_name=f"pitboard-{config.names.environment}"
         )
         for kind, alias in release.aliases.items():
+            if kind == "index":  # it has one invocation a day: a tenth of them would tell nothing
+                continue
             codedeploy.LambdaDeploymentGroup(
                 self,
                 f"{kind}-group",

@@ -1,30 +1,40 @@
-"""The scheduled renewal of the token."""
+"""What happens by the clock: the renewal of the token, and the refresh of the driver index."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.config import Config
 from infra.release import Release
-from pitboard.aws.names import REFRESH_TOKEN_NOW
+from pitboard.aws.names import REFRESH_INDEX, REFRESH_TOKEN_NOW
 
 
 class Schedule(Construct):
-    """Renews the token four times a day. The session stays alive, so that no password login is needed."""
+    """Renews the token four times a day: the session stays alive, so that no password login is needed.
+    Refreshes the driver index once a day."""
 
     def __init__(self, scope: Construct, id: str, config: Config, release: Release) -> None:  # noqa: A002 - CDK's name
         super().__init__(scope, id)
+        self._environment = config.names.environment
+        aliases = release.aliases
+        self._rule("renew-token", Duration.hours(6), aliases["auth"], REFRESH_TOKEN_NOW, tries_again=1)
+        self._rule("refresh-index", Duration.days(1), aliases["index"], REFRESH_INDEX, tries_again=0)
+
+    def _rule(
+        self, name: str, every: Duration, alias: lambda_.Alias, action: str, *, tries_again: int
+    ) -> None:
         events.Rule(
             self,
-            "renew-token",
-            rule_name=f"pitboard-{config.names.environment}-renew-token",
-            schedule=events.Schedule.rate(Duration.hours(6)),
+            name,
+            rule_name=f"pitboard-{self._environment}-{name}",
+            schedule=events.Schedule.rate(every),
             targets=[
                 targets.LambdaFunction(
-                    release.aliases["auth"],
-                    event=events.RuleTargetInput.from_object({"action": REFRESH_TOKEN_NOW}),
-                    retry_attempts=1,
+                    alias,
+                    event=events.RuleTargetInput.from_object({"action": action}),
+                    retry_attempts=tries_again,
                 )
             ],
         )

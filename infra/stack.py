@@ -11,6 +11,7 @@ from infra.bundle import Package
 from infra.config import Config
 from infra.dashboards import Dashboards
 from infra.functions import Functions
+from infra.queues import Renewals
 from infra.release import Canary, Release
 from infra.schedule import Schedule
 from infra.tables import Credentials, Tables
@@ -23,8 +24,10 @@ class PitboardStack(cdk.Stack):
         super().__init__(scope, config.names.stack, description="Pitboard", **options)
         tables = Tables(self, "tables", config)
         credentials = Credentials(self, "credentials", config)
-        self.functions = Functions(self, "functions", config, tables, credentials, package)
+        renewals = Renewals(self, "renewals", config)
+        self.functions = Functions(self, "functions", config, tables, credentials, renewals.queue, package)
         self.release = Release(self, "release", config, self.functions)
+        renewals.feed(self.release.aliases["drivers"])
         self.api = Api(self, "api", config, self.release)
         self.schedule = Schedule(self, "schedule", config, self.release)
         self.alarms = Alarms(self, "alarms", config)

@@ -42,6 +42,8 @@ PRICES = {
     "secret": 0.40,
     # https://aws.amazon.com/xray/pricing/
     "trace": 5.00 / MILLION,
+    # https://aws.amazon.com/sqs/pricing/ (standard; a million requests a month are free for good)
+    "queue request": 0.40 / MILLION,
     # https://aws.amazon.com/ec2/pricing/on-demand/ (data out; 100 GB a month are free for good)
     "GB out": 0.09,
 }
@@ -58,15 +60,50 @@ LOG_KB_A_PAGE = 2.5
 RENEWALS_A_DRIVER_AND_DAY = 6
 """Renewals of a driver who is requested all day. Licences are fresh for an hour, but nights are quiet."""
 
+PAGES_WITH_DUE_NAMES = 0.5
+"""Share of the pages that send a message: a function sends a name once a minute at most."""
+
+POLLS = 5 * SECONDS / 20
+"""Requests of Lambda to an empty queue: five at a time, each waits for 20 s. Source: Lambda's guide."""
+
+FREE_QUEUE_REQUESTS = MILLION
+RENEWING_SECONDS = 0.5
+"""An invocation that renews: one call to iRacing, and the writes."""
+
+BATCHES_A_WINDOW = 2
+WINDOW = 10
+"""What infra/queues.py allows: two invocations for each window of ten seconds."""
+
 RENEWAL_WRITES = math.ceil(RECORD_KB) + 2 + 0.2
 """Write units: the record, taking and releasing its lease, its part of a block of the budget."""
 
 GB_OF_DRIVERS = 1.0
 """Memory of ir-drivers."""
 
-ALARMS = 20
+ALARMS = 26
 METRICS = 9 + 7 + 6 + 2
 """Our metrics (telemetry.metrics), and the values of each second dimension."""
+
+METRICS_OF_THE_INDEX = (1 + 3) / 24
+"""The same for what is written once a day: a metric is paid for by the hour in which it has data."""
+
+# The driver index. benchmarks/index_aws.py measures what a refresh takes and changes.
+INDEXED_DRIVERS = 500_000
+RACED_A_DAY = 0.10
+"""Share of all drivers whose entry changes in a day: those who raced. Each costs one write unit."""
+
+ENTRY_KB = 0.28
+RANKS_KB = 200.0
+REFRESH_SECONDS = 300.0
+"""One core takes a minute and a half for 500,000 drivers; a function of 1 GB has a little more than half."""
+
+GB_OF_INDEX = 1.0
+READERS_OF_RANKS = 10
+"""Instances of ir-drivers that look every five minutes whether there is a newer distribution, and begin 20
+times a day, when they read it."""
+
+UNKNOWN_NAMES = 0.05
+"""Share of the names of a page that no record is kept of, and that are looked up in the index."""
 
 VERSIONS = 3
 """Versions of ir-drivers that are kept; each has a snapshot."""
@@ -95,10 +132,11 @@ def parts(size: Size) -> dict[str, float]:
     """Dollars a month by service."""
     p = PRICES
     renewals = size.drivers * RENEWALS_A_DRIVER_AND_DAY * 30
-    events = renewals / NAMES_A_PAGE
+    messages = size.pages * PAGES_WITH_DUE_NAMES
+    events = min(messages, BATCHES_A_WINDOW * SECONDS / WINDOW)
     reads = size.pages * NAMES_A_PAGE * math.ceil(RECORD_KB / 4) + renewals
     stored = size.drivers * RECORD_KB / MILLION
-    compute = (size.pages * PAGE_SECONDS + events) * GB_OF_DRIVERS
+    compute = (size.pages * PAGE_SECONDS + events * RENEWING_SECONDS) * GB_OF_DRIVERS
     return {
         "API Gateway": size.pages * p["gateway request"],
         "Lambda": (size.pages + events) * p["lambda request"] + compute * p["lambda GB-second"],
@@ -107,12 +145,42 @@ def parts(size: Size) -> dict[str, float]:
         "DynamoDB": reads * p["read unit"]
         + renewals * RENEWAL_WRITES * p["write unit"]
         + stored * (p["table GB"] + p["recovery GB"]),
+        "Driver index": sum(index(size).values()),
+        "Queue": max(0.0, POLLS + messages * 2 - FREE_QUEUE_REQUESTS) * p["queue request"],
         "Logs and traces": size.pages * LOG_KB_A_PAGE / MILLION * p["log GB"]
         + size.pages * TRACED * p["trace"],
         "Metrics and alarms": METRICS * p["metric"] + ALARMS * p["alarm"],
         "Secret": p["secret"],
         "Data out": max(0.0, size.pages * PAGE_KB_OUT / MILLION - 100) * p["GB out"],
     }
+
+
+def index(size: Size) -> dict[str, float]:
+    """What the driver index adds, in dollars a month, by what it is paid for."""
+    p = PRICES
+    stored = INDEXED_DRIVERS * ENTRY_KB / MILLION
+    looks = READERS_OF_RANKS * (SECONDS / 300 + 20 * 30 * RANKS_KB / 4)
+    return {
+        "drivers that changed": INDEXED_DRIVERS * RACED_A_DAY * 30 * p["write unit"],
+        "ranks": RANKS_KB * 30 * p["write unit"],
+        "comparing with what is there": stored * MILLION / 8 * 30 * p["read unit"],
+        "reading ranks": looks * p["read unit"],
+        "reading drivers": size.pages * NAMES_A_PAGE * UNKNOWN_NAMES * 0.5 * p["read unit"],
+        "storage and recovery": stored * (p["table GB"] + p["recovery GB"]),
+        "the function": REFRESH_SECONDS * GB_OF_INDEX * 30 * p["lambda GB-second"],
+        "its metrics": METRICS_OF_THE_INDEX * p["metric"],
+    }
+
+
+def index_table() -> str:
+    """The driver index's costs at the largest size as a Markdown table, in dollars a month."""
+    costs = index(SIZES[-1])
+    lines = [f"| the index of {INDEXED_DRIVERS:,} drivers | $ a month |", "| --- | ---: |"]
+    lines += [f"| {part} | {cost:.2f} |" for part, cost in costs.items()]
+    once = INDEXED_DRIVERS * PRICES["write unit"]
+    return "\n".join(
+        [*lines, f"| **together** | **{sum(costs.values()):.2f}** |", "", f"The first load: {once:.2f} once."]
+    )
 
 
 def table() -> str:
@@ -132,10 +200,10 @@ def in_document(text: str) -> str:
     """The document with the current table."""
     head, rest = text.split(BEGIN)
     tail = rest.split(END, 1)[1]
-    return f"{head}{BEGIN}\n{table()}\n{END}{tail}"
+    return f"{head}{BEGIN}\n{table()}\n\n{index_table()}\n{END}{tail}"
 
 
 if __name__ == "__main__":
     if "--write" in sys.argv[1:]:
         DOCUMENT.write_text(in_document(DOCUMENT.read_text("utf-8")), "utf-8")
-    print(table())
+    print(f"{table()}\n\n{index_table()}")

@@ -39,7 +39,7 @@ def test_every_module_has_bytecode_that_is_not_checked_against_its_source(built)
 
 def test_the_functions_can_be_loaded_from_it_alone(built):
     """With nothing of this machine's libraries on the path. The entry points ask for ENVIRONMENT first."""
-    for kind in ("auth", "custid", "drivers"):
+    for kind in ("auth", "custid", "drivers", "index"):
         done = subprocess.run(
             [bundle.interpreter(PYTHON), "-S", "-c", f"import pitboard.aws.{kind}"],
             env={"PYTHONPATH": str(built.path), "AWS_DEFAULT_REGION": "us-east-1", "ENVIRONMENT": "dev"},

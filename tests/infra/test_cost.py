@@ -19,12 +19,13 @@ def test_the_document_has_the_table_as_it_is_computed(cost):
 
 
 def test_it_counts_the_alarms_and_metrics_that_there_are(cost, prod):
-    from infra.dashboards import OUTCOMES, STATES
+    from infra.dashboards import OUTCOMES, REFRESHES, STATES
 
     from pitboard.telemetry.metrics import METRICS
 
     assert len(prod.of("AWS::CloudWatch::Alarm")) == cost["ALARMS"]
-    assert cost["METRICS"] == len(METRICS) + len(STATES) + len(OUTCOMES) + 2
+    assert cost["METRICS"] == len(METRICS) - 1 + len(STATES) + len(OUTCOMES) + 2
+    assert cost["METRICS_OF_THE_INDEX"] == (1 + len(REFRESHES)) / 24
 
 
 def test_it_counts_the_memory_and_the_versions_that_there_are(cost, prod):
@@ -32,6 +33,19 @@ def test_it_counts_the_memory_and_the_versions_that_there_are(cost, prod):
 
     assert cost["VERSIONS"] == VERSIONS_KEPT
     assert cost["GB_OF_DRIVERS"] == prod.config.drivers.memory / 1024
+    assert cost["GB_OF_INDEX"] == prod.config.index.memory / 1024
+
+
+def test_it_counts_the_windows_and_the_invocations_that_there_are(cost):
+    from infra import queues
+
+    assert (cost["WINDOW"], cost["BATCHES_A_WINDOW"]) == (queues.WINDOW, queues.CONCURRENCY)
+
+
+def test_the_index_of_half_a_million_drivers_costs_less_than_two_dollars(cost):
+    assert cost["INDEXED_DRIVERS"] == 500_000
+    for size in cost["SIZES"]:
+        assert 0.5 < sum(cost["index"](size).values()) < 2.0
 
 
 def test_more_readers_never_cost_less(cost):

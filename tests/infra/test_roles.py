@@ -12,13 +12,19 @@ from urllib.parse import quote
 
 import pytest
 import urllib3
-from tests.support.lambda_runtime import LoopbackServer, gateway_event, lambda_functions
+from tests.support.lambda_runtime import LoopbackServer, gateway_event, lambda_functions, queue_event
 
-from pitboard.simulator import Simulator
+from pitboard.simulator import Population, Simulator
 
 XRAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 BATCH = {"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"}
+KINDS = ("auth", "custid", "drivers", "index")
+POLLING = {
+    (f"sqs:{action}", "ir-renewals-prod")
+    for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+}
+"""What Lambda does itself with the role of ir-drivers."""
 
 
 def as_list(value):
@@ -37,7 +43,9 @@ def plain(one, value):
     target = argument if function == "Ref" else argument[0]
     properties = one.template["Resources"][target]["Properties"]
     name = next(
-        properties[key] for key in ("TableName", "Name", "LogGroupName", "FunctionName") if key in properties
+        properties[key]
+        for key in ("TableName", "Name", "LogGroupName", "FunctionName", "QueueName")
+        if key in properties
     )
     name = plain(one, name)
     return name if function == "Ref" else f"{name}.{argument[1]}"
@@ -78,26 +86,46 @@ def test_ir_auth_reads_the_secret_and_keeps_the_token_and_does_nothing_else(prod
     }
 
 
+def item(key):
+    return json.dumps({"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [key]}})
+
+
 def test_ir_custid_writes_ids_and_the_budget_and_asks_ir_auth(prod):
-    budget = '{"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["DOCUMENT:BUDGET"]}}'
     assert statements(prod, "ir-custid-role") == {
         ("DynamoDBPolicy", "ir_custid.Arn"): BATCH,
         ("DynamoDBPolicy", "ir_drivers.Arn"): {"dynamodb:BatchGetItem", "dynamodb:GetItem"},
-        ("DynamoDBPolicy", "ir_drivers.Arn", budget): {"dynamodb:PutItem"},
+        ("DynamoDBPolicy", "ir_drivers.Arn", item("DOCUMENT:BUDGET")): {"dynamodb:PutItem"},
         ("InvokePolicy", invoke("ir-auth-prod")): {"lambda:InvokeFunction"},
         ("LogsPolicy", logs_of("ir-custid-prod")): LOGS,
         ("TracingPolicy", "*"): XRAY,
     }
 
 
-def test_ir_drivers_works_on_its_tables_and_asks_ir_auth_and_itself(prod):
+def test_ir_drivers_works_on_its_tables_and_its_queue_and_asks_ir_auth(prod):
+    """Lambda polls the queue with the function's role. Source: AWSLambdaSQSQueueExecutionRole."""
+    poll = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
     single = {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"}
     assert statements(prod, "ir-drivers-role") == {
         ("DynamoDBPolicy", "ir_custid.Arn"): BATCH,
         ("DynamoDBPolicy", "ir_drivers.Arn"): BATCH | single,
         ("InvokePolicy", invoke("ir-auth-prod")): {"lambda:InvokeFunction"},
-        ("InvokePolicy", invoke("ir-drivers-prod")): {"lambda:InvokeFunction"},
+        ("QueuePolicy", "ir-renewals-prod.Arn"): poll | {"sqs:SendMessage"},
         ("LogsPolicy", logs_of("ir-drivers-prod")): LOGS,
+        ("TracingPolicy", "*"): XRAY,
+    }
+
+
+def test_ir_index_works_on_the_index_the_budget_and_its_lease_and_asks_ir_auth(prod):
+    budget = {"dynamodb:GetItem", "dynamodb:PutItem"}
+    assert statements(prod, "ir-index-role") == {
+        ("DynamoDBPolicy", "ir_custid.Arn"): BATCH | {"dynamodb:Scan"},
+        ("DynamoDBPolicy", "ir_drivers.Arn", item("DOCUMENT:BUDGET")): budget,
+        ("DynamoDBPolicy", "ir_drivers.Arn", item("LEASE:INDEX")): {
+            "dynamodb:PutItem",
+            "dynamodb:DeleteItem",
+        },
+        ("InvokePolicy", invoke("ir-auth-prod")): {"lambda:InvokeFunction"},
+        ("LogsPolicy", logs_of("ir-index-prod")): LOGS,
         ("TracingPolicy", "*"): XRAY,
     }
 
@@ -128,7 +156,7 @@ def test_no_action_has_a_star_and_a_resource_is_a_star_only_where_aws_has_no_oth
 
 def test_roles_of_other_environments_do_not_stand_in_the_way_of_prods(dev, prod):
     names = [{r["RoleName"] for r in e.properties("AWS::IAM::Role") if "RoleName" in r} for e in (dev, prod)]
-    assert names[0] == {"ir-auth-role-dev", "ir-custid-role-dev", "ir-drivers-role-dev"}
+    assert names[0] == {f"ir-{kind}-role-dev" for kind in ("auth", "custid", "drivers", "index")}
     assert names[0].isdisjoint(names[1])
 
 
@@ -164,8 +192,9 @@ class Watcher:
     def __call__(self, request: Any, body: bytes) -> Any:
         service, operation = request.headers["X-Amz-Target"].split(".")
         asked = json.loads(body)
-        where = [asked.get("TableName"), asked.get("SecretId"), *asked.get("RequestItems", {})]
-        prefix = "dynamodb" if service.startswith("DynamoDB") else service
+        where = [asked.get(key) for key in ("TableName", "SecretId", "QueueUrl")]
+        where += asked.get("RequestItems", {})
+        prefix = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs"}.get(service, service)
         self._seen |= {(f"{prefix}:{operation}", name) for name in where if name}
         headers = {k: v for k, v in request.headers.items() if k.lower() not in ("host", "content-length")}
         got = HTTP.request("POST", self._url + request.path, body=body, headers=headers)
@@ -176,36 +205,41 @@ class Watcher:
 @pytest.fixture(scope="module")
 def used() -> Iterator[dict[str, set[tuple[str, str]]]]:
     """What each function asked AWS for, while it did everything that it can do."""
-    seen: dict[str, set[tuple[str, str]]] = {"auth": set(), "custid": set(), "drivers": set()}
+    seen: dict[str, set[tuple[str, str]]] = {kind: set() for kind in KINDS}
     with ExitStack() as stack:
-        simulator = stack.enter_context(Simulator(latency=0.01, link_latency=0.005))
+        simulator = stack.enter_context(Simulator(Population(500), latency=0.01, link_latency=0.005))
 
         def between(kind: str, url: str) -> str:
             return stack.enter_context(LoopbackServer(Watcher(url, seen[kind]))).url
 
         running = stack.enter_context(lambda_functions(simulator, between))
-        first, second, third = simulator.population.sample(3, seed=31)
+        first, second, third, fourth = simulator.population.sample(4, seed=31)
         functions = running.functions
         for target in (
             f"/drivers?name={quote(first.display_name)}&name=Nobody%20At%20All",
             f"/drivers/{first.cust_id}/history",
         ):
             functions["drivers"].invoke(gateway_event("GET", target))
-        functions["drivers"].invoke({"action": "renew", "names": [second.display_name]})
+        names = json.dumps({"names": [second.display_name], "profiles": True})
+        functions["drivers"].invoke(queue_event({"MessageId": "1", "Body": names}))
+        functions["drivers"].invoke(
+            gateway_event("GET", f"/drivers?name={quote(fourth.display_name)}&wait=0")
+        )
         functions["custid"].invoke(gateway_event("GET", f"/custid?name={quote(third.display_name)}"))
+        functions["index"].invoke({"action": "refresh_index"})
         functions["auth"].invoke(gateway_event("GET", "/health"))
         functions["auth"].invoke(gateway_event("POST", "/auth"))
         tables = {name: f"ir_{kind.removesuffix('_TABLE').lower()}" for kind, name in running.tables.items()}
-        tables[running.secret] = "iRacing/OAuth/Credentials"
+        tables |= {running.secret: "iRacing/OAuth/Credentials", running.queue: "ir-renewals-prod"}
         yield {kind: {(action, tables[where]) for action, where in found} for kind, found in seen.items()}
 
 
-@pytest.mark.parametrize("kind", ["auth", "custid", "drivers"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_role_allows_what_its_function_asks_for_and_nothing_that_it_does_not(prod, used, kind):
     allowed = {
         (action, resource.removesuffix(".Arn"))
         for (policy, resource, *_), actions in statements(prod, f"ir-{kind}-role").items()
         for action in actions
-        if policy in ("DynamoDBPolicy", "SecretsManagerPolicy")
+        if policy in ("DynamoDBPolicy", "SecretsManagerPolicy", "QueuePolicy")
     }
-    assert used[kind] == allowed
+    assert used[kind] == allowed - POLLING

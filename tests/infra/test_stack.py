@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-KINDS = ("auth", "custid", "drivers")
+KINDS = ("auth", "custid", "drivers", "index")
 
 
 # --- names: the troubleshooting guide's commands must work as they are written
@@ -12,7 +12,7 @@ KINDS = ("auth", "custid", "drivers")
 
 def test_the_names_are_the_guides(prod):
     functions = {f["FunctionName"] for f in prod.properties("AWS::Lambda::Function") if "FunctionName" in f}
-    assert functions == {"ir-auth-prod", "ir-custid-prod", "ir-drivers-prod"}
+    assert functions == {"ir-auth-prod", "ir-custid-prod", "ir-drivers-prod", "ir-index-prod"}
     groups = {g["LogGroupName"] for g in prod.properties("AWS::Logs::LogGroup")}
     assert {f"/aws/lambda/{function}" for function in functions} <= groups
     assert prod.one("AWS::SecretsManager::Secret")["Name"] == "iRacing/OAuth/Credentials"
@@ -92,7 +92,7 @@ def test_functions_run_on_python_313_and_arm_by_default_and_are_traced(prod):
 
 def test_every_function_has_an_alias_live_that_points_to_a_version_kept_for_the_way_back(each):
     aliases = each.properties("AWS::Lambda::Alias")
-    assert [alias["Name"] for alias in aliases] == ["live"] * 3
+    assert [alias["Name"] for alias in aliases] == ["live"] * 4
     versions = each.of("AWS::Lambda::Version")
     for alias in aliases:
         version, attribute = alias["FunctionVersion"]["Fn::GetAtt"]
@@ -118,23 +118,105 @@ def test_provisioned_concurrency_sits_on_the_alias(synthesize):
     one = synthesize(replace(config, drivers=replace(config.drivers, provisioned=2)))
     provisioned = [a.get("ProvisionedConcurrencyConfig") for a in one.properties("AWS::Lambda::Alias")]
     assert provisioned.count({"ProvisionedConcurrentExecutions": 2}) == 1
-    assert provisioned.count(None) == 2
-
-
-def test_an_asynchronous_renewal_is_not_retried_and_expires_soon(each):
-    events = each.one("AWS::Lambda::EventInvokeConfig")
-    assert events["MaximumRetryAttempts"] == 0
-    assert events["MaximumEventAgeInSeconds"] == 300
+    assert provisioned.count(None) == 3
 
 
 def test_every_log_has_a_retention(each):
     assert all(group["RetentionInDays"] for group in each.properties("AWS::Logs::LogGroup"))
 
 
-def test_the_token_is_renewed_every_six_hours(each):
-    rule = each.one("AWS::Events::Rule")
-    assert rule["ScheduleExpression"] == "rate(6 hours)"
-    assert json.loads(rule["Targets"][0]["Input"]) == {"action": "refresh_token_now"}
+def schedules(one):
+    """{action: (how often, the target)} of the rules."""
+    return {
+        json.loads(rule["Targets"][0]["Input"])["action"]: (rule["ScheduleExpression"], rule["Targets"][0])
+        for rule in one.properties("AWS::Events::Rule")
+    }
+
+
+def test_the_token_is_renewed_by_the_clock(each):
+    assert schedules(each)["refresh_token_now"][0] == "rate(6 hours)"
+
+
+# --- the driver index
+
+
+def test_the_index_is_refreshed_once_a_day_and_not_at_once_again_when_that_fails(each):
+    """Lambda repeats an asynchronous invocation twice unless it is told not to. Source: Lambda's guide,
+    "Asynchronous invocation"."""
+    every, target = schedules(each)["refresh_index"]
+    assert every == "rate(1 day)"
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] == 0
+    events = each.one("AWS::Lambda::EventInvokeConfig")
+    assert events["MaximumRetryAttempts"] == 0
+    assert each.template["Resources"][events["FunctionName"]["Ref"]]["Properties"]["FunctionName"].startswith(
+        "ir-index"
+    )
+    assert events["Qualifier"] == "live"
+
+
+def test_a_refresh_may_take_as_long_as_lambda_allows_and_has_room_for_its_files(prod):
+    """15 minutes are the longest that a function may run. Source: Lambda quotas. The files of 500,000 drivers
+    take some 400 MB: benchmarks/index_aws.py."""
+    function = prod.one("AWS::Lambda::Function", FunctionName="ir-index-prod")
+    assert (function["Timeout"], function["MemorySize"]) == (900, 1024)
+    assert function["EphemeralStorage"] == {"Size": 1024}
+    assert "SnapStart" not in function
+
+
+# --- the queue of renewals
+
+
+def queues(one):
+    suffix = one.config.names.environment
+    return (
+        one.one("AWS::SQS::Queue", QueueName=f"ir-renewals-{suffix}"),
+        one.one("AWS::SQS::Queue", QueueName=f"ir-renewals-dead-{suffix}"),
+    )
+
+
+def test_a_message_is_hidden_for_six_timeouts_of_its_function_and_its_window(each):
+    """Source: Lambda's guide, "Using Lambda with Amazon SQS", on the visibility timeout."""
+    queue, _ = queues(each)
+    mapping = each.one("AWS::Lambda::EventSourceMapping")
+    function = each.one("AWS::Lambda::Function", FunctionName=each.config.names.drivers)
+    window = mapping["MaximumBatchingWindowInSeconds"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"] + window
+
+
+def test_a_message_that_fails_again_and_again_is_put_aside_before_it_ends(each):
+    """At least five tries. Source: the same guide. A message ends with its queue's retention period, counted
+    from when it was sent, also in the dead-letter queue. Source: SQS' guide, "Dead-letter queues"."""
+    queue, dead = queues(each)
+    redrive = queue["RedrivePolicy"]
+    target = each.template["Resources"][redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]]
+    assert target["Properties"] == dead
+    assert redrive["maxReceiveCount"] >= 5
+    assert queue["MessageRetentionPeriod"] > redrive["maxReceiveCount"] * queue["VisibilityTimeout"]
+    assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+
+
+def test_the_queues_are_encrypted_and_take_tls_alone(each):
+    """Source: SQS' guide, "Security best practices"."""
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues(each))
+    policies = each.properties("AWS::SQS::QueuePolicy")
+    assert len(policies) == 2
+    for policy in policies:
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Action"]) == ("Deny", "sqs:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_queue_feeds_the_live_ir_drivers_in_batches_and_two_at_a_time(each):
+    """Two is the lowest that AWS allows. Batches of more than ten need a window. Source: Lambda's API
+    reference, CreateEventSourceMapping."""
+    mapping = each.one("AWS::Lambda::EventSourceMapping")
+    (alias,) = [key for key in each.of("AWS::Lambda::Alias") if "drivers" in key]
+    assert f'"Ref": "{alias}"' in json.dumps(mapping["FunctionName"])
+    assert mapping["FunctionName"]["Fn::Join"][1][-1] == ":live"
+    assert mapping["MaximumBatchingWindowInSeconds"] == 10
+    assert 10 < mapping["BatchSize"] <= 10_000
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 # --- the API
@@ -246,7 +328,9 @@ def test_a_canary_goes_back_on_an_alarm_or_a_failed_check(staging):
         assert group["AlarmConfiguration"]["Enabled"] is True
         assert len(group["AlarmConfiguration"]["Alarms"]) == 2
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
-    for alias in staging.of("AWS::Lambda::Alias").values():
+    aliases = {i: alias for i, alias in staging.of("AWS::Lambda::Alias").items() if "index" not in i}
+    assert len(aliases) == 3, "a tenth of one invocation a day would tell nothing"
+    for alias in aliases.values():
         update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
         assert update["BeforeAllowTrafficHook"]
 
@@ -274,23 +358,50 @@ def test_alarms_watch_functions_api_tables_token_budget_and_logins(prod):
     assert ("iRacing/Lambda", "TokenAgeSeconds", ("prod",)) in alarms
     assert ("iRacing/Lambda", "BudgetLeft", ("prod",)) in alarms
     assert ("iRacing/Lambda", "OauthGrants", ("password_limited", "prod")) in alarms
+    assert ("AWS/SQS", "ApproximateAgeOfOldestMessage", ("ir-renewals-prod",)) in alarms
+    assert ("AWS/SQS", "ApproximateNumberOfMessagesVisible", ("ir-renewals-dead-prod",)) in alarms
 
 
-def test_every_alarm_notifies_and_is_quiet_without_data(each):
-    for alarm in each.properties("AWS::CloudWatch::Alarm"):
-        assert alarm["AlarmActions"]
-        assert alarm["AlarmDescription"].endswith(".")
-        assert alarm["TreatMissingData"] == "notBreaching"
+def alarm(one, name):
+    return one.one("AWS::CloudWatch::Alarm", AlarmName=f"pitboard-{one.config.names.environment}-{name}")
+
+
+def test_an_index_that_was_not_refreshed_for_two_days_is_an_alarm_also_when_nothing_ran(each):
+    """With a period of an hour or more an alarm may look at seven days. Source: PutMetricAlarm, Period."""
+    found = alarm(each, "index-age")
+    assert (found["Period"], found["EvaluationPeriods"], found["Statistic"]) == (86_400, 2, "Sum")
+    assert (found["ComparisonOperator"], found["Threshold"]) == ("LessThanThreshold", 1)
+    assert {"Name": "outcome", "Value": "whole"} in found["Dimensions"]
+    assert found["TreatMissingData"] == "breaching"
+
+
+def test_one_dead_message_is_an_alarm(each):
+    found = alarm(each, "renewals-dead")
+    assert (found["Threshold"], found["Statistic"], found["EvaluationPeriods"]) == (1, "Maximum", 1)
+
+
+def test_the_first_refresh_of_the_index_is_no_alarm_for_its_table(prod):
+    """It writes for some minutes; the other tables have no such load."""
+    assert alarm(prod, "ir_custid-writes")["EvaluationPeriods"] == 3
+    assert alarm(prod, "ir_drivers-writes")["EvaluationPeriods"] == 1
+
+
+def test_every_alarm_tells_somebody_and_all_but_the_indexs_are_quiet_without_data(each):
+    for found in each.properties("AWS::CloudWatch::Alarm"):
+        assert found["AlarmActions"]
+        assert found["AlarmDescription"].endswith(".")
+        quiet = "breaching" if found["AlarmName"].endswith("-index-age") else "notBreaching"
+        assert found["TreatMissingData"] == quiet
 
 
 def test_our_metrics_are_ones_that_the_functions_write(each):
     from pitboard.telemetry.metrics import METRICS
 
     known = {metric.cloudwatch: metric for metric in METRICS}
-    for alarm in each.properties("AWS::CloudWatch::Alarm"):
-        if alarm["Namespace"] == "iRacing/Lambda":
-            dimensions = {d["Name"] for d in alarm["Dimensions"]} - {"Environment"}
-            assert dimensions <= {known[alarm["MetricName"]].split}
+    for found in each.properties("AWS::CloudWatch::Alarm"):
+        if found["Namespace"] == "iRacing/Lambda":
+            dimensions = {d["Name"] for d in found["Dimensions"]} - {"Environment"}
+            assert dimensions <= {known[found["MetricName"]].split}
     drawn = json.dumps(each.properties("AWS::CloudWatch::Dashboard"))
     for part in drawn.split("iRacing/Lambda")[1:]:
         assert part.split('\\"')[2] in known

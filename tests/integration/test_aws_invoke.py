@@ -15,7 +15,7 @@ from tests.support.lambda_runtime import LoopbackServer
 
 from pitboard.aws import invoke, preflight
 from pitboard.aws.clients import INVOKE_CONFIG
-from pitboard.aws.invoke import EventRenewals, RemoteTokens, error_answer, fingerprint
+from pitboard.aws.invoke import RemoteTokens, error_answer, fingerprint
 from pitboard.drivers.errors import (
     CredentialsError,
     MaintenanceError,
@@ -155,29 +155,6 @@ def test_after_the_deadline_ir_auth_is_not_asked(aws, tokens):
     with pytest.raises(UnreachableError):
         tokens.access_token(time.monotonic() - 1)
     assert not aws.asked
-
-
-def test_renewals_are_events_and_a_name_is_not_sent_again_at_once(aws, clock):
-    client = aws.client()
-    aws.status = 202
-    renewals = EventRenewals(lambda: client, "ir-drivers-dev:live", clock)
-    renewals.enqueue(["Ann Tester", "Bo Demo", "Ann Tester"])
-    renewals.enqueue(["Bo Demo", "Cy Invented"])
-    renewals.enqueue(["Cy Invented"])
-    clock.now += invoke.SENT_AGAIN_AFTER
-    renewals.enqueue(["Bo Demo"])
-    assert {(name, kind) for name, kind, _ in aws.asked} == {("ir-drivers-dev%3Alive", "Event")}
-    sent = [event for *_, event in aws.asked]
-    assert [event["names"] for event in sent] == [["Ann Tester", "Bo Demo"], ["Cy Invented"], ["Bo Demo"]]
-    assert {event["action"] for event in sent} == {"renew"}
-
-
-def test_a_renewal_that_cannot_be_sent_is_logged_only(aws, clock, caplog):
-    client = aws.client()
-    aws.status, aws.error = 403, "AccessDeniedException"
-    EventRenewals(lambda: client, "ir-drivers-dev:live", clock).enqueue(["Ann Tester"])
-    assert "A renewal of 1 names could not be sent (AccessDeniedException)" in caplog.text
-    assert "Ann" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_the_schedule_renews_the_token_and_does_not_get_it(running):
     assert set(answer) == {"expires_in"}
 
 
-@pytest.mark.parametrize("kind", ["auth", "custid", "drivers"])
+@pytest.mark.parametrize("kind", ["auth", "custid", "drivers", "index"])
 def test_every_function_answers_a_ping_and_refuses_unknown_actions(running, kind):
     function = running.functions[kind]
     assert function.invoke({"action": "ping"}) == ("response", {"healthy": True})
@@ -84,32 +84,6 @@ def test_ir_custid_answers_a_direct_invocation_like_its_route(running, simulator
     assert found == {"custid": str(driver.cust_id), "name": driver.display_name, "origin": "iRacing"}
     assert function.invoke({"action": "custid", "name": "Nobody At All"})[1]["error"]["code"] == "not_found"
     assert function.invoke({"action": "custid"})[1]["error"]["code"] == "invalid_name"
-
-
-def test_a_renewal_event_stores_its_drivers(running, simulator):
-    driver = simulator.population.sample(60, seed=5)[-1]
-    sent = {"action": "renew", "names": [driver.display_name, 5, None], "profiles": True}
-    assert running.functions["drivers"].invoke(sent) == ("response", {"renewed": 1})
-    before = len(simulator.calls)
-    _, answer = running.functions["drivers"].invoke(
-        gateway_event("GET", f"/drivers?name={quote(driver.display_name)}")
-    )
-    assert json.loads(answer["body"])[driver.display_name]["cust_id"] == driver.cust_id
-    assert len(simulator.calls) == before
-
-
-def test_a_pending_name_is_fetched_by_an_asynchronous_invocation(running, simulator):
-    driver = simulator.population.sample(80, seed=13)[-1]
-    asked = gateway_event("GET", f"/drivers?name={quote(driver.display_name)}&wait=0")
-    function = running.functions["drivers"]
-    seen: list[Any] = []
-    deadline = time.monotonic() + 30
-    while not seen or "cust_id" not in seen[-1]:
-        assert time.monotonic() < deadline
-        seen.append(json.loads(function.invoke(asked)[1]["body"])[driver.display_name])
-    assert seen[0]["code"] == "pending"
-    assert seen[-1]["cust_id"] == driver.cust_id
-    assert len(seen) == 2, "the functions take one invocation at a time, and the renewal is the next"
 
 
 def test_metrics_are_written_before_the_function_is_frozen(running, simulator):

@@ -1,8 +1,9 @@
 """Lambda on loopback: the real runtime client (awslambdaric) on the package that is deployed, a Runtime API
-for it, AWS' Invoke API between the functions, and a gateway that turns HTTP into events as REST APIs do.
+for it, AWS' Invoke API between the functions, a gateway that turns HTTP into events as REST APIs do, and a
+poller that gives ir-drivers what is in its queue.
 
-Source of the protocol: AWS' "Lambda runtime API" and "Input format of a Lambda function for proxy
-integration". DynamoDB and Secrets Manager are moto's.
+Source of the protocols: AWS' "Lambda runtime API", "Input format of a Lambda function for proxy integration"
+and "Using Lambda with Amazon SQS". DynamoDB, SQS and Secrets Manager are moto's.
 """
 
 import base64
@@ -160,7 +161,7 @@ class LambdaFunction:
             identity, event = self._events.get()
             headers = {
                 "Lambda-Runtime-Aws-Request-Id": identity,
-                "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 60) * 1000)),
+                "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 75) * 1000)),
                 "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:000000000000:function:f",
                 "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0",
                 "Lambda-Runtime-Client-Context": "{}",
@@ -197,21 +198,23 @@ class LambdaFunction:
 
 @dataclass
 class LambdaFunctions:
-    """The three functions, by their short names, with their tables and their secret."""
+    """The functions, by their short names, with their tables, their queue and their secret."""
 
     functions: dict[str, LambdaFunction]
     dynamodb: Any
     tables: dict[str, str]
     secrets: Any
     secret: str
+    sqs: Any
+    queue: str
 
 
 @contextmanager
 def lambda_functions(
     simulator: Simulator, between: Callable[[str, str], str] = lambda _, url: url
 ) -> Iterator[LambdaFunctions]:
-    """ir-auth, ir-custid and ir-drivers on moto, with the simulator as upstream. `between` maps a
-    function's short name and moto's address to the address that the function uses."""
+    """All functions on moto, with the simulator as upstream. `between` maps a function's short name and
+    moto's address to the address that the function uses."""
     package = build(PYTHON, ARCHITECTURE, 40_000_000).path
     with ExitStack() as stack:
         moto = stack.enter_context(moto_endpoint())
@@ -221,13 +224,8 @@ def lambda_functions(
             "CUSTID_TABLE": create_table(client, "custid", "name"),
             "DRIVERS_TABLE": create_table(client, "drivers", "name"),
         }
-        secrets = boto3.client(
-            "secretsmanager",
-            endpoint_url=moto,
-            region_name="us-east-1",
-            aws_access_key_id="invented",
-            aws_secret_access_key="invented",
-        )
+        secrets, sqs = _client("secretsmanager", moto), _client("sqs", moto)
+        queue = sqs.create_queue(QueueName=f"renewals-{uuid.uuid4().hex}")["QueueUrl"]
         environment = simulator.environment()
         secret = f"iRacing/OAuth/Credentials-{uuid.uuid4().hex[:8]}"
         fields = ("client_id", "client_secret", "username", "password")
@@ -248,16 +246,78 @@ def lambda_functions(
                 **tables,
                 "AUTH_TABLE": "",
                 "AUTH_FUNCTION": "auth:live",
-                "DRIVERS_FUNCTION": "drivers:live",
+                "RENEWALS_QUEUE": queue,
             },
+            "index": {**tables, "AUTH_TABLE": "", "AUTH_FUNCTION": "auth:live"},
         }
         for kind, place in places.items():
             data = between(kind, moto)
-            endpoints = {"AWS_ENDPOINT_URL_DYNAMODB": data, "AWS_ENDPOINT_URL_SECRETS_MANAGER": data}
+            services = ("DYNAMODB", "SECRETS_MANAGER", "SQS")
+            endpoints = {f"AWS_ENDPOINT_URL_{service}": data for service in services}
             environment = {**common, **endpoints, **place}
             function = LambdaFunction(f"pitboard.aws.{kind}.lambda_handler", environment, package)
             functions[kind] = stack.enter_context(function)
-        yield LambdaFunctions(functions, client, tables, secrets, secret)
+        with _poller(_client("sqs", moto), queue, functions["drivers"]):
+            yield LambdaFunctions(functions, client, tables, secrets, secret, sqs, queue)
+
+
+def _client(service: str, endpoint: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="invented",
+        aws_secret_access_key="invented",
+    )
+
+
+@contextmanager
+def _poller(sqs: Any, queue: str, function: LambdaFunction) -> Iterator[None]:
+    """What Lambda's event source mapping does, without its window: invokes the function with each batch of
+    messages, and deletes those that it does not report as failed. The others come again after a second."""
+    over = threading.Event()
+
+    def poll() -> None:
+        while not over.is_set():
+            messages = sqs.receive_message(
+                QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1, VisibilityTimeout=1
+            ).get("Messages", [])
+            if not messages:
+                continue
+            kind, answer = function.invoke(queue_event(*messages))
+            if kind == "error":
+                continue
+            failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+            for message in messages:
+                if message["MessageId"] not in failed:
+                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def queue_event(*messages: Mapping[str, Any]) -> dict[str, Any]:
+    """Messages of SQS as Lambda gives them to a function."""
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message.get("ReceiptHandle", ""),
+                "body": message["Body"],
+                "attributes": {},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:renewals",
+                "awsRegion": "us-east-1",
+            }
+            for message in messages
+        ]
+    }
 
 
 def _invoke(functions: Mapping[str, LambdaFunction], request: BaseHTTPRequestHandler, body: bytes) -> Any:
@@ -272,9 +332,14 @@ def _invoke(functions: Mapping[str, LambdaFunction], request: BaseHTTPRequestHan
 
 
 def gateway_event(
-    method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+    method: str,
+    target: str,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    source: str = "127.0.0.1",
 ) -> Any:
-    """A request as API Gateway's REST API gives it to a function (payload 1.0)."""
+    """A request as API Gateway's REST API gives it to a function (payload 1.0). `source` is the address that
+    the gateway sees."""
     parts = urlsplit(target)
     query = parse_qs(parts.query, keep_blank_values=True)
     headers = dict(headers or {})
@@ -288,7 +353,7 @@ def gateway_event(
         "multiValueQueryStringParameters": query or None,
         "pathParameters": None,
         "stageVariables": None,
-        "requestContext": {"identity": {"sourceIp": "127.0.0.1"}, "stage": "dev", "httpMethod": method},
+        "requestContext": {"identity": {"sourceIp": source}, "stage": "dev", "httpMethod": method},
         "body": body.decode() or None,
         "isBase64Encoded": False,
     }

@@ -17,7 +17,22 @@ SECRETS_CONFIG = Config(
     connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3}
 )
 
-_CONFIGS = {"dynamodb": CLIENT_CONFIG, "lambda": INVOKE_CONFIG, "secretsmanager": SECRETS_CONFIG}
+QUEUE_CONFIG = Config(
+    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
+)
+"""A reader waits while names are sent."""
+
+PATIENT_CONFIG = CLIENT_CONFIG.merge(
+    Config(read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
+)
+"""For a refresh of the driver index: nobody waits, and a page of a scan may take long."""
+
+_CONFIGS = {
+    "dynamodb": CLIENT_CONFIG,
+    "lambda": INVOKE_CONFIG,
+    "secretsmanager": SECRETS_CONFIG,
+    "sqs": QUEUE_CONFIG,
+}
 
 
 @cache
@@ -26,7 +41,9 @@ def _session() -> botocore.session.Session:
 
 
 @cache
-def client(service: str) -> Any:
-    """The client of `dynamodb`, `lambda` or `secretsmanager`, made once. Region and credentials are the
-    runtime's. It opens its connection at the first request."""
-    return _session().create_client(service, config=_CONFIGS[service])
+def client(service: str, *, patient: bool = False) -> Any:
+    """The client of one of four services, made once; for DynamoDB also a patient one (`PATIENT_CONFIG`).
+
+    Region and credentials are the runtime's. It opens its connection at the first request.
+    """
+    return _session().create_client(service, config=PATIENT_CONFIG if patient else _CONFIGS[service])

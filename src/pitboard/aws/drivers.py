@@ -4,7 +4,7 @@ from pitboard.aws import startup
 from pitboard.aws.drivers_home import DriversHome
 from pitboard.aws.entry import handler
 from pitboard.aws.function_settings import FunctionSettings
-from pitboard.aws.names import METRICS_NAMESPACE, RENEW
+from pitboard.aws.names import METRICS_NAMESPACE
 from pitboard.aws.remedies import worded
 from pitboard.http.app import make_app
 from pitboard.http.routes import driver_routes
@@ -14,7 +14,6 @@ from pitboard.telemetry import EmfTelemetry, spans
 settings = FunctionSettings.read()
 telemetry = EmfTelemetry(METRICS_NAMESPACE, settings.environment, spans=spans("ir-drivers", at_once=True))
 home = DriversHome(settings, UpstreamSettings.read(), telemetry)
-lambda_handler = handler(
-    make_app(driver_routes(home.service, home.histories), telemetry, worded), {RENEW: home.renew}, telemetry
-)
+app = make_app(driver_routes(home.service, home.histories), telemetry, worded)
+lambda_handler = handler(app, {}, telemetry, home.renew)
 startup.done()

@@ -1,25 +1,27 @@
 """The composition root of ir-drivers and ir-custid: the same services as locally, on DynamoDB and Lambda."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pitboard.aws.clients import client
 from pitboard.aws.function_settings import FunctionSettings
-from pitboard.aws.invoke import EventRenewals, RemoteTokens
+from pitboard.aws.invoke import RemoteTokens
 from pitboard.aws.remedies import worded
+from pitboard.aws.renewals import QueueRenewals, renew
 from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.history import HistoryService
 from pitboard.drivers.misses import Miss
 from pitboard.drivers.ports import Telemetry, request_id
-from pitboard.drivers.service import MOST_NAMES, DriverService
+from pitboard.drivers.service import DriverService
 from pitboard.iracing.data_api import DataApi
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.transport import Transport
 from pitboard.settings import UpstreamSettings
 from pitboard.stores.dynamodb import DynamoStore
+from pitboard.stores.dynamodb_index import DynamoIndex
 
 CALLERS = 32
 PLANNERS = 4
@@ -48,22 +50,21 @@ class DriversHome:
             callers,  # an invocation serves a reader or renews, never both at once
             ThreadPoolExecutor(PLANNERS, "pitboard-lookup"),
             rng=random.SystemRandom(),  # holds no state that a snapshot could copy
+            index=DynamoIndex(client("dynamodb"), settings.custid_table),
             telemetry=telemetry,
             worded=worded,
         )
         self.service = DriverService(
             dependencies,
             ThreadPoolExecutor(PLANNERS, "pitboard-plan"),
-            EventRenewals(lambda: client("lambda"), settings.drivers_function),
+            QueueRenewals(lambda: client("sqs"), settings.renewals_queue),
             lookup_seconds=None,
         )
         self.histories = HistoryService(dependencies, lookup_seconds=None)
 
-    def renew(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """{"action": "renew", "names": [...]}: renews what is due, with the budget that readers leave."""
-        names = [name for name in event.get("names") or [] if isinstance(name, str)][:MOST_NAMES]
-        self.service.renew(names, frozenset(names if event.get("profiles") else ()))
-        return {"renewed": len(names)}
+    def renew(self, records: Sequence[Mapping[str, Any]], seconds: float) -> Mapping[str, Any]:
+        """The messages of the queue: renews what is due, with the budget that readers leave."""
+        return renew(self.service, records, seconds)
 
     def custid(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
         """{"action": "custid", "name": "A"}: as GET /custid, or {"error": {"code", "message"}}."""

@@ -1,9 +1,9 @@
-"""The Lambda handler that the three entry points share."""
+"""The Lambda handler that the entry points share."""
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from mangum import Mangum
@@ -16,14 +16,23 @@ from pitboard.telemetry import EmfTelemetry, configure_logging
 Action = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Takes the event of a direct invocation and returns its JSON-ready answer."""
 
+Messages = Callable[[Sequence[Mapping[str, Any]], float], Mapping[str, Any]]
+"""Takes the records of an SQS event and the seconds that the invocation has, and returns which of them are to
+come again (`batchItemFailures`)."""
+
 Handler = Callable[[Mapping[str, Any], Any], Mapping[str, Any]]
 
 _TEXT = ["text/", "application/json", "application/problem+json"]
 """Mangum encodes all other types in base64."""
 
 
-def handler(app: ASGIApp, actions: Mapping[str, Action], telemetry: EmfTelemetry) -> Handler:
-    """The Lambda handler of an ASGI application and of direct invocations {"action": ...}.
+def handler(
+    app: ASGIApp | None,
+    actions: Mapping[str, Action],
+    telemetry: EmfTelemetry,
+    messages: Messages | None = None,
+) -> Handler:
+    """The Lambda handler of an ASGI application, of direct invocations {"action": ...}, and of a queue.
 
     Events and answers are not logged: they hold names and tokens. Metrics are written at the end of each
     invocation, because the function is frozen after it.
@@ -33,15 +42,17 @@ def handler(app: ASGIApp, actions: Mapping[str, Action], telemetry: EmfTelemetry
     logging.getLogger("botocore").setLevel(logging.WARNING)
     asyncio.set_event_loop(asyncio.new_event_loop())
     _reseed_after_restore()
-    mangum = Mangum(cast("Any", app), lifespan="off", text_mime_types=_TEXT)
+    mangum = Mangum(cast("Any", app), lifespan="off", text_mime_types=_TEXT) if app else None
     known = {PING: _pong, **actions}
 
     def handle(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
         try:
-            if "httpMethod" in event:
+            if mangum and "httpMethod" in event:
                 return mangum(_before_gateway(event), context)
             identity = request_id.set(getattr(context, "aws_request_id", ""))
             try:
+                if messages and "Records" in event:
+                    return messages(event["Records"], context.get_remaining_time_in_millis() / 1000)
                 return known.get(str(event.get("action")), _unknown)(event)
             finally:
                 request_id.reset(identity)

@@ -1,4 +1,4 @@
-"""The variables that the stack sets for a function: environment, tables, secret, functions to invoke."""
+"""The variables that the stack sets for a function: environment, tables, secret, ir-auth, queue."""
 
 import os
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class FunctionSettings:
     drivers_table: str
     secret: str
     auth_function: str
-    drivers_function: str
+    renewals_queue: str
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "FunctionSettings":
@@ -34,5 +34,5 @@ class FunctionSettings:
             drivers_table=values.get("DRIVERS_TABLE", ""),
             secret=values.get("SECRET_NAME", ""),
             auth_function=values.get("AUTH_FUNCTION", ""),
-            drivers_function=values.get("DRIVERS_FUNCTION", ""),
+            renewals_queue=values.get("RENEWALS_QUEUE", ""),
         )

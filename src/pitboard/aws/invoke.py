@@ -1,17 +1,16 @@
-"""One function asks another: for an access token at once, or for renewals that nobody waits for."""
+"""ir-auth's access token, for the other functions."""
 
 import hashlib
 import json
-import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pitboard.aws.names import ACCESS_TOKEN, RENEW
+from pitboard.aws.names import ACCESS_TOKEN
 from pitboard.aws.remedies import worded
 from pitboard.drivers.errors import (
     CredentialsError,
@@ -26,12 +25,7 @@ from pitboard.telemetry import hide
 EARLY = 40.0
 """Seconds before a token's end at which a function asks for the next one. ir-auth has renewed it by then."""
 
-SENT_AGAIN_AFTER = 60.0
-"""Seconds before a name is sent again. A renewal takes no longer."""
-
 _ERRORS = {kind.code: kind for kind in (UnreachableError, MaintenanceError, RateLimitedError)}
-
-log = logging.getLogger(__name__)
 
 
 def fingerprint(token: str) -> str:
@@ -131,41 +125,6 @@ class RemoteTokens:
         if "access_token" not in body:
             raise_error(body.get("error") or {}, f"{self._function} gave no token.")
         return body
-
-
-class EventRenewals:
-    """`ports.RenewalQueue` by asynchronous invocation of ir-drivers itself. Safe for threads.
-
-    A function is frozen after its answer, so it sends the names before it answers. Names that were sent
-    in the last `SENT_AGAIN_AFTER` seconds are left out.
-    """
-
-    def __init__(
-        self, client: Callable[[], Any], function: str, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._client = client
-        self._function = function
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._sent: dict[str, float] = {}
-
-    def enqueue(self, names: Sequence[str], *, profiles: bool = False, soon: bool = False) -> None:  # noqa: ARG002
-        fresh = self._not_lately(names)
-        if not fresh:
-            return
-        payload = json.dumps({"action": RENEW, "names": fresh, "profiles": profiles}).encode()
-        try:
-            self._client().invoke(FunctionName=self._function, InvocationType="Event", Payload=payload)
-        except (ClientError, BotoCoreError) as error:
-            log.warning("A renewal of %d names could not be sent (%s).", len(fresh), _code(error))
-
-    def _not_lately(self, names: Sequence[str]) -> list[str]:
-        now = self._clock()
-        with self._lock:
-            self._sent = {name: at for name, at in self._sent.items() if now - at < SENT_AGAIN_AFTER}
-            fresh = [name for name in dict.fromkeys(names) if name not in self._sent]
-            self._sent |= dict.fromkeys(fresh, now)
-        return fresh
 
 
 def _invoke_error(function: str, error: ClientError) -> UpstreamError:

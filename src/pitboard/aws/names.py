@@ -16,6 +16,9 @@ AUTH_KEY = "username"
 NAME_KEY = "name"
 """The partition keys of the token's table and of the two others."""
 
+INDEX_LEASE = "INDEX"
+"""The key of the lease that a refresh of the driver index holds in ir_drivers."""
+
 TTL_ATTRIBUTE = "ttl"
 """The attribute with an item's end in Unix seconds."""
 
@@ -24,7 +27,7 @@ API_URL_OUTPUT = "ApiUrl"
 
 ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of an action
 REFRESH_TOKEN_NOW = "refresh_token_now"  # noqa: S105 - the name of an action
-RENEW = "renew"
+REFRESH_INDEX = "refresh_index"
 PING = "ping"
 CUSTID = "custid"
 """The actions that functions take by direct invocation: {"action": ...}."""
@@ -77,9 +80,29 @@ class Names:
         return f"ir-drivers-{self.environment}"
 
     @property
+    def index(self) -> str:
+        """The function that refreshes the driver index."""
+        return f"ir-index-{self.environment}"
+
+    @property
+    def serving(self) -> tuple[str, ...]:
+        """The functions that answer requests."""
+        return (self.auth, self.custid, self.drivers)
+
+    @property
     def functions(self) -> tuple[str, ...]:
         """All functions."""
-        return (self.auth, self.custid, self.drivers)
+        return (*self.serving, self.index)
+
+    @property
+    def renewals(self) -> str:
+        """The queue of names that are due."""
+        return f"ir-renewals-{self.environment}"
+
+    @property
+    def dead_renewals(self) -> str:
+        """The queue of messages that could not be processed."""
+        return f"ir-renewals-dead-{self.environment}"
 
     @property
     def auth_table(self) -> str:
@@ -88,7 +111,7 @@ class Names:
 
     @property
     def custid_table(self) -> str:
-        """The table with customer ids by name."""
+        """The table with customer ids by name, and the driver index."""
         return f"ir_custid{self._table_suffix}"
 
     @property

@@ -161,6 +161,15 @@ def unpack(packed: bytes) -> dict[str, CategoryStats]:
         raise ValueError("The entry of a driver is damaged.") from error
 
 
+def split(packed: bytes) -> dict[str, bytes]:
+    """The same without unpacking: the bytes of each category. Raises ValueError as `unpack`."""
+    try:
+        whole = [packed[at : at + _STATS.size] for at in range(0, len(packed), _STATS.size)]
+        return {_KEYS[_STATS.unpack(one)[0]]: one for one in whole}
+    except (struct.error, LookupError) as error:
+        raise ValueError("The entry of a driver is damaged.") from error
+
+
 def _unpacked(packed: bytes) -> Iterator[tuple[str, CategoryStats]]:
     for category, letter, safety, irating, tt_rating, starts, wins, incidents in _STATS.iter_unpack(packed):
         yield (

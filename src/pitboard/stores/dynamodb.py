@@ -4,7 +4,7 @@ Facts about DynamoDB in here are from its developer guide: at most 100 keys a Ba
 BatchWriteItem, either may leave some of them undone; items past their TTL are deleted days late and are
 read until then; numbers have 38 digits, so a float fits.
 
-Every read is consistent: a page is composed from what its own plan has just written.
+Every read of the store is consistent: a page is composed from what its own plan has just written.
 """
 
 import json
@@ -69,8 +69,8 @@ class DynamoStore:
     def __init__(
         self, client: Any, drivers: str, custid: str, clock: Callable[[], float] = time.time
     ) -> None:
-        self._drivers = _Table(client, drivers, "name")
-        self._custid = _Table(client, custid, "name")
+        self._drivers = Table(client, drivers, "name")
+        self._custid = Table(client, custid, "name")
         self._clock = clock
         self.documents = DynamoDocuments(client, drivers, "name", _DOCUMENT)
 
@@ -96,12 +96,17 @@ class DynamoStore:
 
     def claim(self, keys: Sequence[str], owner: str, until: float) -> set[str]:
         def take(key: str) -> bool:
-            lease = {"name": _s(_LEASE + key), "owner": _s(owner), "until": _n(until), "ttl": _ttl(until)}
+            lease = {
+                "name": string(_LEASE + key),
+                "owner": string(owner),
+                "until": number(until),
+                "ttl": ttl(until),
+            }
             return self._drivers.put_if(
                 lease,
                 "attribute_not_exists(#key) OR #until <= :now OR #owner = :owner",
                 {"#until": "until", "#owner": "owner"},
-                {":now": _n(self._clock()), ":owner": _s(owner)},
+                {":now": number(self._clock()), ":owner": string(owner)},
             )
 
         return {key for key, taken in zip(keys, self._each(take, keys), strict=True) if taken}
@@ -109,7 +114,7 @@ class DynamoStore:
     def release(self, keys: Sequence[str], owner: str) -> None:
         def give_up(key: str) -> bool:
             return self._drivers.delete_if(
-                _LEASE + key, "#owner = :owner", {"#owner": "owner"}, {":owner": _s(owner)}
+                _LEASE + key, "#owner = :owner", {"#owner": "owner"}, {":owner": string(owner)}
             )
 
         self._each(give_up, keys)
@@ -137,7 +142,7 @@ class DynamoDocuments:
     """`ports.Documents` as items of a table: under `key_attribute`, with `prefix` before the key."""
 
     def __init__(self, client: Any, table: str, key_attribute: str, prefix: str = "") -> None:
-        self._table = _Table(client, table, key_attribute)
+        self._table = Table(client, table, key_attribute)
         self._prefix = prefix
 
     def get(self, key: str) -> Document | None:
@@ -147,15 +152,15 @@ class DynamoDocuments:
     def put(self, key: str, value: Mapping[str, Any], *, expected: int | None) -> bool:
         mark = uuid.uuid4().hex
         item = {
-            self._table.key: _s(self._prefix + key),
-            "value": _s(json.dumps(value)),
-            "version": _n((expected or 0) + 1),
-            "mark": _s(mark),
+            self._table.key: string(self._prefix + key),
+            "value": string(json.dumps(value)),
+            "version": number((expected or 0) + 1),
+            "mark": string(mark),
         }
         if expected is None:
             written = self._table.put_if(item, "attribute_not_exists(#key)", {}, {})
         else:
-            names, values = {"#version": "version"}, {":expected": _n(expected)}
+            names, values = {"#version": "version"}, {":expected": number(expected)}
             written = self._table.put_if(item, "#version = :expected", names, values)
         return written or self._was_ours(key, mark)
 
@@ -170,28 +175,48 @@ class DynamoDocuments:
         return bool(item) and item.get("mark", {}).get("S") == mark
 
 
-class _Table:
-    """One table by its name and key attribute. Errors leave here as `StoreError`."""
+class Table:
+    """One table by its name and key attribute. Errors leave here as `StoreError`.
 
-    def __init__(self, client: Any, name: str, key: str) -> None:
+    `attempts` is how often a request is made while DynamoDB throttles.
+    """
+
+    def __init__(self, client: Any, name: str, key: str, *, attempts: int = ATTEMPTS) -> None:
         self._client = client
         self._name = name
+        self._attempts = attempts
         self.key = key
 
     def get(self, key: str) -> Item:
         """The item, {} if there is none."""
-        request = {"TableName": self._name, "Key": {self.key: _s(key)}, "ConsistentRead": True}
+        request = {"TableName": self._name, "Key": {self.key: string(key)}, "ConsistentRead": True}
         item: Item = self._call("get_item", **request).get("Item", {})
         return item
 
-    def read(self, keys: Sequence[str]) -> Iterator[Item]:
-        """The items there are."""
+    def read(self, keys: Sequence[str], *, consistent: bool = True) -> Iterator[Item]:
+        """The items there are. Reads that are not consistent cost half, and may lag by a second."""
         for some in _batches(dict.fromkeys(keys), MOST_READ):
-            wanted = {"Keys": [{self.key: _s(key)} for key in some], "ConsistentRead": True}
+            wanted = {"Keys": [{self.key: string(key)} for key in some], "ConsistentRead": consistent}
             yield from self._read_all({self._name: wanted})
 
+    def scan(self, *prefixes: str) -> Iterator[Item]:
+        """Every item whose key begins with one of the prefixes, in no order. It reads the whole table."""
+        condition = " OR ".join(f"begins_with(#key, :prefix{n})" for n in range(len(prefixes)))
+        request: Item = {
+            "TableName": self._name,
+            "FilterExpression": condition,
+            "ExpressionAttributeNames": {"#key": self.key},
+            "ExpressionAttributeValues": {f":prefix{n}": string(prefix) for n, prefix in enumerate(prefixes)},
+        }
+        while True:
+            answer = self._call("scan", **request)
+            yield from answer["Items"]
+            if not (last := answer.get("LastEvaluatedKey")):
+                return
+            request["ExclusiveStartKey"] = last
+
     def _read_all(self, wanted: Mapping[str, Any]) -> Iterator[Item]:
-        for pause in _pauses():
+        for pause in _pauses(self._attempts):
             answer = self._call("batch_get_item", RequestItems=wanted)
             yield from answer.get("Responses", {}).get(self._name, [])
             wanted = answer.get("UnprocessedKeys", {})
@@ -203,15 +228,22 @@ class _Table:
     def write(self, items: Iterable[Item]) -> None:
         """Puts items. Of two with the same key the last stays: DynamoDB refuses both in one batch."""
         distinct = {item[self.key]["S"]: item for item in items}
-        self._write_all({"PutRequest": {"Item": item}} for item in distinct.values())
+        self.change(distinct.values())
 
     def delete(self, keys: Sequence[str]) -> None:
-        self._write_all({"DeleteRequest": {"Key": {self.key: _s(key)}}} for key in dict.fromkeys(keys))
+        self.change(dict.fromkeys(keys))
 
-    def _write_all(self, requests: Iterable[Item]) -> None:
+    def change(self, changes: Iterable[Item | str]) -> None:
+        """Puts the items and deletes the keys, as they come. No key may come twice."""
+        requests = (
+            {"DeleteRequest": {"Key": {self.key: string(change)}}}
+            if isinstance(change, str)
+            else {"PutRequest": {"Item": change}}
+            for change in changes
+        )
         for some in _batches(requests, MOST_WRITTEN):
             left = {self._name: some}
-            for pause in _pauses():
+            for pause in _pauses(self._attempts):
                 left = self._call("batch_write_item", RequestItems=left).get("UnprocessedItems", {})
                 if not left:
                     break
@@ -226,7 +258,7 @@ class _Table:
 
     def delete_if(self, key: str, condition: str, names: Mapping[str, str], values: Item) -> bool:
         """Deletes the item if the condition holds; whether it did."""
-        return self._conditional("delete_item", {"Key": {self.key: _s(key)}}, condition, names, values)
+        return self._conditional("delete_item", {"Key": {self.key: string(key)}}, condition, names, values)
 
     def _conditional(
         self, operation: str, what: Item, condition: str, names: Mapping[str, str], values: Item
@@ -242,7 +274,7 @@ class _Table:
 
     def _call(self, operation: str, **request: Any) -> Item:
         """One request, repeated with growing random pauses while DynamoDB throttles."""
-        for pause in _pauses():
+        for pause in _pauses(self._attempts):
             try:
                 answer: Item = getattr(self._client, operation)(**request)
             except ClientError as error:
@@ -273,9 +305,9 @@ class _ConditionError(Exception):
     """A conditional write was refused."""
 
 
-def _pauses() -> Iterator[float]:
+def _pauses(attempts: int = ATTEMPTS) -> Iterator[float]:
     """Pauses in seconds, random up to a bound that doubles ("full jitter", AWS' architecture blog)."""
-    for attempt in range(ATTEMPTS):
+    for attempt in range(attempts):
         yield random.uniform(0.0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt))  # noqa: S311 - spreads
 
 
@@ -295,14 +327,14 @@ def _kind(error: BotoCoreError) -> str:
 
 def _record_item(record: Record) -> Item:
     return {
-        "name": _s(record.key),
-        "cust_id": _n(record.cust_id),
+        "name": string(record.key),
+        "cust_id": number(record.cust_id),
         "body": {"B": zlib.compress(record.body, 6)},  # a write unit is 1 KB, and JSON shrinks to a quarter
-        "as_of": _n(record.as_of),
-        "fresh_until": _n(record.fresh_until),
-        "stale_until": _n(record.stale_until),
-        "profile_until": _n(record.profile_until),
-        "ttl": _ttl(record.stale_until),
+        "as_of": number(record.as_of),
+        "fresh_until": number(record.fresh_until),
+        "stale_until": number(record.stale_until),
+        "profile_until": number(record.profile_until),
+        "ttl": ttl(record.stale_until),
     }
 
 
@@ -320,13 +352,13 @@ def _record(item: Item) -> Record:
 
 def _id_item(entry: IdEntry) -> Item:
     item = {
-        "name": _s(entry.key),
-        "origin": _s(entry.origin),
-        "until": _n(entry.until),
-        "reason": _s(entry.reason),
-        "ttl": _ttl(entry.until),
+        "name": string(entry.key),
+        "origin": string(entry.origin),
+        "until": number(entry.until),
+        "reason": string(entry.reason),
+        "ttl": ttl(entry.until),
     }
-    return item if entry.cust_id is None else {**item, "cust_id": _n(entry.cust_id)}
+    return item if entry.cust_id is None else {**item, "cust_id": number(entry.cust_id)}
 
 
 def _id_entry(item: Item) -> IdEntry:
@@ -340,14 +372,16 @@ def _id_entry(item: Item) -> IdEntry:
     )
 
 
-def _s(text: str) -> Item:
+def string(text: str) -> Item:
+    """A string in DynamoDB's notation."""
     return {"S": text}
 
 
-def _n(number: float) -> Item:
-    return {"N": repr(number)}
+def number(value: float) -> Item:
+    """A number in DynamoDB's notation."""
+    return {"N": repr(value)}
 
 
-def _ttl(until: float) -> Item:
+def ttl(until: float) -> Item:
     """The TTL attribute: whole Unix seconds, never before `until`."""
     return {"N": str(math.ceil(until))}

@@ -12,7 +12,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from pitboard.drivers.categories import CATEGORIES
 from pitboard.drivers.errors import StoreError
-from pitboard.drivers.index import IndexedDriver, unpack
+from pitboard.drivers.index import IndexedDriver, split, unpack
 from pitboard.drivers.ranks import Ranks
 from pitboard.drivers.refresh import IndexRefusedError, ListReport, Newcomer, Numbers
 
@@ -79,24 +79,47 @@ def index_age(db: Path, now: float) -> float | None:
 
 
 def all_drivers(path: Path) -> Iterator[PackedDriver]:
-    """Every driver of a whole index file by rising key, without names that several have.
+    """Every driver of a whole index file by rising key; those of one name by rising customer id.
 
     Reads as it goes: memory does not grow with the number. Raises `StoreError`.
     """
     with _named_errors(path), closing(_opened(path)) as db:
-        rows = db.execute(f"SELECT {_COLUMNS} FROM drivers ORDER BY key")  # noqa: S608 - our own names
-        waiting: Any = None
-        shared = False
-        for row in rows:
-            same = waiting is not None and waiting[0] == row[0]
-            if waiting is not None and not same and not shared:
-                yield _packed(waiting)
-            waiting, shared = row, same
-        if waiting is not None and not shared:
-            yield _packed(waiting)
+        for row in db.execute(f"SELECT {_COLUMNS} FROM drivers ORDER BY key, cust_id"):  # noqa: S608 - our own names
+            yield _packed(row)
+
+
+def all_lists(path: Path) -> dict[str, tuple[ListReport, bytes]]:
+    """What a whole index file says of each list, and its distribution. Raises `StoreError`."""
+    with _named_errors(path), closing(_opened(path)) as db:
+        reports = _lists(db)
+        return {category: (reports[category], ranks) for category, ranks in db.execute(_RANKS)}
+
+
+def write(
+    db: Path, number: int, drivers: Iterable[PackedDriver], lists: Mapping[str, tuple[ListReport, bytes]]
+) -> Path:
+    """Writes the index file `number` of a database from what `all_drivers` and `all_lists` gave, in any
+    order.
+
+    Raises `StoreError`, and ValueError for damage.
+    """
+    path = db.with_name(f"{db.stem}.index-{number}.sqlite3")
+    _remove(path)
+    _create(path)
+    with _named_errors(path), closing(_connected(path)) as file, _transaction(file):
+        for table in _WHOLE:
+            file.execute(f"CREATE TABLE {table}")
+        parts = ((driver, split(driver.stats)) for driver in drivers)
+        rows = ((d.cust_id, d.key, d.name, d.country, *(s.get(c) for c in CATEGORIES)) for d, s in parts)
+        file.executemany(f"INSERT INTO drivers VALUES ({', '.join('?' * (4 + len(CATEGORIES)))})", rows)  # noqa: S608 - only marks
+        for category, (report, ranks) in lists.items():
+            _insert_list(file, category, report, ranks)
+        _finish(file, "main")
+    return path
 
 
 _COLUMNS = ", ".join(("key", "cust_id", "name", "country", *CATEGORIES))
+_RANKS = "SELECT category, ranks FROM lists"
 
 
 def _packed(row: Sequence[Any]) -> PackedDriver:
@@ -200,8 +223,8 @@ class _Generation:
         self._db = _opened(path)
         try:
             lists = _lists(self._db)
-            kept = self._db.execute("SELECT category, ranks FROM lists WHERE ranks != x''").fetchall()
-            self.ranks = Ranks.decoded(min(report.as_of for report in lists.values()), dict(kept))
+            kept = {category: ranks for category, ranks in self._db.execute(_RANKS) if ranks}
+            self.ranks = Ranks.decoded(min(report.as_of for report in lists.values()), kept)
         except BaseException:
             self._db.close()
             raise
@@ -388,7 +411,7 @@ class IndexBuilder:
         if self._db is None:
             _remove(self._path)
             _create(self._path)
-            self._db = self._connected()
+            self._db = _connected(self._path)
             with _transaction(self._db):
                 for table in _UNFINISHED:
                     self._db.execute(f"CREATE TABLE {table}")
@@ -401,7 +424,7 @@ class IndexBuilder:
         """The unfinished file of a refresh before, if it is young enough."""
         if not self._path.exists():
             return None
-        db = self._connected()
+        db = _connected(self._path)
         try:
             (application,) = db.execute("PRAGMA application_id").fetchone()
             (schema,) = db.execute("PRAGMA user_version").fetchone()
@@ -415,11 +438,6 @@ class IndexBuilder:
             raise
         db.close()
         return None
-
-    def _connected(self) -> sqlite3.Connection:
-        db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
-        db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
-        return db
 
     def _attach_older(self, db: sqlite3.Connection) -> None:
         for _, path in generations(self._target):
@@ -458,10 +476,13 @@ class _ListWriter:
         self._db.executemany(self._insert, numbers)
 
     def finish(self, report: ListReport, ranks: bytes) -> None:
-        self._db.execute(
-            "INSERT INTO main.lists VALUES (?, ?, ?)", (self._category, json.dumps(asdict(report)), ranks)
-        )
+        _insert_list(self._db, self._category, report, ranks)
         self.report = report
+
+
+def _insert_list(db: sqlite3.Connection, category: str, report: ListReport, ranks: bytes) -> None:
+    values = (category, json.dumps(asdict(report)), ranks)
+    db.execute("INSERT INTO main.lists VALUES (?, ?, ?)", values)
 
 
 def _merge(db: sqlite3.Connection, merged: Path) -> int:
@@ -478,14 +499,26 @@ def _merge(db: sqlite3.Connection, merged: Path) -> int:
             f" FROM main.drivers {joins} ORDER BY cust_id"
         )
         db.execute("INSERT INTO merged.lists SELECT * FROM main.lists")
-        db.execute("CREATE INDEX merged.drivers_by_key ON drivers (key)")
+        _finish(db, "merged")
         (shared,) = db.execute(
             "SELECT count(*) FROM (SELECT 1 FROM merged.drivers GROUP BY key HAVING count(*) > 1)"
         ).fetchone()
-        db.execute(f"PRAGMA merged.application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA merged.user_version = {SCHEMA}")
     db.execute("DETACH merged")
     return int(shared)
+
+
+def _finish(db: sqlite3.Connection, schema: str) -> None:
+    """What makes a file of all drivers a whole index file."""
+    db.execute(f"CREATE INDEX {schema}.drivers_by_key ON drivers (key)")
+    db.execute(f"PRAGMA {schema}.application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA {schema}.user_version = {SCHEMA}")
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """A file that is built."""
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+    db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+    return db
 
 
 def _remove(path: Path) -> None:

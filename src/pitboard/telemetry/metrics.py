@@ -65,6 +65,13 @@ METRICS = (
         split="grant",
     ),
     Metric("token_age_seconds", Kind.GAUGE, "Seconds since the access token was issued.", (), "Seconds"),
+    Metric(
+        "index_refreshes",
+        Kind.COUNTER,
+        "Refreshes of the driver index in AWS, by how they ended: whole, partly (a list stays old), failed.",
+        ("outcome",),
+        split="outcome",
+    ),
     Metric("queue_length", Kind.GAUGE, "Names waiting for a renewal in the background."),
 )
 

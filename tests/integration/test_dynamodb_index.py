@@ -1,0 +1,217 @@
+"""A refresh of the index in DynamoDB: what it writes, what it costs, and what is left when it is cut off.
+
+On a real moto server. What both indexes have in common is in tests/contract/test_index_contract.py.
+"""
+
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.support.index_lists import GivenLists, crowd, row
+from tests.support.indexes import NOW, refreshed_table, ticks
+from tests.support.stores import create_table, dynamo_client, moto_endpoint
+
+from pitboard.drivers.errors import StoreError
+from pitboard.drivers.model import IdEntry
+from pitboard.stores import dynamodb, dynamodb_publisher
+from pitboard.stores.dynamodb import DynamoStore
+from pitboard.stores.dynamodb_index import LOOK_SECONDS, DynamoIndex
+
+DAY = 86400.0
+
+
+@pytest.fixture(scope="module")
+def client():
+    with moto_endpoint() as endpoint:
+        yield dynamo_client(endpoint)
+
+
+@pytest.fixture
+def table(client):
+    return create_table(client, "custid", "name")
+
+
+class WatchedClient:
+    """Passes everything on; counts requests, and items by what is done to them. Fails from the `fails`th
+    BatchWriteItem on."""
+
+    def __init__(self, client: Any, fails: int | None = None) -> None:
+        self._client = client
+        self._fails = fails
+        self.requests: Counter[str] = Counter()
+        self.put: list[str] = []
+        self.deleted: list[str] = []
+        self.consistent: list[bool] = []
+
+    def __getattr__(self, operation):
+        def call(**request):
+            self.requests[operation] += 1
+            if operation == "batch_write_item":
+                self._note(request)
+            for wanted in request.get("RequestItems", {}).values() if operation == "batch_get_item" else ():
+                self.consistent.append(wanted["ConsistentRead"])
+            return getattr(self._client, operation)(**request)
+
+        return call
+
+    def _note(self, request: Any) -> None:
+        if self._fails is not None and self.requests["batch_write_item"] >= self._fails:
+            raise ClientError({"Error": {"Code": "ValidationException"}}, "BatchWriteItem")
+        ((_, changes),) = request["RequestItems"].items()
+        for change in changes:
+            if "PutRequest" in change:
+                self.put.append(change["PutRequest"]["Item"]["name"]["S"])
+            else:
+                self.deleted.append(change["DeleteRequest"]["Key"]["name"]["S"])
+
+
+def items(client: Any, table: str) -> dict[str, Any]:
+    pages = client.get_paginator("scan").paginate(TableName=table)
+    return {item["name"]["S"]: item for page in pages for item in page["Items"]}
+
+
+def entries(client: Any, table: str) -> dict[str, int]:
+    """The customer ids by the keys of all entries."""
+    found = items(client, table)
+    return {k: int(v["cust_id"]["N"]) for k, v in found.items() if k.startswith(("INDEX:", "SHARED:"))}
+
+
+def test_only_what_changed_is_written(client, table):
+    refreshed_table(client, table, GivenLists(crowd(300)))
+    watched = WatchedClient(client)
+    rows = [*crowd(300)[1:], row("Driver 2x", 301)]
+    rows[9] = row("Driver 11", 11, 4321)
+    _, done = refreshed_table(watched, table, GivenLists(rows), NOW + DAY)
+    assert {key for key in watched.put if key.startswith("INDEX:")} == {"INDEX:driver 11", "INDEX:driver 2x"}
+    assert watched.deleted == ["INDEX:driver 1"]
+    assert (done.written, done.deleted, done.unchanged) == (2, 1, 298)
+
+
+def test_a_refresh_that_changes_nothing_writes_the_ranks_and_when_it_was(client, table):
+    refreshed_table(client, table, GivenLists(crowd(100)))
+    watched = WatchedClient(client)
+    refreshed_table(watched, table, GivenLists(crowd(100)), NOW + DAY)
+    assert watched.put == [f"RANKS:{int(NOW + DAY)}:0", "INDEX"]
+    assert not watched.deleted
+
+
+def test_entries_have_no_end_and_the_parts_of_old_ranks_do(client, table):
+    refreshed_table(client, table, GivenLists(crowd(3)))
+    found = items(client, table)
+    assert {key for key, item in found.items() if "ttl" in item} == {f"RANKS:{int(NOW)}:0"}
+    assert int(found[f"RANKS:{int(NOW)}:0"]["ttl"]["N"]) == NOW + dynamodb_publisher.PARTS_KEPT
+
+
+@pytest.mark.parametrize("cut_at", [1, 2, 3, 4, 5, 6, 7])
+def test_a_run_that_is_cut_off_leaves_nothing_behind_for_the_next_one(client, table, cut_at):
+    """Some names leave, some come, some change hands and some become shared, with a cut at every request."""
+    first = [*crowd(100), row("Ann", 201), row("Bo", 202), row("Cy", 203)]
+    refreshed_table(client, table, GivenLists(first))
+    between = [*crowd(100, starts=11)[:60], *(row(f"New {n}", n) for n in range(300, 340)), row("Ann", 202)]
+    between += [row("Bo", 201), row("Cy", 203), row("Cy", 204)]
+    with pytest.raises(StoreError):
+        refreshed_table(WatchedClient(client, cut_at), table, GivenLists(between), NOW + DAY)
+    last = [*crowd(100, starts=12)[20:], row("Ann", 203), row("Cy", 201), row("Cy", 204)]
+    refreshed_table(client, table, GivenLists(last), NOW + 2 * DAY)
+    fresh = create_table(client, "custid", "name")
+    refreshed_table(client, fresh, GivenLists(last), NOW + 2 * DAY)
+    assert items(client, table)["INDEX"] == items(client, fresh)["INDEX"]
+    assert entries(client, table) == entries(client, fresh)
+
+
+def test_damaged_entries_are_replaced_or_deleted_by_the_next_refresh(client, table):
+    refreshed_table(client, table, GivenLists(crowd(5)))
+    whole = items(client, table)["INDEX:driver 2"]
+    client.put_item(TableName=table, Item={"name": {"S": "INDEX:driver 1"}})
+    client.put_item(TableName=table, Item={**whole, "stats": {"B": b"abc"}})
+    client.put_item(TableName=table, Item={**whole, "name": {"S": "INDEX:somebody else"}})
+    client.put_item(TableName=table, Item={"name": {"S": "INDEX:nobody"}, "cust_id": {"N": "-5"}})
+    reader = DynamoIndex(client, table)
+    assert set(reader.find(["driver 1", "driver 2", "driver 3"])) == {"driver 3"}
+    refreshed_table(client, table, GivenLists(crowd(5)), NOW + DAY)
+    assert entries(client, table) == {f"INDEX:driver {n}": n for n in range(1, 6)}
+    assert len(reader.find([f"driver {n}" for n in range(1, 6)])) == 5
+
+
+def test_an_index_whose_ranks_are_gone_is_refreshed_all_the_same(client, table):
+    refreshed_table(client, table, GivenLists(crowd(5)))
+    client.delete_item(TableName=table, Key={"name": {"S": f"RANKS:{int(NOW)}:0"}})
+    done, published = refreshed_table(client, table, GivenLists(crowd(5)), NOW + 40 * DAY)
+    assert done.whole
+    assert published.unchanged == 5
+    assert DynamoIndex(client, table).ranks().as_of == NOW + 40 * DAY
+
+
+def test_the_ids_and_misses_in_the_same_table_are_left_alone(client, table):
+    store = DynamoStore(client, create_table(client, "drivers", "name"), table)
+    kept = IdEntry("driver 1", 9, "iRacing", time.time() + 1000)
+    store.keep_ids([kept])
+    refreshed_table(client, table, GivenLists(crowd(5)))
+    refreshed_table(client, table, GivenLists(crowd(3)), NOW + DAY)
+    assert store.ids(["driver 1"]) == {"driver 1": kept}
+
+
+def test_a_distribution_that_is_larger_than_an_item_may_be_is_kept_in_parts(client, table, monkeypatch):
+    monkeypatch.setattr(dynamodb_publisher, "PART", 100)
+    refreshed_table(client, table, GivenLists(crowd(900)))
+    assert sum(key.startswith("RANKS:") for key in items(client, table)) > 3
+    ranks = DynamoIndex(client, table).ranks()
+    assert ranks.rank("oval", "DE", 1900) == {"world": 1, "of": 900, "country": 1, "country_of": 900}
+    refreshed_table(client, table, GivenLists(crowd(900)), NOW + DAY)
+
+
+def test_a_page_costs_one_request_at_half_the_price(client, table):
+    refreshed_table(client, table, GivenLists(crowd(60)))
+    watched = WatchedClient(client)
+    reader = DynamoIndex(watched, table)
+    assert len(reader.find([f"driver {n}" for n in range(1, 51)])) == 50
+    assert (watched.requests, watched.consistent) == ({"batch_get_item": 1}, [False])
+
+
+def test_ranks_are_read_when_they_are_needed_and_looked_at_again_after_minutes(client, table):
+    refreshed_table(client, table, GivenLists(crowd(10)))
+    watched, now = WatchedClient(client), [100.0]
+    reader = DynamoIndex(watched, table, lambda: now[0])
+    assert not watched.requests
+    reader.ranks()
+    reader.ranks()
+    assert watched.requests == {"batch_get_item": 2}, "the head and the parts, once"
+    now[0] += LOOK_SECONDS - 1
+    reader.ranks()
+    assert watched.requests == {"batch_get_item": 2}
+    now[0] += 2
+    reader.ranks()
+    assert watched.requests == {"batch_get_item": 3}, "the head alone: it is the same"
+
+
+def test_without_the_newer_ranks_the_present_ones_stay_and_the_reason_is_logged(client, table, caplog):
+    refreshed_table(client, table, GivenLists(crowd(10)))
+    reader = DynamoIndex(client, table, ticks())
+    ranks = reader.ranks()
+    client.put_item(TableName=table, Item={"name": {"S": "INDEX"}, "made": {"N": "5"}})
+    assert reader.ranks() is ranks
+    client.put_item(
+        TableName=table,
+        Item={"name": {"S": "INDEX"}, "made": {"N": "5"}, "drivers": {"N": "1"}, "parts": {"N": "1"}}
+        | {"lists": {"S": "{}"}},
+    )
+    assert reader.ranks() is ranks
+    client.delete_table(TableName=table)
+    assert reader.ranks() is ranks
+    assert caplog.text.count("the ranks of the driver index cannot be read") == 3
+
+
+def test_a_refresh_is_more_patient_with_throttling_than_a_reader(client, table, monkeypatch):
+    monkeypatch.setattr(dynamodb, "FIRST_PAUSE", 0.0001)
+    monkeypatch.setattr(dynamodb, "LONGEST_PAUSE", 0.0001)
+
+    class Throttled(WatchedClient):
+        def _note(self, request: Any) -> None:
+            if self.requests["batch_write_item"] <= 3 * dynamodb.ATTEMPTS:
+                error = {"Error": {"Code": "ProvisionedThroughputExceededException"}}
+                raise ClientError(error, "BatchWriteItem")
+
+    refreshed_table(Throttled(client), table, GivenLists(crowd(3)))
+    assert len(entries(client, table)) == 3
