@@ -89,11 +89,10 @@ def test_missing_credentials_are_named_and_nothing_is_asked(environment, simulat
     assert len(simulator.calls) == 0
 
 
-@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["drivers", "Ann Tester"]])
-def test_wrong_credentials_cost_one_login_however_often_they_are_tried(environment, simulator, command):
+def test_wrong_credentials_cost_one_login_however_often_they_are_tried(environment, simulator):
     wrong = {**environment, "PITBOARD_PASSWORD": "not-the-password"}
     for _ in range(3):
-        done = pitboard(*command, env=wrong)
+        done = pitboard("drivers", "Ann Tester", env=wrong)
         assert done.returncode == 2
         assert "PITBOARD_PASSWORD" in sentence(done)
         assert "not-the-password" not in done.stdout + done.stderr
@@ -179,7 +178,7 @@ def test_serve_answers_until_it_is_told_to_stop_and_logs_no_secret(environment, 
     assert answer.json()[driver.display_name]["cust_id"] == driver.cust_id
     process.send_signal(signal.SIGTERM)
     said += process.communicate(timeout=20)[1]
-    assert process.returncode in (0, -signal.SIGTERM)
+    assert process.returncode == 0
     written = said + (tmp_path / "pitboard.log").read_text()
     for part in ("CLIENT_SECRET", "PASSWORD"):
         assert environment[f"PITBOARD_{part}"] not in written

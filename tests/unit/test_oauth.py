@@ -137,7 +137,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("error", "status", "remedy"),
         [
-            ("access_denied", 401, Remedy.CHECK_ACCOUNT),
+            ("access_denied", 401, Remedy.CHECK_LOGIN),
             ("insufficient_scope", 403, Remedy.REGISTER_CLIENT),
             ("invalid_client", 403, Remedy.CHECK_CLIENT),
             ("invalid_grant", 400, Remedy.CHECK_LOGIN),

@@ -48,6 +48,10 @@ class HistoryService:
         state = "fresh" if now < kept.fresh_until else "stale"
         return kept_view(kept.body, state, kept.as_of).encoded(now)
 
+    def stop(self) -> None:
+        """Begins no more look-ups and ends the waits for them."""
+        self._flights.stop()
+
     def _fresh(self, key: str) -> Record | None:
         kept = self._deps.store.records([key]).get(key)
         return kept if kept and self._deps.clock() < kept.fresh_until else None

@@ -83,6 +83,7 @@ class Plan:
         self._calls: dict[Future[Any], Sequence[str]] = {}
         self._outcomes: dict[str, Miss | None] = {}
         self._leased: set[str] = set()
+        self._stopped = False
 
     def run(self) -> None:
         """Works until every name is settled or the context's deadline has passed."""
@@ -94,10 +95,15 @@ class Plan:
             log.exception("a plan failed")
             self._settle_all(self._targets, UNAVAILABLE)
 
+    def stop(self) -> None:
+        """Ends the run soon, from any thread: names that are not settled are pending, leases are given up."""
+        self._stopped = True
+        self._finished.put(lambda: None)
+
     def _run(self) -> None:
         others = set(self._targets)
         pause = 0.05
-        while others:
+        while others and not self._stopped:
             mine = self._claim(others)
             try:
                 if mine:
@@ -193,7 +199,7 @@ class Plan:
 
     def _work(self) -> None:
         """Begins what can be begun and takes in what has finished, until nothing is left to wait for."""
-        while True:
+        while not self._stopped:
             self._ask()
             self._tell_outcomes()
             if not self._calls:
@@ -206,6 +212,9 @@ class Plan:
                 if self._context.is_over:
                     self._cut_off()
                     return
+        for call in self._calls:
+            call.cancel()
+        self._calls.clear()
 
     def _patience(self) -> float:
         """Seconds until something has to be done although nothing has finished."""

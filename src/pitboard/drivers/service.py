@@ -113,6 +113,8 @@ class DriverService:
         self._flights: dict[tuple[str, bool], Future[Miss | None]] = {}
         self._by_client: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._plans: set[Plan] = set()
+        self._stopped = False
         self._ids = SingleFlight[tuple[int, str] | Miss](dependencies.lookups)
         self._views = Views()
 
@@ -187,6 +189,20 @@ class DriverService:
             )
         except UpstreamError as error:
             return misses.for_error(error, self._deps.worded)
+
+    def stop(self) -> None:
+        """Begins no more look-ups and ends those under way: their leases are given up, and what waits for
+        them is answered as pending. What is known is served on."""
+        with self._lock:
+            self._stopped = True
+            flights, self._flights = self._flights, {}
+            self._by_client.clear()
+            plans = list(self._plans)
+        for plan in plans:
+            plan.stop()
+        for flight in flights.values():
+            flight.set_result(PENDING)
+        self._ids.stop()
 
     def _known_id(self, name: Name) -> tuple[int, str] | Miss | None:
         if record := self._deps.store.records([name.key]).get(name.key):
@@ -282,6 +298,8 @@ class DriverService:
         return flights
 
     def _has_room(self, client: str) -> bool:
+        if self._stopped:
+            return False
         if client and self._by_client[client] >= MOST_FLIGHTS_A_CLIENT:
             return False
         return len(self._flights) < MOST_FLIGHTS
@@ -298,11 +316,17 @@ class DriverService:
             flight.set_result(outcome)
 
         def give_up(run: "Future[None]") -> None:
+            with self._lock:
+                self._plans.discard(plan)
             if run.cancelled():
                 for key in targets:
                     land(key, PENDING)
 
         plan = Plan(self._deps, targets, context, land)
+        with self._lock:
+            self._plans.add(plan)
+            if self._stopped:
+                plan.stop()
         try:
             run = self._planners.submit(contextvars.copy_context().run, plan.run)
         except RuntimeError:  # the home is being closed

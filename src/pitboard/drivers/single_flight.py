@@ -24,32 +24,51 @@ class SingleFlight(Generic[T]):
         self._executor = executor
         self._flights: dict[str, Future[T]] = {}
         self._lock = threading.Lock()
+        self._stopped = False
 
     def once(self, key: str, seconds: float, work: Callable[[], T]) -> T:
         """What `work` gives or raises, for all who ask for `key` while it runs, each waiting up to his own
         `seconds`; then `UnreachableError`."""
         with self._lock:
+            if self._stopped:
+                raise _ending()
             flight = self._flights.get(key)
             if flight is None:
                 if len(self._flights) >= MOST:
                     raise UnreachableError("Too much is being looked up; ask again shortly.", retry_after=5)
-                flight = self._flights[key] = self._begin(work)
-                mine = flight
-            else:
-                mine = None
-        if mine is not None:
-            mine.add_done_callback(lambda _: self._ended(key))
+                flight = self._flights[key] = Future()
+                self._executor.submit(contextvars.copy_context().run, self._fly, key, flight, work)
         try:
             return flight.result(timeout=seconds)
         except TimeoutError:
             raise UnreachableError("iRacing has not answered in time.", retry_after=2) from None
 
-    def _begin(self, work: Callable[[], T]) -> Future[T]:
-        try:
-            return self._executor.submit(contextvars.copy_context().run, work)
-        except RuntimeError:
-            raise UnreachableError("The program is about to end.", retry_after=1) from None
-
-    def _ended(self, key: str) -> None:
+    def stop(self) -> None:
+        """Begins nothing more, and answers all who wait that the program is about to end."""
         with self._lock:
+            self._stopped = True
+            flights, self._flights = self._flights, {}
+        for flight in flights.values():
+            flight.set_exception(_ending())
+
+    def _fly(self, key: str, flight: Future[T], work: Callable[[], T]) -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - it is the askers'
+            if self._landed(key, flight):
+                flight.set_exception(error)
+        else:
+            if self._landed(key, flight):
+                flight.set_result(result)
+
+    def _landed(self, key: str, flight: Future[T]) -> bool:
+        """Takes a flight off the list; False if `stop` has done so."""
+        with self._lock:
+            if self._flights.get(key) is not flight:
+                return False
             del self._flights[key]
+            return True
+
+
+def _ending() -> UnreachableError:
+    return UnreachableError("The program is about to end.", retry_after=1)

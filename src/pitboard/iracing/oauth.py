@@ -147,7 +147,7 @@ def _refuse(answer: Answer, document: Mapping[str, Any]) -> None:
 
 _DENIALS = {
     "invalid_grant": ("iRacing refused the login.", Remedy.CHECK_LOGIN),
-    "access_denied": ("iRacing denied the login.", Remedy.CHECK_ACCOUNT),
+    "access_denied": ("iRacing denied the login.", Remedy.CHECK_LOGIN),
     "invalid_client": ("iRacing does not accept the OAuth client.", Remedy.CHECK_CLIENT),
     "unauthorized_client": (
         "iRacing does not know the OAuth client or what it asks for.",

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 GRANT_SECONDS = CONNECT_SECONDS + READ_SECONDS
 """How long one grant may take, whatever the caller's deadline: cut short, it could lose a refresh token."""
 
+_SLICE = 0.25
+"""Seconds after which whoever waits for another thread's renewal looks whether the end has come."""
+
 REPLACED_AT_MOST_EVERY = 60.0
 """A token younger than this that is refused is not replaced: the next one would fare no better."""
 
@@ -49,7 +52,9 @@ class TokenStatus:
 class TokenKeeper:
     """Hands out a valid access token of one account. Safe for threads and for several processes.
 
-    `documents` holds the account's document under `key` (default: TOKEN: and the username).
+    `documents` holds the account's document under `key` (default: TOKEN: and the username). `worker` names
+    this process in its leases, and `is_dead` says of the owner of a lease that it certainly lives no more:
+    such a lease is over. By default a lease lasts its time.
     """
 
     def __init__(
@@ -61,6 +66,8 @@ class TokenKeeper:
         clock: Callable[[], float] = time.time,
         telemetry: Telemetry | None = None,
         key: str = "",
+        worker: Callable[[], str] = str,
+        is_dead: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._documents = documents
         self._oauth = oauth
@@ -68,7 +75,10 @@ class TokenKeeper:
         self._clock = clock
         self._telemetry = telemetry or Telemetry()
         self._key = key or f"TOKEN:{credentials.username.strip().lower()}"
+        self._worker = worker
+        self._is_dead = is_dead
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
         self._held = TokenState()
         self._jitter = 0.0
 
@@ -107,6 +117,28 @@ class TokenKeeper:
         with self._alone(deadline):
             self._lead(deadline, proving=True)
 
+    def stop(self) -> None:
+        """Begins no more grants and ends the waits for them: the program is about to end."""
+        self._stopping.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the program is about to end."""
+        return self._stopping.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Waits, but not beyond the end."""
+        self._stopping.wait(seconds)
+
+    def close(self, seconds: float) -> bool:
+        """Stops, and waits up to `seconds` for a grant under way: cut short, it would cost a login. Gives
+        whether it has ended."""
+        self.stop()
+        if not self._lock.acquire(timeout=max(0.0, seconds)):
+            return False
+        self._lock.release()
+        return True
+
     def status(self) -> TokenStatus:
         """How things stand, from the document; asks iRacing nothing."""
         state, now = self._read()[0], self._clock()
@@ -127,8 +159,9 @@ class TokenKeeper:
 
     @contextmanager
     def _alone(self, deadline: float) -> Iterator[None]:
-        if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise _busy()
+        while not self._lock.acquire(timeout=min(_SLICE, max(0.0, deadline - time.monotonic()))):
+            if self._stopping.is_set() or time.monotonic() >= deadline:
+                raise _busy()
         try:
             yield
         finally:
@@ -149,15 +182,17 @@ class TokenKeeper:
 
         While the token at hand is still valid, it is given rather than an error or a wait.
         """
-        owner, pause = secrets.token_hex(8), 0.02
+        owner, pause = f"{self._worker()}/{secrets.token_hex(8)}", 0.02
         while True:
             state, version = self._read()
             now = self._clock()
             usable = state.valid(now) and state.access_token != rejected and not proving
-            leased = state.leased_by_another(owner, now)
+            leased = state.leased_by_another(owner, now) and not self._is_dead(state.lease_owner)
             if usable and (leased or not state.due(now, self._jitter)):
                 return self._hold(state)
             try:
+                if self._stopping.is_set():
+                    raise _busy()
                 if not leased:
                     self._check(state, now, rejected, may_login=may_login, proving=proving)
                     if self._put(state.without(rejected).leased(owner, now), version):
@@ -169,7 +204,7 @@ class TokenKeeper:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise _busy()
-            time.sleep(min(left, pause * random.uniform(0.7, 1.3)))  # noqa: S311 - spreads, hides nothing
+            self._stopping.wait(min(left, pause * random.uniform(0.7, 1.3)))  # noqa: S311 - spreads, hides nothing
             pause = min(pause * 1.6, 0.5)
 
     def _check(self, state: TokenState, now: float, rejected: str, *, may_login: bool, proving: bool) -> None:

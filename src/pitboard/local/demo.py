@@ -59,7 +59,7 @@ def running_demo(host: str, port: int) -> Iterator[RunningDemo]:
         telemetry = PrometheusTelemetry()
         with LocalHome(settings, find(environment), telemetry) as home:
             app = make_local_app(home, telemetry, forum_routes(authors))
-            with running(app, [socket]):
+            with running(app, [socket], home.stop):
                 yield RunningDemo(url(socket), simulator, home, authors)
 
 

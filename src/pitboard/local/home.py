@@ -1,6 +1,7 @@
 """The composition root of the local home: every part once, put together in plain sight."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from pitboard.iracing.transport import Transport
 from pitboard.local import remedies
 from pitboard.local.renewals import BackgroundRenewals
 from pitboard.settings import Settings
+from pitboard.stores import processes
 from pitboard.stores.index_file import IndexFile
 from pitboard.stores.sqlite import SqliteStore
 
@@ -33,6 +35,9 @@ PLANNERS = 8
 
 LOOKUPS = 16
 """Look-ups of ids and charts side by side."""
+
+CLOSING = 3.5
+"""Seconds after `stop` by which a home is closed, whatever hangs."""
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +63,15 @@ class LocalHome:
         self.store = SqliteStore(settings.db, clock)
         self._transport = transport = Transport(request_id=request_id.get)
         oauth = OAuth(settings.upstream.oauth_url, transport)
-        self.tokens = TokenKeeper(self.store.documents, oauth, credentials, clock=clock, telemetry=telemetry)
+        self.tokens = TokenKeeper(
+            self.store.documents,
+            oauth,
+            credentials,
+            clock=clock,
+            telemetry=telemetry,
+            worker=processes.mark,
+            is_dead=processes.is_dead,
+        )
         self.meter = Meter(self.store.documents, clock=clock, telemetry=telemetry)
         self.upstream = DataApi(
             settings.upstream.data_url, transport, self.tokens, self.meter, telemetry=telemetry
@@ -84,18 +97,38 @@ class LocalHome:
             dependencies, self._planners, self.renewals, lookup_seconds=lookup_seconds
         )
         self.histories = HistoryService(dependencies)
+        self._stopped_at = 0.0
         self.renewals.start(self.service.renew, lambda: self.store.purge(clock()))
 
-    def close(self) -> None:
-        """Begins no more calls, lets running ones end (they have deadlines), then closes the store."""
+    def stop(self) -> None:
+        """Begins no more calls and ends the waits for them, at once and without waiting itself: whoever waits
+        for a look-up is answered with what there is, and leases are given up."""
+        if not self._stopped_at:
+            self._stopped_at = time.monotonic()
         self.meter.stop()
-        self._planners.shutdown(wait=False, cancel_futures=True)
-        self.renewals.close()
-        self._planners.shutdown()
-        self._lookups.shutdown(wait=False, cancel_futures=True)
-        self._callers.shutdown(cancel_futures=True)
-        self._lookups.shutdown()
-        self._behind.shutdown(cancel_futures=True)
+        self.tokens.stop()
+        self.service.stop()
+        self.histories.stop()
+
+    def close(self) -> None:
+        """Stops, waits for what has begun until `CLOSING` seconds after `stop`, and closes the store.
+
+        A renewal of the token is what most wants to be awaited: cut short, it costs a login. Calls whose
+        answers nobody wants any more may still be waiting for them when this returns.
+        """
+        self.stop()
+        end = self._stopped_at + CLOSING
+        self.renewals.close(end - time.monotonic())
+        if not self.tokens.close(end - time.monotonic()):
+            log.warning("a renewal of the token was cut short by the end")
+        pools = (self._planners, self._lookups, self._callers, self._behind)
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        waiting = [threading.Thread(target=pool.shutdown, daemon=True) for pool in pools]
+        for thread in waiting:
+            thread.start()
+        for thread in waiting:
+            thread.join(max(0.0, end - time.monotonic()))
         self._transport.close()
         self.index.close()
         self.store.close()
@@ -117,6 +150,35 @@ class LocalHome:
             raise
         except UpstreamError as error:
             log.warning("no token for now: %s", error)
+
+    def sign_in_behind(self, say: Callable[[str], object]) -> None:
+        """Gets a token in a thread of its own, trying for as long as it takes; `say` is told what keeps it
+        from that, once each."""
+        threading.Thread(target=self._sign_in, args=(say,), daemon=True, name="pitboard-sign-in").start()
+
+    def _sign_in(self, say: Callable[[str], object]) -> None:
+        said = ""
+        while not self.tokens.stopped:
+            pause = 5.0
+            try:
+                self.tokens.access_token(time.monotonic() + 15.0)
+            except (UpstreamError, StoreError) as error:
+                if self.tokens.stopped:
+                    return
+                sentence = remedies.worded(error)
+                if sentence != said:
+                    said = sentence
+                    log.warning("there is no token yet: %s", sentence)
+                    say(f"There is no token yet: {sentence}")
+                if isinstance(error, CredentialsError) and error.retry_after is None:
+                    return  # until somebody acts; `pitboard login` leaves a token in the store
+                pause = getattr(error, "retry_after", None) or pause
+            else:
+                if said:
+                    log.info("there is a token now")
+                    say("There is a token now.")
+                return
+            self.tokens.pause(pause)
 
     # --- what the routes ask
 

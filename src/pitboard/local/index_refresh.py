@@ -17,6 +17,7 @@ from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Transport
 from pitboard.local.credentials import find
 from pitboard.settings import Settings
+from pitboard.stores import processes
 from pitboard.stores.index_file import IndexBuilder
 from pitboard.stores.sqlite import SqliteStore
 
@@ -38,7 +39,9 @@ def refresh_index(
         closing(Transport()) as transport,
     ):
         oauth = OAuth(settings.upstream.oauth_url, transport)
-        tokens = TokenKeeper(store.documents, oauth, credentials)
+        tokens = TokenKeeper(
+            store.documents, oauth, credentials, worker=processes.mark, is_dead=processes.is_dead
+        )
         api = DataApi(settings.upstream.data_url, transport, tokens, Meter(store.documents))
         return refresh.refresh(DriverLists(api), builder, progress=progress)
 

@@ -40,14 +40,15 @@ class BackgroundRenewals:
             thread.start()
             self._threads.append(thread)
 
-    def close(self) -> None:
-        """Ends the threads; what still waits is forgotten."""
+    def close(self, seconds: float = 5.0) -> None:
+        """Ends the threads and waits for them up to `seconds`; what still waits is forgotten."""
+        end = time.monotonic() + seconds
         with self._changed:
             self._closed = True
             self._pool.clear()
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _renewals(self, renew: Renew) -> None:
         while batch := self._next():

@@ -1,10 +1,16 @@
 """`pitboard serve`: the local home until it is interrupted."""
 
 import logging
-from contextlib import suppress
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 
 from rich.console import Console
+from rich.text import Text
 
 from pitboard.iracing.credentials import Credentials
 from pitboard.local.credentials import find
@@ -15,21 +21,59 @@ from pitboard.settings import Settings
 from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, spans
 from pitboard.telemetry.files import log_file, log_file_handler
 
+ENDING = 4.5
+"""Seconds from the signal to the end of the process, whatever hangs."""
+
+log = logging.getLogger(__name__)
+
 
 def serve(settings: Settings, console: Console) -> None:
     """Serves until Ctrl+C or SIGTERM. Logs to standard error and to a file beside the database.
 
-    Raises `CredentialsError` for missing or refused credentials, `PortTakenError`, `StoreError`.
+    What is known is served from the first moment on; a token is asked for behind that, and what keeps it away
+    is said on `console`. Raises `CredentialsError` for missing credentials, `PortTakenError`, `StoreError`.
     """
     credentials = find()
     configure_logging("INFO")
     hide(*(getattr(credentials, field.name) for field in fields(Credentials)))
     telemetry = PrometheusTelemetry(spans("pitboard"))
-    with listen(settings.host, settings.port) as socket, LocalHome(settings, credentials, telemetry) as home:
+    with (
+        listen(settings.host, settings.port) as socket,
+        _told_to_end() as told,
+        LocalHome(settings, credentials, telemetry) as home,
+    ):
         logging.getLogger().addHandler(log_file_handler(log_file(settings.db)))
-        with console.status("Asking iRacing for a token ..."):
-            home.sign_in()
-        shown = f"Pitboard answers at [bold]{url(socket)}/[/]. Press Ctrl+C to stop."
-        with suppress(KeyboardInterrupt), schedule(settings):
-            console.print(shown, highlight=False)
-            server(make_local_app(home, telemetry)).run(sockets=[socket])
+        threading.Thread(target=_end_in_time, args=(told, home), daemon=True, name="pitboard-end").start()
+        console.print(f"Pitboard answers at [bold]{url(socket)}/[/]. Press Ctrl+C to stop.", highlight=False)
+        home.sign_in_behind(lambda sentence: console.print(Text(sentence), soft_wrap=True))
+        with schedule(settings):
+            server(make_local_app(home, telemetry), home.stop, told).run(sockets=[socket])
+
+
+@contextmanager
+def _told_to_end() -> Iterator[threading.Event]:
+    """Set by the first Ctrl+C or SIGTERM. Further ones change nothing: the end takes seconds at most, and cut
+    short it could cost a login."""
+    told = threading.Event()
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform == "win32":
+        signals.append(signal.SIGBREAK)
+    before = {number: signal.signal(number, lambda *_: told.set()) for number in signals}
+    try:
+        yield told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_in_time(told: threading.Event, home: LocalHome) -> None:
+    """Ends the process `ENDING` seconds after the signal, if it has not ended by then: threads that wait for
+    an answer of iRacing's would keep it."""
+    told.wait()
+    threading.Event().wait(ENDING)
+    log.warning("some calls did not end in time; they are given up")
+    closing = threading.Thread(target=home.store.close, daemon=True)
+    closing.start()
+    closing.join(0.3)
+    logging.shutdown()
+    os._exit(0)

@@ -143,27 +143,55 @@ def url(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def server(app: ASGIApp) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: it would raise a signal again once it has ended, and with that end
+    the program before its home is closed. It ends when `should_exit` or `told` is set."""
+
+    def __init__(
+        self, config: uvicorn.Config, ending: Callable[[], object], told: threading.Event | None = None
+    ) -> None:
+        super().__init__(config)
+        self._ending = ending
+        self._told = told
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        return bool(self._told and self._told.is_set()) or await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
+
+
+def server(app: ASGIApp, ending: Callable[[], object], told: threading.Event | None = None) -> Server:
     """uvicorn as we run it; `server.run(sockets=[listen(...)])` blocks until it is told to stop.
 
+    `ending` is called then, before answers under way are awaited; it must make them come soon.
     X-Forwarded-For is believed when it comes from this machine, where only a proxy of the host's sends it.
     """
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             server_header=False,
             forwarded_allow_ips=["127.0.0.1", "::1"],
-            timeout_graceful_shutdown=3,
-        )
+            timeout_graceful_shutdown=2,
+        ),
+        ending,
+        told,
     )
 
 
 @contextmanager
-def running(app: ASGIApp, sockets: list[socket.socket]) -> Iterator[uvicorn.Server]:
+def running(
+    app: ASGIApp, sockets: list[socket.socket], ending: Callable[[], object] = lambda: None
+) -> Iterator[uvicorn.Server]:
     """Serves from a thread while the block runs. The sockets listen already, so nothing has to be awaited."""
-    serving = server(app)
+    serving = server(app, ending)
     thread = threading.Thread(target=serving.run, args=(sockets,), name="pitboard-server")
     thread.start()
     try:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.model import CLOCK_DOUBT, Document, IdEntry, Record
+from pitboard.stores import processes
 
 APPLICATION_ID = 0x50495442
 """Marks the file as ours ("PITB"), so that another program's database is never written to."""
@@ -179,23 +180,22 @@ class SqliteStore:
             _records_changed(cursor)
 
     def claim(self, keys: Sequence[str], owner: str, until: float) -> set[str]:
-        now, taken = self._clock(), set()
+        """A lease also ends with its process, which is in its owner."""
+        now, taken, mine = self._clock(), set(), f"{processes.mark()}/{owner}"
         with self._writer.transaction() as cursor:
             for key in keys:
-                cursor.execute(
-                    "INSERT INTO leases VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
-                    " owner = excluded.owner, until = excluded.until"
-                    " WHERE until <= ? OR owner = excluded.owner",
-                    (key, owner, until, now),
-                )
-                if cursor.rowcount:
+                cursor.execute("SELECT owner, until FROM leases WHERE key = ?", (key,))
+                held = cursor.fetchone()
+                if held is None or held[0] == mine or held[1] <= now or processes.is_dead(held[0]):
+                    cursor.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?)", (key, mine, until))
                     taken.add(key)
         return taken
 
     def release(self, keys: Sequence[str], owner: str) -> None:
         with self._writer.transaction() as cursor:
             cursor.executemany(
-                "DELETE FROM leases WHERE key = ? AND owner = ?", [(key, owner) for key in keys]
+                "DELETE FROM leases WHERE key = ? AND owner = ?",
+                [(key, f"{processes.mark()}/{owner}") for key in keys],
             )
 
     def purge(self, now: float) -> int:

@@ -21,6 +21,7 @@ from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Answer, Transport
 from pitboard.local import credentials
 from pitboard.settings import Settings
+from pitboard.stores import processes
 from pitboard.stores.sqlite import SqliteStore
 
 PROBE_SECONDS = 4.0
@@ -121,7 +122,13 @@ class LocalEnvironment:
         with suppress(CredentialsError, StoreError):
             if store := self.store:
                 oauth = OAuth(self.settings.upstream.oauth_url, self.transport)
-                return TokenKeeper(store.documents, oauth, self.credentials)
+                return TokenKeeper(
+                    store.documents,
+                    oauth,
+                    self.credentials,
+                    worker=processes.mark,
+                    is_dead=processes.is_dead,
+                )
         return None
 
     def meter(self) -> Meter | None:
