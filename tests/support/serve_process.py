@@ -49,7 +49,7 @@ def serve_process(
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-        preexec_fn=before,  # noqa: PLW1509 - no threads hold locks that it needs
+        preexec_fn=before,
     )
     assert process.stderr
     seen = []
