@@ -21,11 +21,12 @@ of a hundred characters each do not."""
 SLOW = 2.0
 """Requests that took so many seconds get a line in the log; so do failures. The others are counted only."""
 
-_HEADERS = (
+HEADERS = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"ETag, Retry-After, X-Request-Id"),
     (b"x-content-type-options", b"nosniff"),
 )
+"""What every answer has."""
 
 _VARY = ((b"vary", b"Accept-Encoding"),)
 
@@ -77,7 +78,7 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 own = (b"x-request-id", identity.encode("latin-1", "replace"))
-                message["headers"] = [*message.get("headers", ()), *_HEADERS, *vary, own]
+                message["headers"] = [*message.get("headers", ()), *HEADERS, *vary, own]
             await send(message)
 
         try:

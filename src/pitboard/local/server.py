@@ -22,7 +22,7 @@ from pitboard.http.problems import Problem
 from pitboard.http.query import DEFAULT_WAIT, checked
 from pitboard.http.routes import answer as answered
 from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes
-from pitboard.local import remedies, site, userscript
+from pitboard.local import limits, remedies, site, userscript
 from pitboard.local.home import LocalHome
 from pitboard.settings import UsageError
 from pitboard.telemetry import PrometheusTelemetry
@@ -175,6 +175,8 @@ def server(app: ASGIApp, ending: Callable[[], object], told: threading.Event | N
     return Server(
         uvicorn.Config(
             app,
+            http=limits.protocol(),
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
