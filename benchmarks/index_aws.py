@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "benchmarks")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from tests.support.lambda_runtime import LoopbackServer  # noqa: E402 - they are in the checkout
 
@@ -173,7 +173,7 @@ def main() -> int:
         url, lists, changed, work = given.child
         child(url, Path(lists), int(changed), Path(work))
         return 0
-    from index import make_lists
+    from benchmarks.index import make_lists
 
     missed = False
     with tempfile.TemporaryDirectory() as folder, LoopbackServer(table := CountingTable()) as server:
