@@ -24,7 +24,7 @@ from pitboard.ops.doctor.checks.package_size import LIMIT
 from pitboard.ops.environment import AwsEnvironment
 from pitboard.settings import UsageError
 
-AUTH, CUSTID, DRIVERS = Names("prod").functions
+AUTH, CUSTID, DRIVERS, INDEX = Names("prod").functions
 AUTH_TABLE, CUSTID_TABLE, DRIVERS_TABLE = Names("prod").tables
 
 
@@ -80,6 +80,7 @@ def assert_found(finding: Finding, status: Status, *words: str) -> None:
 @healthy("deploy-permissions")
 @healthy("role-creation")
 @healthy("tracing")
+@healthy("index-age")
 @healthy("ttl")
 @healthy("oauth")
 @healthy("token-refresh")
@@ -95,6 +96,7 @@ def test_a_healthy_environment(empty, doctor, tmp_path):
         empty.answering = backend.base_url
         cloud = empty.build()
         now = time.time()
+        cloud.index(made=now - 3600)
         cloud.token(access_token="a", access_from=now, access_until=now + 600, refresh_token="r")
         cloud.measure("iRacing/Lambda", "Requests", 3, Environment="prod")
         cloud.measure("AWS/ApiGateway", "Latency", 80, ApiName=cloud.names.api, Stage="prod")
@@ -418,6 +420,17 @@ def test_a_table_with_a_replica(cloud, doctor):
         TableName=AUTH_TABLE, ReplicaUpdates=[{"Create": {"RegionName": "eu-west-1"}}]
     )
     assert_found(finding_of(doctor(), "consistent-reads"), Status.PROBLEM, AUTH_TABLE, "eu-west-1")
+
+
+@breaks("index-age", "the index is three days old, not there yet, or its item is damaged")
+def test_an_old_driver_index(cloud, doctor):
+    finding = finding_of(doctor(), "index-age")
+    assert_found(finding, Status.WARNING, "no driver index yet")
+    assert "ir-index-prod:live" in finding.remedy
+    cloud.index(made=time.time() - 72 * 3600)
+    assert_found(finding_of(doctor(), "index-age"), Status.WARNING, "72 hours old")
+    cloud.client("dynamodb").put_item(TableName=CUSTID_TABLE, Item={"name": {"S": "INDEX"}})
+    assert_found(finding_of(doctor(), "index-age"), Status.PROBLEM, "cannot be read")
 
 
 @breaks("ttl", "time to live is turned off")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.support.doctor_checks import apply_fix, breaks, finding_of, healthy
 from tests.support.fake_http import Reply, fake_http_server
+from tests.support.index_lists import GivenLists, crowd, refreshed
 from tests.support.local_server import local_home, local_server
 
 from pitboard.drivers.errors import UpstreamError
@@ -266,6 +267,25 @@ def test_a_healthy_database(doctor, used):
 def test_without_a_database_none_is_created(doctor, tmp_path):
     assert_found(finding_of(doctor(), "database"), Status.SKIPPED)
     assert not (tmp_path / "pitboard.sqlite3").exists()
+
+
+@breaks("index-age", "the index is three days old, or missing beside a database that is used")
+def test_an_old_driver_index(doctor, used):
+    assert_found(finding_of(doctor(), "index-age"), Status.WARNING, "no driver index yet")
+    refreshed(used, GivenLists(crowd(3)), now=time.time() - 72 * 3600)
+    assert_found(finding_of(doctor(), "index-age"), Status.WARNING, "72 hours old")
+
+
+@healthy("index-age")
+def test_a_young_driver_index(doctor, used):
+    refreshed(used, GivenLists(crowd(3)), now=time.time() - 20 * 3600)
+    assert_found(finding_of(doctor(), "index-age"), Status.OK, "20 hours old")
+
+
+def test_no_driver_index_where_none_is_wanted_yet(doctor, used):
+    assert finding_of(doctor(PITBOARD_INDEX_HOURS="0"), "index-age").status is Status.SKIPPED
+    used.unlink()
+    assert finding_of(doctor(), "index-age").status is Status.SKIPPED
 
 
 @breaks("disk", "the file is made (sparsely) larger than what is free on the disk")

@@ -266,6 +266,17 @@ class AwsAccount:
             ],
         )
 
+    def index(self, made: float) -> None:
+        """Puts a driver index of three drivers, made at this time, into the table ir_custid."""
+        item = {
+            "name": {"S": "INDEX"},
+            "made": {"N": str(int(made))},
+            "drivers": {"N": "3"},
+            "lists": {"S": "{}"},
+            "parts": {"N": "0"},
+        }
+        self.client("dynamodb").put_item(TableName=self.names.custid_table, Item=item)
+
     def token(self, **document: Any) -> None:
         """Puts a token's document into the table ir_auth, in the form that ir-auth uses."""
         self.client("dynamodb").put_item(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pitboard
-from pitboard.aws.names import API_URL_OUTPUT, CDK
+from pitboard.aws.names import ALIAS, API_URL_OUTPUT, CDK, REFRESH_INDEX
 from pitboard.aws.secret import FIELDS, parse
 from pitboard.drivers.errors import CredentialsError
 from pitboard.iracing.credentials import Credentials
@@ -89,6 +89,7 @@ def deploy(plan: Plan) -> str:
         protect(aws, table)
     if plan.credentials is not None:
         write_secret(aws, plan.credentials)
+    begin_index_refresh(aws)
     for function in aws.names.functions:
         delete_old_versions(aws, function)
     return stack.outputs.get(API_URL_OUTPUT, "") if stack else ""
@@ -126,6 +127,18 @@ def write_secret(aws: AwsEnvironment, credentials: Credentials) -> None:
     value = json.dumps({name: getattr(credentials, name) for name in FIELDS})
     with aws.change("The secret could not be written"):
         aws.client("secretsmanager").put_secret_value(SecretId=aws.names.secret, SecretString=value)
+
+
+def begin_index_refresh(aws: AwsEnvironment) -> None:
+    """Lets ir-index refresh the driver index now, and does not wait for it. After the first deploy there is
+    none, and after a restored table it is old."""
+    with aws.change("The refresh of the driver index could not be started"):
+        aws.client("lambda").invoke(
+            FunctionName=aws.names.index,
+            Qualifier=ALIAS,
+            InvocationType="Event",
+            Payload=json.dumps({"action": REFRESH_INDEX}),
+        )
 
 
 def protect(aws: AwsEnvironment, table: str) -> None:

@@ -21,7 +21,7 @@ AWS_POLL = 2.0
 
 QUERIES = {
     "errors": (
-        "Errors of the three functions, counted by logger and message.",
+        "Errors of the functions, counted by logger and message.",
         'filter level in ["ERROR", "CRITICAL"] | stats count(*) as times by logger, message',
     ),
     "slow-requests": (

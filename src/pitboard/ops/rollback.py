@@ -51,6 +51,8 @@ def steps(aws: AwsEnvironment) -> list[Step]:
         if newest - times[name] > SAME_RELEASE:
             continue
         older = [v["Version"] for v in published[name] if int(v["Version"]) < int(live[name])]
+        if not older and name not in aws.names.serving:
+            continue  # it is new with this deployment, and no older version of the others needs it
         if not older:
             raise UsageError(f"{name} has no version before {live[name]}; there is nothing to go back to.")
         found.append(Step(name, live[name], older[-1]))

@@ -1,4 +1,4 @@
-"""ir-custid and ir-drivers invoke ir-auth for the token; the API invokes all three functions."""
+"""The other functions invoke ir-auth for the token; the API invokes all functions but ir-index."""
 
 import json
 from fnmatch import fnmatchcase
@@ -12,11 +12,11 @@ def aws(environment: AwsEnvironment) -> Finding:
     functions, names = environment.functions(), environment.names
     if names.auth not in functions:
         return skipped(f"{names.auth} is not deployed yet.")
-    for caller in (names.custid, names.drivers):
+    for caller in (names.custid, names.drivers, names.index):
         if caller in functions and not may_invoke(environment, caller, functions[names.auth]["FunctionArn"]):
             return problem(f"The role of {caller} does not allow lambda:InvokeFunction on {names.auth}.")
     for name in functions:
-        if not _api_may_invoke(environment, name):
+        if name in names.serving and not _api_may_invoke(environment, name):
             return problem(f"{name} has no policy that lets API Gateway invoke it.")
     return ok("The functions and the API may invoke what they need.")
 
