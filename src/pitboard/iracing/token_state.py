@@ -232,8 +232,8 @@ class TokenState:
         *,
         proven: bool = False,
     ) -> "TokenState":
-        """After a password login that gave no token. `proven`: iRacing had accepted the client just before, and
-        what it says now is about these credentials."""
+        """After a password login that gave no token. `proven`: iRacing had accepted the client just before,
+        and what it says now is about these credentials."""
         if isinstance(error, DeniedError) and (proven or not error.may_pass):
             return self._denied(error, fingerprint)
         if isinstance(error, RateLimitedError):
