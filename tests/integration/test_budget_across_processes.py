@@ -114,14 +114,13 @@ def test_a_starved_process_reads_the_budget_once_a_second(tmp_path):
             return super().get(key)
 
     now = 1_800_000_000.0
-    documents = Counting(path)
+    documents = Counting(store.file)
     documents.put(KEY, Budget(level=0.0, at=now).document(), expected=None)
     meter = Meter(documents, clock=lambda: now)
     with ThreadPoolExecutor(32) as pool:
         refused = list(pool.map(lambda _: refusal(meter), range(320)))
     assert all(refused)
     assert Counting.reads <= 32  # those that began together, before the first had read
-    documents.connection.close()
     store.close()
 
 

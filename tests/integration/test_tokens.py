@@ -24,12 +24,15 @@ from pitboard.drivers.errors import (
 from pitboard.drivers.model import Document  # noqa: TC001 - a dataclass field
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import OAuth
-from pitboard.iracing.token_state import LEASE, LOGINS_AN_HOUR, TokenState
+from pitboard.iracing.token_state import LEASE, LOGIN_PAUSES, LOGINS_AN_HOUR, LONGEST_COOLING, TokenState
 from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Transport
 from pitboard.stores.sqlite import SqliteStore
 
 KEY = "TOKEN:jo@example.com"
+PROBE = "no-refresh-token"
+"""What a probe sends as its refresh token."""
+
 RIGHT = Credentials("app", "hush-client", "Jo@example.com", "hush-pass")
 OTHER = Credentials("app", "hush-client", "Jo@example.com", "hush-other-pass")
 
@@ -201,8 +204,8 @@ class TestDurability:
 
             def put(self, key: str, value: Mapping[str, Any], *, expected: int | None) -> bool:
                 document: Document | None = bench.documents.get(key)
-                if document and value.get("access_token") and not document.value.get("doubts"):
-                    bench.documents.put(key, {**document.value, "doubts": 1}, expected=document.version)
+                if document and value.get("access_token") and not document.value.get("failures"):
+                    bench.documents.put(key, {**document.value, "failures": 1}, expected=document.version)
                 return bench.documents.put(key, value, expected=expected)
 
         bench.answers(tokens(1))
@@ -252,17 +255,19 @@ class TestRefreshesWithoutAnAnswer:
         assert keeper.access_token(soon()) == "access-2"
         assert bench.grants == ["login", "refresh-1", "refresh-1"]
 
-    def test_two_refreshes_without_an_answer_are_followed_by_a_login(self, bench: Bench) -> None:
-        bench.answers(tokens(1), Reply(drop=True), Reply(drop=True), tokens(2))
+    def test_a_refresh_token_is_tried_until_it_is_answered_and_only_then_there_is_a_login(
+        self, bench: Bench
+    ) -> None:
+        bench.answers(tokens(1), *[Reply(drop=True)] * 6, denied("invalid_grant"), tokens(2))
         keeper = bench.keeper()
         keeper.access_token(soon())
         bench.clock.now += 600
-        for _ in range(2):
+        for _ in range(6):
             with pytest.raises(UnreachableError):
                 keeper.access_token(soon())
-            bench.clock.now += 10
+            bench.clock.now += LONGEST_COOLING
         assert keeper.access_token(soon()) == "access-2"
-        assert bench.grants == ["login", "refresh-1", "refresh-1", "login"]
+        assert bench.grants == ["login", *["refresh-1"] * 7, "login"]
 
     def test_a_failed_refresh_is_no_error_while_the_access_token_is_valid(self, bench: Bench) -> None:
         bench.answers(tokens(1), Reply(504, body=b"<html>"))
@@ -341,15 +346,34 @@ class TestTheLoginLimit:
         assert bench.grants == ["login"]
         assert keeper.status().logins_left == 3
 
-    def test_half_an_hour_of_outage_leaves_one_login(self, bench: Bench) -> None:
+    def test_half_an_hour_of_outage_costs_one_login(self, bench: Bench) -> None:
         bench.answers(Reply(503, json={"error": "temporarily_unavailable"}))
         keeper = bench.keeper()
         for _ in range(30):
             with pytest.raises(UnreachableError):
                 keeper.access_token(soon())
             bench.clock.now += 60
-        assert len(bench.grants) == 3
-        assert keeper.status().logins_left == 1
+        assert bench.grants == ["login", *[PROBE] * 29]
+        assert keeper.status().logins_left == 3
+
+    def test_a_login_is_repeated_once_a_probe_is_answered(self, bench: Bench) -> None:
+        bench.answers(Reply(drop=True), Reply(504), Reply(body=b"<html>"), denied("invalid_grant"), tokens(1))
+        keeper = bench.keeper()
+        for _ in range(3):
+            with pytest.raises(UnreachableError):
+                keeper.access_token(soon())
+            bench.clock.now += LOGIN_PAUSES[0]
+        assert keeper.access_token(soon()) == "access-1"
+        assert bench.grants == ["login", PROBE, PROBE, PROBE, "login"]
+
+    def test_logins_that_fail_beside_answered_probes_are_spread_over_the_hour(self, bench: Bench) -> None:
+        bench.answers(Reply(504), *[denied("invalid_grant"), Reply(504)] * 3, tokens(1))
+        keeper = bench.keeper()
+        for _ in range(28):
+            with pytest.raises(UnreachableError):
+                keeper.access_token(soon())
+            bench.clock.now += 60
+        assert bench.grants.count("login") == 3
 
 
 class TestWrongCredentials:
@@ -357,9 +381,9 @@ class TestWrongCredentials:
         ("error", "status"),
         [
             ("invalid_grant", 400),
-            ("invalid_client", 403),
             ("access_denied", 401),
-            ("unauthorized_client", 400),
+            ("invalid_scope", 400),
+            ("unsupported_grant_type", 400),
         ],
     )
     def test_wrong_credentials_are_not_retried(self, bench: Bench, error: str, status: int) -> None:
@@ -411,16 +435,45 @@ class TestWrongCredentials:
             assert refused.value.remedy is Remedy.CHECK_LOGIN
         assert bench.grants == ["login", "login", "refresh-1", "refresh-2", "refresh-3"]
 
-    def test_a_refresh_with_an_unknown_client_is_not_retried(self, bench: Bench) -> None:
-        bench.answers(tokens(1), denied("invalid_client", 403))
+    @pytest.mark.parametrize(("error", "status"), [("invalid_client", 403), ("unauthorized_client", 400)])
+    def test_a_client_that_is_not_known_is_asked_about_again_without_a_login(
+        self, bench: Bench, error: str, status: int
+    ) -> None:
+        bench.answers(denied(error, status), denied(error, status), denied("invalid_grant"), tokens(1))
+        for _ in range(2):
+            for _ in range(3):
+                with pytest.raises(CredentialsError) as refused:
+                    bench.keeper().access_token(soon())
+                assert refused.value.remedy is Remedy.CHECK_CLIENT
+            bench.clock.now += LOGIN_PAUSES[0]
+        assert bench.keeper().access_token(soon()) == "access-1"
+        assert bench.grants == ["login", PROBE, PROBE, "login"]
+
+    def test_a_client_that_is_refused_right_after_it_was_accepted_is_not_tried_again(
+        self, bench: Bench
+    ) -> None:
+        bench.answers(Reply(504), denied("invalid_grant"), denied("unauthorized_client"))
+        with pytest.raises(UnreachableError):
+            bench.keeper().access_token(soon())
+        for _ in range(5):
+            bench.clock.now += 1000
+            with pytest.raises(CredentialsError):
+                bench.keeper().access_token(soon())
+        assert bench.grants == ["login", PROBE, "login"]
+
+    def test_a_refresh_whose_client_is_not_known_for_a_while_costs_no_login(self, bench: Bench) -> None:
+        bench.answers(tokens(1), *[denied("invalid_client", 403)] * 3, tokens(2))
         keeper = bench.keeper()
         keeper.access_token(soon())
         bench.clock.now += 600
         for _ in range(3):
-            with pytest.raises(CredentialsError) as refused:
-                keeper.access_token(soon())
-            assert refused.value.remedy is Remedy.CHECK_CLIENT
-        assert bench.grants == ["login", "refresh-1"]
+            for _ in range(2):
+                with pytest.raises(CredentialsError) as refused:
+                    keeper.access_token(soon())
+                assert refused.value.remedy is Remedy.CHECK_CLIENT
+            bench.clock.now += LONGEST_COOLING
+        assert keeper.access_token(soon()) == "access-2"
+        assert bench.grants == ["login", *["refresh-1"] * 4]
 
     def test_missing_credentials_are_named_and_no_request_is_made(self, bench: Bench) -> None:
         nothing = Credentials("", "", "", "")
@@ -497,15 +550,25 @@ class TestIracingsRateLimit:
         assert bench.grants == ["login", "refresh-1", "refresh-1"]
 
     def test_no_login_is_tried_during_maintenance(self, bench: Bench) -> None:
-        bench.answers(Reply(503, json={"error": "Site Maintenance"}), tokens(1))
+        maintenance = Reply(503, json={"error": "Site Maintenance"})
+        bench.answers(*[maintenance] * 5, denied("invalid_grant"), tokens(1))
         keeper = bench.keeper()
         for _ in range(5):
             with pytest.raises(MaintenanceError):
                 keeper.access_token(soon())
-            bench.clock.now += 20
-        bench.clock.now += 60
+            bench.clock.now += LONGEST_COOLING
         assert keeper.access_token(soon()) == "access-1"
-        assert bench.grants == ["login", "login"]
+        assert bench.grants == ["login", *[PROBE] * 5, "login"]
+
+    def test_a_retry_after_of_a_day_is_believed_for_an_hour(self, bench: Bench) -> None:
+        bench.answers(tokens(1), Reply(503, headers={"Retry-After": "86400"}), tokens(2))
+        keeper = bench.keeper()
+        keeper.access_token(soon())
+        bench.clock.now += 600
+        with pytest.raises(UnreachableError):
+            keeper.access_token(soon())
+        bench.clock.now += 3601
+        assert keeper.access_token(soon()) == "access-2"
 
 
 class TestAnonymousCallers:

@@ -215,7 +215,7 @@ class TestErrors:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("120", 120), (" 0 ", 0), ("1e9", 86400), ("", None), ("soon", None), ("-5", None), ("nan", None)],
+    [("120", 120), (" 0 ", 0), ("1e9", 3600), ("", None), ("soon", None), ("-5", None), ("nan", None)],
 )
 def test_retry_after_is_read_in_seconds(text: str, seconds: float | None) -> None:
     assert retry_after({"Retry-After": text}) == seconds

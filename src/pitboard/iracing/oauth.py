@@ -26,8 +26,8 @@ from pitboard.iracing.transport import Answer, Transport
 
 SCOPE = "iracing.auth"
 
-LONGEST_PAUSE = 24 * 3600.0
-"""Longest Retry-After that is believed, in seconds."""
+LONGEST_PAUSE = 3600.0
+"""Longest Retry-After that is believed, in seconds: no limit of iRacing's has a longer window."""
 
 _DEFAULT_LIFETIME = 600.0
 
@@ -48,6 +48,12 @@ class DeniedError(CredentialsError):
     def __init__(self, message: str, remedy: Remedy, *, error: str) -> None:
         super().__init__(message, remedy)
         self.error = error
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the fault may be the service's, and gone in a while: it did not know the client or could not
+        read the request. What it says of the account and of what the client may do stays so."""
+        return self.error in ("invalid_client", "unauthorized_client", "invalid_request")
 
 
 class OAuth:
@@ -79,9 +85,18 @@ class OAuth:
         form = _client(credentials) | {"grant_type": "refresh_token", "refresh_token": refresh_token}
         return _grant(self._transport.post_form(self._url, form, deadline), refreshed=True)
 
+    def probe(self, credentials: Credentials, deadline: float) -> None:
+        """Whether the endpoint answers and accepts the client: a refresh grant with what is no refresh token.
+        It touches no account and costs no login. Raises as `login` does, if not."""
+        try:
+            self.refresh(credentials, "no-refresh-token", deadline)
+        except DeniedError as error:
+            if error.error not in ("invalid_grant", "invalid_request"):
+                raise
+
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The Retry-After header in seconds from now, from 0 to a day; None if it is absent or unreadable."""
+    """The Retry-After header in seconds from now, from 0 to an hour; None if it is absent or unreadable."""
     text = headers.get("Retry-After", "").strip()
     try:
         seconds = float(text) if text[:1].isdigit() else parsedate_to_datetime(text).timestamp() - time.time()

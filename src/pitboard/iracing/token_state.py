@@ -30,28 +30,29 @@ HOUR = 3600.0
 LEASE = 40.0
 """How long one worker may take for a renewal: longer than a refresh and a login that both time out."""
 
-DOUBTS = 2
-"""So many times a refresh token is tried when no answer comes; then a login takes its place."""
-
 REFRESH_LIFETIME = 7 * 24 * HOUR
 """How long a refresh token is tried when iRacing does not say; its documentation calls 7 days typical."""
 
-MAINTENANCE_PAUSE = 120.0
-LOGIN_PAUSE = 60.0
-LONGEST_COOLING = 120.0
-"""Pauses in seconds after a failure that iRacing gave no time for. Usually 2, 4, 8 and so on up to
-`LONGEST_COOLING`; after a login `LOGIN_PAUSE`, and from the second on so long that the hour's logins
-are not used up before an outage is over."""
+LONGEST_COOLING = 45.0
+"""After a failure that may pass, the next grant is tried 2, 4, 8 and so on up to so many seconds later, for as
+long as it takes. With the time that a grant may hang, a token is back a minute after an outage's end."""
+
+LEAST_SPREAD = 0.75
+"""The least share of such a pause that is waited, so that not all ask at the same time."""
+
+LOGIN_PAUSES = (60.0, HOUR / LOGINS_AN_HOUR)
+"""Seconds from a login that failed to the next one: after the first failure, and after each further one in a
+row. A login is not repeated before a probe has found the service answering."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenState:
     """The document. Empty text and 0 mean that there is none.
 
-    `lease_*` say who renews. `doubts` is how many refreshes with this refresh token stayed without an
-    answer, `failures` how many grants in a row failed for reasons that pass; `cool_*` hold back every
-    grant for a while because of them. `logins` are when password logins were begun, `blocked_*` hold
-    those back, and `refused_*` say which credentials iRacing does not accept, until they change.
+    `lease_*` say who renews. `failures` is how many grants in a row failed for reasons that pass; `cool_*`
+    hold back every grant for a while because of them. `logins` are when password logins were begun,
+    `login_failures` how many of them in a row failed so; `blocked_*` hold logins back, and `refused_*` say
+    which credentials iRacing does not accept, until they change.
     """
 
     access_token: str = ""
@@ -61,12 +62,13 @@ class TokenState:
     refresh_until: float = 0.0
     lease_owner: str = ""
     lease_until: float = 0.0
-    doubts: int = 0
     failures: int = 0
     cool_until: float = 0.0
     cool_code: str = ""
     cool_why: str = ""
+    cool_remedy: str = ""
     logins: tuple[float, ...] = ()
+    login_failures: int = 0
     blocked_until: float = 0.0
     blocked_why: str = ""
     refused_fingerprint: str = ""
@@ -104,7 +106,7 @@ class TokenState:
 
     def refreshable(self, now: float) -> bool:
         """Whether there is a refresh token worth trying."""
-        return bool(self.refresh_token) and self.doubts < DOUBTS and now < self.refresh_until
+        return bool(self.refresh_token) and now < self.refresh_until
 
     def leased_by_another(self, owner: str, now: float) -> bool:
         """Whether somebody else is renewing."""
@@ -121,8 +123,17 @@ class TokenState:
         """
         cooling = _ahead(self.cool_until, now)
         if cooling and (self.cool_code == RateLimitedError.code or not proving):
-            return _ERRORS.get(self.cool_code, UnreachableError)(self.cool_why, retry_after=cooling)
+            return self._last_failure(cooling)
         return None
+
+    def trouble(self, now: float) -> UpstreamError | None:
+        """Why the last grants gave no token, or None if the last one did."""
+        return self._last_failure(_ahead(self.cool_until, now)) if self.failures else None
+
+    def _last_failure(self, pause: float) -> UpstreamError:
+        if self.cool_code == CredentialsError.code:
+            return CredentialsError(self.cool_why, _remedy(self.cool_remedy), retry_after=pause)
+        return _ERRORS.get(self.cool_code, UnreachableError)(self.cool_why, retry_after=pause)
 
     def login_refusal(
         self, now: float, fingerprint: str = "", *, proving: bool = False
@@ -137,6 +148,11 @@ class TokenState:
         if blocked:
             return RateLimitedError(self.blocked_why, retry_after=blocked)
         logins = self.recent_logins(now)
+        if self.login_failures and logins and not proving:
+            pause = LOGIN_PAUSES[min(self.login_failures, len(LOGIN_PAUSES)) - 1]
+            left = _ahead(logins[-1] + pause, now)
+            if left:
+                return self._last_failure(left)
         if len(logins) >= LOGINS_AN_HOUR:
             return RateLimitedError(
                 f"{LOGINS_AN_HOUR} password logins were begun within the hour; more could lock the account.",
@@ -146,8 +162,7 @@ class TokenState:
 
     def denial(self) -> CredentialsError:
         """The error with which iRacing refused the credentials."""
-        known = self.refused_remedy in set(Remedy)
-        return CredentialsError(self.refused_why, Remedy(self.refused_remedy) if known else Remedy.LOG_IN)
+        return CredentialsError(self.refused_why, _remedy(self.refused_remedy))
 
     # --- changes: each gives the state after it
 
@@ -178,8 +193,8 @@ class TokenState:
             access_until=now + grant.lifetime,
             refresh_token=grant.refresh_token or kept,
             refresh_until=now + lifetime if grant.refresh_token else self.refresh_until,
-            doubts=0,
             failures=0,
+            login_failures=0,
             cool_until=0.0,
             refused_fingerprint=self.refused_fingerprint if refreshed else "",
         )
@@ -194,26 +209,40 @@ class TokenState:
         """With this refresh token discarded: it is spent."""
         if self.refresh_token != refresh_token:
             return self
-        return replace(self, refresh_token="", refresh_until=0.0, doubts=0)
+        return replace(self, refresh_token="", refresh_until=0.0)
 
-    def refresh_failed(self, error: UpstreamError, fingerprint: str, now: float) -> "TokenState":
-        """After a refresh that gave no token. If it was denied (and not for a spent token), the client is at
-        fault, and a login would fare no better."""
-        if isinstance(error, DeniedError):
+    def refresh_failed(
+        self, error: UpstreamError, fingerprint: str, now: float, spread: float = 1.0
+    ) -> "TokenState":
+        """After a refresh (or a probe) that gave no token, other than for a spent refresh token.
+
+        The refresh token is kept unless what the client may do has changed: if the request was lost on its
+        way it is good still, and if the answer was, iRacing will say that it is spent.
+        """
+        if isinstance(error, DeniedError) and not error.may_pass:
             return self._denied(error, fingerprint).without_refresh(self.refresh_token)
-        unanswered = isinstance(error, NoAnswerError) and error.sent
-        return replace(self._cooled(error, now), doubts=self.doubts + unanswered)
+        return self._cooled(error, now, spread)
 
-    def login_failed(self, error: UpstreamError, fingerprint: str, now: float) -> "TokenState":
-        """After a password login that gave no token."""
-        if isinstance(error, DeniedError):
+    def login_failed(
+        self,
+        error: UpstreamError,
+        fingerprint: str,
+        now: float,
+        spread: float = 1.0,
+        *,
+        proven: bool = False,
+    ) -> "TokenState":
+        """After a password login that gave no token. `proven`: iRacing had accepted the client just before,
+        and what it says now is about these credentials."""
+        if isinstance(error, DeniedError) and (proven or not error.may_pass):
             return self._denied(error, fingerprint)
         if isinstance(error, RateLimitedError):
-            until = now + (error.retry_after or LOGIN_PAUSE)
+            until = now + (error.retry_after or LOGIN_PAUSES[0])
             return replace(self, blocked_until=until, blocked_why=str(error))
-        if isinstance(error, NoAnswerError) and not error.sent:
-            return replace(self._cooled(error, now), logins=self.logins[:-1])  # it counts for nobody
-        return self._cooled(error, now, least=LOGIN_PAUSE if not self.failures else HOUR / LOGINS_AN_HOUR)
+        cooled = self._cooled(error, now, spread)
+        if isinstance(error, MaintenanceError) or (isinstance(error, NoAnswerError) and not error.sent):
+            return replace(cooled, logins=self.logins[:-1])  # it counts for nobody
+        return replace(cooled, login_failures=self.login_failures + 1)
 
     def _denied(self, error: DeniedError, fingerprint: str) -> "TokenState":
         return replace(
@@ -223,21 +252,23 @@ class TokenState:
             refused_remedy=str(error.remedy),
         )
 
-    def _cooled(self, error: UpstreamError, now: float, least: float = 0.0) -> "TokenState":
-        pause = error.retry_after
-        if pause is None:
-            doubling = min(2.0 ** min(self.failures + 1, 10), LONGEST_COOLING)
-            pause = max(least, MAINTENANCE_PAUSE if isinstance(error, MaintenanceError) else doubling)
+    def _cooled(self, error: UpstreamError, now: float, spread: float) -> "TokenState":
+        pause = min(2.0 ** min(self.failures + 1, 10), LONGEST_COOLING) * spread
         return replace(
             self,
             failures=self.failures + 1,
-            cool_until=now + pause,
+            cool_until=now + max(pause, error.retry_after or 0.0),
             cool_code=error.code,
             cool_why=str(error),
+            cool_remedy=str(error.remedy) if isinstance(error, CredentialsError) else "",
         )
 
 
 _ERRORS = {kind.code: kind for kind in (RateLimitedError, MaintenanceError)}
+
+
+def _remedy(text: str) -> Remedy:
+    return Remedy(text) if text in set(Remedy) else Remedy.LOG_IN
 
 
 def _ahead(until: float, now: float) -> float:

@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pitboard.drivers.errors import CredentialsError, Remedy, StoreError, UnreachableError, UpstreamError
 from pitboard.drivers.ports import Documents, Telemetry
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import DeniedError, Grant, OAuth
-from pitboard.iracing.token_state import LOGINS_AN_HOUR, TokenState
+from pitboard.iracing.token_state import LEAST_SPREAD, LOGINS_AN_HOUR, TokenState
 from pitboard.iracing.transport import CONNECT_SECONDS, READ_SECONDS
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +40,8 @@ class TokenStatus:
     """What may be told to anybody: no token. `expires_in`, `age` in seconds, 0 without a valid token.
 
     `refusal` is the error that a grant or login would meet now (None: none), `blocked_until` until when
-    (Unix seconds, 0: until somebody acts).
+    (Unix seconds, 0: until somebody acts). `trouble` is why the last grants gave no token (None: the last one
+    did).
     """
 
     valid: bool
@@ -47,6 +51,7 @@ class TokenStatus:
     logins_left: int
     refusal: UpstreamError | None
     blocked_until: float
+    trouble: UpstreamError | None = None
 
 
 class TokenKeeper:
@@ -153,6 +158,7 @@ class TokenKeeper:
             logins_left=max(0, LOGINS_AN_HOUR - len(state.recent_logins(now))),
             refusal=refusal,
             blocked_until=now + pause if pause else 0.0,
+            trouble=state.trouble(now),
         )
 
     # --- one at a time: first among the threads of this process, then among processes
@@ -236,13 +242,17 @@ class TokenKeeper:
     def _renew(self, owner: str, *, may_login: bool, proving: bool) -> str:
         try:
             state, now = self._read()[0], self._clock()
+            answered = proving
             if state.refreshable(now) and not proving:
                 newer = self._refresh(state, owner)
                 if newer:
                     return self._hold(newer)
-                state = self._read()[0]
+                state, answered = self._read()[0], True
             self._check_login(state, self._clock(), may_login=may_login, proving=proving)
-            return self._hold(self._login(owner))
+            if state.failures and not answered:
+                self._probe()
+                answered = True
+            return self._hold(self._login(owner, proven=answered))
         finally:
             self._update(lambda s: s.released(owner))
 
@@ -252,9 +262,9 @@ class TokenKeeper:
             grant = self._ask(
                 "refresh_token", lambda end: self._oauth.refresh(self._credentials, state.refresh_token, end)
             )
-        except DeniedError as error:
-            if error.error != "invalid_grant":
-                self._failed(error, TokenState.refresh_failed)
+        except UpstreamError as error:
+            if not isinstance(error, DeniedError) or error.error != "invalid_grant":
+                self._failed(error)
                 raise
             # Perhaps a worker whose lease ran out was slow rather than dead, and has rotated the token.
             newest = self._read()[0]
@@ -262,21 +272,28 @@ class TokenKeeper:
                 return newest
             self._update(lambda s: s.without_refresh(state.refresh_token))
             return None
-        except UpstreamError as error:
-            self._failed(error, TokenState.refresh_failed)
-            raise
         return self._keep(grant, owner, refreshed=True)
 
-    def _login(self, owner: str) -> TokenState:
+    def _probe(self) -> None:
+        """Looks whether the service is back, before a login that would count although nobody answers it."""
+        try:
+            self._ask("probe", lambda end: self._oauth.probe(self._credentials, end))
+        except UpstreamError as error:
+            self._failed(error)
+            raise
+
+    def _login(self, owner: str, *, proven: bool) -> TokenState:
         self._update(lambda s: s.login_booked(self._clock()))  # before the request: it counts even if we die
         try:
             grant = self._ask("password_limited", lambda end: self._oauth.login(self._credentials, end))
         except UpstreamError as error:
-            self._failed(error, TokenState.login_failed)
+            fingerprint, now, spread = self._credentials.fingerprint(), self._clock(), _spread()
+            failed = error
+            self._update(lambda s: s.login_failed(failed, fingerprint, now, spread, proven=proven))
             raise
         return self._keep(grant, owner, refreshed=False)
 
-    def _ask(self, kind: str, grant: Callable[[float], Grant]) -> Grant:
+    def _ask(self, kind: str, grant: Callable[[float], T]) -> T:
         outcome = "ok"
         try:
             with self._telemetry.span("oauth_authentication", grant=kind):
@@ -293,11 +310,9 @@ class TokenKeeper:
         now = self._clock()
         return self._update(lambda s: s.granted(grant, now, refreshed=refreshed).released(owner))
 
-    def _failed(
-        self, error: UpstreamError, change: Callable[[TokenState, UpstreamError, str, float], TokenState]
-    ) -> None:
-        fingerprint, now = self._credentials.fingerprint(), self._clock()
-        self._update(lambda s: change(s, error, fingerprint, now))
+    def _failed(self, error: UpstreamError) -> None:
+        fingerprint, now, spread = self._credentials.fingerprint(), self._clock(), _spread()
+        self._update(lambda s: s.refresh_failed(error, fingerprint, now, spread))
 
     # --- the document
 
@@ -325,6 +340,10 @@ class TokenKeeper:
             if changed == state or self._put(changed, version):
                 return changed
             time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads, hides nothing
+
+
+def _spread() -> float:
+    return random.uniform(LEAST_SPREAD, 1.0)  # noqa: S311 - spreads, hides nothing
 
 
 def _busy() -> UpstreamError:

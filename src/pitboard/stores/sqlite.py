@@ -1,12 +1,13 @@
 """The store in one SQLite file, in WAL mode, for threads and for several processes."""
 
 import json
+import logging
 import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.model import CLOCK_DOUBT, Document, IdEntry, Record
 from pitboard.stores import processes
+
+log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x50495442
 """Marks the file as ours ("PITB"), so that another program's database is never written to."""
@@ -55,6 +58,9 @@ MOST_IDS = 100_000
 """Rows that are kept, some 800 MB at most. Beyond, the records that were used longest ago go, and the ids
 and negative answers that end first."""
 
+LOOK_SECONDS = 1.0
+"""So often it is looked whether the file has been deleted or replaced."""
+
 CHECKED_EVERY = 1_000
 """Rows written after which their number is looked at."""
 
@@ -76,20 +82,18 @@ class SqliteStore:
         self._hot_lock = threading.Lock()
         self._used: set[str] = set()
         self._written = 0
-        if path.exists() and path.stat().st_size:
-            _inspect(path)
-        else:
-            _create(path)
-        self._writer = _Connection(path, synchronous="NORMAL")
-        try:
-            _migrate(self._writer)
-        except StoreError:
-            self._writer.close()
-            raise
-        self._reader = _Connection(path, synchronous="NORMAL")
-        self.documents = SqliteDocuments(path)
+        self.file = SqliteFile(path, self._cool)
+        self._writer = self.file.connection("NORMAL")
+        self._reader = self.file.connection("NORMAL")
+        self.documents = SqliteDocuments(self.file)
+
+    def _cool(self) -> None:
+        """Forgets what is held in memory: the file is another one."""
+        with self._hot_lock:
+            self._hot, self._hot_version = {}, (-1, -1)
 
     def records(self, keys: Sequence[str]) -> dict[str, Record]:
+        self.file.look()
         now = self._clock()
         with self._hot_lock:
             self._look_for_changes()
@@ -124,6 +128,7 @@ class SqliteStore:
         return {row[0]: Record(*row) for row in rows}
 
     def keep(self, records: Iterable[Record]) -> None:
+        self.file.look()
         rows = [(*astuple(record), self._clock(), CLOCK_DOUBT) for record in records]
         if not rows:
             return
@@ -142,6 +147,7 @@ class SqliteStore:
             self._count(cursor, len(rows))
 
     def ids(self, keys: Sequence[str]) -> dict[str, IdEntry]:
+        self.file.look()
         now = self._clock()
         rows = self._reader.rows(
             "SELECT key, cust_id, origin, until, reason FROM ids"
@@ -151,6 +157,7 @@ class SqliteStore:
         return {row[0]: IdEntry(*row) for row in rows if row[3] > now}
 
     def keep_ids(self, entries: Iterable[IdEntry]) -> None:
+        self.file.look()
         rows = [astuple(entry) for entry in entries]
         if not rows:
             return
@@ -174,6 +181,7 @@ class SqliteStore:
         cursor.executemany("UPDATE records SET used_at = ? WHERE key = ?", [(now, key) for key in used])
 
     def forget(self, keys: Sequence[str]) -> None:
+        self.file.look()
         with self._writer.transaction() as cursor:
             for table in ("records", "ids"):
                 cursor.executemany(f"DELETE FROM {table} WHERE key = ?", [(key,) for key in keys])  # noqa: S608 - our own two names
@@ -181,6 +189,7 @@ class SqliteStore:
 
     def claim(self, keys: Sequence[str], owner: str, until: float) -> set[str]:
         """A lease also ends with its process, which is in its owner."""
+        self.file.look()
         now, taken, mine = self._clock(), set(), f"{processes.mark()}/{owner}"
         with self._writer.transaction() as cursor:
             for key in keys:
@@ -192,6 +201,7 @@ class SqliteStore:
         return taken
 
     def release(self, keys: Sequence[str], owner: str) -> None:
+        self.file.look()
         with self._writer.transaction() as cursor:
             cursor.executemany(
                 "DELETE FROM leases WHERE key = ? AND owner = ?",
@@ -199,6 +209,7 @@ class SqliteStore:
             )
 
     def purge(self, now: float) -> int:
+        self.file.look()
         with self._writer.transaction() as cursor:
             self._note_used(cursor)
             _evict(cursor)
@@ -209,27 +220,49 @@ class SqliteStore:
             cursor.execute("DELETE FROM leases WHERE until <= ?", (now,))
         return count
 
+    def try_writing(self) -> None:
+        """Raises `StoreError` if nothing can be written (a full disk)."""
+        with self._writer.transaction() as cursor:
+            cursor.execute("UPDATE changes SET version = version WHERE kind = 'records'")
+
     def ping(self) -> None:
+        self.file.look()
         self._reader.rows("SELECT count(*) FROM (SELECT 1 FROM records LIMIT 1)", ())
 
     def close(self) -> None:
-        for connection in (self._reader, self.documents.connection, self._writer):
-            connection.close()
+        self.file.close()
 
 
 class SqliteDocuments:
     """`ports.Documents`. A write is on the disk before it counts: a lost refresh token costs a login."""
 
-    def __init__(self, path: Path) -> None:
-        self.connection = _Connection(path, synchronous="FULL")
+    def __init__(self, file: "SqliteFile") -> None:
+        self._file = file
+        self._connection = file.connection("FULL")
 
     def get(self, key: str) -> Document | None:
-        rows = self.connection.rows("SELECT value, version FROM documents WHERE key = ?", (key,))
-        return Document(json.loads(rows[0][0]), rows[0][1]) if rows else None
+        self._file.look()
+        statement = "SELECT value, version FROM documents WHERE key = ?"
+        for text, version in self._connection.rows(statement, (key,)):
+            if (value := _object(text)) is not None:
+                return Document(value, version)
+            self._set_aside(key, text)
+        return None
+
+    def _set_aside(self, key: str, text: Any) -> None:
+        """Gives another key to a document that is no JSON object, so that a new one can be made."""
+        with self._connection.transaction() as cursor:
+            cursor.execute(
+                "UPDATE OR REPLACE documents SET key = ? WHERE key = ? AND value IS ?",
+                (f"UNREADABLE:{key}", key, text),
+            )
+        if cursor.rowcount:
+            log.error("the document %s could not be read and is set aside; a new one is made", _kind(key))
 
     def put(self, key: str, value: Mapping[str, Any], *, expected: int | None) -> bool:
+        self._file.look()
         text = json.dumps(value)
-        with self.connection.transaction() as cursor:
+        with self._connection.transaction() as cursor:
             if expected is None:
                 cursor.execute("INSERT OR IGNORE INTO documents VALUES (?, ?, 1)", (key, text))
             else:
@@ -240,35 +273,161 @@ class SqliteDocuments:
             return cursor.rowcount == 1
 
 
+def _object(text: Any) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _kind(key: str) -> str:
+    """A document's key without the account that may be in it."""
+    return key.partition(":")[0]
+
+
+class SqliteFile:
+    """The file at `path` and the connections to it. Raises `StoreError` for one that cannot be used.
+
+    It may be deleted or replaced while it is in use. `look` notices that: it closes the connections, makes
+    the file anew or opens the other one, and calls `changed`. `damage` and `write_failure` say what went
+    wrong lately ("": nothing), `news` what was noticed.
+    """
+
+    def __init__(self, path: Path, changed: Callable[[], object]) -> None:
+        self.path = path
+        self.damage = ""
+        self.write_failure = ""
+        self.news = ""
+        self._changed = changed
+        self._lock = threading.Lock()
+        self._connections: list[_Connection] = []
+        self._closed = False
+        self._look_at = 0.0
+        self._failed: StoreError | None = None
+        self._wal: _Identity = None
+        self._prepare()
+        self._identity = _identity(path)
+        self.usable = True
+
+    def connection(self, synchronous: str) -> "_Connection":
+        """A connection, opened when it is first used; with this PRAGMA synchronous."""
+        made = _Connection(self, synchronous)
+        self._connections.append(made)
+        return made
+
+    def look(self) -> None:
+        """Looks, once a second, whether the file is still the one that was opened."""
+        if time.monotonic() < self._look_at:
+            if self._failed:
+                raise self._failed
+            return
+        with self._lock:
+            if time.monotonic() >= self._look_at and not self._closed:
+                self._failed = None
+                try:
+                    self._look()
+                except StoreError as error:
+                    self._failed = error
+                    raise
+                finally:
+                    self._look_at = time.monotonic() + LOOK_SECONDS
+
+    def _look(self) -> None:
+        there = _identity(self.path)
+        if self.usable and there == self._identity:
+            self._wal = _identity(_beside(self.path, "-wal"))
+            return
+        if self.usable:
+            happened = "replaced" if there else "deleted"
+            log.error("the database %s was %s while it was in use", self.path, happened)
+            self.news = f"The file was {happened} while it was in use."
+            self.usable = False
+            for connection in self._connections:
+                connection.close()
+        if there is None or (self._wal and _identity(_beside(self.path, "-wal")) == self._wal):
+            # SQLite would play what is left of the old file's log into the new one.
+            for ending in ("-wal", "-shm"):
+                with suppress(OSError):
+                    _beside(self.path, ending).unlink()
+        self._prepare()
+        self._identity, self._wal = _identity(self.path), None
+        self.damage = ""
+        self.usable = True
+        self._changed()
+        log.info("the database %s is %s", self.path, "in use" if there else "made anew")
+
+    def _prepare(self) -> None:
+        """Makes the file, or looks at the one that is there, and brings it to the newest schema."""
+        if self.path.exists() and self.path.stat().st_size:
+            _inspect(self.path)
+        else:
+            _create(self.path)
+        self.usable = True
+        migrating = _Connection(self, "NORMAL")
+        try:
+            _migrate(migrating)
+        except StoreError:
+            self.usable = False
+            raise
+        finally:
+            migrating.close()
+
+    def close(self) -> None:
+        """Closes the connections; the last one of all processes moves the log into the file."""
+        with self._lock:
+            self._closed = True
+            self.usable = False
+            for connection in self._connections:
+                connection.close()
+
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+_Identity = tuple[int, int] | None
+
+
+def _identity(path: Path) -> _Identity:
+    """What tells one file from another that has taken its name."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
 class _Connection:
     """One connection with its lock. SQLite's own errors leave here as `StoreError`."""
 
-    def __init__(self, path: Path, synchronous: str) -> None:
-        self._path = path
+    def __init__(self, file: SqliteFile, synchronous: str) -> None:
+        self._file = file
+        self._path = file.path
+        self._synchronous = synchronous
         self._lock = threading.Lock()
-        with self._named_errors():
-            self._db = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._enter_wal()
-                self._db.execute(f"PRAGMA synchronous = {synchronous}")
-            except BaseException:
-                self._db.close()
-                raise
+        self._opened: sqlite3.Connection | None = None
 
-    def _enter_wal(self) -> None:
-        """Waits for other processes that do so at this moment; SQLite itself does not wait here."""
-        end = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """The open connection; the lock is held."""
+        if self._opened is None:
+            if not self._file.usable:
+                raise StoreError(f"The database {self._path} is closed or being made anew.")
+            self._opened = self._open()
+        return self._opened
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            _enter_wal(db)
+            db.execute(f"PRAGMA synchronous = {self._synchronous}")
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def rows(self, statement: str, values: Sequence[Any]) -> list[Any]:
         with self._lock, self._named_errors():
@@ -276,25 +435,52 @@ class _Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Cursor]:
-        with self._lock, self._named_errors(), closing(self._db.cursor()) as cursor:
+        with self._lock, self._named_errors(writing=True), closing(self._db.cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 yield cursor
             except BaseException:
-                cursor.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite itself has ended it when the disk is full
+                    cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
 
     @contextmanager
-    def _named_errors(self) -> Iterator[None]:
+    def _named_errors(self, *, writing: bool = False) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(f"The database {self._path} cannot be used: {error}.") from error
+            sentence = f"The database {self._path} cannot be used: {error}."
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+                sqlite3.SQLITE_CORRUPT,
+                sqlite3.SQLITE_NOTADB,
+            ):
+                self._file.damage = sentence
+            if writing:
+                self._file.write_failure = sentence
+            raise StoreError(sentence) from error
+        if writing:
+            self._file.write_failure = ""
 
     def close(self) -> None:
         with self._lock:
-            self._db.close()
+            if self._opened:
+                self._opened.close()
+                self._opened = None
+
+
+def _enter_wal(db: sqlite3.Connection) -> None:
+    """Waits for other processes that do so at this moment; SQLite itself does not wait here."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _records_changed(cursor: sqlite3.Cursor) -> None:

@@ -60,7 +60,8 @@ METRICS = (
     Metric(
         "oauth_grants",
         Kind.COUNTER,
-        "Tokens asked for at iRacing's OAuth service: password logins (password_limited) and refreshes.",
+        "Requests to iRacing's OAuth service: password logins (password_limited), refreshes (refresh_token),"
+        " and whether it is back (probe).",
         ("grant", "outcome"),
         split="grant",
     ),
