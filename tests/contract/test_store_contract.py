@@ -174,6 +174,12 @@ def test_an_id_and_a_negative_answer_come_back(store, clock):
     assert store.ids(["ann tester", "bo demo", "cy absent"]) == {"ann tester": known, "bo demo": nobody}
 
 
+def test_an_id_comes_back_with_a_failure_and_a_doubt_beside_it(store, clock):
+    known = entry(clock, failed_until=clock.now + 60.5, doubted_at=clock.now - 3600.25)
+    store.keep_ids([known])
+    assert store.ids(["ann tester"]) == {"ann tester": known}
+
+
 def test_a_later_entry_replaces_an_earlier_one_also_with_less_in_it(store, clock):
     store.keep_ids([entry(clock)])
     nobody = entry(clock, cust_id=None, reason="not_found")

@@ -57,3 +57,10 @@ ID_KEPT = 90 * DAY
 
 NOT_FOUND_KEPT = 6 * HOUR
 FAILURE_KEPT = 1 * MINUTE
+
+DOUBT_KEPT = 1 * HOUR
+"""Seconds between two times at which both search and licences must know nothing of a known driver, before he
+is taken to be gone."""
+
+DOUBT_PAUSE = 10 * MINUTE
+"""Seconds in which a driver in doubt, who is still shown, is not asked for again."""

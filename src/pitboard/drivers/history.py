@@ -82,12 +82,15 @@ class HistoryService:
         within = contextvars.copy_context()
         career = self._deps.callers.submit(within.run, self._career, cust_id, category, context)
         chart = self._deps.upstream.chart(cust_id, CATEGORIES[category], KINDS[kind], context)
+        points = _points(kind, chart.get("data") or [])
+        if not points and self._had_points(key):
+            raise UnreachableError("iRacing's answer has lost the chart that it gave before.")
         now = self._deps.clock()
         answer = {
             "cust_id": cust_id,
             "category": category,
             "kind": kind,
-            "points": _points(kind, chart.get("data") or []),
+            "points": points,
             "career": career.result(),
         }
         return Record(
@@ -98,6 +101,10 @@ class HistoryService:
             fresh_until=freshness.HISTORY.fresh_until(now, self._deps.rng),
             stale_until=freshness.HISTORY.stale_until(now),
         )
+
+    def _had_points(self, key: str) -> bool:
+        older = self._deps.store.records([key]).get(key)
+        return bool(older and json.loads(older.body)["points"])
 
     def _career(self, cust_id: int, category: str, context: CallContext) -> dict[str, Any] | None:
         """Starts, wins, top fives and poles of the category; None when iRacing does not say."""
@@ -118,6 +125,8 @@ class HistoryService:
         if kept := self._fresh(key):
             return list(json.loads(kept.body)["stats"])
         rows = self._deps.upstream.career(cust_id, context).get("stats") or []
+        if not rows and (older := self._deps.store.records([key]).get(key)):
+            return list(json.loads(older.body)["stats"])  # a career does not vanish
         self._deps.store.keep(
             [
                 Record(

@@ -47,21 +47,29 @@ def for_error(error: UpstreamError, worded: Callable[[Exception], str]) -> Miss:
 
 
 def for_entry(entry: IdEntry, now: float) -> Miss | None:
-    """What is said of a name of which this was remembered; None if it has a customer id."""
+    """What is said of a name of which this was remembered; None if iRacing may be asked about it."""
     if entry.reason == NOT_FOUND.code:
         return NOT_FOUND
-    return UNAVAILABLE.after(entry.until - now) if entry.reason else None
+    left = entry.failed_until - now
+    return UNAVAILABLE.after(left) if 0 < left <= freshness.DOUBT_PAUSE else None
 
 
 def remembered(
-    key: str, error: UpstreamError | None, context: CallContext, now: float, cust_id: int | None = None
+    key: str, error: UpstreamError | None, context: CallContext, now: float, known: IdEntry | None = None
 ) -> IdEntry | None:
     """The entry by which a miss is remembered; None if it is not. `error` None: nobody has the name.
 
-    `cust_id` is kept with a failure, if it is known.
+    What is `known` of the name stays beside a failure.
     """
     if error is None:
         return IdEntry(key, None, "iRacing", now + freshness.NOT_FOUND_KEPT, NOT_FOUND.code)
     if isinstance(error, UnreachableError | RefusedError) and not context.cut_off:
-        return IdEntry(key, cust_id, "iRacing", now + freshness.FAILURE_KEPT, UNAVAILABLE.code)
+        until = now + freshness.FAILURE_KEPT
+        return replace(known or IdEntry(key, None, "iRacing", until), failed_until=until)
     return None
+
+
+def is_confirmed(doubted_at: float, seen_at: float, now: float) -> bool:
+    """Whether a driver of whom iRacing's answers know nothing is gone: they knew nothing long enough ago, too
+    (at `doubted_at`), and he was not seen since (`seen_at`; Unix seconds, 0: never)."""
+    return seen_at < doubted_at <= now - freshness.DOUBT_KEPT

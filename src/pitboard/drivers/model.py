@@ -64,8 +64,9 @@ class Record:
 class IdEntry:
     """What is known of a name's customer id.
 
-    `cust_id` None is a negative answer: `reason` is then `not_found` or `unavailable`. `until` is the
-    TTL; a store may hand out entries past it, the core checks.
+    `reason` is `not_found` when nobody has the name. `until` is the TTL; a store may hand out entries past
+    it, the core checks. `failed_until`: iRacing could not say more of this name lately, and is not asked
+    before that. `doubted_at`: when iRacing's answers knew nothing of a known driver any more; 0: never.
     """
 
     key: str
@@ -73,6 +74,8 @@ class IdEntry:
     origin: str
     until: float
     reason: str = ""
+    failed_until: float = 0.0
+    doubted_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

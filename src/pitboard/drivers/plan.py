@@ -52,7 +52,8 @@ class Target:
 
 @dataclass(slots=True)
 class _State:
-    """Where a run stands: names to search, ids without licences (since when), records without profiles."""
+    """Where a run stands: names to search, ids without licences (since when), records without profiles; the
+    ids that were known and that iRacing left out of its answer."""
 
     searches: deque[str] = field(default_factory=deque)
     ids: dict[str, int] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class _State:
     ids_since: float = 0.0
     profiles: deque[Record] = field(default_factory=deque)
     searched: set[str] = field(default_factory=set)
+    left_out: dict[str, int] = field(default_factory=dict)
     searching: int = 0
 
 
@@ -314,12 +316,32 @@ class Plan:
         self._state.ids |= ids
 
     def _nobody(self, key: str) -> None:
-        """Remembers for some hours that nobody has this name."""
+        """Remembers for some hours that nobody has this name; a known driver must be gone for sure."""
+        if key in self._state.left_out and not self._is_gone(key):
+            self._settle(key, UNAVAILABLE)
+            return
         if self._targets[key].record:
             self._deps.store.forget([key])
             self._targets[key] = replace(self._targets[key], record=None)
         self._remember({key: None}, None)
         self._settle(key, NOT_FOUND)
+
+    def _is_gone(self, key: str) -> bool:
+        """Whether search and licences have known nothing of this driver before. If not, that they do now is
+        remembered: one odd answer must not delete what is known."""
+        now, record, cust_id = self._deps.clock(), self._targets[key].record, self._state.left_out[key]
+        kept = self._deps.store.ids([key]).get(key) or IdEntry(key, cust_id, "iRacing", 0.0)
+        seen_at = record.as_of if record else 0.0
+        if misses.is_confirmed(kept.doubted_at, seen_at, now):
+            return True
+        first = kept.doubted_at if seen_at < kept.doubted_at <= now else now
+        shown = record or key in self._indexed
+        pause = freshness.DOUBT_PAUSE if shown else freshness.FAILURE_KEPT
+        until = max(kept.until, now + freshness.ID_KEPT)
+        entry = replace(kept, cust_id=cust_id, until=until, failed_until=now + pause, doubted_at=first)
+        self._deps.store.keep_ids([entry])
+        log.warning("iRacing's answers leave out a driver who is known; he is kept for now")
+        return False
 
     # --- ids to licences
 
@@ -334,7 +356,8 @@ class Plan:
         batch, again, strangers = [], [], []
         for key, cust_id in ids.items():
             member = members.get(cust_id)
-            if member is None:
+            if member is None or self._lost_licences(key, member):
+                self._state.left_out[key] = cust_id
                 again.append(key)
             elif names.same(str(member.get("display_name", "")), self._targets[key].name.shown):
                 batch.append(self._record(key, member))
@@ -344,15 +367,22 @@ class Plan:
         if strangers:
             self._deps.store.forget(strangers)
             for key in strangers:
+                self._state.left_out.pop(key, None)
                 self._targets[key] = replace(self._targets[key], record=None)
         for record in batch:
             self._has_licences(record)
         self._search_again([*again, *strangers])
 
+    def _lost_licences(self, key: str, member: Mapping[str, Any]) -> bool:
+        """Whether a driver has no licence any more: nobody ever loses them all."""
+        record = self._targets[key].record
+        return bool(record and not member.get("licenses") and records.has_licences(record.body))
+
     def _search_again(self, keys: Iterable[str]) -> None:
         for key in keys:
             if key in self._state.searched:
-                self._failed({key: None}, UnreachableError("iRacing's answers about this driver disagree."))
+                disagree = UnreachableError("iRacing's answers about this driver disagree.")
+                self._failed({key: self._state.left_out.get(key)}, disagree)
             else:
                 self._state.searches.append(key)
 
@@ -412,7 +442,12 @@ class Plan:
 
     def _remember(self, ids: Mapping[str, int | None], error: UpstreamError | None) -> None:
         now = self._deps.clock()
-        entries = [misses.remembered(key, error, self._context, now, cust_id) for key, cust_id in ids.items()]
+        known = self._deps.store.ids(list(ids)) if error else {}
+        for key, cust_id in ids.items():
+            if cust_id is not None:
+                entry = known.get(key) or IdEntry(key, cust_id, "iRacing", now + freshness.ID_KEPT)
+                known[key] = replace(entry, cust_id=cust_id)
+        entries = [misses.remembered(key, error, self._context, now, known.get(key)) for key in ids]
         self._deps.store.keep_ids([entry for entry in entries if entry])
 
     def _cut_off(self) -> None:

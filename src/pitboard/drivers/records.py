@@ -45,7 +45,8 @@ def body(
     """The JSON object of a driver.
 
     `member` is one entry of `member/get` with licences; `profile` an answer of `member/profile`, or None
-    when it is not known (yet). `older` is a body kept before, whose profile fields then stand in.
+    when it is not known (yet). `older` is a body kept before, whose profile fields stand in for those that
+    are not said now.
     `indexed` is what the driver index knows: the country, until a profile says it, and starts and wins.
     """
     info = {field: member[field] for field in _FROM_MEMBER if field in member}
@@ -53,14 +54,15 @@ def body(
         info["country_code"] = indexed.country
     parts: dict[str, Any] = {}
     if profile is not None:
-        shown = profile.get("member_info")
-        info |= _only(shown if isinstance(shown, Mapping) else {}, _FROM_PROFILE)
         parts = {"activity": None, "recent_events": [], "follow_counts": None}
-        parts |= _only(profile, _PROFILE_PARTS)
-    elif older is not None:
+    if older is not None:
         kept = json.loads(older)
         info |= _only(kept.get("member_info", {}), _FROM_PROFILE)
-        parts = _only(kept, _PROFILE_PARTS)
+        parts |= _only(kept, _PROFILE_PARTS)
+    if profile is not None:
+        shown = profile.get("member_info")
+        info |= _only(shown if isinstance(shown, Mapping) else {}, _FROM_PROFILE)
+        parts |= _only(profile, _PROFILE_PARTS)
     licences = member.get("licenses")
     info["licenses"] = (
         [_licence(licence, indexed) for licence in licences] if isinstance(licences, list) else []
@@ -78,6 +80,11 @@ def last_login(member: Mapping[str, Any]) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def has_licences(kept: bytes) -> bool:
+    """Whether a body kept before has any licence."""
+    return bool(json.loads(kept).get("member_info", {}).get("licenses"))
+
+
 def has_raced(older: bytes, member: Mapping[str, Any]) -> bool:
     """Whether a rating of `member` is another one than in the body kept before: then there was a race."""
     kept = json.loads(older).get("member_info", {}).get("licenses", [])
@@ -92,7 +99,7 @@ def _ratings(licences: Any) -> list[tuple[Any, ...]]:
 
 def with_profile(known: bytes, profile: Mapping[str, Any]) -> bytes:
     """The body `known`, with the profile fields of a newer `member/profile`; its licences stay."""
-    return body(json.loads(known)["member_info"], profile)
+    return body(json.loads(known)["member_info"], profile, known)
 
 
 def _licence(licence: Any, indexed: IndexedDriver | None) -> Any:

@@ -211,9 +211,9 @@ class DriverService:
             return driver.cust_id, "index"
         if (entry := self._deps.store.ids([name.key]).get(name.key)) is None:
             return None
-        if miss := misses.for_entry(entry, self._deps.clock()):
-            return miss
-        return None if entry.cust_id is None else (entry.cust_id, "store")
+        if entry.cust_id is not None:
+            return entry.cust_id, "store"
+        return misses.for_entry(entry, self._deps.clock())
 
     def _ask_id(self, name: Name, context: CallContext) -> tuple[int, str] | Miss:
         now = self._deps.clock()

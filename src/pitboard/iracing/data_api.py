@@ -102,6 +102,7 @@ class DataApi:
         with self._telemetry.span("member_get", ids=len(cust_ids)):
             answer = self.get("/data/member/get", params, context)
         members = {_int(member, "cust_id"): _dict(member) for member in _list(_dict(answer).get("members"))}
+        members = {k: m for k, m in members.items() if isinstance(m.get("display_name"), str)}
         asked = frozenset(cust_ids)
         return {cust_id: member for cust_id, member in members.items() if cust_id in asked}
 

@@ -356,6 +356,8 @@ def _id_item(entry: IdEntry) -> Item:
         "origin": string(entry.origin),
         "until": number(entry.until),
         "reason": string(entry.reason),
+        "failed_until": number(entry.failed_until),
+        "doubted_at": number(entry.doubted_at),
         "ttl": ttl(entry.until),
     }
     return item if entry.cust_id is None else {**item, "cust_id": number(entry.cust_id)}
@@ -369,7 +371,14 @@ def _id_entry(item: Item) -> IdEntry:
         origin=item["origin"]["S"],
         until=float(item["until"]["N"]),
         reason=item["reason"]["S"],
+        failed_until=_optional(item, "failed_until"),
+        doubted_at=_optional(item, "doubted_at"),
     )
+
+
+def _optional(item: Item, field: str) -> float:
+    """A number that older items have not."""
+    return float(item[field]["N"]) if field in item else 0.0
 
 
 def string(text: str) -> Item:

@@ -45,6 +45,12 @@ MIGRATIONS = (
     INSERT INTO changes VALUES ('records', 0);
     DELETE FROM ids WHERE origin = 'index'
     """,
+    # A failure is remembered beside what is known of a name, no longer in its place.
+    """
+    ALTER TABLE ids ADD COLUMN failed_until REAL NOT NULL DEFAULT 0;
+    ALTER TABLE ids ADD COLUMN doubted_at REAL NOT NULL DEFAULT 0;
+    DELETE FROM ids WHERE reason = 'unavailable'
+    """,
 )
 """One script a schema version; the file's `user_version` is the number of those it has had."""
 
@@ -64,6 +70,7 @@ LOOK_SECONDS = 1.0
 CHECKED_EVERY = 1_000
 """Rows written after which their number is looked at."""
 
+_ID = "key, cust_id, origin, until, reason, failed_until, doubted_at"
 _RECORD = "key, cust_id, body, as_of, fresh_until, stale_until, profile_until"
 
 
@@ -150,7 +157,7 @@ class SqliteStore:
         self.file.look()
         now = self._clock()
         rows = self._reader.rows(
-            "SELECT key, cust_id, origin, until, reason FROM ids"
+            f"SELECT {_ID} FROM ids"  # noqa: S608 - our own columns
             " WHERE key IN (SELECT value FROM json_each(?))",
             (json.dumps(keys),),
         )
@@ -162,7 +169,7 @@ class SqliteStore:
         if not rows:
             return
         with self._writer.transaction() as cursor:
-            cursor.executemany("INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?, ?)", rows)
+            cursor.executemany(f"INSERT OR REPLACE INTO ids ({_ID}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)  # noqa: S608
             self._count(cursor, len(rows))
 
     def _count(self, cursor: sqlite3.Cursor, rows: int) -> None:
