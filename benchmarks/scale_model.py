@@ -252,12 +252,29 @@ class Simulation:
         now = self.start
         profile = self._age(freshness.PROFILE.fresh, cards)
         until = now + freshness.PROFILE.fresh - profile if profile < freshness.PROFILE.stale else 0.0
-        login = self.people.last_login(number, now)
-        life = freshness.licences(datetime.fromtimestamp(login, UTC), now)
-        self._keep(key, number, life, self._age(life.fresh, looks), until)
+        since, life = self._renewed(number, looks)
+        self._keep(key, number, life, now - since, until)
         chart = self._age(freshness.HISTORY.fresh, cards)
         self._keep(f"HISTORY:{number}:sports_car:irating", number, freshness.HISTORY, chart)
         self._keep(f"CAREER:{number}", number, freshness.HISTORY, chart)
+
+    def _renewed(self, number: int, looks: float) -> tuple[float, Lifetime]:
+        """When a driver was renewed last, and how long that is fresh, which the time since his login decides.
+
+        What was renewed before his last login may be fresh for long, so the renewals since are gone through.
+        """
+        login = self.people.last_login(number, self.start)
+        if self.start - login > freshness.LONGEST_LICENCES * (1 + freshness.JITTER):
+            life = self._lifetime(number, self.start)
+            return self.start - self._age(life.fresh, looks), life
+        life = self._lifetime(number, login - 1)
+        at = login - self._age(life.fresh, looks)
+        while (then := max(at + life.fresh, login) + self.rng.expovariate(looks)) < self.start:
+            at, life = then, self._lifetime(number, then)
+        return at, life
+
+    def _lifetime(self, number: int, now: float) -> Lifetime:
+        return freshness.licences(datetime.fromtimestamp(self.people.last_login(number, now), UTC), now)
 
     def _age(self, fresh: float, looks: float) -> float:
         if self.rng.random() < fresh / (fresh + 1 / looks):

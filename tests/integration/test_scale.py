@@ -55,7 +55,7 @@ def test_calls_for_licences_go_out_nearly_full(mean_hour: Figures) -> None:
 
 def test_few_of_the_authors_shown_have_raced_since(mean_hour: Figures) -> None:
     assert 0 < mean_hour.peer_outdated < 0.02
-    assert 0 < mean_hour.outdated < 0.03
+    assert 0 < mean_hour.outdated < 0.1
 
 
 def test_a_process_more_is_a_call_a_minute_more_at_most() -> None:

@@ -32,12 +32,14 @@ class SingleFlight(Generic[T]):
         with self._lock:
             if self._stopped:
                 raise _ending()
-            flight = self._flights.get(key)
+            flight, first = self._flights.get(key), False
             if flight is None:
                 if len(self._flights) >= MOST:
                     raise UnreachableError("Too much is being looked up; ask again shortly.", retry_after=5)
-                flight = self._flights[key] = Future()
-                self._executor.submit(contextvars.copy_context().run, self._fly, key, flight, work)
+                flight, first = Future(), True
+                self._flights[key] = flight
+        if first:  # outside of the lock: an executor may run it at once
+            self._executor.submit(contextvars.copy_context().run, self._fly, key, flight, work)
         try:
             return flight.result(timeout=seconds)
         except TimeoutError:
