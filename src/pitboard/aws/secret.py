@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from pitboard.drivers.errors import CredentialsError, Remedy, UnreachableError
 from pitboard.iracing.credentials import Credentials
 from pitboard.telemetry import hide
@@ -69,6 +67,8 @@ class Secret:
             return self._held != before
 
     def _read(self) -> Credentials:
+        from botocore.exceptions import BotoCoreError, ClientError  # not there without the extra `aws`
+
         try:
             text = self._client().get_secret_value(SecretId=self._name)["SecretString"]
         except ClientError as error:

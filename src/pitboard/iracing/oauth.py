@@ -51,7 +51,7 @@ class DeniedError(CredentialsError):
 
     @property
     def may_pass(self) -> bool:
-        """Whether the fault may be the service's, and gone in a while: it did not know the client or could not
+        """Whether the fault may be the service's, and gone soon: it did not know the client or could not
         read the request. What it says of the account and of what the client may do stays so."""
         return self.error in ("invalid_client", "unauthorized_client", "invalid_request")
 

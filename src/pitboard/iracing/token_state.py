@@ -34,7 +34,7 @@ REFRESH_LIFETIME = 7 * 24 * HOUR
 """How long a refresh token is tried when iRacing does not say; its documentation calls 7 days typical."""
 
 LONGEST_COOLING = 45.0
-"""After a failure that may pass, the next grant is tried 2, 4, 8 and so on up to so many seconds later, for as
+"""After a failure that may pass, the next grant is tried 2, 4, 8 and so on up to these seconds later, for as
 long as it takes. With the time that a grant may hang, a token is back a minute after an outage's end."""
 
 LEAST_SPREAD = 0.75

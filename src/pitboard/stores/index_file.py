@@ -517,7 +517,11 @@ def _finish(db: sqlite3.Connection, schema: str) -> None:
 def _connected(path: Path) -> sqlite3.Connection:
     """A file that is built."""
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
-    db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+    try:
+        db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+    except BaseException:  # it reads the file, which may be damaged
+        db.close()
+        raise
     return db
 
 
