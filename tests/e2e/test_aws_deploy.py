@@ -83,7 +83,7 @@ def ask(stage: Stage, target: str) -> Any:
 
 def live_versions(stage: Stage) -> dict[str, str]:
     client = stage.client("lambda")
-    names = (f"ir-{kind}-dev" for kind in ("auth", "custid", "drivers"))
+    names = (f"ir-{kind}-dev" for kind in ("auth", "custid", "drivers", "index"))
     return {n: client.get_alias(FunctionName=n, Name="live")["FunctionVersion"] for n in names}
 
 
@@ -92,6 +92,33 @@ def verify(stage: Stage, *words: str) -> dict[str, bool | None]:
     results = {result["what"]: result for result in json.loads(done.stdout)}
     assert done.returncode == 0, results
     return {what: result["ok"] for what, result in results.items()}
+
+
+def wait_for_index(stage: Stage) -> None:
+    """The deploy has started a refresh and does not wait for it. The emulator tells nobody when it is done."""
+    deadline = time.monotonic() + 120
+    while not stage.index_head():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_the_deploy_has_the_index_refreshed_and_authors_never_asked_for_cost_no_call(deployed: Stage) -> None:
+    wait_for_index(deployed)
+    drivers = deployed.simulator.population.sample(20, seed=41)
+    asked = "&".join(f"name={quote(driver.display_name, safe='')}" for driver in drivers)
+    before = deployed.simulator.calls.count(service="data")
+    found = ask(deployed, f"/drivers?{asked}&profile=0")
+    assert [found[d.display_name]["cust_id"] for d in drivers] == [d.cust_id for d in drivers]
+    assert {one["_meta"]["source"] for one in found.values()} == {"index"}
+    assert any("rank" in licence for one in found.values() for licence in one["member_info"]["licenses"])
+    assert deployed.simulator.calls.count(service="data") == before
+    deadline = time.monotonic() + 60
+    while any(one["_meta"]["source"] == "index" for one in found.values()):
+        assert time.monotonic() < deadline, "the queue brings them"
+        time.sleep(0.1)
+        found = ask(deployed, f"/drivers?{asked}&profile=0")
+    assert deployed.simulator.calls.count(service="data") == before + 1
+    assert any("rank" in licence for one in found.values() for licence in one["member_info"]["licenses"])
 
 
 def test_twenty_right_drivers_come_through_the_stage(deployed: Stage) -> None:
@@ -107,21 +134,25 @@ def test_the_token_and_the_records_are_in_the_tables(deployed: Stage) -> None:
     assert token["username"]["S"] == f"TOKEN:{deployed.simulator.client.username.lower()}"
     assert json.loads(token["value"]["S"])["refresh_token"]
     records = [i for i in client.scan(TableName="ir_drivers_dev")["Items"] if "body" in i]
-    assert len(records) == 20
+    assert len(records) >= 20
     assert all(int(item["ttl"]["N"]) > datetime.now(UTC).timestamp() for item in records)
-    assert len(client.scan(TableName="ir_custid_dev")["Items"]) == 20
+    index = [
+        i for i in client.scan(TableName="ir_custid_dev")["Items"] if i["name"]["S"].startswith("INDEX:")
+    ]
+    assert len(index) > 500
+    assert not any("ttl" in item for item in index)
 
 
-def test_a_pending_name_is_fetched_by_an_asynchronous_invocation(deployed: Stage) -> None:
+def test_a_profile_that_nobody_waits_for_comes_by_the_queue(deployed: Stage) -> None:
     driver = deployed.simulator.population.sample(25, seed=23)[-1]
-    target = f"/drivers?name={quote(driver.display_name, safe='')}"
-    assert ask(deployed, f"{target}&wait=0")[driver.display_name]["code"] == "pending"
+    target = f"/drivers?name={quote(driver.display_name, safe='')}&wait=0"
+    assert ask(deployed, target)[driver.display_name]["_meta"]["state"] == "partial"
     deadline = time.monotonic() + 30
-    while "error" in (found := ask(deployed, f"{target}&wait=0")[driver.display_name]):
-        assert found["code"] == "pending"
+    while (found := ask(deployed, target)[driver.display_name])["_meta"]["state"] == "partial":
         assert time.monotonic() < deadline
         time.sleep(0.1)  # the emulator tells nobody when it is done
     assert found["cust_id"] == driver.cust_id
+    assert found["recent_events"] is not None
 
 
 def test_no_log_holds_a_token_a_secret_or_a_name(deployed: Stage) -> None:

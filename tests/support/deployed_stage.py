@@ -15,11 +15,13 @@ from tests.support.lambda_runtime import ARCHITECTURE, PYTHON
 from tests.support.local_server import Backend
 
 from pitboard.aws.names import API_URL_OUTPUT, CDK
-from pitboard.simulator import Simulator
+from pitboard.simulator import Population, Simulator
 
 REGION = "eu-central-1"
 ACCOUNT = "000000000000"
 """The emulator's default account: unsigned requests, such as those to the stage, belong to it."""
+
+DRIVERS = 1_000
 
 HOST = ("--context", f"python={PYTHON}", "--context", f"architecture={ARCHITECTURE}")
 """The emulator runs functions with the host's Python."""
@@ -76,6 +78,11 @@ class Stage:
     def deploy(self, *words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
         return self.pitboard("deploy", "--env", "dev", *HOST, *words, **changes)
 
+    def index_head(self) -> dict[str, Any]:
+        """The item that says when the driver index was made, {} before the first refresh has ended."""
+        answer = self.client("dynamodb").get_item(TableName="ir_custid_dev", Key={"name": {"S": "INDEX"}})
+        return dict(answer.get("Item", {}))
+
     @property
     def url(self) -> str:
         """The address of the stage's API in the emulator."""
@@ -101,9 +108,12 @@ class Stage:
 
 @contextmanager
 def emulated(**options: Any) -> Iterator[Stage]:
-    """The emulator, bootstrapped, with nothing deployed. `options` go to the simulator."""
+    """The emulator, bootstrapped, with nothing deployed. `options` go to the simulator.
+
+    It has few drivers: each deploy refreshes the driver index, and the emulator writes a thousand in seconds.
+    """
     needs.node()
-    with Simulator(**options) as simulator, ministack() as endpoint:
+    with Simulator(**{"population": Population(DRIVERS), **options}) as simulator, ministack() as endpoint:
         stage = Stage(endpoint, simulator)
         stage.bootstrap()
         yield stage
