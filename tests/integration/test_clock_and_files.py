@@ -1,4 +1,4 @@
-"""A clock that was ahead, a database that is deleted or replaced, documents that are damaged: while it runs."""
+"""A clock that was ahead, a database that is deleted or replaced, damaged documents: while a home runs."""
 
 import json
 import random
