@@ -221,6 +221,14 @@ def test_a_lease_is_had_by_one_owner_until_it_is_over(store, clock):
     assert store.claim(["a"], "you", until + 5) == {"a"}
 
 
+def test_a_lease_taken_by_a_clock_that_was_ahead_binds_nobody(store, clock):
+    clock.now += 365 * 86400
+    store.claim(["a"], "me", clock.now + 60)
+    clock.now -= 365 * 86400
+    assert store.claim(["a"], "you", clock.now + 60) == {"a"}
+    assert store.claim(["a"], "me", clock.now + 60) == set()
+
+
 def test_an_owner_may_take_its_own_lease_again(store, clock):
     store.claim(["a"], "me", clock.now + 5)
     assert store.claim(["a"], "me", clock.now + 9) == {"a"}

@@ -337,6 +337,13 @@ class TestReadersMeanwhile:
         assert len(generations(db)) == 1
         assert index_age(db, NOW - DAY) == 0.0
 
+    def test_an_index_made_by_a_clock_that_was_ahead_is_to_be_made_anew(self, db):
+        refreshed(db, GivenLists(crowd(20, 1)), NOW + 365 * DAY)
+        assert index_age(db, NOW) is None
+        refreshed(db, GivenLists(crowd(20, 2)), NOW)
+        assert starts(db) == dict.fromkeys(CATEGORIES, 2)
+        assert index_age(db, NOW + 60) == 60.0
+
     def test_threads_that_look_up_while_generations_change_see_whole_ones_only(self, db):
         keys = [f"driver {n}" for n in range(1, 21)]
         refreshed(db, GivenLists(crowd(50, 0)))

@@ -45,7 +45,7 @@ class HistoryService:
                 raise
             kept = older
         now = self._deps.clock()
-        state = "fresh" if now < kept.fresh_until else "stale"
+        state = "stale" if kept.licences_due(now) else "fresh"
         return kept_view(kept.body, state, kept.as_of).encoded(now)
 
     def stop(self) -> None:
@@ -54,7 +54,7 @@ class HistoryService:
 
     def _fresh(self, key: str) -> Record | None:
         kept = self._deps.store.records([key]).get(key)
-        return kept if kept and self._deps.clock() < kept.fresh_until else None
+        return None if kept is None or kept.licences_due(self._deps.clock()) else kept
 
     def _ask(self, key: str, cust_id: int, category: str, kind: str, context: CallContext) -> Record:
         """Asks iRacing, unless it said a while ago that there is no such driver, or could not answer."""

@@ -27,6 +27,9 @@ class Miss:
         return replace(self, retry_after=max(1, math.ceil(seconds)))
 
 
+_ROUNDING = 60.0
+"""Seconds by which the clocks of two processes may differ."""
+
 NOT_FOUND = Miss("not_found", "iRacing has no driver of this name.")
 PENDING = Miss("pending", "Still being looked up; ask again in a moment.", 2)
 UNAVAILABLE = Miss("unavailable", "iRacing cannot be asked at the moment.", 60)
@@ -47,9 +50,12 @@ def for_error(error: UpstreamError, worded: Callable[[Exception], str]) -> Miss:
 
 
 def for_entry(entry: IdEntry, now: float) -> Miss | None:
-    """What is said of a name of which this was remembered; None if iRacing may be asked about it."""
+    """What is said of a name of which this was remembered; None if iRacing may be asked about it.
+
+    What would be remembered for longer than it can be is not believed: the clock was ahead then.
+    """
     if entry.reason == NOT_FOUND.code:
-        return NOT_FOUND
+        return NOT_FOUND if entry.until <= now + freshness.NOT_FOUND_KEPT + _ROUNDING else None
     left = entry.failed_until - now
     return UNAVAILABLE.after(left) if 0 < left <= freshness.DOUBT_PAUSE else None
 

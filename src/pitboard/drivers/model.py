@@ -24,6 +24,12 @@ CLOCK_DOUBT = 3600.0
 """A record that was made so many seconds in the future was made before the clock was set back."""
 
 
+LONGEST_LEASE = 120.0
+LONGEST_FRESH = 2 * 86400.0
+"""Seconds that no lease and no fresh time exceeds. One that ends later was written by a clock that was ahead,
+and is not believed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One kept answer with its clocks, as a store holds it.
@@ -49,11 +55,11 @@ class Record:
 
     def profile_due(self, now: float) -> bool:
         """Whether the profile should be asked for."""
-        return now >= abs(self.profile_until)
+        return not now < abs(self.profile_until) <= now + LONGEST_FRESH
 
     def licences_due(self, now: float) -> bool:
         """Whether the licences should be renewed."""
-        return now >= self.fresh_until or now < self.as_of - CLOCK_DOUBT
+        return not now < self.fresh_until <= now + LONGEST_FRESH or now < self.as_of - CLOCK_DOUBT
 
     def due(self, now: float) -> bool:
         """Whether licences or profile should be renewed."""

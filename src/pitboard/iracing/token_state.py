@@ -16,6 +16,7 @@ from pitboard.drivers.errors import (
     UnreachableError,
     UpstreamError,
 )
+from pitboard.drivers.model import CLOCK_DOUBT
 from pitboard.iracing.oauth import LONGEST_PAUSE, DeniedError, Grant
 from pitboard.iracing.transport import NoAnswerError
 
@@ -84,7 +85,9 @@ class TokenState:
             if field.name == "logins" and isinstance(got, list | tuple):
                 known["logins"] = tuple(float(at) for at in got if _is_number(at))
             elif isinstance(default, str) and isinstance(got, str):
-                known[field.name] = got
+                # A token that no header can hold is none.
+                if not field.name.endswith("_token") or (got.isascii() and got.isprintable()):
+                    known[field.name] = got
             elif isinstance(default, int | float) and _is_number(got):
                 known[field.name] = type(default)(got)
         return cls(**known)
@@ -96,8 +99,10 @@ class TokenState:
     # --- questions
 
     def valid(self, now: float) -> bool:
-        """Whether the access token can be sent now. A few seconds are left for the way."""
-        return bool(self.access_token) and now < self.access_until - 5.0
+        """Whether the access token can be sent now. A few seconds are left for the way. One that was issued
+        well ahead of now was issued by a clock that has been set back since."""
+        issued = self.access_from <= now + CLOCK_DOUBT
+        return bool(self.access_token) and issued and now < self.access_until - 5.0
 
     def due(self, now: float, jitter: float = 0.0) -> bool:
         """Whether the access token should be renewed. `jitter` (seconds) brings it forward."""

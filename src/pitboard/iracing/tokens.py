@@ -326,8 +326,10 @@ class TokenKeeper:
         self._telemetry.gauge("token_age_seconds", max(0.0, self._clock() - state.access_from))
 
     def _read(self) -> tuple[TokenState, int | None]:
+        """The newest state. When the document is gone (its database was deleted), the one that is held: its
+        refresh token is good still, and its logins count."""
         document = self._documents.get(self._key)
-        return (TokenState.parse(document.value), document.version) if document else (TokenState(), None)
+        return (TokenState.parse(document.value), document.version) if document else (self._held, None)
 
     def _put(self, state: TokenState, version: int | None) -> bool:
         return self._documents.put(self._key, state.document(), expected=version)

@@ -23,7 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pitboard.drivers.errors import StoreError
-from pitboard.drivers.model import Document, IdEntry, Record
+from pitboard.drivers.model import LONGEST_LEASE, Document, IdEntry, Record
 
 CLIENT_CONFIG = Config(
     connect_timeout=1,
@@ -104,9 +104,13 @@ class DynamoStore:
             }
             return self._drivers.put_if(
                 lease,
-                "attribute_not_exists(#key) OR #until <= :now OR #owner = :owner",
+                "attribute_not_exists(#key) OR #until <= :now OR #until > :latest OR #owner = :owner",
                 {"#until": "until", "#owner": "owner"},
-                {":now": number(self._clock()), ":owner": string(owner)},
+                {
+                    ":now": number(self._clock()),
+                    ":latest": number(self._clock() + LONGEST_LEASE),
+                    ":owner": string(owner),
+                },
             )
 
         return {key for key, taken in zip(keys, self._each(take, keys), strict=True) if taken}

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from pitboard.drivers.categories import CATEGORIES
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.index import IndexedDriver, split, unpack
+from pitboard.drivers.model import CLOCK_DOUBT
 from pitboard.drivers.ranks import Ranks
 from pitboard.drivers.refresh import IndexRefusedError, ListReport, Newcomer, Numbers
 
@@ -73,9 +74,15 @@ def generations(db: Path) -> list[tuple[int, Path]]:
 
 
 def index_age(db: Path, now: float) -> float | None:
-    """Seconds since the index in use was made; None without one. After the clock was set back: 0."""
-    found = generations(db)
-    return max(0.0, now - found[0][0]) if found else None
+    """Seconds since the index in use was made; None without one, or when it was made by a clock that was
+    ahead."""
+    for number, path in generations(db)[:1]:
+        made = float(number)
+        if made > now:  # the number is one more than the one before, when that is of the future
+            with suppress(OSError):
+                made = path.stat().st_mtime
+        return max(0.0, now - made) if made <= now + CLOCK_DOUBT else None
+    return None
 
 
 def all_drivers(path: Path) -> Iterator[PackedDriver]:
@@ -370,6 +377,7 @@ class IndexBuilder:
         # Readers take the highest number for the newest, also after the clock was set back.
         number = max(int(self._clock()), older[0][0] + 1 if older else 0)
         try:
+            os.utime(merged, (self._clock(), self._clock()))
             merged.rename(self._target.with_name(f"{self._target.stem}.index-{number}.sqlite3"))
         except OSError as error:
             raise StoreError(f"{merged} cannot be renamed: {error.strerror}.") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pitboard.drivers.errors import StoreError
-from pitboard.drivers.model import CLOCK_DOUBT, Document, IdEntry, Record
+from pitboard.drivers.model import CLOCK_DOUBT, LONGEST_LEASE, Document, IdEntry, Record
 from pitboard.stores import processes
 
 log = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ class SqliteStore:
             for key in keys:
                 cursor.execute("SELECT owner, until FROM leases WHERE key = ?", (key,))
                 held = cursor.fetchone()
-                if held is None or held[0] == mine or held[1] <= now or processes.is_dead(held[0]):
+                if held is None or held[0] == mine or not _binds(held[0], held[1], now):
                     cursor.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?)", (key, mine, until))
                     taken.add(key)
         return taken
@@ -488,6 +488,11 @@ def _enter_wal(db: sqlite3.Connection) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def _binds(owner: str, until: float, now: float) -> bool:
+    """Whether another's lease is still to be respected."""
+    return now < until <= now + LONGEST_LEASE and not processes.is_dead(owner)
 
 
 def _records_changed(cursor: sqlite3.Cursor) -> None:
