@@ -1,14 +1,19 @@
 """One odd answer of iRacing's deletes nothing that is known: real home, real sockets, altered answers."""
 
 import json
+from urllib.parse import quote
 
 import pytest
+import urllib3
 from tests.support.clock import ShiftedClock
 from tests.support.local_server import local_home
 from tests.support.odd_upstream import odd_upstream
 
 from pitboard.drivers import freshness, names
+from pitboard.drivers.budget import Budget
+from pitboard.local.server import listen, make_local_app, running
 from pitboard.simulator import Simulator
+from pitboard.telemetry import PrometheusTelemetry
 
 HOUR = 3600.0
 
@@ -198,3 +203,112 @@ def test_a_name_that_is_another_drivers_by_now_is_not_kept_in_doubt(home, simula
     simulator.population.rename(driver.cust_id, "Somebody Else9")
     renew(home, known[:1])
     assert states(ask(home, known[:1])) == ["not_found"]
+
+
+# --- numbers that are none, and wrong types
+
+
+@pytest.fixture
+def server(home):
+    with listen("127.0.0.1", 0) as door, running(make_local_app(home, PrometheusTelemetry()), [door]):
+        yield f"http://127.0.0.1:{door.getsockname()[1]}"
+
+
+def strict(answer):
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    assert answer.status == 200, answer.data
+    return json.loads(answer.data, parse_constant=refuse)
+
+
+def page(server, asked):
+    names = ",".join(quote(name) for name in asked)
+    return strict(urllib3.request("GET", f"{server}/drivers?names={names}"))
+
+
+def spoil(data, text, odd):
+    """The answer as bytes, with `odd` in the place of the JSON value `text`."""
+    sent = json.dumps(data)
+    assert text in sent
+    return sent.replace(text, odd).encode()
+
+
+NO_NUMBERS = ["1e999", "-1e999", "NaN", "Infinity", "9" * 25, "1" + "0" * 6_000, '"2.5"']
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS, ids=lambda number: number[:9])
+@pytest.mark.parametrize("field", ["irating", "safety_rating", "cust_id"])
+def test_a_number_that_is_none_spoils_one_driver_and_no_page(odd, server, simulator, field, number):
+    drivers = simulator.population.sample(5, seed=11)
+    asked = [driver.display_name for driver in drivers]
+    mark = 123_454_321
+
+    def change(data):
+        for member in data["members"]:
+            if member["cust_id"] == drivers[0].cust_id:
+                (member if field == "cust_id" else member["licenses"][1])[field] = mark
+        return spoil(data, str(mark), number) if str(mark) in json.dumps(data) else data
+
+    odd.changes["member/get"] = change
+    assert states(page(server, asked)) == ["unavailable"] + ["fresh"] * 4
+    odd.changes.clear()
+    assert states(page(server, asked[1:])) == ["fresh"] * 4
+
+
+def test_an_id_that_is_too_large_fails_the_one_name_that_was_searched(odd, server, simulator):
+    asked = [driver.display_name for driver in simulator.population.sample(5, seed=11)]
+    odd.changes["lookup/drivers"] = lambda data: [
+        {**row, "cust_id": 2**63} if row["display_name"] == asked[0] else row for row in data
+    ]
+    assert states(page(server, asked)) == ["unavailable"] + ["fresh"] * 4
+
+
+def test_a_wrong_row_about_somebody_else_does_not_matter(odd, server, simulator):
+    (driver,) = simulator.population.sample(1, seed=11)
+    odd.changes["lookup/drivers"] = lambda data: [
+        {"cust_id": None, "display_name": driver.display_name + "7"},
+        *data,
+    ]
+    assert states(page(server, [driver.display_name])) == ["fresh"]
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS, ids=lambda number: number[:9])
+@pytest.mark.parametrize("kind", ["irating", "safety_rating"])
+def test_a_chart_with_a_number_that_is_none_has_its_other_points(odd, server, simulator, kind, number):
+    (driver,) = simulator.population.sample(1, seed=9)
+    url = f"{server}/drivers/{driver.cust_id}/history?kind={kind}"
+    mark = 123_454_321
+
+    def change(data):
+        data["data"][0]["value"] = mark
+        return spoil(data, str(mark), number)
+
+    odd.changes["member/chart_data"] = change
+    odd.changes["stats/member_career"] = lambda data: spoil(data, '"wins"', f'"starts": {number}, "wins"')
+    assert len(strict(urllib3.request("GET", url))["points"]) > 1
+
+
+@pytest.mark.parametrize("value", [None, [], {}, "text", 7, True, "NaN", "1e999"], ids=str)
+def test_the_look_up_page_is_there_whatever_type_a_field_has(odd, server, simulator, value):
+    (driver,) = simulator.population.sample(1, seed=11)
+
+    def all_wrong(data):
+        """Every value below the id and the name."""
+        if isinstance(data, dict):
+            keep = ("cust_id", "display_name", "member_info", "members", "licenses", "recent_events", "track")
+            return {k: all_wrong(v) if k in keep[2:] else v if k in keep else value for k, v in data.items()}
+        return [all_wrong(item) for item in data] if isinstance(data, list) else data
+
+    odd.changes |= {"member/get": all_wrong, "member/profile": all_wrong}
+    url = f"{server}/?names={quote(driver.display_name)}"
+    assert urllib3.request("GET", url).status == 200
+    odd.changes["member/profile"] = lambda data: {**all_wrong(data), "recent_events": value}
+    odd.changes["member/get"] = lambda data: data
+    home_page = urllib3.request("GET", url)
+    assert home_page.status == 200
+
+
+def test_a_header_with_a_number_of_400_digits_changes_no_budget():
+    budget = Budget(level=10, at=1_000.0)
+    assert budget.reconciled(1_000.0, 240, 10**400, 30.0).level <= 240

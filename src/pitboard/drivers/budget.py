@@ -195,7 +195,7 @@ class Budget:
         limit = min(max(limit, LEAST_LIMIT), MOST_LIMIT)
         budget = replace(self.filled(now), limit=limit)
         seconds = min(max(reset, 0.0), WINDOW)
-        spare = max(remaining, 0) - limit / 4 - seconds * budget.rate
+        spare = min(max(remaining, 0), MOST_LIMIT) - limit / 4 - seconds * budget.rate
         level = min(budget.level, budget.capacity, max(spare, -limit / 2))
         return replace(budget, level=level)
 

@@ -1,7 +1,6 @@
 """The chart of the hover card: a driver's iRating or safety rating over time, and the career's numbers."""
 
 import contextvars
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -104,7 +103,7 @@ class HistoryService:
 
     def _had_points(self, key: str) -> bool:
         older = self._deps.store.records([key]).get(key)
-        return bool(older and json.loads(older.body)["points"])
+        return bool(older and records.decoded(older.body)["points"])
 
     def _career(self, cust_id: int, category: str, context: CallContext) -> dict[str, Any] | None:
         """Starts, wins, top fives and poles of the category; None when iRacing does not say."""
@@ -123,10 +122,10 @@ class HistoryService:
         """The career in all categories: one answer serves every chart of the driver."""
         key, now = f"CAREER:{cust_id}", self._deps.clock()
         if kept := self._fresh(key):
-            return list(json.loads(kept.body)["stats"])
+            return list(records.decoded(kept.body)["stats"])
         rows = self._deps.upstream.career(cust_id, context).get("stats") or []
         if not rows and (older := self._deps.store.records([key]).get(key)):
-            return list(json.loads(older.body)["stats"])  # a career does not vanish
+            return list(records.decoded(older.body)["stats"])  # a career does not vanish
         self._deps.store.keep(
             [
                 Record(

@@ -28,12 +28,18 @@ _FROM_PROFILE = ("country", "country_code")
 _PROFILE_PARTS = ("follow_counts", "recent_events", "activity")
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 
 
 def encode(value: Any) -> bytes:
-    """Compact JSON in UTF-8."""
+    """Compact JSON in UTF-8. Raises ValueError for numbers that JSON has not."""
     return _ENCODER.encode(value).encode("utf-8", "replace")
+
+
+def decoded(kept: bytes) -> Any:
+    """What a store has kept. Infinity and NaN, which version 0.1.0 could keep, are None."""
+    return _DECODER.decode(kept.decode())
 
 
 def body(
@@ -56,7 +62,7 @@ def body(
     if profile is not None:
         parts = {"activity": None, "recent_events": [], "follow_counts": None}
     if older is not None:
-        kept = json.loads(older)
+        kept = decoded(older)
         info |= _only(kept.get("member_info", {}), _FROM_PROFILE)
         parts |= _only(kept, _PROFILE_PARTS)
     if profile is not None:
@@ -82,12 +88,12 @@ def last_login(member: Mapping[str, Any]) -> datetime | None:
 
 def has_licences(kept: bytes) -> bool:
     """Whether a body kept before has any licence."""
-    return bool(json.loads(kept).get("member_info", {}).get("licenses"))
+    return bool(decoded(kept).get("member_info", {}).get("licenses"))
 
 
 def has_raced(older: bytes, member: Mapping[str, Any]) -> bool:
     """Whether a rating of `member` is another one than in the body kept before: then there was a race."""
-    kept = json.loads(older).get("member_info", {}).get("licenses", [])
+    kept = decoded(older).get("member_info", {}).get("licenses", [])
     return _ratings(kept) != _ratings(member.get("licenses"))
 
 
@@ -99,7 +105,7 @@ def _ratings(licences: Any) -> list[tuple[Any, ...]]:
 
 def with_profile(known: bytes, profile: Mapping[str, Any]) -> bytes:
     """The body `known`, with the profile fields of a newer `member/profile`; its licences stay."""
-    return body(json.loads(known)["member_info"], profile, known)
+    return body(decoded(known)["member_info"], profile, known)
 
 
 def _licence(licence: Any, indexed: IndexedDriver | None) -> Any:

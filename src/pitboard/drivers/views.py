@@ -3,7 +3,6 @@
 Making it costs a decoding and an encoding, so a view is held until record, state or ranks change.
 """
 
-import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,7 +89,7 @@ def _record_view(record: Record, ranks: Ranks, now: float, *, profile: bool) -> 
 
 def kept_view(body: bytes, state: str, as_of: float) -> View:
     """An answer of iRacing's that is no driver, such as a chart."""
-    return _view(body, state, "iracing", as_of, (0.0, 0.0), (0.0, 0.0))
+    return _view(records.encode(records.decoded(body)), state, "iracing", as_of, (0.0, 0.0), (0.0, 0.0))
 
 
 def _view(
@@ -112,7 +111,7 @@ def _view(
 
 
 def _with_ranks(body: bytes, ranks: Ranks, *, profile: bool) -> bytes:
-    driver: dict[str, Any] = json.loads(body)
+    driver: dict[str, Any] = records.decoded(body)
     info = driver.get("member_info", {})
     country = str(info.get("country_code") or "")
     for licence in info.get("licenses", []):

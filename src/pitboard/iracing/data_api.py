@@ -8,6 +8,7 @@ import csv
 import itertools
 import json
 import logging
+import math
 import operator
 import random
 import re
@@ -27,9 +28,12 @@ from pitboard.drivers.errors import (
     UpstreamError,
 )
 from pitboard.drivers.model import CallContext, Room
+from pitboard.drivers.names import same
 from pitboard.drivers.ports import Telemetry
+from pitboard.iracing import shapes
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.oauth import is_maintenance
+from pitboard.iracing.shapes import Check, Wrong, WrongError
 from pitboard.iracing.transport import Answer, NoAnswerError, Stream, Transport, is_loopback
 
 MOST_MEMBERS = 50
@@ -91,8 +95,18 @@ class DataApi:
     def search(self, name: str, context: CallContext) -> Sequence[tuple[int, str]]:
         """lookup/drivers; see `ports.Upstream`."""
         with self._telemetry.span("lookup"):
-            rows = self.get("/data/lookup/drivers", {"search_term": name}, context)
-        return [(_int(row, "cust_id"), _text(row, "display_name")) for row in _list(rows)]
+            rows = _list(self.get("/data/lookup/drivers", {"search_term": name}, context))
+        found, wrong = [], Wrong()
+        for row in rows:
+            try:
+                driver = shapes.FOUND(row, wrong)
+            except WrongError as error:
+                wrong.append(str(error))
+                _must_be_another(row, name)
+            else:
+                found.append((driver["cust_id"], driver["display_name"]))
+        _tell(wrong, "lookup/drivers")
+        return found
 
     def members(self, cust_ids: Sequence[int], context: CallContext) -> Mapping[int, Mapping[str, Any]]:
         """member/get with licences; see `ports.Upstream`. Raises `ValueError` for more than 50 ids."""
@@ -100,17 +114,16 @@ class DataApi:
             raise ValueError(f"member/get is asked for 1 to {MOST_MEMBERS} ids, not {len(cust_ids)}")
         params: _Params = {"cust_ids": ",".join(map(str, cust_ids)), "include_licenses": True}
         with self._telemetry.span("member_get", ids=len(cust_ids)):
-            answer = self.get("/data/member/get", params, context)
-        members = {_int(member, "cust_id"): _dict(member) for member in _list(_dict(answer).get("members"))}
-        members = {k: m for k, m in members.items() if isinstance(m.get("display_name"), str)}
+            answer = _dict(self.get("/data/member/get", params, context))
+        members = _checked(shapes.rows(shapes.MEMBER), answer.get("members"), "member/get")
         asked = frozenset(cust_ids)
-        return {cust_id: member for cust_id, member in members.items() if cust_id in asked}
+        return {member["cust_id"]: member for member in members if member["cust_id"] in asked}
 
     def profile(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:
         """member/profile; see `ports.Upstream`."""
         with self._telemetry.span("profile"):
-            profile = self._about("/data/member/profile", cust_id, {}, context)
-        _same(_int(_dict(profile.get("member_info")), "cust_id"), cust_id)
+            profile = self._about("member/profile", shapes.PROFILE, cust_id, {}, context)
+        _same(profile["member_info"]["cust_id"], cust_id)
         return profile
 
     def chart(
@@ -118,22 +131,22 @@ class DataApi:
     ) -> Mapping[str, Any]:
         """member/chart_data; see `ports.Upstream`."""
         params = {"category_id": category_id, "chart_type": chart_type}
-        chart = self._about("/data/member/chart_data", cust_id, params, context)
-        _same(_int(chart, "category_id"), category_id)
-        _same(_int(chart, "chart_type"), chart_type)
-        _list(chart.get("data"))
+        chart = self._about("member/chart_data", shapes.CHART, cust_id, params, context)
+        _same(chart["category_id"], category_id)
+        _same(chart["chart_type"], chart_type)
         return chart
 
     def career(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:
         """stats/member_career; see `ports.Upstream`."""
-        career = self._about("/data/stats/member_career", cust_id, {}, context)
-        _list(career.get("stats"))
-        return career
+        return self._about("stats/member_career", shapes.CAREER, cust_id, {}, context)
 
-    def _about(self, path: str, cust_id: int, params: _Params, context: CallContext) -> Mapping[str, Any]:
-        answer = _dict(self.get(path, {"cust_id": cust_id, **params}, context))
-        _same(_int(answer, "cust_id"), cust_id)
-        return answer
+    def _about(
+        self, endpoint: str, shape: Check, cust_id: int, params: _Params, context: CallContext
+    ) -> Mapping[str, Any]:
+        answer = self.get(f"/data/{endpoint}", {"cust_id": cust_id, **params}, context)
+        checked: Mapping[str, Any] = _checked(shape, answer, endpoint)
+        _same(checked["cust_id"], cust_id)
+        return checked
 
     # --- any endpoint
 
@@ -362,6 +375,10 @@ def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
+        pass
+    try:  # a number of thousands of digits spoils its field, not the answer
+        return json.loads(body, parse_int=lambda digits: int(digits) if len(digits) < 20 else math.nan)
+    except (ValueError, RecursionError):
         return _UNREADABLE
 
 
@@ -436,11 +453,31 @@ def _text(holder: Any, key: str) -> str:
     return value
 
 
-def _int(holder: Any, key: str) -> int:
-    value = _dict(holder).get(key)
-    if not isinstance(value, int) or isinstance(value, bool):
+def _checked(shape: Check, answer: Any, endpoint: str) -> Any:
+    """The answer without what is wrong in it, which the log tells. Raises `UnreachableError`."""
+    wrong = Wrong()
+    try:
+        return shape(answer, wrong)
+    except WrongError as error:
+        wrong.append(str(error))
+        raise UnreachableError(_CANNOT_READ) from None
+    finally:
+        _tell(wrong, endpoint)
+
+
+def _tell(wrong: Wrong, endpoint: str) -> None:
+    """One line about what was left out of an answer: paths, no values."""
+    if wrong:
+        paths = sorted(set(wrong))[:5]
+        told = {"endpoint": endpoint, "left_out": len(wrong), "paths": paths}
+        log.warning("an answer of %s had %d values that cannot be", endpoint, len(wrong), extra=told)
+
+
+def _must_be_another(row: Any, name: str) -> None:
+    """Raises unless a row that cannot be read is surely about another driver than the one searched for."""
+    shown = row.get("display_name") if isinstance(row, dict) else None
+    if not isinstance(shown, str) or same(shown, name):
         raise UnreachableError(_CANNOT_READ)
-    return value
 
 
 def _same(answered: int, asked: int) -> None:
