@@ -95,7 +95,7 @@ def verify(stage: Stage, *words: str) -> dict[str, bool | None]:
 
 
 def wait_for_index(stage: Stage) -> None:
-    """The deploy has started a refresh and does not wait for it. The emulator tells nobody when it is done."""
+    """The deploy has started a refresh and does not wait for it. The emulator does not say when it ends."""
     deadline = time.monotonic() + 120
     while not stage.index_head():
         assert time.monotonic() < deadline
