@@ -94,16 +94,8 @@ def verify(stage: Stage, *words: str) -> dict[str, bool | None]:
     return {what: result["ok"] for what, result in results.items()}
 
 
-def wait_for_index(stage: Stage) -> None:
-    """The deploy has started a refresh and does not wait for it. The emulator does not say when it ends."""
-    deadline = time.monotonic() + 120
-    while not stage.index_head():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
-def test_the_deploy_has_the_index_refreshed_and_authors_never_asked_for_cost_no_call(deployed: Stage) -> None:
-    wait_for_index(deployed)
+def test_after_a_deploy_authors_never_asked_for_come_from_the_index(deployed: Stage) -> None:
+    deployed.wait_for_index()
     drivers = deployed.simulator.population.sample(20, seed=41)
     asked = "&".join(f"name={quote(driver.display_name, safe='')}" for driver in drivers)
     before = deployed.simulator.calls.count(service="data")
