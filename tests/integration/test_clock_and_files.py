@@ -152,17 +152,16 @@ class TestADatabaseThatIsGone:
         with closing(sqlite3.connect(path)) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
-    def test_a_file_that_is_no_database_is_left_alone_until_it_is_gone(
-        self, simulator: Simulator, tmp_path: Path, path: Path
-    ) -> None:
-        with local_home(simulator, tmp_path) as home:
-            path.unlink()
-            path.write_text("something else")
-            with pytest.raises(StoreError, match="cannot be read"):
-                home.store.records(["ann"])
-            assert path.read_text() == "something else"
-            path.unlink()
-            assert home.store.records(["ann"]) == {}
+    def test_a_file_that_is_no_database_is_left_alone_until_it_is_gone(self, path: Path) -> None:
+        store = SqliteStore(path)
+        path.unlink()
+        path.write_text("something else")
+        with pytest.raises(StoreError, match="cannot be read"):
+            store.records(["ann"])
+        assert path.read_text() == "something else"
+        path.unlink()
+        assert store.records(["ann"]) == {}
+        store.close()
 
     def test_it_may_be_deleted_again_and_again_while_it_is_written(self, tmp_path: Path, path: Path) -> None:
         store = SqliteStore(path)

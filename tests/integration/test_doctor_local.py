@@ -205,13 +205,22 @@ def test_a_running_server(doctor, tmp_path):
 
 
 @breaks("health", "iRacing refuses the running server's credentials")
-def test_an_unhealthy_server(doctor, tmp_path):
+def test_a_degraded_server_is_a_warning(doctor, tmp_path):
     with local_server(tmp_path / "backend", latency=0.0, link_latency=0.0) as backend:
         backend.simulator.faults.client_disabled = True
         with pytest.raises(UpstreamError):
             backend.home.tokens.access_token(time.monotonic() + 5)
         context = doctor(PITBOARD_PORT=backend.base_url.rsplit(":", 1)[1])
-        assert_found(finding_of(context, "health"), Status.PROBLEM, "token")
+        assert_found(finding_of(context, "health"), Status.WARNING, "token")
+
+
+@breaks("health", "the running server's database is damaged")
+def test_an_unhealthy_server_is_a_problem(doctor):
+    with fake_http_server() as other:
+        store = {"store": {"ok": False, "detail": "The database is damaged."}}
+        other.on("/health", Reply(503, json={"status": "unhealthy", "version": "1", "checks": store}))
+        context = doctor(PITBOARD_PORT=other.url.rsplit(":", 1)[1])
+        assert_found(finding_of(context, "health"), Status.PROBLEM, "damaged")
 
 
 @breaks("metrics", "the server on the port says that it is healthy, and has no /metrics")

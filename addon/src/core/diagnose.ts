@@ -34,6 +34,9 @@ function parse(body: string): Record<string, unknown> {
   }
 }
 
+/** What GET /health says; degraded: known drivers are served, and iRacing does not answer the backend. */
+const STATES = ["healthy", "degraded", "unhealthy"];
+
 /** @param allowed whether the browser lets us use that address (an extension needs the reader's permission) */
 export async function diagnose(address: string, get: Get, allowed: boolean): Promise<Finding> {
   let health: Reply;
@@ -43,10 +46,10 @@ export async function diagnose(address: string, get: Get, allowed: boolean): Pro
     return { state: allowed ? "unreachable" : "forbidden" };
   }
   const body = parse(health.body);
-  if (typeof body.version === "string" && (body.status === "healthy" || body.status === "unhealthy")) {
+  if (typeof body.version === "string" && STATES.includes(body.status as string)) {
     const version = body.version.slice(0, 20);
     if (isOlder(version, OLDEST_BACKEND)) return { state: "old", version };
-    return { state: body.status === "healthy" ? "good" : "unhealthy", version };
+    return { state: body.status === "unhealthy" ? "unhealthy" : "good", version };
   }
   const probe = "Pitboard Test";
   try {

@@ -341,6 +341,7 @@ describe("a backend's diagnosis", () => {
     );
   it("has a state for each cause", async () => {
     expect(await of({ "/health": healthy })).toEqual({ state: "good", version: "0.1.0" });
+    expect(await of({ "/health": { ...healthy, status: "degraded" } })).toEqual({ state: "good", version: "0.1.0" });
     expect(await of({ "/health": { ...healthy, status: "unhealthy" } })).toEqual({
       state: "unhealthy",
       version: "0.1.0",

@@ -12,9 +12,10 @@ from pitboard.aws.names import AUTH_KEY
 from pitboard.aws.remedies import worded
 from pitboard.aws.secret import Secret
 from pitboard.drivers.errors import CredentialsError, StoreError, UpstreamError
+from pitboard.drivers.health import Health, Part, State, looked
 from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.iracing.oauth import OAuth
-from pitboard.iracing.tokens import TokenKeeper
+from pitboard.iracing.tokens import TokenKeeper, token_part
 from pitboard.iracing.transport import Transport
 from pitboard.settings import UpstreamSettings
 from pitboard.stores.dynamodb import DynamoDocuments
@@ -81,32 +82,27 @@ class AuthHome:
         keeper.access_token(time.monotonic() + 8, may_login=False)
         return int(keeper.status().expires_in)
 
-    def health(self) -> tuple[bool, Mapping[str, Any]]:
-        """`http.routes.Health`: the table, the secret and the token. Makes no request to iRacing."""
-        checks = {"store": self._check_table(), "secret": self._check_secret()}
-        if all(check["ok"] for check in checks.values()):
-            checks["token"] = self._check_token()
-        return all(check["ok"] for check in checks.values()), checks
+    def health(self) -> Health:
+        """How the table, the secret and the token are. Makes no request to iRacing."""
+        parts = {"store": self._store_part, "secret": self._secret_part}
+        if looked(parts).state is State.HEALTHY:  # else the token cannot be looked at
+            parts["token"] = lambda: token_part(self._keeper().status(), worded)
+        return looked(parts)
 
-    def _check_table(self) -> dict[str, Any]:
+    def _store_part(self) -> Part:
         try:
             self._documents.ping()
         except StoreError as error:
-            return {"ok": False, "detail": str(error)}
-        return {"ok": True, "detail": "The table answers."}
+            return Part(False, str(error), vital=True)
+        return Part(True, "The table answers.", vital=True)
 
-    def _check_secret(self) -> dict[str, Any]:
+    def _secret_part(self) -> Part:
+        """Without credentials nothing was ever set up, so that this is not merely degraded."""
         try:
             self._secret.credentials()
         except UpstreamError as error:
-            return {"ok": False, "detail": worded(error)}
-        return {"ok": True, "detail": "The secret is complete."}
-
-    def _check_token(self) -> dict[str, Any]:
-        token = self._keeper().status()
-        held = "A valid token is held." if token.valid else "No token is held yet."
-        detail = worded(token.refusal) if token.refusal else held
-        return {"ok": token.refusal is None, "detail": detail, "logins_left": token.logins_left}
+            return Part(False, worded(error), vital=True)
+        return Part(True, "The secret is complete.", vital=True)
 
     def _keeper(self) -> TokenKeeper:
         """The keeper for the credentials that the secret holds now."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from pitboard import __version__
 from pitboard.drivers.categories import CATEGORIES
+from pitboard.drivers.health import State
 from pitboard.drivers.history import KINDS
 from pitboard.drivers.names import LONGEST
 from pitboard.drivers.service import MOST_NAMES
@@ -124,14 +125,24 @@ def _auth() -> dict[str, Any]:
 
 
 def _health() -> dict[str, Any]:
+    check = {
+        "type": "object",
+        "required": ["ok", "detail"],
+        "properties": {"ok": {"type": "boolean"}, "detail": {"type": "string"}},
+    }
     schema = {
         "type": "object",
-        "required": ["status", "checks"],
-        "properties": {"status": {"enum": ["healthy", "unhealthy"]}, "checks": {"type": "object"}},
+        "required": ["status", "version", "checks"],
+        "properties": {
+            "status": {"enum": list(State)},
+            "version": {"type": "string"},
+            "checks": {"type": "object", "additionalProperties": check},
+        },
     }
     return {
         "summary": "How the parts are",
-        "responses": {"200": _answer("Healthy.", schema), "503": _answer("Unhealthy.", schema)},
+        "description": "Degraded: known drivers are served, and iRacing cannot be asked at the moment.",
+        "responses": {"200": _answer("Healthy or degraded.", schema), "503": _answer("Unhealthy.", schema)},
     }
 
 

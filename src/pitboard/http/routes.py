@@ -3,9 +3,9 @@
 import asyncio
 import ipaddress
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from pitboard.drivers.categories import CATEGORIES
 from pitboard.drivers.errors import RefusedError
+from pitboard.drivers.health import Health, Part, State, judged
 from pitboard.drivers.history import KINDS, HistoryService
 from pitboard.drivers.misses import Miss
 from pitboard.drivers.page import Page
@@ -26,8 +27,8 @@ from pitboard.http.query import asked_names, asked_profile, asked_wait, one_of
 
 T = TypeVar("T")
 
-Health = Callable[[], tuple[bool, Mapping[str, Any]]]
-"""Looks at the home's parts: whether all is well, and a JSON-ready word on each."""
+HEALTH_SECONDS = 3.0
+"""How long a look at a home's parts may take; a monitor waits no longer."""
 
 
 LONGEST_ID = 10
@@ -104,19 +105,26 @@ def auth_routes(auth: Auth) -> list[Route]:
     return [Route("/auth", check, methods=["POST"])]
 
 
-def health_routes(health: Health, version: str) -> list[Route]:
-    """GET /health."""
+def health_routes(look: Callable[[], Health], version: str) -> list[Route]:
+    """GET /health: what `look` finds, always in the contract's form."""
+    # Threads of its own: those of look-ups may all be busy, and whoever watches must be answered then, too.
+    limiter = WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.CapacityLimiter]()
 
-    async def look(_: Request) -> Response:
-        # Not in the threads that look-ups may fill: whoever watches must be answered then, too.
-        healthy, checks = await asyncio.to_thread(health)
+    async def health(_: Request) -> Response:
+        threads = limiter.setdefault(asyncio.get_running_loop(), anyio.CapacityLimiter(4))
+        try:
+            with anyio.fail_after(HEALTH_SECONDS):
+                found = await anyio.to_thread.run_sync(look, limiter=threads, abandon_on_cancel=True)
+        except TimeoutError:
+            slow = Part(False, f"The look took longer than {HEALTH_SECONDS:.0f} s.", vital=True)
+            found = judged({"health": slow})
         return JSONResponse(
-            {"status": "healthy" if healthy else "unhealthy", "version": version, "checks": checks},
-            200 if healthy else 503,
+            {"status": found.state, "version": version, "checks": found.checks},
+            503 if found.state is State.UNHEALTHY else 200,
             {"Cache-Control": "no-store"},
         )
 
-    return [Route("/health", look, methods=["GET"])]
+    return [Route("/health", health, methods=["GET"])]
 
 
 async def answer(service: DriverService, asked: Sequence[str], seconds: float, asker: Asker = HOST) -> Page:

@@ -27,6 +27,7 @@ from pitboard.drivers.errors import (
     UnreachableError,
     UpstreamError,
 )
+from pitboard.drivers.health import LastCalls
 from pitboard.drivers.model import CallContext, Room
 from pitboard.drivers.names import same
 from pitboard.drivers.ports import Telemetry
@@ -85,6 +86,7 @@ class DataApi:
         self._tokens = tokens
         self._meter = meter
         self._telemetry = telemetry or Telemetry()
+        self.last_calls = LastCalls()
 
     # --- ports.Upstream
 
@@ -211,7 +213,8 @@ class DataApi:
         self._meter.spend(context)
         outcome, begun = "ok", time.monotonic()
         try:
-            return self._read(self._transport.get(url, context.deadline, bearer=token))
+            with self.last_calls.one(context):
+                return self._read(self._transport.get(url, context.deadline, bearer=token))
         except UpstreamError as error:
             outcome = error.code
             raise
@@ -273,12 +276,13 @@ class DataApi:
         self._check(link)
 
         def fetch() -> Any:
-            answer = self._transport.get(link, context.deadline)
-            _check_asset(answer.status)
-            body = _json(answer.body)
-            if body is _UNREADABLE:
-                raise _PassingError(_CANNOT_READ)
-            return body
+            with self.last_calls.one(context):
+                answer = self._transport.get(link, context.deadline)
+                _check_asset(answer.status)
+                body = _json(answer.body)
+                if body is _UNREADABLE:
+                    raise _PassingError(_CANNOT_READ)
+                return body
 
         return self._repeated(min(context.deadline, time.monotonic() + LINK_LIFE), fetch)
 

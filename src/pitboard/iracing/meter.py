@@ -4,10 +4,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
 from pitboard.drivers.budget import MAINTENANCE_PAUSE, WINDOW, Budget
 from pitboard.drivers.errors import MaintenanceError, RateLimitedError, UnreachableError, UpstreamError
+from pitboard.drivers.health import LastCalls, Part
 from pitboard.drivers.model import CallContext, Priority, Room
 from pitboard.drivers.ports import Documents, Telemetry
 from pitboard.iracing.oauth import retry_after
@@ -137,6 +139,17 @@ class Meter:
     def status(self) -> Budget:
         """The budget as it is now."""
         return self._read()[0].filled(self._clock())
+
+    def part(self, last_calls: LastCalls) -> Part:
+        """How iRacing is, for GET /health: paused, without calls left, or as the last calls ended."""
+        budget, now = self.status(), self._clock()
+        more = {"budget_left": max(0, int(budget.level))}
+        if paused := budget.pause_left(now):
+            return Part(False, f"No calls for {paused:.0f} s: {budget.paused_code}.", more)
+        part = last_calls.part()
+        if part.ok and budget.level < 1:
+            return Part(False, "The call budget is used up for the moment.", more)
+        return replace(part, more=more)
 
     # --- taking
 

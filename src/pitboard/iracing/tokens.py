@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pitboard.drivers.errors import CredentialsError, Remedy, StoreError, UnreachableError, UpstreamError
+from pitboard.drivers.health import Part
 from pitboard.drivers.ports import Documents, Telemetry
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import DeniedError, Grant, OAuth
@@ -52,6 +53,20 @@ class TokenStatus:
     refusal: UpstreamError | None
     blocked_until: float
     trouble: UpstreamError | None = None
+
+
+def token_part(status: TokenStatus, worded: Callable[[Exception], str]) -> Part:
+    """How the token is, for GET /health: whether iRacing can be asked with it, now or after a renewal.
+    `worded` gives the home's sentence for an error."""
+    more = {"logins_left": status.logins_left}
+    why = status.trouble or (None if status.renewable else status.refusal)
+    if status.valid:
+        but = f" Its renewal failed: {worded(why)}" if why else ""
+        return Part(True, f"A valid token is held.{but}", more)
+    if why:
+        return Part(False, worded(why), more)
+    how = "The next look-up renews it." if status.renewable else "The next look-up makes a password login."
+    return Part(True, f"No valid token is held. {how}", more)
 
 
 class TokenKeeper:

@@ -3,12 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import CredentialsError, StoreError, UpstreamError
+from pitboard.drivers.health import Health, Part, looked
 from pitboard.drivers.history import HistoryService
 from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.drivers.service import LOOKUP_SECONDS, DriverService
@@ -16,7 +16,7 @@ from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.data_api import DataApi
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.oauth import OAuth
-from pitboard.iracing.tokens import TokenKeeper
+from pitboard.iracing.tokens import TokenKeeper, token_part
 from pitboard.iracing.transport import Transport
 from pitboard.local import remedies
 from pitboard.local.renewals import BackgroundRenewals
@@ -35,6 +35,14 @@ PLANNERS = 8
 
 LOOKUPS = 16
 """Look-ups of ids and charts side by side."""
+
+HOUR = 3600.0
+
+FIRST_INDEX_HOURS = 1.0
+"""Hours after the start by which the first driver index should be there."""
+
+OLD_INDEX = 2.0
+"""An index is old after so many times the hours after which it should be made anew."""
 
 CLOSING = 3.5
 """Seconds after `stop` by which a home is closed, whatever hangs."""
@@ -98,6 +106,7 @@ class LocalHome:
         )
         self.histories = HistoryService(dependencies)
         self._stopped_at = 0.0
+        self._started_at = clock()
         self.renewals.start(self.service.renew, lambda: self.store.purge(clock()))
 
     def stop(self) -> None:
@@ -187,30 +196,41 @@ class LocalHome:
         self.tokens.access_token(time.monotonic() + 8, may_login=False)
         return int(self.tokens.status().expires_in)
 
-    def health(self) -> tuple[bool, Mapping[str, Any]]:
-        """`http.routes.Health`: the store, the token and the budget. Asks iRacing nothing."""
-        checks: dict[str, Any] = {"store": self._store_check()}
-        token = self.tokens.status()
-        held = "A valid token is held." if token.valid else "No token is held yet."
-        checks["token"] = {
-            "ok": token.refusal is None,
-            "detail": remedies.worded(token.refusal) if token.refusal else held,
-            "logins_left": token.logins_left,
-        }
-        budget, now = self.meter.status(), self._clock()
-        paused = budget.pause_left(now)
-        checks["upstream"] = {
-            "ok": not paused,
-            "detail": f"No calls for {paused:.0f} s: {budget.paused_code}."
-            if paused
-            else "Calls may be made.",
-            "budget_left": int(budget.level),
-        }
-        return all(check["ok"] for check in checks.values()), checks
+    def health(self) -> Health:
+        """How the parts are. Asks iRacing nothing."""
+        return looked(
+            {
+                "store": self._store_part,
+                "writes": self._writes_part,
+                "token": lambda: token_part(self.tokens.status(), remedies.worded),
+                "upstream": lambda: self.meter.part(self.upstream.last_calls),
+                "index": self._index_part,
+            }
+        )
 
-    def _store_check(self) -> dict[str, Any]:
+    def _store_part(self) -> Part:
         try:
             self.store.ping()
         except StoreError as error:
-            return {"ok": False, "detail": str(error)}
-        return {"ok": True, "detail": "The database answers."}
+            return Part(False, str(error), vital=True)
+        if damage := self.store.file.damage:
+            return Part(False, damage, vital=True)
+        return Part(True, f"The database answers. {self.store.file.news}".strip(), vital=True)
+
+    def _writes_part(self) -> Part:
+        """Whether the last write was kept. After one that was not it is tried whether that is over."""
+        if self.store.file.write_failure:
+            self.store.try_writing()
+        return Part(True, "What was written last was kept.")
+
+    def _index_part(self) -> Part:
+        hours, as_of = self.settings.index_hours, self.index.ranks().as_of
+        age = max(0.0, self._clock() - as_of) / HOUR if as_of else None
+        if age is None:
+            waited = (self._clock() - self._started_at) / HOUR
+            ok = not hours or waited < FIRST_INDEX_HOURS
+            return Part(
+                ok, "There is no driver index; names are searched for one by one.", {"age_hours": None}
+            )
+        ok = not hours or age < OLD_INDEX * hours
+        return Part(ok, f"The driver index is {age:.0f} h old.", {"age_hours": round(age, 1)})

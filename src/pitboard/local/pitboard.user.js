@@ -6,7 +6,7 @@
 // @license      MIT
 // @downloadURL  http://127.0.0.1:8765/pitboard.user.js
 // @updateURL    http://127.0.0.1:8765/pitboard.user.js
-// @require      http://127.0.0.1:8765/pitboard-options.js#sha256-P9YIYYg+XPY5YVoiEps7jGtI1pKiFLkTCbRNrdSqdks=
+// @require      http://127.0.0.1:8765/pitboard-options.js#sha256-4JJYp46qAoECPCQ5mtoWpPpHSqOKXKMMSaY5Gcp9eao=
 // @match        https://forums.iracing.com/*
 // @connect      127.0.0.1
 // @connect      localhost

@@ -5,8 +5,9 @@ import time
 from typing import Any
 
 from pitboard.drivers.errors import UpstreamError
+from pitboard.drivers.health import State
 from pitboard.iracing.transport import Answer
-from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
+from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
 from pitboard.ops.doctor.checks.port import base, is_pitboard
 from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.ops.environment import AwsEnvironment
@@ -35,10 +36,13 @@ def read(answer: Answer) -> Finding:
         checks: dict[str, Any] = document["checks"]
     except (ValueError, KeyError, TypeError):
         return problem(f"GET /health was answered with {answer.status} and cannot be read.")
-    if answer.status == 200 and document.get("status") == "healthy":
+    state = document.get("status")
+    if answer.status == 200 and state == State.HEALTHY:
         return ok(f"Healthy: {', '.join(checks)}.")
-    unhealthy = [f"{n} ({c.get('detail', 'no detail')})" for n, c in checks.items() if not c.get("ok")]
-    return problem(f"Unhealthy: {', '.join(unhealthy) or document.get('status')}.")
+    ill = [f"{n} ({c.get('detail', 'no detail')})" for n, c in checks.items() if not c.get("ok")]
+    if answer.status == 200 and state == State.DEGRADED:
+        return warning(f"Degraded, known drivers are served: {', '.join(ill)}.")
+    return problem(f"Unhealthy: {', '.join(ill) or state}.")
 
 
 CHECK = Check(

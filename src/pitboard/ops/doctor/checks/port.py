@@ -4,6 +4,7 @@ import json
 import time
 
 from pitboard.drivers.errors import UpstreamError
+from pitboard.drivers.health import State
 from pitboard.local.server import PortTakenError, listen
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem
 from pitboard.ops.doctor.local_environment import LocalEnvironment
@@ -30,7 +31,7 @@ def is_pitboard(environment: LocalEnvironment) -> bool:
     """Whether a Pitboard answers on the port."""
     try:
         answer = environment.transport.get(f"{base(environment)}/health", time.monotonic() + 3)
-        return json.loads(answer.body)["status"] in ("healthy", "unhealthy")
+        return json.loads(answer.body)["status"] in set(State)
     except (UpstreamError, ValueError, KeyError, TypeError):
         return False
 
