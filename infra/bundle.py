@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,17 @@ BUILT = ROOT / "build" / "lambda"
 NEEDED = ("botocore", "mangum", "starlette", "urllib3")
 """What the entry points import. uv adds their dependencies, in the versions of uv.lock."""
 
-OURS = ("aws", "drivers", "http", "iracing", "stores", "telemetry", "__init__.py", "settings.py")
+OURS = (
+    "aws",
+    "drivers",
+    "http",
+    "iracing",
+    "stores",
+    "telemetry",
+    "__init__.py",
+    "private.py",
+    "settings.py",
+)
 
 SERVICES = ("codedeploy", "dynamodb", "lambda", "secretsmanager", "sqs")
 """The services whose descriptions stay in botocore. The others take 25 MB."""
@@ -85,16 +96,34 @@ def _our_files() -> list[Path]:
 
 def _install(target: Path, python: str, architecture: str) -> None:
     """Installs copies: with uv's links, `_prune` would change uv's cache and all environments."""
-    versions = target.with_suffix(".txt")
+    versions, needed = target.with_suffix(".txt"), target.with_suffix(".needed.txt")
     try:
-        uv("export", "--locked", "--no-hashes", "--no-emit-project", "--extra", "aws", "-o", str(versions))
-        uv(
-            *("pip", "install", "--target", str(target), "--constraints", str(versions)),
-            *("--python-version", python, "--python-platform", PLATFORMS[architecture]),
-            *("--only-binary", ":all:", "--no-compile", "--link-mode", "copy", *NEEDED),
-        )
+        uv("export", "--locked", "--no-emit-project", "--extra", "aws", "-o", str(versions))
+        needed.write_text(pinned(versions.read_text("utf-8")), "utf-8")
+        install(target, needed, versions, python, architecture)
     finally:
         versions.unlink(missing_ok=True)
+        needed.unlink(missing_ok=True)
+
+
+def pinned(exported: str) -> str:
+    """The lines of `NEEDED`, with version and hashes, out of what `uv export` gives."""
+    entries = {
+        found[1]: found[0] for found in re.finditer(r"^([a-z0-9-]+)==.*(?:\n +--hash.*)+", exported, re.M)
+    }
+    if missing := set(NEEDED) - entries.keys():
+        raise ConfigError(f"uv.lock has no version of {', '.join(sorted(missing))}.")
+    return "\n".join(entries[name] for name in NEEDED) + "\n"
+
+
+def install(target: Path, needed: Path, versions: Path, python: str, architecture: str) -> None:
+    """Installs wheels whose hashes are those of `versions`, dependencies too. Raises `ConfigError`."""
+    uv(
+        *("pip", "install", "--require-hashes", "--target", str(target)),
+        *("--requirements", str(needed), "--constraints", str(versions)),
+        *("--python-version", python, "--python-platform", PLATFORMS[architecture]),
+        *("--only-binary", ":all:", "--no-compile", "--link-mode", "copy"),
+    )
 
 
 def uv(*arguments: str) -> None:

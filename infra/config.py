@@ -50,7 +50,7 @@ class Config:
     Rates are requests a second for the whole stage. `cache` turns on API Gateway's cache (0.5 GB, billed by
     the hour); it keeps an answer for `cache_seconds`. `tables` replaces names of tables. `existing` lists
     the tables, and perhaps the secret, that exist already and are not created. `oauth_url` and `data_url`
-    are for an upstream that is not iRacing.
+    are for an upstream that is not iRacing; `link_hosts` is PITBOARD_LINK_HOSTS (docs/SETTINGS.md).
     """
 
     names: Names
@@ -71,6 +71,7 @@ class Config:
     architecture: str = "arm64"
     oauth_url: str = ""
     data_url: str = ""
+    link_hosts: str = ""
     tables: dict[str, str] = field(default_factory=dict)
     existing: frozenset[str] = frozenset()
 
@@ -117,7 +118,7 @@ def from_context(context: Callable[[str], Any]) -> Config:
     `context` gives the value of a name or None. Raises `ConfigError` for a value that is not allowed.
     """
     config = environment(str(context("env") or ""))
-    texts = ("python", "architecture", "oauth_url", "data_url", "alarm_email")
+    texts = ("python", "architecture", "oauth_url", "data_url", "link_hosts", "alarm_email")
     changes: dict[str, Any] = {name: str(context(name)) for name in texts if context(name)}
     for name in ("cache", "canary"):
         if context(name) is not None:

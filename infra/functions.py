@@ -178,7 +178,11 @@ class Functions(Construct):
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         config = self._config
-        upstream = {"PITBOARD_OAUTH_URL": config.oauth_url, "PITBOARD_DATA_URL": config.data_url}
+        upstream = {
+            "PITBOARD_OAUTH_URL": config.oauth_url,
+            "PITBOARD_DATA_URL": config.data_url,
+            "PITBOARD_LINK_HOSTS": config.link_hosts,
+        }
         given = {name: value for name, value in upstream.items() if value}
         return {"ENVIRONMENT": config.names.environment, **variables, **given}
 

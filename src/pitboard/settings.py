@@ -1,6 +1,7 @@
 """The list of settings: name, default, help. docs/SETTINGS.md and options of commands are made from it."""
 
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,13 @@ SETTINGS = (
     ),
     Setting("PITBOARD_OAUTH_URL", "https://oauth.iracing.com/oauth2/token", "iRacing's token endpoint."),
     Setting("PITBOARD_DATA_URL", "https://members-ng.iracing.com", "Base address of iRacing's Data API."),
+    Setting(
+        "PITBOARD_LINK_HOSTS",
+        "",
+        "More hosts, with commas between them, that links in iRacing's answers may lead to; `*` stands for "
+        "one part of a name. Known are `*.iracing.com` and iRacing's bucket in S3, `scorpio-assets`: all "
+        "links of recorded answers lead there.",
+    ),
     Setting("PITBOARD_CLIENT_ID", "", "OAuth client id, as iRacing issued it."),
     Setting("PITBOARD_CLIENT_SECRET", "", "OAuth client secret.", secret=True),
     Setting("PITBOARD_USERNAME", "", "E-mail address of the iRacing account the client is registered for."),
@@ -53,6 +61,7 @@ class UpstreamSettings:
 
     oauth_url: str
     data_url: str
+    link_hosts: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "UpstreamSettings":
@@ -61,6 +70,7 @@ class UpstreamSettings:
         return cls(
             oauth_url=_url("PITBOARD_OAUTH_URL", values["PITBOARD_OAUTH_URL"]),
             data_url=_url("PITBOARD_DATA_URL", values["PITBOARD_DATA_URL"]).rstrip("/"),
+            link_hosts=_hosts("PITBOARD_LINK_HOSTS", values["PITBOARD_LINK_HOSTS"]),
         )
 
 
@@ -110,6 +120,14 @@ def _hours(name: str, text: str) -> float:
         if 0 <= (hours := float(text)) <= 8760:
             return hours
     raise SettingError(f"{name} is {text!r}; it must be a number of hours, 0 or more (at most 8760).")
+
+
+def _hosts(name: str, text: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip().lower() for host in text.split(",") if host.strip())
+    for host in hosts:
+        if not re.fullmatch(r"(?:\*|[a-z0-9-]+)(?:\.(?:\*|[a-z0-9-]+))*\.[a-z][a-z0-9-]*", host):
+            raise SettingError(f"{name} has {host!r}; it must be names of hosts such as files.example.org.")
+    return hosts
 
 
 def _url(name: str, text: str) -> str:

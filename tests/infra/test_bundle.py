@@ -1,5 +1,6 @@
 """The functions' package, as it is deployed."""
 
+import re
 import subprocess
 
 import pytest
@@ -68,6 +69,26 @@ def test_the_default_target_is_built_when_its_python_is_here():
     package = bundle.build("3.13", "arm64", 40_000_000)
     natives = list(package.path.rglob("*.so"))
     assert all("x86_64" not in native.name for native in natives)
+
+
+@pytest.mark.parametrize("package", ["urllib3", "idna"], ids=["imported by us", "a dependency's dependency"])
+def test_a_wheel_with_another_hash_than_in_the_lock_is_not_installed(tmp_path, package):
+    versions, needed = tmp_path / "versions.txt", tmp_path / "needed.txt"
+    bundle.uv("export", "--locked", "--no-emit-project", "--extra", "aws", "-o", str(versions))
+    lines, inside = [], False
+    for line in versions.read_text().splitlines():
+        if "==" in line and not line.startswith(" "):
+            inside = line.startswith(f"{package}==")
+        lines.append(re.sub(r"sha256:\w{8}", "sha256:00000000", line) if inside else line)
+    versions.write_text("\n".join(lines))
+    needed.write_text(bundle.pinned(versions.read_text()))
+    with pytest.raises(ConfigError, match=r"(?i)hash"):
+        bundle.install(tmp_path / "target", needed, versions, PYTHON, ARCHITECTURE)
+
+
+def test_a_package_that_the_lock_has_not_is_named():
+    with pytest.raises(ConfigError, match=r"botocore, mangum"):
+        bundle.pinned("starlette==1 \\\n    --hash=sha256:0\nurllib3==2 \\\n    --hash=sha256:0\n")
 
 
 def test_a_python_that_is_not_here_is_named_with_the_remedy():

@@ -149,15 +149,15 @@ def test_login_proves_the_credentials_once_and_keeps_them_in_a_private_file(envi
     assert pitboard("drivers", driver.display_name, env=bare).returncode == 0
 
 
-def test_credentials_that_others_can_read_are_refused(environment, tmp_path):
+def test_a_file_of_credentials_that_others_could_read_is_made_private_and_that_is_said(environment, tmp_path):
     kept = tmp_path / "config" / "pitboard" / "credentials.json"
     kept.parent.mkdir(parents=True)
     kept.write_text("{}")
     kept.chmod(0o644)
     bare = without(environment, "PITBOARD_PASSWORD") | {"XDG_CONFIG_HOME": str(tmp_path / "config")}
     done = pitboard("drivers", "Ann Tester", env=bare)
-    assert done.returncode == 2
-    assert "chmod 600" in sentence(done)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert "change the iRacing password" in sentence(done)
 
 
 def test_serve_answers_until_it_is_told_to_stop_and_logs_no_secret(environment, simulator, tmp_path):

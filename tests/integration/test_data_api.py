@@ -20,7 +20,9 @@ from pitboard.drivers.errors import (
 )
 from pitboard.drivers.model import CallContext, Priority
 from pitboard.drivers.ports import Telemetry
-from pitboard.iracing.data_api import LONGEST_LINE, DataApi
+from pitboard.iracing import data_api
+from pitboard.iracing.data_api import LONGEST_LINE, MOST_CHUNKS, DataApi
+from pitboard.iracing.links import Links
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.transport import NoAnswerError, Transport
 from pitboard.stores.sqlite import SqliteStore
@@ -140,10 +142,38 @@ class TestWhereTheTokenIsSent:
         assert not link or link not in str(caught.value)
 
     def test_a_remote_data_api_cannot_send_links_to_this_machine_over_http(self, bench: Bench) -> None:
-        api = DataApi("https://data.invalid", Transport(), bench.tokens, bench.meter)
+        links = Links("https://data.invalid")
         with pytest.raises(UnreachableError, match="not followed"):
-            api._check("http://127.0.0.1/x")
-        api._check("https://files.example/x")
+            links.check("http://127.0.0.1/x")
+        links.check("https://scorpio-assets.s3.amazonaws.com/x")
+
+    @pytest.mark.parametrize("url", ["https://files.example/x?signature=hush", "https://10.0.0.1/x"])
+    def test_a_foreign_host_is_not_asked(self, bench: Bench, url: str) -> None:
+        bench.server.on("/data/member/profile", Reply(json={"link": url}))
+        with pytest.raises(UnreachableError, match=r"files\.example|not followed") as caught:
+            bench.api.profile(7, context())
+        assert len(bench.server.got) == 1
+        assert "hush" not in str(caught.value)
+
+    @pytest.mark.parametrize("count", [MOST_CHUNKS + 1, 100_000])
+    def test_an_answer_in_very_many_parts_is_refused_before_any_is_asked_for(
+        self, bench: Bench, count: int
+    ) -> None:
+        info = {"base_download_url": f"{bench.server.url}/c/", "chunk_file_names": ["x"] * count}
+        bench.server.on("/data/results/search_series", Reply(json={"data": {"chunk_info": info}}))
+        with pytest.raises(UnreachableError, match="parts"):
+            bench.api.get("/data/results/search_series", {}, context())
+        assert len(bench.server.got) == 1
+
+    def test_parts_that_are_too_large_together_are_refused(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(data_api, "LARGEST_CHUNKS", 10_000)
+        info = {"base_download_url": f"{bench.server.url}/c/", "chunk_file_names": ["x"] * 100}
+        bench.server.on("/data/results/search_series", Reply(json={"data": {"chunk_info": info}}))
+        bench.server.on("/c/x", Reply(json=["y" * 1_000]))
+        with pytest.raises(UnreachableError, match="larger than"):
+            bench.api.get("/data/results/search_series", {}, context())
 
     def test_the_request_id_is_sent(self, bench: Bench) -> None:
         transport = Transport(request_id=lambda: "request-9")

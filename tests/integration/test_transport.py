@@ -1,16 +1,19 @@
 """Connections to iRacing: which are reused, which are trusted, and when waiting ends."""
 
+import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.fake_http import FakeHttp, Reply, fake_http_server
 
 from pitboard.drivers.errors import UnreachableError
+from pitboard.iracing.links import Links
 from pitboard.iracing.transport import NoAnswerError, Transport, is_loopback
 
 
@@ -119,6 +122,36 @@ class TestCertificates:
         with pytest.raises(NoAnswerError, match=r"could not be verified.*clock") as caught:
             Transport().post_form(f"{server.url}/token", {"client_secret": "hush"}, soon())
         assert not caught.value.sent
+        assert server.got == []
+
+    def test_a_public_link_sends_nothing_to_a_private_address(
+        self, server: FakeHttp, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+        with pytest.raises(NoAnswerError, match="private network") as caught:
+            Transport().get(f"{server.url}/token", soon(), public=True)
+        assert not caught.value.sent
+        with pytest.raises(NoAnswerError), Transport().stream(f"{server.url}/token", soon(), public=True):
+            pass
+        assert server.got == []
+        assert Transport().get(f"{server.url}/token", soon()).body == b"ok"
+
+    def test_a_name_that_changes_its_address_after_the_check_sends_nothing(
+        self, server: FakeHttp, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        resolve = socket.getaddrinfo
+        answers = iter(["8.8.8.8"])
+
+        def rebinding(host: str, *more: Any, **named: Any) -> Any:
+            return resolve(next(answers, "127.0.0.1"), *more, **named)
+
+        monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+        links = Links("https://members-ng.iracing.com")
+        assert links.public_only  # the first look at the name
+        url = f"https://scorpio-assets.s3.amazonaws.com:{server.url.rsplit(':', 1)[1]}/token"
+        links.check(url)
+        with pytest.raises(NoAnswerError, match="private network"):
+            Transport().get(url, soon(), public=links.public_only)
         assert server.got == []
 
     def test_a_certificate_that_the_machine_trusts_is_accepted(

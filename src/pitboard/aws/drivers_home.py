@@ -41,6 +41,7 @@ class DriversHome:
             RemoteTokens(lambda: client("lambda"), settings.auth_function),
             Meter(store.documents, block=BLOCK, telemetry=telemetry),
             telemetry=telemetry,
+            link_hosts=upstream.link_hosts,
         )
         callers = ThreadPoolExecutor(CALLERS, "pitboard-call")
         dependencies = Dependencies(

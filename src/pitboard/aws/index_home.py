@@ -48,6 +48,7 @@ class IndexHome:
                 RemoteTokens(lambda: client("lambda"), settings.auth_function),
                 Meter(self._store.documents, telemetry=telemetry),
                 telemetry=telemetry,
+                link_hosts=upstream.link_hosts,
             )
         )
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from pitboard.drivers.errors import (
     CredentialsError,
@@ -32,10 +32,11 @@ from pitboard.drivers.model import CallContext, Room
 from pitboard.drivers.names import same
 from pitboard.drivers.ports import Telemetry
 from pitboard.iracing import shapes
+from pitboard.iracing.links import Links
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.oauth import is_maintenance
 from pitboard.iracing.shapes import Check, Wrong, WrongError
-from pitboard.iracing.transport import Answer, NoAnswerError, Stream, Transport, is_loopback
+from pitboard.iracing.transport import Answer, NoAnswerError, Stream, Transport
 
 MOST_MEMBERS = 50
 """Most ids of one member/get. iRacing documents no limit; so many are known to work."""
@@ -45,6 +46,10 @@ ATTEMPTS = 3
 
 LONGEST_LINE = 64 * 1024
 """Most characters of a line of CSV. iRacing's have about 100."""
+
+MOST_CHUNKS = 200
+LARGEST_CHUNKS = 64 * 1024 * 1024
+"""Most parts of an answer, 500 rows each, and most bytes of all of them together."""
 
 LINK_LIFE = 45.0
 """Seconds for which a link is tried. iRacing signs some for 60 s only."""
@@ -68,8 +73,8 @@ class AccessTokens(Protocol):
 class DataApi:
     """`ports.Upstream` over HTTP. Safe for threads.
 
-    The access token is sent to the origin of `data_url` and nowhere else; links are followed without it,
-    to https (or, when `data_url` is on this machine, to this machine).
+    The access token is sent to the origin of `data_url` and nowhere else; links are followed without it, to
+    iRacing's hosts and those of `link_hosts` (see `links`).
     """
 
     def __init__(
@@ -80,8 +85,10 @@ class DataApi:
         meter: Meter,
         *,
         telemetry: Telemetry | None = None,
+        link_hosts: Sequence[str] = (),
     ) -> None:
         self._data_url = data_url.rstrip("/")
+        self._links = Links(self._data_url, link_hosts)
         self._transport = transport
         self._tokens = tokens
         self._meter = meter
@@ -267,18 +274,30 @@ class DataApi:
             raise UnreachableError(_CANNOT_READ)
         if not names:
             return []
+        if len(names) > MOST_CHUNKS:
+            raise UnreachableError(f"iRacing's answer is in {len(names)} parts, more than {MOST_CHUNKS}.")
+        received: list[int] = []
         with ThreadPoolExecutor(min(8, len(names)), "chunks") as pool:
-            chunks = pool.map(lambda name: _list(self._asset(base + name, context)), names)
+            chunks = pool.map(lambda name: _list(self._asset(base + name, context, received)), names)
             return [row for chunk in chunks for row in chunk]
 
-    def _asset(self, link: str, context: CallContext) -> Any:
-        """The JSON behind a link. It is fetched without the token and costs nothing of the budget."""
-        self._check(link)
+    def _asset(self, link: str, context: CallContext, received: list[int] | None = None) -> Any:
+        """The JSON behind a link. It is fetched without the token and costs nothing of the budget.
+
+        `received` has the sizes of the parts that have come before, and gets this one's.
+        """
+        self._links.check(link)
 
         def fetch() -> Any:
             with self.last_calls.one(context):
-                answer = self._transport.get(link, context.deadline)
+                answer = self._transport.get(link, context.deadline, public=self._links.public_only)
                 _check_asset(answer.status)
+                if received is not None:
+                    received.append(len(answer.body))
+                    if sum(received) > LARGEST_CHUNKS:
+                        raise UnreachableError(
+                            f"iRacing's answer is larger than {LARGEST_CHUNKS // 2**20} MB."
+                        )
                 body = _json(answer.body)
                 if body is _UNREADABLE:
                     raise _PassingError(_CANNOT_READ)
@@ -293,8 +312,8 @@ class DataApi:
         context: CallContext,
         received: Callable[[int, int | None], object],
     ) -> Iterator[Sequence[str]]:
-        self._check(link)
-        with self._transport.stream(link, context.deadline) as stream:
+        self._links.check(link)
+        with self._transport.stream(link, context.deadline, public=self._links.public_only) as stream:
             _check_asset(stream.status)
             lines = _lines(_told(stream, received))
             header = _cells(next(lines, ""))
@@ -307,16 +326,6 @@ class DataApi:
             for line in lines:
                 cells = line.split(",") if '"' not in line else _cells(line)
                 yield pick(cells) if len(cells) == width else ()
-
-    def _check(self, link: str) -> None:
-        """Refuses to follow a link to where an answer of iRacing's has no reason to point."""
-        try:
-            parts = urlsplit(link)
-        except ValueError:
-            raise UnreachableError(_CANNOT_READ) from None
-        here = parts.scheme == "http" and is_loopback(link) and is_loopback(self._data_url)
-        if not (here or parts.scheme == "https") or not parts.hostname or "@" in parts.netloc:
-            raise UnreachableError("iRacing's answer points to an address that is not followed.")
 
     def _repeated(self, deadline: float, work: Callable[[], _T]) -> _T:
         """Does a GET, and again after a failure that may pass, while the deadline allows it."""

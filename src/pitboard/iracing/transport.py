@@ -1,5 +1,7 @@
 """HTTP to iRacing: pooled connections, deadlines, size caps. Knows nothing of OAuth or the Data API."""
 
+import ipaddress
+import socket
 import ssl
 import threading
 import time
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -72,12 +75,16 @@ class Transport:
         self._request_id = request_id
         self._plain = urllib3.PoolManager(maxsize=CONNECTIONS)
         self._tls: urllib3.PoolManager | None = None
+        self._public: urllib3.PoolManager | None = None
         self._tls_lock = threading.Lock()
 
-    def get(self, url: str, deadline: float, *, bearer: str = "") -> Answer:
-        """GETs a whole answer before the deadline. Raises `NoAnswerError`; a status is not an error."""
+    def get(self, url: str, deadline: float, *, bearer: str = "", public: bool = False) -> Answer:
+        """GETs a whole answer before the deadline. Raises `NoAnswerError`; a status is not an error.
+
+        With `public` (https only) nothing is sent to an address that is not one of the internet.
+        """
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-        with self._open("GET", url, deadline, headers, self._pools(url)) as response:
+        with self._open("GET", url, deadline, headers, self._pools(url, public)) as response:
             return _whole(response, deadline)
 
     def post_form(self, url: str, form: Mapping[str, str], deadline: float) -> Answer:
@@ -95,9 +102,9 @@ class Transport:
             return _whole(response, deadline)
 
     @contextmanager
-    def stream(self, url: str, deadline: float) -> Iterator[Stream]:
-        """GETs an answer of any size."""
-        with self._open("GET", url, deadline, {}, self._pools(url)) as response:
+    def stream(self, url: str, deadline: float, *, public: bool = False) -> Iterator[Stream]:
+        """GETs an answer of any size; otherwise as `get`."""
+        with self._open("GET", url, deadline, {}, self._pools(url, public)) as response:
             size = response.headers.get("Content-Length", "")
             known = size.isdecimal() and "Content-Encoding" not in response.headers
             yield Stream(response.status, int(size) if known else None, _chunks(response, deadline))
@@ -143,11 +150,17 @@ class Transport:
 
     def close(self) -> None:
         """Closes the connections that are kept open."""
-        for pools in (self._plain, self._tls):
+        for pools in (self._plain, self._tls, self._public):
             if pools:
                 pools.clear()
 
-    def _pools(self, url: str) -> urllib3.PoolManager:
+    def _pools(self, url: str, public: bool = False) -> urllib3.PoolManager:
+        if public:
+            with self._tls_lock:
+                if self._public is None:
+                    self._public = self._new_pools("https:")
+                    self._public.pool_classes_by_scheme = {"https": _PublicPool}
+                return self._public
         if not url.startswith("https:"):
             return self._plain
         with self._tls_lock:
@@ -160,6 +173,31 @@ class Transport:
             return urllib3.PoolManager(maxsize=CONNECTIONS)
         # One context for all connections: urllib3 would read the certificate store anew for each.
         return urllib3.PoolManager(maxsize=CONNECTIONS, ssl_context=ssl.create_default_context())
+
+
+class _PublicConnection(HTTPSConnection):
+    """A connection that ends when it has reached an address that is not public, before anything is sent.
+
+    The address that is looked at is the one that is talked to: no later answer of the DNS can change it.
+    """
+
+    def _new_conn(self) -> socket.socket:
+        opened = super()._new_conn()
+        if is_public(opened.getpeername()[0]):
+            return opened
+        opened.close()
+        raise NewConnectionError(self, "a link leads to an address that is not public")
+
+
+class _PublicPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _PublicConnection
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the internet: not private, loopback, link-local or special."""
+    ip = ipaddress.ip_address(address.split("%", 1)[0])
+    inner = getattr(ip, "ipv4_mapped", None) or ip
+    return bool(inner.is_global and not inner.is_multicast)
 
 
 def is_loopback(url: str) -> bool:
@@ -190,6 +228,8 @@ def _chunks(response: urllib3.BaseHTTPResponse, deadline: float) -> Iterator[byt
 
 
 def _no_answer(error: Exception, host: str) -> NoAnswerError:
+    if isinstance(error, NewConnectionError) and "not public" in str(error):
+        return NoAnswerError(f"{host} has an address in a private network, which is not asked.", sent=False)
     if isinstance(error, NewConnectionError | ConnectTimeoutError):
         return NoAnswerError(f"{host} cannot be reached; check the network connection.", sent=False)
     if isinstance(error, SSLError):

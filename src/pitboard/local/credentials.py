@@ -12,6 +12,7 @@ import platformdirs
 
 from pitboard.drivers.errors import CredentialsError, Remedy
 from pitboard.iracing.credentials import Credentials
+from pitboard.private import make_folder
 from pitboard.settings import UsageError
 
 SERVICE = "pitboard"
@@ -60,7 +61,7 @@ def save(credentials: Credentials, file: Path | None = None) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(file.parent)
     temporary = file.with_suffix(".new")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

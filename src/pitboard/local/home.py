@@ -82,7 +82,12 @@ class LocalHome:
         )
         self.meter = Meter(self.store.documents, clock=clock, telemetry=telemetry)
         self.upstream = DataApi(
-            settings.upstream.data_url, transport, self.tokens, self.meter, telemetry=telemetry
+            settings.upstream.data_url,
+            transport,
+            self.tokens,
+            self.meter,
+            telemetry=telemetry,
+            link_hosts=settings.upstream.link_hosts,
         )
         self._callers = ThreadPoolExecutor(CALLERS, "pitboard-call")
         self._behind = ThreadPoolExecutor(BEHIND, "pitboard-behind")

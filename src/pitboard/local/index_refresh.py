@@ -5,6 +5,7 @@ from contextlib import closing
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from pitboard.drivers import refresh
 from pitboard.drivers.refresh import Refreshed
@@ -16,6 +17,7 @@ from pitboard.iracing.oauth import OAuth
 from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Transport
 from pitboard.local.credentials import find
+from pitboard.local.files import tighten
 from pitboard.settings import Settings
 from pitboard.stores import processes
 from pitboard.stores.index_file import IndexBuilder
@@ -42,12 +44,19 @@ def refresh_index(
         tokens = TokenKeeper(
             store.documents, oauth, credentials, worker=processes.mark, is_dead=processes.is_dead
         )
-        api = DataApi(settings.upstream.data_url, transport, tokens, Meter(store.documents))
+        api = DataApi(
+            settings.upstream.data_url,
+            transport,
+            tokens,
+            Meter(store.documents),
+            link_hosts=settings.upstream.link_hosts,
+        )
         return refresh.refresh(DriverLists(api), builder, progress=progress)
 
 
 def refresh_with_progress(settings: Settings, console: Console) -> Refreshed:
     """The same with one bar a list on `console`."""
+    tighten(settings.db, lambda told: console.print(Text(told)))
     tasks: dict[str, TaskID] = {}
     with _bars(console) as bars:
 

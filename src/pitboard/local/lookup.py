@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from pitboard.drivers.service import MOST_NAMES
 from pitboard.local.credentials import find
+from pitboard.local.files import tighten
 from pitboard.local.home import LocalHome
 from pitboard.settings import Settings, UsageError
 
@@ -19,7 +21,9 @@ def look_up(names: Sequence[str], seconds: float, console: Console) -> dict[str,
     """
     if len(names) > MOST_NAMES:
         raise UsageError(f"At most {MOST_NAMES} names at a time; these are {len(names)}.")
-    settings, credentials = Settings.read(), find()
+    settings = Settings.read()
+    tighten(settings.db, lambda told: console.print(Text(told)))
+    credentials = find()
     with (
         LocalHome(settings, credentials, lookup_seconds=0.0) as home,
         console.status(f"Looking up {len(names)} driver(s) ..."),

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from pitboard.iracing.credentials import Credentials
 from pitboard.local.credentials import find
+from pitboard.local.files import tighten
 from pitboard.local.home import LocalHome
 from pitboard.local.index_schedule import schedule
 from pitboard.local.server import listen, make_local_app, server, url
@@ -33,8 +34,9 @@ def serve(settings: Settings, console: Console) -> None:
     What is known is served from the first moment on; a token is asked for behind that, and what keeps it away
     is said on `console`. Raises `CredentialsError` for missing credentials, `PortTakenError`, `StoreError`.
     """
-    credentials = find()
     configure_logging("INFO")
+    tighten(settings.db)
+    credentials = find()
     hide(*(getattr(credentials, field.name) for field in fields(Credentials)))
     telemetry = PrometheusTelemetry(spans("pitboard"))
     with (

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pitboard.ops.children import environment
 from pitboard.settings import UsageError
 
 SOURCES = Path(__file__).parents[3] / "addon"
@@ -27,6 +28,8 @@ def build(console: Console) -> None:
 
 def _run(console: Console, what: str, *command: str) -> None:
     with console.status(what):
-        done = subprocess.run(command, cwd=SOURCES, capture_output=True, text=True, check=False)  # noqa: S603 - npm, found above
+        done = subprocess.run(  # noqa: S603 - npm, found above
+            command, cwd=SOURCES, capture_output=True, text=True, check=False, env=environment()
+        )
     if done.returncode:
         raise UsageError(f"`npm {' '.join(command[1:])}` failed:\n{done.stdout}{done.stderr}".rstrip())

@@ -18,6 +18,7 @@ from pitboard.aws.secret import FIELDS, parse
 from pitboard.drivers.errors import CredentialsError
 from pitboard.iracing.credentials import Credentials
 from pitboard.ops import deploy_checks
+from pitboard.ops.children import FOR_CDK, environment
 from pitboard.ops.deploy_checks import DeployState
 from pitboard.ops.environment import AwsEnvironment
 from pitboard.ops.errors import ChangeFailedError
@@ -69,7 +70,7 @@ def prepare(aws: AwsEnvironment, options: DeployOptions) -> Plan:
     context = [f"env={aws.names.environment}", *options.context]
     context += [f"tables={','.join(replaced)}"] if replaced else []
     context += [f"existing={','.join(existing)}"] if existing else []
-    for variable in ("PITBOARD_OAUTH_URL", "PITBOARD_DATA_URL"):
+    for variable in ("PITBOARD_OAUTH_URL", "PITBOARD_DATA_URL", "PITBOARD_LINK_HOSTS"):
         if os.environ.get(variable):
             context.append(f"{variable.removeprefix('PITBOARD_').lower()}={os.environ[variable]}")
     return Plan(aws, state, credentials, tuple(context))
@@ -170,7 +171,7 @@ def _cdk(plan: Plan, command: str, *arguments: str) -> None:
                 *("--app", f"{shlex.quote(sys.executable)} -m infra.app", *given, *arguments),
             ],
             cwd=root,
-            env={**os.environ, "CDK_DISABLE_CLI_TELEMETRY": "1", "AWS_REGION": plan.aws.region},
+            env={**environment(*FOR_CDK), "CDK_DISABLE_CLI_TELEMETRY": "1", "AWS_REGION": plan.aws.region},
             check=False,
         )
     if done.returncode:

@@ -24,6 +24,7 @@ from pitboard.drivers.index import IndexedDriver, split, unpack
 from pitboard.drivers.model import CLOCK_DOUBT
 from pitboard.drivers.ranks import Ranks
 from pitboard.drivers.refresh import IndexRefusedError, ListReport, Newcomer, Numbers
+from pitboard.private import make_folder
 
 APPLICATION_ID = 0x50495458
 """Marks the file as ours ("PITX")."""
@@ -572,7 +573,7 @@ def _named_errors(path: Path) -> Iterator[None]:
 def _create(path: Path) -> None:
     """Makes sure of a file that only its owner can read."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise StoreError(f"{path} cannot be made: {error.strerror}.") from error

@@ -14,6 +14,7 @@ from typing import Any
 
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.model import CLOCK_DOUBT, LONGEST_LEASE, Document, IdEntry, Record
+from pitboard.private import make_folder
 from pitboard.stores import processes
 
 log = logging.getLogger(__name__)
@@ -516,7 +517,7 @@ def _evict(cursor: sqlite3.Cursor) -> None:
 def _create(path: Path) -> None:
     """Makes an empty file that only its owner can read."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise StoreError(f"The database {path} cannot be made: {error.strerror}.") from error

@@ -9,6 +9,7 @@ from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from pitboard.private import make_folder
 from pitboard.telemetry.logs import JsonFormatter, QuietErrors
 
 FILE_BYTES = 5_000_000
@@ -36,7 +37,7 @@ class PrivateFileHandler(QuietErrors, RotatingFileHandler):
     """Appends to `path` (mode 0600). At `FILE_BYTES` a new file begins; `OLDER_KEPT` older ones are kept."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         super().__init__(path, maxBytes=FILE_BYTES, backupCount=OLDER_KEPT, encoding="utf-8", delay=True)
 
     def _open(self) -> TextIOWrapper:

@@ -1,12 +1,12 @@
 """The SQLite file must be readable, undamaged, of Pitboard's schema, private, and not too large."""
 
-import os
-import stat
 from pathlib import Path
 
 from pitboard.drivers.errors import StoreError
+from pitboard.local.files import files_of
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped, warning
 from pitboard.ops.doctor.local_environment import LocalEnvironment
+from pitboard.private import is_exposed, tighten
 
 LARGE = 1 << 30
 """Bytes for about half a million drivers. A larger file means that nothing is deleted."""
@@ -32,17 +32,14 @@ def local(environment: LocalEnvironment) -> Finding:
 
 
 def protect(environment: LocalEnvironment) -> str:
-    exposed = _exposed(environment.settings.db)
-    for path in exposed:
-        path.chmod(0o600)
-    return f"Only you can read {', '.join(path.name for path in exposed)} now."
+    done, failed = tighten(files_of(environment.settings.db))
+    for path in failed:
+        raise PermissionError(f"{path} is another user's file.")
+    return f"Only you can read {', '.join(path.name for path in done)} now."
 
 
 def _exposed(path: Path) -> list[Path]:
-    if os.name != "posix":
-        return []
-    files = [path, *(path.with_name(path.name + tail) for tail in ("-wal", "-shm"))]
-    return [f for f in files if f.exists() and f.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
+    return [file for file in files_of(path) if is_exposed(file)]
 
 
 CHECK = Check(

@@ -20,7 +20,10 @@ def local(environment: LocalEnvironment) -> Finding:
     if not tokens.status().valid:
         return skipped("There is no valid token for a look-up.")
     name = names.parse(json.loads(record.body)["member_info"]["display_name"])
-    upstream = DataApi(environment.settings.upstream.data_url, environment.transport, tokens, meter)
+    settings = environment.settings.upstream
+    upstream = DataApi(
+        settings.data_url, environment.transport, tokens, meter, link_hosts=settings.link_hosts
+    )
     try:
         found = exact_match(name, upstream.search(name.shown, CallContext(time.monotonic() + 6)))
     except (CredentialsError, RefusedError) as error:
