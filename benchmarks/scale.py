@@ -34,7 +34,7 @@ def day(views: float, hours: float = 24.0, processes: int = 1, *, index: bool = 
     """A usual day after months of use, or that many of its hours around the busiest one."""
     phases = (("warm-up", 0.0, WARM_UP), ("", WARM_UP, WARM_UP + hours))
     begins = 0.0 if hours >= 24 else BUSIEST - hours / 2 - WARM_UP
-    title = "a day" if hours >= 24 else f"the busiest {hours:g} hours"
+    title = "a day" if hours >= 24 else "the busiest hour" if hours == 1 else f"the busiest {hours:g} hours"
     title = title if index else f"{title}, no index"
     return Scenario(title, views, phases, begins, processes, index)
 
@@ -70,8 +70,8 @@ SCENARIOS: dict[str, Callable[[float, float, int], Scenario]] = {
     "crawl-indexed": lambda views, _, processes: crawl(views, "indexed", processes),
 }
 
-GROWTH = (day(1e4), day(1e5), day(1e6), day(1e7, 2))
-"""The chart's points. Ten million page views a day are simulated for the busiest two hours only."""
+GROWTH = (day(1e4), day(1e5), day(1e6), day(1e7, 1))
+"""The chart's points. Ten million page views a day are simulated for the busiest hour only."""
 
 BESIDE: dict[str, tuple[Scenario, ...]] = {
     "Several processes": tuple(day(1e6, 1, processes) for processes in (1, 4, 16, 32)),

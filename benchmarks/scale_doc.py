@@ -133,7 +133,7 @@ clock over a store, an index and an iRacing in memory. This page and the chart a
   driver, one call for a driver after an hour (two for a new one), no calls of fifty. iRacing allows {limit}
   calls a minute, so it would not be answered beyond that.
 - A day begins as after months of use; its first hour is not counted. Ten million page views a day are
-  simulated for the two busiest hours.
+  simulated for the busiest hour alone.
 
 What the calls are for (means a minute), and the share of authors who have raced since what is shown of them:
 
