@@ -94,16 +94,8 @@ def verify(stage: Stage, *words: str) -> dict[str, bool | None]:
     return {what: result["ok"] for what, result in results.items()}
 
 
-def wait_for_index(stage: Stage) -> None:
-    """The deploy has started a refresh and does not wait for it. The emulator does not say when it ends."""
-    deadline = time.monotonic() + 120
-    while not stage.index_head():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
-def test_the_deploy_has_the_index_refreshed_and_authors_never_asked_for_cost_no_call(deployed: Stage) -> None:
-    wait_for_index(deployed)
+def test_after_a_deploy_authors_never_asked_for_come_from_the_index(deployed: Stage) -> None:
+    deployed.wait_for_index()
     drivers = deployed.simulator.population.sample(20, seed=41)
     asked = "&".join(f"name={quote(driver.display_name, safe='')}" for driver in drivers)
     before = deployed.simulator.calls.count(service="data")
@@ -169,7 +161,7 @@ def test_no_log_holds_a_token_a_secret_or_a_name(deployed: Stage) -> None:
         assert text not in written
 
 
-def test_verify_finds_no_problem(deployed: Stage) -> None:
+def test_verify_finds_all_in_order(deployed: Stage) -> None:
     found = verify(deployed)
     assert {"pitboard-dev", "ir-auth-dev", "ir_drivers_dev", "secret", "look-up", "preflight"} <= set(found)
     assert all(found.values())
@@ -183,7 +175,7 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(deployed: Stage) 
     assert live_versions(deployed) == before
 
 
-def test_a_second_deploy_can_be_rolled_back(deployed: Stage) -> None:
+def test_a_second_deploy_and_the_way_back(deployed: Stage) -> None:
     before = live_versions(deployed)
     done = deployed.deploy(PITBOARD_DATA_URL=f"{deployed.simulator.data_url}/")
     assert done.returncode == 0, done.stdout

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("doctor")]
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Backend]:
     with deployed_stage(latency=0.0, link_latency=0.0) as backend:
+        backend.home.wait_for_index()
         yield backend
 
 

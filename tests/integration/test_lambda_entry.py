@@ -19,6 +19,7 @@ from tests.support.lambda_runtime import (
 )
 
 from pitboard.aws.invoke import fingerprint
+from pitboard.drivers.budget import hashed
 from pitboard.simulator import Simulator
 
 
@@ -185,3 +186,39 @@ def milliseconds(call: Callable[[], object]) -> float:
     began = time.perf_counter()
     call()
     return (time.perf_counter() - began) * 1000
+
+
+def clients_in_the_budget(running: LambdaFunctions) -> dict[str, float]:
+    """How many calls each client has used of its share, as the shared budget knows it."""
+    key = {"name": {"S": "DOCUMENT:BUDGET"}}
+    item = running.dynamodb.get_item(TableName=running.tables["DRIVERS_TABLE"], Key=key, ConsistentRead=True)
+    clients: dict[str, float] = json.loads(item["Item"]["value"]["S"])["clients"]
+    return clients
+
+
+def test_a_clients_share_goes_by_the_address_that_the_gateway_sees(simulator):
+    """API Gateway puts the address of the connection into requestContext.identity.sourceIp, and passes headers
+    on as the client sent them. Source: its guide, "Input format of a Lambda function for proxy integration"."""
+    asks = [
+        ("192.0.2.1", {}, "192.0.2.1"),
+        ("192.0.2.1", {"X-Forwarded-For": "203.0.113.77"}, "192.0.2.1"),
+        (
+            "192.0.2.1",
+            {"x-forwarded-for": "198.51.100.1, 203.0.113.7", "Forwarded": "for=1.2.3.4"},
+            "192.0.2.1",
+        ),
+        ("192.0.2.2", {"X-Forwarded-For": "192.0.2.1", "X-Real-IP": "192.0.2.1"}, "192.0.2.2"),
+        ("2001:db8:1:2::1", {}, "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::9", {}, "2001:db8:1:2::/64"),
+    ]
+    known = {hashed(network) for *_, network in asks}
+    drivers = simulator.population.sample(200, seed=71)[-7 * len(asks) :]
+    with lambda_functions(simulator) as running:
+        for number, (source, headers, network) in enumerate(asks):
+            # More names than calls are left of a block that another client's request took.
+            names = [quote(driver.display_name) for driver in drivers[7 * number :][:7]]
+            target = f"/drivers?name={'&name='.join(names)}&profile=0"
+            running.functions["drivers"].invoke(gateway_event("GET", target, headers, source=source))
+            clients = set(clients_in_the_budget(running))
+            assert hashed(network) in clients
+            assert clients <= known

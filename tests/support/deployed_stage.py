@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,10 +79,12 @@ class Stage:
     def deploy(self, *words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
         return self.pitboard("deploy", "--env", "dev", *HOST, *words, **changes)
 
-    def index_head(self) -> dict[str, Any]:
-        """The item that says when the driver index was made, {} before the first refresh has ended."""
-        answer = self.client("dynamodb").get_item(TableName="ir_custid_dev", Key={"name": {"S": "INDEX"}})
-        return dict(answer.get("Item", {}))
+    def wait_for_index(self) -> None:
+        """Waits for the refresh of the driver index that a deploy begins. The emulator tells of no end."""
+        client, deadline = self.client("dynamodb"), time.monotonic() + 120
+        while "Item" not in client.get_item(TableName="ir_custid_dev", Key={"name": {"S": "INDEX"}}):
+            assert time.monotonic() < deadline, "the index was not refreshed"
+            time.sleep(0.2)
 
     @property
     def url(self) -> str:
