@@ -40,7 +40,7 @@ ENVIRONMENT = {
     "DRIVERS_TABLE": "ir_drivers_dev",
     "SECRET_NAME": "iRacing/OAuth/Credentials-dev",
     "AUTH_FUNCTION": "ir-auth-dev:live",
-    "DRIVERS_FUNCTION": "ir-drivers-dev:live",
+    "RENEWALS_QUEUE": "https://sqs.us-east-1.amazonaws.com/000000000000/ir-renewals-dev",
 }
 
 
@@ -72,7 +72,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         client = install(Path(folder) / "client", given.python, "awslambdaric")
         cases = {"bare": ("bare.lambda_handler", bare_package(Path(folder) / "bare", given.python))}
-        for kind in ("auth", "custid", "drivers"):
+        for kind in ("auth", "custid", "drivers"):  # ir-index answers nobody
             cases[f"ir-{kind}"] = (f"pitboard.aws.{kind}.lambda_handler", ours)
         times: dict[str, list[float]] = {name: [] for name in cases}
         for _ in range(given.rounds):

@@ -8,7 +8,7 @@ from pitboard.ops.environment import AwsEnvironment
 ACTIONS = (
     "cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DescribeStacks",
     "lambda:CreateFunction", "lambda:UpdateFunctionCode", "apigateway:POST", "dynamodb:CreateTable",
-    "secretsmanager:CreateSecret", "logs:CreateLogGroup", "s3:PutObject", "sts:AssumeRole",
+    "secretsmanager:CreateSecret", "sqs:CreateQueue", "logs:CreateLogGroup", "s3:PutObject", "sts:AssumeRole",
 )  # fmt: skip
 
 
