@@ -161,7 +161,7 @@ def test_no_log_holds_a_token_a_secret_or_a_name(deployed: Stage) -> None:
         assert text not in written
 
 
-def test_verify_finds_all_in_order(deployed: Stage) -> None:
+def test_verify_finds_no_problem(deployed: Stage) -> None:
     found = verify(deployed)
     assert {"pitboard-dev", "ir-auth-dev", "ir_drivers_dev", "secret", "look-up", "preflight"} <= set(found)
     assert all(found.values())
@@ -175,7 +175,7 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(deployed: Stage) 
     assert live_versions(deployed) == before
 
 
-def test_a_second_deploy_and_the_way_back(deployed: Stage) -> None:
+def test_a_second_deploy_can_be_rolled_back(deployed: Stage) -> None:
     before = live_versions(deployed)
     done = deployed.deploy(PITBOARD_DATA_URL=f"{deployed.simulator.data_url}/")
     assert done.returncode == 0, done.stdout
