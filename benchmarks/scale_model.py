@@ -418,7 +418,7 @@ class Simulation:
             return
         cards["profile waited for" if begun.flights else "profile kept"] += 1
         try:
-            process.histories.history(number_of(name), "sports_car", "irating", 8.0, client)
+            process.histories.history(number_of(name), "sports_car", "irating", 8.0, Asker(client))
             cards["chart"] += 1
         except UpstreamError:
             cards["no chart"] += 1

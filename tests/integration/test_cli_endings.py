@@ -218,7 +218,7 @@ MINE = Credentials("client", "secret", "user@example.org", "password")
 def test_credentials_are_in_one_place_only(ring, tmp_path):
     file = tmp_path / "credentials.json"
     file.write_text("{}")
-    assert credentials.save(MINE, file) == "the system's keyring"
+    assert "keyring" in credentials.save(MINE, file)
     assert not file.exists()
     assert astuple(credentials.find({}, file)) == astuple(MINE)
 
@@ -226,6 +226,44 @@ def test_credentials_are_in_one_place_only(ring, tmp_path):
 def test_a_keyring_that_cannot_be_read_is_not_used(ring, tmp_path):
     file = tmp_path / "credentials.json"
     ring.locked = True
-    assert credentials.save(MINE, file) == str(file)
+    assert credentials.save(MINE, file).startswith(f"{file}, in clear text")
     assert not ring.kept
     assert astuple(credentials.find({}, file)) == astuple(MINE)
+
+
+class PlaintextKeyring(Keyring):
+    """Called as the one of the package keyrings.alt, which writes clear text."""
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_keyring_of_clear_text_is_not_used_and_not_called_safe(ring, tmp_path, chained):
+    plain = PlaintextKeyring()
+    before = json.dumps({"client_id": "old"})
+    plain.set_password("pitboard", "iracing", before)
+    keyring.set_keyring(Chain([plain]) if chained else plain)
+    file = tmp_path / "credentials.json"
+    said = credentials.save(MINE, file)
+    assert said == f"{file}, in clear text, readable by your user alone"
+    assert not plain.kept
+    assert file.stat().st_mode & 0o077 == 0
+    assert astuple(credentials.find({}, file)) == astuple(MINE)
+
+
+def test_a_keyring_that_nobody_knows_is_named(ring, tmp_path):
+    said = credentials.save(MINE, tmp_path / "credentials.json")
+    assert said == "the keyring Keyring; Pitboard does not know whether it encrypts"
+
+
+class Chain(Keyring):
+    """Several keyrings behind one another, as keyring's own ChainerBackend."""
+
+    def __init__(self, backends):
+        super().__init__()
+        self.backends = backends
+
+    def get_password(self, service, username):
+        return next(iter(self.backends)).get_password(service, username)
+
+    def delete_password(self, service, username):
+        for backend in self.backends:
+            backend.delete_password(service, username)

@@ -12,7 +12,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
 from tests.support.doctor_checks import apply_fix, breaks, finding_of, healthy
 from tests.support.fake_http import Reply, fake_http_server
 from tests.support.index_lists import GivenLists, crowd, refreshed
@@ -332,6 +334,31 @@ def test_a_damaged_credentials_file(doctor, simulator, tmp_path):
     save(doctor().credentials, file)
     file.write_text(file.read_text()[:20])
     assert_found(finding_of(doctor(**without_credentials(simulator)), "keyring"), Status.PROBLEM, "damaged")
+
+
+class PlaintextKeyring(KeyringBackend):
+    """Called as the one of the package keyrings.alt, which writes clear text."""
+
+    priority = 1
+
+    def get_password(self, service, username):
+        return json.dumps({"client_id": "x"})
+
+    def set_password(self, service, username, password):
+        raise AssertionError("nothing is written")
+
+    def delete_password(self, service, username):
+        raise AssertionError("nothing is deleted")
+
+
+@breaks("keyring", "the keyring in use keeps clear text")
+def test_a_keyring_of_clear_text(doctor):
+    before = keyring.get_keyring()
+    keyring.set_keyring(PlaintextKeyring())
+    try:
+        assert_found(finding_of(doctor(), "keyring"), Status.PROBLEM, "clear text")
+    finally:
+        keyring.set_keyring(before)
 
 
 @healthy("keyring")

@@ -10,7 +10,7 @@ from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import RefusedError, UnreachableError, UpstreamError
 from pitboard.drivers.misses import NOT_FOUND
 from pitboard.drivers.model import CallContext, IdEntry, Record
-from pitboard.drivers.service import LOOKUP_SECONDS, lookup_context
+from pitboard.drivers.service import HOST, LOOKUP_SECONDS, Asker, lookup_context
 from pitboard.drivers.single_flight import SingleFlight
 from pitboard.drivers.views import kept_view
 
@@ -26,14 +26,14 @@ class HistoryService:
         self._flights = SingleFlight[Record](dependencies.lookups)
         self._lookup_seconds = lookup_seconds
 
-    def history(self, cust_id: int, category: str, kind: str, seconds: float, client: str = "") -> bytes:
+    def history(self, cust_id: int, category: str, kind: str, seconds: float, asker: Asker = HOST) -> bytes:
         """The encoded answer. `category` is a key of `CATEGORIES`, `kind` one of `KINDS`.
 
         Waits up to `seconds`. Raises an `UpstreamError` when there is nothing kept and iRacing does not
         answer; what is kept is served instead wherever possible.
         """
         key = f"HISTORY:{cust_id}:{category}:{kind}"
-        context = lookup_context(self._lookup_seconds, seconds, client)
+        context = lookup_context(self._lookup_seconds, seconds, asker.client)
         try:
             kept = self._fresh(key) or self._flights.once(
                 key, seconds, lambda: self._fresh(key) or self._ask(key, cust_id, category, kind, context)
@@ -45,7 +45,8 @@ class HistoryService:
             kept = older
         now = self._deps.clock()
         state = "stale" if kept.licences_due(now) else "fresh"
-        return kept_view(kept.body, state, kept.as_of).encoded(now)
+        view = kept_view(kept.body, state, kept.as_of)
+        return (view.by_day() if asker.web_page else view).encoded(now)
 
     def stop(self) -> None:
         """Begins no more look-ups and ends the waits for them."""

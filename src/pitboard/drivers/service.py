@@ -49,11 +49,13 @@ LONGEST_QUIET = 1.5
 class Asker:
     """Who asks, and how. `client` has a share of the budget (a network address; "" is the host himself).
 
-    `profile`: profiles are wanted and waited for; else licences alone.
+    `profile`: profiles are wanted and waited for; else licences alone. `web_page`: it is the script of a web
+    page, which shall not learn who was looked up before, or when (docs/adr/0037).
     """
 
     client: str = ""
     profile: bool = True
+    web_page: bool = False
 
 
 HOST = Asker()
@@ -130,6 +132,9 @@ class DriverService:
             found = self._deps.store.records(list(valid)) if valid else {}
             absent = [key for key in valid if key not in found]
             indexed = self._deps.index.find(absent) if absent else {}
+            if asker.web_page and not asker.profile:
+                indexed = self._deps.index.find(list(valid))
+                found = {key: record for key, record in found.items() if key not in indexed}
         complete = not asker.profile and not absent
         wanted = {} if complete else self._wanted(valid, found, indexed, asker, now)
         flights: dict[str, Future[Miss | None]] = {}
@@ -173,15 +178,21 @@ class DriverService:
         context = CallContext(time.monotonic() + BACKGROUND_SECONDS, Priority.BACKGROUND)
         wait(self._fly(due, context, HOST).values())
 
-    def customer_id(self, text: str, seconds: float, client: str = "") -> tuple[int, str] | Miss:
-        """The customer id of a name and where it is from: `index`, `store` or `iRacing`."""
+    def customer_id(self, text: str, seconds: float, asker: Asker = HOST) -> tuple[int, str] | Miss:
+        """The customer id of a name and where it is from: `index`, `store` or `iRacing`. A web page is told
+        the same whether the name was looked up before or not."""
         try:
             name = names.parse(text)
         except InvalidNameError as error:
             return misses.invalid(str(error))
+        if asker.web_page:
+            if driver := self._deps.index.find([name.key]).get(name.key):
+                return driver.cust_id, "index"
+            found = self.customer_id(text, seconds, Asker(asker.client))
+            return found if isinstance(found, Miss) else (found[0], "iRacing")
         if (known := self._known_id(name)) is not None:
             return known
-        context = self._context(seconds, Asker(client))
+        context = self._context(seconds, asker)
         try:
             # the second look is part of the flight: no other can land between look and search
             return self._ids.once(
@@ -348,6 +359,8 @@ class DriverService:
             self._hand_over(begun, found, now)
         ranks, profile = self._deps.index.ranks(), begun.asker.profile
         views = {k: self._views.of_record(r, ranks, now, profile=profile) for k, r in found.items()}
+        if begun.asker.web_page:
+            views = {key: view.by_day() for key, view in views.items()}
         views |= {k: self._views.of_index(k, d, ranks) for k, d in begun.indexed.items() if k not in found}
         page = compose(begun.texts, views, missed, now)
         for state in set(page.states):

@@ -5,10 +5,11 @@ Making it costs a decoding and an encoding, so a view is held until record, stat
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pitboard.drivers import records
+from pitboard.drivers.freshness import DAY
 from pitboard.drivers.index import IndexedDriver
 from pitboard.drivers.model import CLOCK_DOUBT, Record
 from pitboard.drivers.ranks import Ranks
@@ -42,6 +43,13 @@ class View:
     def age(self, now: float) -> int:
         """Whole seconds since the content was right."""
         return max(0, int(now - self.as_of))
+
+    def by_day(self) -> "View":
+        """The same for those who shall not learn when somebody asked for it: `as_of` is the beginning of its
+        UTC day, and nothing else tells a time."""
+        day = self.as_of - self.as_of % DAY
+        head = self.head.replace(_as_of(self.as_of), _as_of(day))
+        return replace(self, head=head, version=head, as_of=day, until=float("inf"))
 
 
 class Views:
@@ -100,14 +108,15 @@ def _view(
     version: tuple[float, float],
     lasts: tuple[float, float],
 ) -> View:
-    head = b'%b,"_meta":{"state":"%b","as_of":"%b","age":' % (
-        body[:-1],
-        state.encode(),
-        records.iso(as_of).encode(),
-    )
+    head = b'%b,"_meta":{"state":"%b",%b' % (body[:-1], state.encode(), _as_of(as_of))
     tail = b',"source":"%b"}}' % source.encode()
     tag = _VERSION.pack(as_of, *version) + state.encode() + source.encode()
     return View(head, tail, tag, state, as_of, *lasts)
+
+
+def _as_of(seconds: float) -> bytes:
+    """The end of a view's head."""
+    return b'"as_of":"%b","age":' % records.iso(seconds).encode()
 
 
 def _with_ranks(body: bytes, ranks: Ranks, *, profile: bool) -> bytes:

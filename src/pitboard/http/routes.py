@@ -50,7 +50,7 @@ def driver_routes(service: DriverService, histories: HistoryService) -> list[Rou
 
     async def drivers(request: Request) -> Response:
         asked, seconds = asked_names(request.scope["query_string"]), asked_wait(request)
-        asker = Asker(client(request), asked_profile(request))
+        asker = Asker(client(request), asked_profile(request), is_web_page(request))
         return _with_headers(request, await answer(service, asked, seconds, asker))
 
     async def history(request: Request) -> Response:
@@ -58,11 +58,12 @@ def driver_routes(service: DriverService, histories: HistoryService) -> list[Rou
         kind = one_of(request, "kind", list(KINDS), "irating")
         cust_id = _cust_id(request.path_params["cust_id"])
         try:
-            seconds, asker = asked_wait(request), client(request)
+            seconds, asker = asked_wait(request), Asker(client(request), web_page=is_web_page(request))
             body = await _in_lookup_thread(histories.history, cust_id, category, kind, seconds, asker)
         except RefusedError:
             raise Problem(404, "not_found", "iRacing has no such driver.") from None
-        return Response(body, headers={"Cache-Control": "public, max-age=300"}, media_type="application/json")
+        headers = {"Cache-Control": "public, max-age=300", "Vary": "Origin"}
+        return Response(body, headers=headers, media_type="application/json")
 
     return [
         Route("/drivers", drivers, methods=["GET"]),
@@ -77,7 +78,7 @@ def custid_routes(service: DriverService) -> list[Route]:
         asked = asked_names(request.scope["query_string"])
         if len(asked) != 1:
             raise Problem(400, "too_many_names", "Ask for one name: /custid?name=NAME.")
-        seconds, asker = asked_wait(request), client(request)
+        seconds, asker = asked_wait(request), Asker(client(request), web_page=is_web_page(request))
         found = await _in_lookup_thread(service.customer_id, asked[0], seconds, asker)
         if isinstance(found, Miss):
             status = 404 if found.code == "not_found" else 503
@@ -86,7 +87,7 @@ def custid_routes(service: DriverService) -> list[Route]:
         cust_id, origin = found
         return JSONResponse(
             {"custid": str(cust_id), "name": asked[0], "origin": origin},
-            headers={"Cache-Control": "public, max-age=300"},
+            headers={"Cache-Control": "public, max-age=300", "Vary": "Origin"},
         )
 
     return [Route("/custid", custid, methods=["GET"])]
@@ -150,6 +151,17 @@ def client(request: Request) -> str:
     return network(request.client.host) if request.client else ""
 
 
+def is_web_page(request: Request) -> bool:
+    """Whether the script of a web page of another origin asks, also of the forum's.
+
+    A page that may read the answer sends its Origin and cannot hide it ("null" from a sandbox). The addon's
+    background and programs send none or an extension's; a page of this server's own sends none with GET.
+    """
+    origin = request.headers.get("origin", "")
+    scheme, _, host = origin.partition("://")
+    return bool(origin) and not scheme.endswith("-extension") and host != request.headers.get("host")
+
+
 @lru_cache(maxsize=4096)
 def network(address: str) -> str:
     """The part of an address that one reader has for himself; a text that is no address is kept short."""
@@ -191,7 +203,7 @@ def _with_headers(request: Request, page: Page) -> Response:
         cache = f"public, max-age={page.max_age}, stale-while-revalidate=86400, stale-if-error=86400"
     else:
         cache = "no-cache"
-    headers = {"ETag": page.etag, "Cache-Control": cache}
+    headers = {"ETag": page.etag, "Cache-Control": cache, "Vary": "Origin"}
     if _has(request.headers.get("if-none-match", ""), page.etag):
         return Response(status_code=304, headers=headers)
     return Response(page.body, headers=headers, media_type="application/json")

@@ -42,22 +42,61 @@ def find(environment: Mapping[str, str] | None = None, file: Path | None = None)
 
 
 def save(credentials: Credentials, file: Path | None = None) -> str:
-    """Keeps the credentials in the keyring, else in a file of mode 0600; says where.
+    """Keeps the credentials in the keyring, else in a file of mode 0600; says where and how.
 
-    What lay at the other place is taken away. Raises `UsageError` when neither can be written.
+    A keyring that is known to keep clear text is not used: the file is at least known to be private. What
+    lay at the other place is taken away. Raises `UsageError` when neither can be written.
     """
     text = json.dumps({field.name: getattr(credentials, field.name) for field in fields(Credentials)})
     file = file or default_file()
     try:
         if _to_keyring(text):
             file.unlink(missing_ok=True)
-            return "the system's keyring"
+            return _keyring_in_words()
         _write(file, text)
     except OSError as error:
         raise UsageError(
             f"The credentials cannot be kept in {file}: {error.strerror}. Set the PITBOARD_ variables."
         ) from error
-    return str(file)
+    return f"{file}, in clear text, readable by your user alone"
+
+
+_ENCRYPTED = {
+    "keyring.backends.SecretService": "the system's keyring (Secret Service)",
+    "keyring.backends.libsecret": "the system's keyring (Secret Service)",
+    "keyring.backends.kwallet": "the system's keyring (KWallet)",
+    "keyring.backends.macOS": "the system's keyring (Keychain)",
+    "keyring.backends.Windows": "the system's keyring (Credential Manager)",
+}
+"""The keyrings of operating systems, by the package's module. All of them encrypt."""
+
+
+def clear_text_keyring() -> str:
+    """The name of the keyring in use if it is known to keep clear text, else ""."""
+    kind = _keyring()
+    known = kind.__module__.startswith("keyrings.alt.") and "Encrypted" not in kind.__name__
+    return kind.__name__ if known or "plaintext" in kind.__name__.lower() else ""
+
+
+def in_clear_text_keyring() -> bool:
+    """Whether the credentials lie in such a keyring."""
+    return bool(clear_text_keyring() and _from_keyring())
+
+
+def _keyring() -> type:
+    """The kind of keyring that is written to; of several, the first."""
+    import keyring
+
+    ring = keyring.get_keyring()
+    return type(next(iter(getattr(ring, "backends", ())), ring))
+
+
+def _keyring_in_words() -> str:
+    kind = _keyring()
+    for module, words in _ENCRYPTED.items():
+        if kind.__module__.startswith(module):
+            return words
+    return f"the keyring {kind.__name__}; Pitboard does not know whether it encrypts"
 
 
 def _write(file: Path, text: str) -> None:
@@ -85,12 +124,13 @@ def _to_keyring(text: str) -> bool:
     import keyring
     from keyring.errors import KeyringError
 
-    try:
-        keyring.set_password(SERVICE, ENTRY, text)
-        if keyring.get_password(SERVICE, ENTRY) == text:
-            return True
-    except KeyringError:
-        pass
+    if not clear_text_keyring():
+        try:
+            keyring.set_password(SERVICE, ENTRY, text)
+            if keyring.get_password(SERVICE, ENTRY) == text:
+                return True
+        except KeyringError:
+            pass
     # An older entry would be found before the file.
     with suppress(KeyringError):
         keyring.delete_password(SERVICE, ENTRY)

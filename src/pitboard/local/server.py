@@ -16,12 +16,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from pitboard import __version__
+from pitboard.drivers.service import Asker
 from pitboard.http.app import make_app
 from pitboard.http.openapi import document
 from pitboard.http.problems import Problem
 from pitboard.http.query import DEFAULT_WAIT, checked
 from pitboard.http.routes import answer as answered
-from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes
+from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes, is_web_page
 from pitboard.local import limits, remedies, site, userscript
 from pitboard.local.home import LocalHome
 from pitboard.settings import UsageError
@@ -62,11 +63,12 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
         answer, problem = None, ""
         if asked:
             try:
-                answer = (await answered(home.service, checked(asked), DEFAULT_WAIT)).body
+                asker = Asker(web_page=is_web_page(request))
+                answer = (await answered(home.service, checked(asked), DEFAULT_WAIT, asker)).body
             except Problem as error:
                 problem = error.detail
         return HTMLResponse(
-            site.lookup_page(query, answer, problem),
+            site.lookup_page(query, answer, problem, exposed=userscript.is_exposed(_origin(request))),
             headers={"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"},
         )
 
@@ -92,10 +94,15 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
 
 def _script(content: Callable[[str], bytes]) -> Callable[[Request], Awaitable[Response]]:
     async def script(request: Request) -> Response:
-        origin = f"{request.url.scheme}://{request.url.netloc}"
-        return Response(content(origin), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+        body = content(_origin(request))
+        return Response(body, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
     return script
+
+
+def _origin(request: Request) -> str:
+    """Scheme, host and port by which this server was asked."""
+    return f"{request.url.scheme}://{request.url.netloc}"
 
 
 def host_guard(listening: str) -> Callable[[str], bool]:

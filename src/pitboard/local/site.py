@@ -19,8 +19,9 @@ _KINDS = {
 }
 
 
-def lookup_page(query: str, answer: bytes | None, problem: str = "") -> str:
-    """The whole page as HTML. `answer` is the encoded answer of the service, `query` what was typed."""
+def lookup_page(query: str, answer: bytes | None, problem: str = "", *, exposed: bool = False) -> str:
+    """The whole page as HTML. `answer` is the encoded answer of the service, `query` what was typed;
+    `exposed`: the page and the userscript come over a network without TLS."""
     results = "".join(_entry(name, value) for name, value in json.loads(answer).items()) if answer else ""
     if problem:
         results = f'<article class="miss" role="alert"><p>{escape(problem)}</p></article>'
@@ -29,6 +30,13 @@ def lookup_page(query: str, answer: bytes | None, problem: str = "") -> str:
             '<p class="hint">Type one name or several, with commas between them, just as the forum shows'
             " them. The number at the end of a name belongs to it.</p>"
         )
+    warning = (
+        '<p class="hint" role="note">This address is not encrypted: whoever is in your network can change the'
+        " userscript that you install from here, and what it loads as an update. Put a"
+        " proxy with TLS before this server, or install the extension.</p>"
+        if exposed
+        else ""
+    )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Pitboard</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -38,6 +46,7 @@ def lookup_page(query: str, answer: bytes | None, problem: str = "") -> str:
 <form action="/" role="search"><input name="names" value="{escape(query)}" aria-label="Driver names"
  placeholder="Ann Tester, Bo Demo2" autocomplete="off" required><button>Look up</button></form>
 {results}
+{warning}
 <footer>Pitboard {__version__} &middot;
 <a href="/pitboard.user.js">Install the userscript</a> &middot; <a href="/health">Health</a> &middot;
 <a href="/metrics">Metrics</a> &middot; <a href="/openapi.json">API</a></footer>

@@ -7,13 +7,18 @@ by default.
 
 import base64
 import hashlib
+import ipaddress
 import re
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from urllib.parse import urlsplit
 
 BUILT_FOR = "http://127.0.0.1:8765"
 SCRIPT: Traversable = files("pitboard.local") / "pitboard.user.js"
 OPTIONS: Traversable = files("pitboard.local") / "pitboard-options.js"
+
+WARNING = "Loaded without encryption: whoever is in this network can change it, also at updates."
+"""Stands before the description, which script managers show when a script is installed."""
 
 _ORIGIN = re.compile(r"https?://(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?", re.ASCII)
 
@@ -26,7 +31,24 @@ def options_for(origin: str) -> bytes:
 def script_for(origin: str) -> bytes:
     """`pitboard.user.js` for a server at `origin`; it requires what `options_for` gives, by its hash."""
     script = _moved(SCRIPT.read_bytes(), origin)
+    if is_exposed(origin):
+        warned = rb"\g<0>" + WARNING.encode() + b" "
+        script = re.sub(rb"^// @description +", warned, script, count=1, flags=re.MULTILINE)
     return script.replace(integrity(OPTIONS.read_bytes()), integrity(options_for(origin)))
+
+
+def is_exposed(origin: str) -> bool:
+    """Whether the script comes over a network without TLS: whoever is in between can change it, now and at
+    each update, and it may ask any address."""
+    parts = urlsplit(origin)
+    return parts.scheme == "http" and not _is_this_machine(parts.hostname or "")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def integrity(options: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """The credentials must be kept where no other user can read them."""
 
 from pitboard.drivers.errors import CredentialsError, Remedy
-from pitboard.local.credentials import default_file
+from pitboard.local.credentials import clear_text_keyring, default_file, in_clear_text_keyring
 from pitboard.local.remedies import SENTENCES
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped
 from pitboard.ops.doctor.local_environment import LocalEnvironment
@@ -17,7 +17,13 @@ def local(environment: LocalEnvironment) -> Finding:
         if error.remedy is Remedy.SET_CREDENTIALS:
             return skipped("There are no credentials yet; `pitboard demo` works without.")
         return problem(str(error), SENTENCES[error.remedy], fixable=False)
-    where = "a private file" if file.exists() else "the keyring or the environment"
+    if in_clear_text_keyring():
+        return problem(
+            f"The keyring {clear_text_keyring()} keeps the credentials in clear text.",
+            "Run `pitboard login`: they go to a file that only you can read. Or use the system's keyring.",
+            fixable=False,
+        )
+    where = "a private file, in clear text," if file.exists() else "the keyring or the environment"
     return ok(f"The credentials of client {credentials.client_id[:2]}... come from {where}.")
 
 
