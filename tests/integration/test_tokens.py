@@ -339,7 +339,7 @@ class TestTheLoginLimit:
     def test_a_login_without_an_answer_counts_and_delays_the_next(self, bench: Bench) -> None:
         bench.answers(Reply(drop=True))
         keeper = bench.keeper()
-        for _ in range(20):
+        for _ in range(9):
             with pytest.raises(UnreachableError):
                 keeper.access_token(soon())
             bench.clock.now += 2

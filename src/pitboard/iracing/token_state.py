@@ -41,7 +41,7 @@ long as it takes. With the time that a grant may hang, a token is back a minute 
 LEAST_SPREAD = 0.75
 """The least share of such a pause that is waited, so that not all ask at the same time."""
 
-LOGIN_PAUSES = (60.0, HOUR / LOGINS_AN_HOUR)
+LOGIN_PAUSES = (20.0, HOUR / LOGINS_AN_HOUR)
 """Seconds from a login that failed to the next one: after the first failure, and after each further one in a
 row. A login is not repeated before a probe has found the service answering."""
 

@@ -319,8 +319,9 @@ class SqliteFile:
         self.usable = True
 
     def connection(self, synchronous: str) -> "_Connection":
-        """A connection, opened when it is first used; with this PRAGMA synchronous."""
+        """An open connection, with this PRAGMA synchronous."""
         made = _Connection(self, synchronous)
+        made.open()  # and held open: a deleted file's inode must not be given to the next one
         self._connections.append(made)
         return made
 
@@ -360,6 +361,8 @@ class SqliteFile:
                     _beside(self.path, ending).unlink()
         self._prepare()
         self._identity, self._wal = _identity(self.path), None
+        for connection in self._connections:
+            connection.open()
         self.damage = ""
         self.usable = True
         self._changed()
@@ -426,6 +429,11 @@ class _Connection:
                 raise StoreError(f"The database {self._path} is closed or being made anew.")
             self._opened = self._open()
         return self._opened
+
+    def open(self) -> None:
+        """Opens it now and not with its first use."""
+        with self._lock, self._named_errors():
+            _ = self._db
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
