@@ -47,6 +47,9 @@ OLD_INDEX = 2.0
 CLOSING = 3.5
 """Seconds after `stop` by which a home is closed, whatever hangs."""
 
+LAST_CALLS = 0.5
+"""Seconds that calls under way are waited for, whose answers nobody takes in any more."""
+
 log = logging.getLogger(__name__)
 
 
@@ -141,6 +144,7 @@ class LocalHome:
         waiting = [threading.Thread(target=pool.shutdown, daemon=True) for pool in pools]
         for thread in waiting:
             thread.start()
+        end = min(end, time.monotonic() + LAST_CALLS)
         for thread in waiting:
             thread.join(max(0.0, end - time.monotonic()))
         self._transport.close()

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -22,8 +23,11 @@ from pitboard.settings import Settings
 from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, spans
 from pitboard.telemetry.files import log_file, log_file_handler
 
-ENDING = 4.5
+ENDING = 4.2
 """Seconds from the signal to the end of the process, whatever hangs."""
+
+LEAVING = 0.8
+"""Seconds from the end of the home to that of the process: traces go out, calls that hang are given up."""
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ def serve(settings: Settings, console: Console) -> None:
     What is known is served from the first moment on; a token is asked for behind that, and what keeps it away
     is said on `console`. Raises `CredentialsError` for missing credentials, `PortTakenError`, `StoreError`.
     """
+    closed = threading.Event()
     configure_logging("INFO")
     tighten(settings.db)
     credentials = find()
@@ -45,11 +50,14 @@ def serve(settings: Settings, console: Console) -> None:
         LocalHome(settings, credentials, telemetry) as home,
     ):
         logging.getLogger().addHandler(log_file_handler(log_file(settings.db)))
-        threading.Thread(target=_end_in_time, args=(told, home), daemon=True, name="pitboard-end").start()
+        threading.Thread(
+            target=_end_in_time, args=(told, closed, home), daemon=True, name="pitboard-end"
+        ).start()
         console.print(f"Pitboard answers at [bold]{url(socket)}/[/]. Press Ctrl+C to stop.", highlight=False)
         home.sign_in_behind(lambda sentence: console.print(Text(sentence), soft_wrap=True))
         with schedule(settings):
             server(make_local_app(home, telemetry), home.stop, told).run(sockets=[socket])
+    closed.set()
 
 
 @contextmanager
@@ -68,14 +76,16 @@ def _told_to_end() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _end_in_time(told: threading.Event, home: LocalHome) -> None:
-    """Ends the process `ENDING` seconds after the signal, if it has not ended by then: threads that wait for
-    an answer of iRacing's would keep it."""
+def _end_in_time(told: threading.Event, closed: threading.Event, home: LocalHome) -> None:
+    """Ends the process when it does not end by itself after the signal: threads that wait for an answer of
+    iRacing's would keep it."""
     told.wait()
-    threading.Event().wait(ENDING)
-    log.warning("some calls did not end in time; they are given up")
-    closing = threading.Thread(target=home.store.close, daemon=True)
-    closing.start()
-    closing.join(0.3)
+    if closed.wait(ENDING):
+        time.sleep(LEAVING)
+    else:
+        log.warning("the end took too long; what hangs is given up")
+        closing = threading.Thread(target=home.store.close, daemon=True)
+        closing.start()
+        closing.join(0.3)
     logging.shutdown()
     os._exit(0)
