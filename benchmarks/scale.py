@@ -74,9 +74,9 @@ GROWTH = (day(1e4), day(1e5), day(1e6), day(1e7, 1))
 """The chart's points. Ten million page views a day are simulated for the busiest hour only."""
 
 BESIDE: dict[str, tuple[Scenario, ...]] = {
-    "Several processes": tuple(day(1e6, 1, processes) for processes in (1, 4, 16, 32)),
-    "No index": (day(1e6, 1, index=False), nothing(1e6, 3, index=False)),
-    "From nothing, with index": (nothing(1e5, 3), nothing(1e6, 3)),
+    "Several processes": tuple(day(1e6, 1, processes) for processes in (1, 8, 32)),
+    "No index": (day(1e6, 1, index=False), nothing(1e5, 2, index=False)),
+    "From nothing, with index": (nothing(1e6, 2),),
     "Maintenance": (maintenance(1e5),),
     "A crawl": (
         crawl(1e5, "unknown"),

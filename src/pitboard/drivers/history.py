@@ -104,7 +104,7 @@ class HistoryService:
 
     def _had_points(self, key: str) -> bool:
         older = self._deps.store.records([key]).get(key)
-        return bool(older and records.decoded(older.body)["points"])
+        return bool(older and records.decoded(older.body).get("points"))
 
     def _career(self, cust_id: int, category: str, context: CallContext) -> dict[str, Any] | None:
         """Starts, wins, top fives and poles of the category; None when iRacing does not say."""
