@@ -123,10 +123,10 @@ class HistoryService:
         """The career in all categories: one answer serves every chart of the driver."""
         key, now = f"CAREER:{cust_id}", self._deps.clock()
         if kept := self._fresh(key):
-            return list(records.decoded(kept.body)["stats"])
+            return list(records.decoded(kept.body).get("stats") or [])
         rows = self._deps.upstream.career(cust_id, context).get("stats") or []
         if not rows and (older := self._deps.store.records([key]).get(key)):
-            return list(records.decoded(older.body)["stats"])  # a career does not vanish
+            return list(records.decoded(older.body).get("stats") or [])  # a career does not vanish
         self._deps.store.keep(
             [
                 Record(
