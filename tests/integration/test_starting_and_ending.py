@@ -229,5 +229,5 @@ class TestStarting:
         simulator.faults.add("status", "token", times=2, status=503)
         with serving(simulator, db) as server:
             wait_until(lambda: server.told("no token yet"))
-            wait_until(server.has_token, 30)
+            wait_until(server.has_token, 60)
         assert grants(simulator)[-1] == "password_limited"

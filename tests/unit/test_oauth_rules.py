@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pitboard.drivers.errors import (
@@ -134,6 +134,7 @@ def play(history: list[tuple[float, str, str]]) -> World:
 
 
 @given(steps)
+@example([(0.0, "maintenance", "ask"), (2.0, "ok", "ask"), *[(0.0, "ok", "prove")] * 3])
 def test_there_are_never_more_than_four_logins_in_an_hour(history: list[tuple[float, str, str]]) -> None:
     counted = [at for at, outcome in play(history).logins if outcome != "unsent"]
     for at in counted:

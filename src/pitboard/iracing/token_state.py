@@ -245,7 +245,7 @@ class TokenState:
             until = now + (error.retry_after or LOGIN_PAUSES[0])
             return replace(self, blocked_until=until, blocked_why=str(error))
         cooled = self._cooled(error, now, spread)
-        if isinstance(error, MaintenanceError) or (isinstance(error, NoAnswerError) and not error.sent):
+        if isinstance(error, NoAnswerError) and not error.sent:
             return replace(cooled, logins=self.logins[:-1])  # it counts for nobody
         return replace(cooled, login_failures=self.login_failures + 1)
 
