@@ -18,7 +18,7 @@ OURS = [None, "chrome-extension://abcdefgh", "moz-extension://1-2-3", "safari-we
 HALF_A_DAY = 43_200.0
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def simulator():
     with Simulator(latency=0.0, link_latency=0.0) as simulator:
         yield simulator
