@@ -28,9 +28,6 @@ PYTEST = ("pytest", "-n", "2", "--dist", "loadgroup", "-q")
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 """Every minor version of Python that pyproject.toml claims."""
 
-AWS = ("test_*aws*", "test_dynamodb*", "test_lambda*")
-"""Integration tests of the AWS home."""
-
 PACKAGES = {"chromium": "chromium", "firefox-esr": "firefox-esr", "wrk": "wrk", "openssl": "openssl"}
 """Programs that tests need, with Debian's package of each."""
 
@@ -157,10 +154,9 @@ def environment(name: str) -> dict[str, str]:
 
 
 def pythons(long: bool) -> bool:
-    """Each Python has an environment of its own. Without --long the tests of the AWS home are left out, which
-    are a third of the time: in AWS the functions run on one version, that of the Lambda package."""
-    left_out = () if long else tuple(f"--ignore-glob=*/integration/{name}" for name in AWS)
-    chosen = (*PYTEST, *shorter(long), *left_out, "tests/unit", "tests/integration")
+    """Each Python has an environment of its own. Without --long the integration tests are left out, which take
+    minutes for each."""
+    chosen = (*PYTEST, *shorter(long), "tests/unit", *(("tests/integration",) if long else ()))
     fine = []
     for version, path in interpreters():
         print(f"-- Python {version}: {path}", flush=True)
@@ -243,7 +239,7 @@ PARTS = {
     "unit": Part("the unit tests as `uv run pytest tests/unit` runs them, with few packages", unit),
     "tests": Part("all tests", tests, wants=(*NODE, *PACKAGES), folders=(ADDON, CONTRACT)),
     "pythons": Part(
-        "unit and integration tests on the other versions of Python that are installed",
+        "unit tests (with --long integration tests, too) on the other versions of Python that are installed",
         pythons,
         wants=(*NODE, *PACKAGES),
         folders=(CONTRACT,),
