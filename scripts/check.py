@@ -154,7 +154,7 @@ def environment(name: str) -> dict[str, str]:
 
 
 def pythons(long: bool) -> bool:
-    """Each Python has an environment of its own. Without --long the integration tests are left out, which take
+    chosen = (*PYTEST, *shorter(long), "tests/unit", *(["tests/integration"] if long else []))
     minutes for each."""
     chosen = (*PYTEST, *shorter(long), "tests/unit", *(("tests/integration",) if long else ()))
     fine = []
