@@ -154,8 +154,8 @@ def environment(name: str) -> dict[str, str]:
 
 
 def pythons(long: bool) -> bool:
-    chosen = (*PYTEST, *shorter(long), "tests/unit", *(["tests/integration"] if long else []))
-    minutes for each."""
+    """Each Python has an environment of its own. Without --long the integration tests are left out; they
+    take minutes for each."""
     chosen = (*PYTEST, *shorter(long), "tests/unit", *(("tests/integration",) if long else ()))
     fine = []
     for version, path in interpreters():
