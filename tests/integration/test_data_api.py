@@ -384,6 +384,17 @@ class TestErrors:
         assert bench.api.get("/data/constants/categories", {}, context()) == [1]
         assert bench.spent == 2
 
+    def test_a_link_is_not_tried_again_after_its_short_life(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """iRacing signs some links for 60 s: what comes later is refused and would be taken for a fault."""
+        assert data_api.LINK_LIFE < 60
+        monkeypatch.setattr(data_api, "LINK_LIFE", 0.1)
+        bench.linked("/data/member/profile", Reply(500), Reply(json=PROFILE))
+        with pytest.raises(UnreachableError):
+            bench.api.profile(7, context(10))
+        assert bench.server.paths.count("/asset") == 1
+
     def test_nothing_is_retried_after_the_deadline(self, bench: Bench) -> None:
         bench.server.on("/data/constants/categories", Reply(504, body=b"<html>"))
         with pytest.raises(UnreachableError):

@@ -147,3 +147,34 @@ def test_ttl_is_in_whole_seconds_rounded_up(client, table):
     store.claim(["ann tester"], "me", 4_000_000_001.5)
     ttl = {item["name"]["S"]: item["ttl"]["N"] for item in client.scan(TableName=table)["Items"]}
     assert ttl == {"ann tester": "4000000001", "LEASE:ann tester": "4000000002"}
+
+
+class RecordingClient:
+    """Passes requests on, and notes of each read whether it is consistent."""
+
+    def __init__(self, client):
+        self._client = client
+        self.consistent = []
+
+    def __getattr__(self, operation):
+        def call(**request):
+            if operation == "get_item":
+                self.consistent.append(request.get("ConsistentRead", False))
+            for wanted in request.get("RequestItems", {}).values() if operation == "batch_get_item" else ():
+                self.consistent.append(wanted.get("ConsistentRead", False))
+            return getattr(self._client, operation)(**request)
+
+        return call
+
+
+def test_every_read_of_records_ids_and_documents_is_consistent(client, table):
+    """Else a page would not see what its own plan has just written, nor a keeper the newest token."""
+    recording = RecordingClient(client)
+    store = DynamoStore(recording, table, table)
+    store.records(["ann tester"])
+    store.ids(["ann tester"])
+    store.documents.get("BUDGET")
+    store.ping()
+    auth = create_table(client, "auth", "username")
+    DynamoDocuments(recording, auth, "username").get("TOKEN:a")
+    assert recording.consistent == [True] * 6

@@ -23,7 +23,7 @@ from pitboard.aws import renewals
 from pitboard.aws.clients import QUEUE_CONFIG
 from pitboard.aws.renewals import QueueRenewals
 from pitboard.drivers.errors import StoreError
-from pitboard.drivers.service import BACKGROUND_SECONDS
+from pitboard.drivers.service import BACKGROUND_SECONDS, MOST_NAMES
 from pitboard.simulator import Simulator
 
 HTTP = urllib3.PoolManager()
@@ -119,6 +119,12 @@ def test_names_of_many_pages_are_renewed_together_fifty_to_a_call_popular_ones_f
     assert first[0][:2] == ["Driver 79", "Driver 80"]
     assert (len(first[0]), len(second[0])) == (50, 30)
     assert {*first[0], *second[0]} == {f"Driver {n}" for n in range(1, 81)}
+
+
+def test_of_a_message_with_more_names_than_a_page_has_the_first_fifty_are_renewed():
+    service = Renewing()
+    assert failures(service, message("long", *(f"Driver {n}" for n in range(MOST_NAMES + 30)))) == []
+    assert service.calls == [([f"Driver {n}" for n in range(MOST_NAMES)], set())]
 
 
 def test_a_profile_is_renewed_when_one_page_wants_it():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from tests.support.clock import Clock
@@ -232,4 +233,43 @@ def test_a_file_of_the_first_release_is_upgraded_with_its_records(path):
     store = SqliteStore(path, lambda: 1.0)
     assert store.records(["ann"])["ann"].cust_id == 1
     assert store.ids(["bo", "cy"]).keys() == {"cy"}  # the index has a file of its own by now
+    store.close()
+
+
+def test_tokens_and_budgets_are_on_the_disk_before_a_write_counts(path):
+    """SQLite waits for the disk after each commit with FULL (2), and only now and then with NORMAL (1).
+    Source: SQLite's manual, PRAGMA synchronous."""
+    store = SqliteStore(path)
+    for _ in range(2):  # a connection that was closed and opened again is no other
+        assert store.documents._connection.rows("PRAGMA synchronous", ()) == [(2,)]
+        assert store._writer.rows("PRAGMA synchronous", ()) == [(1,)]
+        store.documents._connection.close()
+    store.close()
+
+
+def test_a_write_that_fails_half_way_leaves_nothing_and_the_next_one_succeeds(path):
+    store = SqliteStore(path, lambda: 1.0)
+    good, bad = records_of(["ann", "bo"])
+    with pytest.raises(StoreError):
+        store.keep([good, replace(bad, cust_id=None)])  # type: ignore[arg-type] - the table refuses it
+    assert store.file.write_failure
+    assert store.records(["ann", "bo"]) == {}
+    store.keep([good])
+    assert store.records(["ann"]) == {"ann": good}
+    assert not store.file.write_failure
+    store.close()
+
+
+def test_an_interrupted_write_leaves_nothing_and_the_next_one_succeeds(path):
+    store = SqliteStore(path, lambda: 1.0)
+
+    def interrupted():
+        yield IdEntry("ann", 1, "iRacing", 9.0)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), store._writer.transaction() as cursor:
+        cursor.execute("DELETE FROM changes")
+        list(interrupted())
+    store.keep(records_of(["bo"]))
+    assert store.records(["bo"])
     store.close()

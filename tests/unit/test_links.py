@@ -82,8 +82,9 @@ def test_a_simulator_on_this_machine_may_point_to_this_machine():
     links = Links("http://127.0.0.1:8080")
     links.check("http://127.0.0.1:8081/x")
     assert not links.public_only
-    with pytest.raises(UnreachableError):
-        links.check("http://10.0.0.1/x")
+    for link in ("http://10.0.0.1/x", "http://user@127.0.0.1/x", "ftp://127.0.0.1/x"):
+        with pytest.raises(UnreachableError):
+            links.check(link)
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ class Plan:
             if not self._context.is_over:  # else it had to queue for too long
                 self._run()
             self._settle_all(self._targets, PENDING)
-        except Exception:
+        except Exception:  # not pending: who asked would come again at once, and it would fail again
             log.exception("a plan failed")
             self._settle_all(self._targets, UNAVAILABLE)
 
@@ -107,12 +107,10 @@ class Plan:
         pause = 0.05
         while others and not self._stopped:
             mine = self._claim(others)
-            try:
-                if mine:
-                    self._begin(mine)
-                    self._work()
-            finally:
-                self._settle_all(mine, PENDING)
+            if mine:
+                self._begin(mine)
+                self._work()
+            self._settle_all(mine, PENDING)
             others -= mine
             others &= self._targets.keys()
             if self._context.priority is not Priority.READER:
