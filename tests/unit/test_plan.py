@@ -68,10 +68,9 @@ def deps(tmp_path, upstream) -> Iterator[Dependencies]:
 
 
 def run(deps: Dependencies, seconds: float = 5.0) -> dict[str, Miss | None]:
-    name, settled = parse("Ann Tester"), {}
-    Plan(
-        deps, {name.key: Target(name)}, CallContext(time.monotonic() + seconds), settled.__setitem__
-    ).run()
+    name = parse("Ann Tester")
+    settled: dict[str, Miss | None] = {}
+    Plan(deps, {name.key: Target(name)}, CallContext(time.monotonic() + seconds), settled.__setitem__).run()
     return settled
 
 
