@@ -1,10 +1,12 @@
 """The list of settings: name, default, help. docs/SETTINGS.md and options of commands are made from it."""
 
+import ipaddress
 import os
 import re
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,8 +22,38 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("PITBOARD_HOST", "127.0.0.1", "Address the local server listens on."),
+    Setting(
+        "PITBOARD_HOST",
+        "127.0.0.1",
+        "Address the local server listens on; `unix:PATH` is a Unix socket, for a proxy on this machine.",
+    ),
     Setting("PITBOARD_PORT", "8765", "Port the local server listens on; 0 takes any free one."),
+    Setting(
+        "PITBOARD_ALLOWED_HOSTS",
+        "",
+        "Names by which readers ask for the local server, with commas between them, such as "
+        "`pit.example.org`. One is needed behind a proxy and to listen beyond this machine. With one, "
+        "/metrics and the details of /health are for the host only (PITBOARD_STATUS_TOKEN).",
+    ),
+    Setting(
+        "PITBOARD_TRUSTED_PROXIES",
+        "127.0.0.1,::1",
+        "Addresses and networks of the proxies in front, with commas between them. Their X-Forwarded-For and "
+        "X-Forwarded-Proto are believed. Whoever may open the Unix socket always is.",
+    ),
+    Setting(
+        "PITBOARD_PATH_PREFIX",
+        "",
+        "Path before every route, such as `/pitboard`, if the proxy hands only this part of its site on. "
+        "The proxy may leave it in the path or take it away.",
+    ),
+    Setting(
+        "PITBOARD_STATUS_TOKEN",
+        "",
+        "What the host sends as `Authorization: Bearer ...` to read /metrics and the details of /health on a "
+        "server with PITBOARD_ALLOWED_HOSTS; at least 16 characters.",
+        secret=True,
+    ),
     Setting("PITBOARD_DB", "", "Path of the SQLite file. Empty: pitboard.sqlite3 in the user's data folder."),
     Setting(
         "PITBOARD_INDEX_HOURS",
@@ -42,6 +74,12 @@ SETTINGS = (
     Setting("PITBOARD_USERNAME", "", "E-mail address of the iRacing account the client is registered for."),
     Setting("PITBOARD_PASSWORD", "", "Password of that account.", secret=True),
 )
+
+
+UNIX = "unix:"
+"""Before the path of a Unix socket in PITBOARD_HOST."""
+
+SHORTEST_TOKEN = 16
 
 
 class UsageError(Exception):
@@ -75,6 +113,28 @@ class UpstreamSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontSettings:
+    """How the local server is reached from outside. The path prefix begins with a slash, or is empty."""
+
+    allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1/32", "::1/128")
+    path_prefix: str = ""
+    status_token: str = field(default="", repr=False)
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> "FrontSettings":
+        """Reads the environment. Raises `SettingError` that names the variable with a wrong value."""
+        values = _values(environment)
+        given = os.environ if environment is None else environment
+        return cls(
+            allowed_hosts=_names("PITBOARD_ALLOWED_HOSTS", values["PITBOARD_ALLOWED_HOSTS"]),
+            trusted_proxies=_networks("PITBOARD_TRUSTED_PROXIES", values["PITBOARD_TRUSTED_PROXIES"]),
+            path_prefix=_prefix("PITBOARD_PATH_PREFIX", values["PITBOARD_PATH_PREFIX"]),
+            status_token=_token("PITBOARD_STATUS_TOKEN", given.get("PITBOARD_STATUS_TOKEN", "")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of the local home, without the credentials."""
 
@@ -83,17 +143,38 @@ class Settings:
     db: Path
     upstream: UpstreamSettings
     index_hours: float = 24.0
+    front: FrontSettings = FrontSettings()
+
+    @property
+    def socket_path(self) -> Path | None:
+        """Where the Unix socket lies on which the server listens, if it does."""
+        return Path(self.host.removeprefix(UNIX)) if self.host.startswith(UNIX) else None
+
+    @property
+    def listens_beyond(self) -> bool:
+        """Whether other machines reach the address on which the server listens."""
+        if self.socket_path or self.host.lower() == "localhost":
+            return False
+        with suppress(ValueError):
+            return not ipaddress.ip_address(self.host).is_loopback
+        return True
+
+    @property
+    def is_public(self) -> bool:
+        """Whether others than the host are served: over the network, or by a proxy in front."""
+        return self.listens_beyond or bool(self.front.allowed_hosts)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Reads the environment. Raises `SettingError` that names the variable with a wrong value."""
         values = _values(environment)
         return cls(
-            host=values["PITBOARD_HOST"],
+            host=_address("PITBOARD_HOST", values["PITBOARD_HOST"]),
             port=_port(values["PITBOARD_PORT"]),
             db=Path(values["PITBOARD_DB"]) if values["PITBOARD_DB"] else default_db(),
             upstream=UpstreamSettings.read(environment),
             index_hours=_hours("PITBOARD_INDEX_HOURS", values["PITBOARD_INDEX_HOURS"]),
+            front=FrontSettings.read(environment),
         )
 
 
@@ -128,6 +209,56 @@ def _hosts(name: str, text: str) -> tuple[str, ...]:
         if not re.fullmatch(r"(?:\*|[a-z0-9-]+)(?:\.(?:\*|[a-z0-9-]+))*\.[a-z][a-z0-9-]*", host):
             raise SettingError(f"{name} has {host!r}; it must be names of hosts such as files.example.org.")
     return hosts
+
+
+def _address(name: str, text: str) -> str:
+    if not text.startswith(UNIX):
+        return text
+    if sys.platform == "win32":
+        raise SettingError(f"{name} is {text!r}; Windows has no Unix sockets here, give an address.")
+    if not text.startswith(f"{UNIX}/"):
+        raise SettingError(f"{name} is {text!r}; after `{UNIX}` stands a whole path, such as /run/pit.sock.")
+    return text
+
+
+def _names(name: str, text: str) -> tuple[str, ...]:
+    """Names and addresses as a Host header has them, without a port."""
+    hosts = tuple(host.strip().strip("[]").lower() for host in text.split(",") if host.strip())
+    for host in hosts:
+        with suppress(ValueError):
+            ipaddress.ip_address(host)
+            continue
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", host):
+            raise SettingError(
+                f"{name} has {host!r}; it must be names such as pit.example.org, without https:// and port "
+                "(with other letters than a to z in the form that begins with xn--)."
+            )
+    return hosts
+
+
+def _networks(name: str, text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(part.strip())) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise SettingError(
+            f"{name} is {text!r}; it must be addresses or networks such as 10.0.0.0/24: {error}."
+        ) from None
+
+
+def _prefix(name: str, text: str) -> str:
+    prefix = text.rstrip("/")
+    if prefix and not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", prefix):
+        raise SettingError(f"{name} is {text!r}; it must be a path such as /pitboard.")
+    return prefix
+
+
+def _token(name: str, text: str) -> str:
+    if text and not re.fullmatch(rf"[!-~]{{{SHORTEST_TOKEN},}}", text):
+        raise SettingError(
+            f"{name} must have at least {SHORTEST_TOKEN} characters, and no spaces. "
+            "`openssl rand -hex 24` makes one."
+        )
+    return text
 
 
 def _url(name: str, text: str) -> str:

@@ -56,7 +56,7 @@ def serve_process(
     try:
         for line in process.stderr:
             seen.append(line)
-            if found := re.search(r"http://[\w.\[\]:]+:\d+", line):
+            if found := re.search(r"http://[\w.\[\]:]+:\d+|unix:\S+(?=\. Press)", line):
                 break
         else:
             raise AssertionError("".join(seen))

@@ -18,6 +18,10 @@ LONGEST_TARGET = 10_240
 """Most bytes of path and query; API Gateway takes no more either. Fifty names as people have them fit, fifty
 of a hundred characters each do not."""
 
+WRONG_HOST = (
+    "This server does not answer for that host name. Its host can add the name to PITBOARD_ALLOWED_HOSTS."
+)
+
 SLOW = 2.0
 """Requests that took so many seconds get a line in the log; so do failures. The others are counted only."""
 
@@ -97,7 +101,7 @@ class Envelope:
     def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
         """The answer to what does not reach a route: preflights, foreign hosts, oversized addresses."""
         if not self._host_allowed(headers.get("host", "")):
-            return Problem(421, "wrong_host", "This server does not answer for that host name.").response()
+            return Problem(421, "wrong_host", WRONG_HOST).response()
         if len(scope["path"]) + len(scope["query_string"]) > LONGEST_TARGET:
             detail = f"At most {LONGEST_TARGET} bytes of address. Ask for fewer names at a time."
             return Problem(414, "address_too_long", detail).response()

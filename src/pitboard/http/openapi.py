@@ -127,7 +127,7 @@ def _auth() -> dict[str, Any]:
 def _health() -> dict[str, Any]:
     check = {
         "type": "object",
-        "required": ["ok", "detail"],
+        "required": ["ok"],
         "properties": {"ok": {"type": "boolean"}, "detail": {"type": "string"}},
     }
     schema = {
@@ -141,7 +141,8 @@ def _health() -> dict[str, Any]:
     }
     return {
         "summary": "How the parts are",
-        "description": "Degraded: known drivers are served, and iRacing cannot be asked at the moment.",
+        "description": "Degraded: known drivers are served, and iRacing cannot be asked at the moment. "
+        "A server with PITBOARD_ALLOWED_HOSTS tells only its host more of a part than whether it is well.",
         "responses": {"200": _answer("Healthy or degraded.", schema), "503": _answer("Unhealthy.", schema)},
     }
 

@@ -106,12 +106,15 @@ def auth_routes(auth: Auth) -> list[Route]:
     return [Route("/auth", check, methods=["POST"])]
 
 
-def health_routes(look: Callable[[], Health], version: str) -> list[Route]:
-    """GET /health: what `look` finds, always in the contract's form."""
+def health_routes(
+    look: Callable[[], Health], version: str, may_see: Callable[[Request], bool] = lambda _: True
+) -> list[Route]:
+    """GET /health: what `look` finds, always in the contract's form. Who may not see it all is told only
+    which parts are well."""
     # Threads of its own: those of look-ups may all be busy, and whoever watches must be answered then, too.
     limiter = WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.CapacityLimiter]()
 
-    async def health(_: Request) -> Response:
+    async def health(request: Request) -> Response:
         threads = limiter.setdefault(asyncio.get_running_loop(), anyio.CapacityLimiter(4))
         try:
             with anyio.fail_after(HEALTH_SECONDS):
@@ -119,8 +122,11 @@ def health_routes(look: Callable[[], Health], version: str) -> list[Route]:
         except TimeoutError:
             slow = Part(False, f"The look took longer than {HEALTH_SECONDS:.0f} s.", vital=True)
             found = judged({"health": slow})
+        checks = found.checks
+        if not may_see(request):
+            checks = {name: {"ok": check["ok"]} for name, check in checks.items()}
         return JSONResponse(
-            {"status": found.state, "version": version, "checks": found.checks},
+            {"status": found.state, "version": version, "checks": checks},
             503 if found.state is State.UNHEALTHY else 200,
             {"Cache-Control": "no-store"},
         )

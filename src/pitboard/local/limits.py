@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache, lru_cache, partial
 from typing import Any, Protocol, cast
@@ -41,7 +41,8 @@ request waits 10 s at most."""
 MOST_CONNECTIONS = 1_000
 MOST_AN_ADDRESS = 100
 """Connections at a time, and those of one address that is not this machine's (an IPv6 network of 64 bits
-counts as one). A proxy on this machine may have all."""
+counts as one). A proxy may have all; of one address behind it as many requests are answered at a time
+(`local.proxy.EachClient`)."""
 
 FEWEST_CONNECTIONS = 50
 KEPT_FILES = 200
@@ -169,9 +170,25 @@ class Door:
         log.warning("connections were closed: %s (%d, the last one of %s)", code, count, whose, extra=told)
 
 
+UNIX_PEER = "unix"
+"""Stands for the address of who is at the other end of a Unix socket."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _plain(address: str) -> str:
+    """An IPv4 address that a socket for IPv6 shows as ::ffff:192.0.2.1, as itself."""
+    with suppress(ValueError):
+        mapped = getattr(ipaddress.ip_address(address), "ipv4_mapped", None)
+        return str(mapped) if mapped else address
+    return address
+
+
 @lru_cache(maxsize=4096)
 def group(address: str) -> str:
     """What an address has its bound on connections with; "" for this machine, where a proxy may stand."""
+    if address == UNIX_PEER:
+        return ""
     shared = network(address)
     try:
         return "" if ipaddress.ip_address(shared).is_loopback else shared
@@ -179,17 +196,20 @@ def group(address: str) -> str:
         return "" if address == "::1" else shared
 
 
-def protocol() -> type[asyncio.Protocol]:
-    """For `uvicorn.Config(http=...)`: HTTP/1.1 with the bounds above, for one server."""
-    return cast("type[asyncio.Protocol]", partial(LimitedProtocol, Door(_most_connections())))
+def protocol(proxies: Sequence[str] = ()) -> type[asyncio.Protocol]:
+    """For `uvicorn.Config(http=...)`: HTTP/1.1 with the bounds above, for one server. `proxies` are the
+    networks of proxies, which may have all connections."""
+    networks = [ipaddress.ip_network(proxy) for proxy in proxies]
+    return cast("type[asyncio.Protocol]", partial(LimitedProtocol, Door(_most_connections()), networks))
 
 
 class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with bounds on heads, bodies, pipelined requests and connections."""
 
-    def __init__(self, door: Door, *arguments: Any, **named: Any) -> None:
+    def __init__(self, door: Door, proxies: Sequence[Network], *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._door = door
+        self._proxies = proxies
         self._in_head = False
         self._unread = 0
         """Bytes of the parts that have come since the one in which the last head ended."""
@@ -198,11 +218,19 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.group = group(self.client[0]) if self.client else ""
+        address, port = self.client or (UNIX_PEER, 0)
+        self.client = (_plain(address), port)
+        self.group = "" if self._is_proxy(self.client[0]) else group(self.client[0])
         if self._door.enter(self):
             self._door.keep_swept(self.loop)
         else:
             self.end("too_many_connections")
+
+    def _is_proxy(self, address: str) -> bool:
+        with suppress(ValueError):
+            parsed = ipaddress.ip_address(address)
+            return any(parsed in network for network in self._proxies)
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._door.leave(self)

@@ -19,7 +19,7 @@ from pitboard.local.files import tighten
 from pitboard.local.home import LocalHome
 from pitboard.local.index_schedule import schedule
 from pitboard.local.server import listen, make_local_app, server, url
-from pitboard.settings import Settings
+from pitboard.settings import SettingError, Settings
 from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, spans
 from pitboard.telemetry.files import log_file, log_file_handler
 
@@ -29,6 +29,11 @@ ENDING = 4.2
 LEAVING = 0.8
 """Seconds from the end of the home to that of the process: traces go out, calls that hang are given up."""
 
+BEYOND = (
+    "PITBOARD_HOST is {host}, which other machines reach. Set PITBOARD_ALLOWED_HOSTS to the names by which "
+    "readers ask for this server, such as pit.example.org. Without PITBOARD_HOST only this machine is served."
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -36,13 +41,16 @@ def serve(settings: Settings, console: Console) -> None:
     """Serves until Ctrl+C or SIGTERM. Logs to standard error and to a file beside the database.
 
     What is known is served from the first moment on; a token is asked for behind that, and what keeps it away
-    is said on `console`. Raises `CredentialsError` for missing credentials, `PortTakenError`, `StoreError`.
+    is said on `console`. Raises `CredentialsError` for missing credentials, `PortTakenError`, `StoreError`,
+    and `SettingError` when other machines are to be served and no name is allowed.
     """
+    if settings.listens_beyond and not settings.front.allowed_hosts:
+        raise SettingError(BEYOND.format(host=settings.host))
     closed = threading.Event()
     configure_logging("INFO")
     tighten(settings.db)
     credentials = find()
-    hide(*(getattr(credentials, field.name) for field in fields(Credentials)))
+    hide(*(getattr(credentials, field.name) for field in fields(Credentials)), settings.front.status_token)
     telemetry = PrometheusTelemetry(spans("pitboard"))
     with (
         listen(settings.host, settings.port) as socket,
@@ -53,10 +61,13 @@ def serve(settings: Settings, console: Console) -> None:
         threading.Thread(
             target=_end_in_time, args=(told, closed, home), daemon=True, name="pitboard-end"
         ).start()
-        console.print(f"Pitboard answers at [bold]{url(socket)}/[/]. Press Ctrl+C to stop.", highlight=False)
+        where = url(socket) if settings.socket_path else f"{url(socket)}/"
+        answers = Text.assemble("Pitboard answers at ", (where, "bold"), ". Press Ctrl+C to stop.")
+        console.print(answers, soft_wrap=True)
         home.sign_in_behind(lambda sentence: console.print(Text(sentence), soft_wrap=True))
         with schedule(settings):
-            server(make_local_app(home, telemetry), home.stop, told).run(sockets=[socket])
+            app, proxies = make_local_app(home, telemetry), settings.front.trusted_proxies
+            server(app, home.stop, told, proxies).run(sockets=[socket])
     closed.set()
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from pathlib import Path
 
 import uvicorn
 from starlette.requests import Request
@@ -23,9 +24,9 @@ from pitboard.http.problems import Problem
 from pitboard.http.query import DEFAULT_WAIT, checked
 from pitboard.http.routes import answer as answered
 from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes, is_web_page
-from pitboard.local import limits, remedies, site, userscript
+from pitboard.local import limits, proxy, remedies, site, unix_socket, userscript
 from pitboard.local.home import LocalHome
-from pitboard.settings import UsageError
+from pitboard.settings import UNIX, UsageError
 from pitboard.telemetry import PrometheusTelemetry
 
 STATIC = files("pitboard.local") / "static"
@@ -51,11 +52,20 @@ def make_local_app(
 ) -> ASGIApp:
     """The local server's application; `more` are the demo's own routes."""
     routes = [*local_routes(home, telemetry), *more]
-    return make_app(routes, telemetry, remedies.worded, host_guard(home.settings.host))
+    front = home.settings.front
+    guard = host_guard(home.settings.host, front.allowed_hosts)
+    app = proxy.EachClient(make_app(routes, telemetry, remedies.worded, guard))
+    return proxy.WithoutPrefix(app, front.path_prefix) if front.path_prefix else app
 
 
 def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRoute]:
     """Every local route of the contract."""
+    front = home.settings.front
+    may_see = proxy.host_only(front)
+
+    def address(request: Request) -> str:
+        """The server's public address, as this request came by it."""
+        return f"{request.url.scheme}://{request.url.netloc}{front.path_prefix}"
 
     async def look_up(request: Request) -> Response:
         query = ", ".join(request.query_params.getlist("names"))
@@ -68,11 +78,13 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
             except Problem as error:
                 problem = error.detail
         return HTMLResponse(
-            site.lookup_page(query, answer, problem, exposed=userscript.is_exposed(_origin(request))),
+            site.lookup_page(query, answer, problem, exposed=userscript.is_exposed(address(request))),
             headers={"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"},
         )
 
-    async def metrics(_: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        if not may_see(request):
+            raise proxy.for_the_host_only(front)
         return Response(telemetry.exposition(), media_type=telemetry.content_type)
 
     async def openapi(_: Request) -> Response:
@@ -82,36 +94,33 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
         *driver_routes(home.service, home.histories),
         *custid_routes(home.service),
         *auth_routes(home),
-        *health_routes(home.health, __version__),
+        *health_routes(home.health, __version__, may_see),
         Route("/", look_up, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
         Route("/openapi.json", openapi, methods=["GET"]),
-        Route("/pitboard.user.js", _script(userscript.script_for), methods=["GET"]),
-        Route("/pitboard-options.js", _script(userscript.options_for), methods=["GET"]),
+        Route("/pitboard.user.js", _script(userscript.script_for, address), methods=["GET"]),
+        Route("/pitboard-options.js", _script(userscript.options_for, address), methods=["GET"]),
         Mount("/static", StaticFiles(directory=str(STATIC))),
     ]
 
 
-def _script(content: Callable[[str], bytes]) -> Callable[[Request], Awaitable[Response]]:
+def _script(
+    content: Callable[[str], bytes], address: Callable[[Request], str]
+) -> Callable[[Request], Awaitable[Response]]:
     async def script(request: Request) -> Response:
-        body = content(_origin(request))
+        body = content(address(request))
         return Response(body, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
     return script
 
 
-def _origin(request: Request) -> str:
-    """Scheme, host and port by which this server was asked."""
-    return f"{request.url.scheme}://{request.url.netloc}"
-
-
-def host_guard(listening: str) -> Callable[[str], bool]:
-    """Says which Host headers are served: addresses, this machine's names, and the one listened on.
+def host_guard(listening: str, more: Sequence[str] = ()) -> Callable[[str], bool]:
+    """Says which Host headers are served: addresses, this machine's names, the one listened on, and `more`.
 
     A page elsewhere can point its own domain name at 127.0.0.1 and then read what a local server answers
     (DNS rebinding); its requests carry that domain name. An address cannot be rebound.
     """
-    ours = {"localhost", listening.lower(), socket.gethostname().lower()}
+    ours = {"localhost", listening.lower(), socket.gethostname().lower(), *more}
 
     def allowed(header: str) -> bool:
         host = header.lower().rsplit("]", 1)[0].lstrip("[") if header.startswith("[") else header.lower()
@@ -129,7 +138,15 @@ def host_guard(listening: str) -> Callable[[str], bool]:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free one. Raises `PortTakenError`."""
+    """A listening socket; port 0 takes any free one. `unix:PATH` is a Unix socket, whose file is made anew.
+
+    Raises `PortTakenError`.
+    """
+    if host.startswith(UNIX):
+        try:
+            return unix_socket.listen(Path(host.removeprefix(UNIX)))
+        except OSError as error:
+            raise PortTakenError(f"Cannot listen on {host}: {error.strerror}.") from error
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
     if sys.platform != "win32":  # There it would let two programs have the port.
@@ -144,7 +161,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url(listening: socket.socket) -> str:
-    """The address of a listening socket for a browser on this machine, without a slash at the end."""
+    """The address of a listening socket for a browser on this machine, without a slash at the end; a Unix
+    socket's is `unix:PATH`."""
+    if unix_socket.is_one(listening):
+        return UNIX + str(listening.getsockname())
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not listened on here
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -173,21 +193,30 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def server(app: ASGIApp, ending: Callable[[], object], told: threading.Event | None = None) -> Server:
+LOOPBACK = ("127.0.0.1/32", "::1/128")
+
+
+def server(
+    app: ASGIApp,
+    ending: Callable[[], object],
+    told: threading.Event | None = None,
+    proxies: Sequence[str] = LOOPBACK,
+) -> Server:
     """uvicorn as we run it; `server.run(sockets=[listen(...)])` blocks until it is told to stop.
 
     `ending` is called then, before answers under way are awaited; it must make them come soon.
-    X-Forwarded-For is believed when it comes from this machine, where only a proxy of the host's sends it.
+    X-Forwarded-For and X-Forwarded-Proto are believed when they come from the networks of `proxies`, or over
+    a Unix socket.
     """
     return Server(
         uvicorn.Config(
             app,
-            http=limits.protocol(),
+            http=limits.protocol(proxies),
             ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
-            forwarded_allow_ips=["127.0.0.1", "::1"],
+            forwarded_allow_ips=[*proxies, limits.UNIX_PEER],
             timeout_graceful_shutdown=2,
         ),
         ending,
@@ -197,10 +226,13 @@ def server(app: ASGIApp, ending: Callable[[], object], told: threading.Event | N
 
 @contextmanager
 def running(
-    app: ASGIApp, sockets: list[socket.socket], ending: Callable[[], object] = lambda: None
+    app: ASGIApp,
+    sockets: list[socket.socket],
+    ending: Callable[[], object] = lambda: None,
+    proxies: Sequence[str] = LOOPBACK,
 ) -> Iterator[uvicorn.Server]:
     """Serves from a thread while the block runs. The sockets listen already, so nothing has to be awaited."""
-    serving = server(app, ending)
+    serving = server(app, ending, proxies=proxies)
     thread = threading.Thread(target=serving.run, args=(sockets,), name="pitboard-server")
     thread.start()
     try:

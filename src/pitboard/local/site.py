@@ -1,4 +1,7 @@
-"""The page at `/` to look drivers up: made on the server, so that it works without any script."""
+"""The page at `/` to look drivers up: made on the server, so that it works without any script.
+
+Its links are relative: a proxy may hand it out below a path of its own.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -40,16 +43,16 @@ def lookup_page(query: str, answer: bytes | None, problem: str = "", *, exposed:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Pitboard</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="/static/logo.svg"><link rel="stylesheet" href="/static/site.css"></head><body><main>
-<header class="top"><img src="/static/logo.svg" alt="">
+<link rel="icon" href="static/logo.svg"><link rel="stylesheet" href="static/site.css"></head><body><main>
+<header class="top"><img src="static/logo.svg" alt="">
 <h1>Pitboard<small>Who are you talking to?</small></h1></header>
-<form action="/" role="search"><input name="names" value="{escape(query)}" aria-label="Driver names"
+<form action="./" role="search"><input name="names" value="{escape(query)}" aria-label="Driver names"
  placeholder="Ann Tester, Bo Demo2" autocomplete="off" required><button>Look up</button></form>
 {results}
 {warning}
 <footer>Pitboard {__version__} &middot;
-<a href="/pitboard.user.js">Install the userscript</a> &middot; <a href="/health">Health</a> &middot;
-<a href="/metrics">Metrics</a> &middot; <a href="/openapi.json">API</a></footer>
+<a href="pitboard.user.js">Install the userscript</a> &middot; <a href="health">Health</a> &middot;
+<a href="metrics">Metrics</a> &middot; <a href="openapi.json">API</a></footer>
 </main></body></html>"""
 
 

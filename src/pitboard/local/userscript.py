@@ -20,27 +20,28 @@ OPTIONS: Traversable = files("pitboard.local") / "pitboard-options.js"
 WARNING = "Loaded without encryption: whoever is in this network can change it, also at updates."
 """Stands before the description, which script managers show when a script is installed."""
 
-_ORIGIN = re.compile(r"https?://(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?", re.ASCII)
+_ADDRESS = re.compile(r"https?://(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?(?:/[\w.~-]+)*", re.ASCII)
 
 
-def options_for(origin: str) -> bytes:
-    """`pitboard-options.js`, the options dialog, for a server at `origin` (scheme, host and port)."""
-    return _moved(OPTIONS.read_bytes(), origin)
+def options_for(address: str) -> bytes:
+    """`pitboard-options.js`, the options dialog, for a server at `address`: scheme, host, port and path,
+    without a slash at the end."""
+    return _moved(OPTIONS.read_bytes(), address)
 
 
-def script_for(origin: str) -> bytes:
-    """`pitboard.user.js` for a server at `origin`; it requires what `options_for` gives, by its hash."""
-    script = _moved(SCRIPT.read_bytes(), origin)
-    if is_exposed(origin):
+def script_for(address: str) -> bytes:
+    """`pitboard.user.js` for a server at `address`; it requires what `options_for` gives, by its hash."""
+    script = _moved(SCRIPT.read_bytes(), address)
+    if is_exposed(address):
         warned = rb"\g<0>" + WARNING.encode() + b" "
         script = re.sub(rb"^// @description +", warned, script, count=1, flags=re.MULTILINE)
-    return script.replace(integrity(OPTIONS.read_bytes()), integrity(options_for(origin)))
+    return script.replace(integrity(OPTIONS.read_bytes()), integrity(options_for(address)))
 
 
-def is_exposed(origin: str) -> bool:
+def is_exposed(address: str) -> bool:
     """Whether the script comes over a network without TLS: whoever is in between can change it, now and at
     each update, and it may ask any address."""
-    parts = urlsplit(origin)
+    parts = urlsplit(address)
     return parts.scheme == "http" and not _is_this_machine(parts.hostname or "")
 
 
@@ -56,6 +57,6 @@ def integrity(options: bytes) -> bytes:
     return b"#sha256-" + base64.b64encode(hashlib.sha256(options).digest())
 
 
-def _moved(file: bytes, origin: str) -> bytes:
+def _moved(file: bytes, address: str) -> bytes:
     # a Host header is the client's: nothing but an address goes into code
-    return file.replace(BUILT_FOR.encode(), origin.encode()) if _ORIGIN.fullmatch(origin) else file
+    return file.replace(BUILT_FOR.encode(), address.encode()) if _ADDRESS.fullmatch(address) else file

@@ -1,14 +1,13 @@
 """GET /health must answer that everything is healthy."""
 
 import json
-import time
 from typing import Any
 
 from pitboard.drivers.errors import UpstreamError
 from pitboard.drivers.health import State
 from pitboard.iracing.transport import Answer
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
-from pitboard.ops.doctor.checks.port import base, is_pitboard
+from pitboard.ops.doctor.checks.port import ask, is_pitboard
 from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.ops.environment import AwsEnvironment
 
@@ -17,7 +16,7 @@ def local(environment: LocalEnvironment) -> Finding:
     if not is_pitboard(environment):
         return skipped("`pitboard serve` is not running.")
     try:
-        return read(environment.transport.get(f"{base(environment)}/health", time.monotonic() + 5))
+        return read(ask(environment, "/health", 5))
     except UpstreamError as error:
         return problem(str(error))
 

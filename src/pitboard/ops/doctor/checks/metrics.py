@@ -1,11 +1,9 @@
 """The metrics for alarms and dashboards must arrive."""
 
-import time
-
 from pitboard.aws.names import METRICS_NAMESPACE
 from pitboard.drivers.errors import UpstreamError
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped, warning
-from pitboard.ops.doctor.checks.port import base, is_pitboard
+from pitboard.ops.doctor.checks.port import ask, is_pitboard
 from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.ops.environment import AwsEnvironment
 from pitboard.telemetry.metrics import METRICS
@@ -15,9 +13,14 @@ def local(environment: LocalEnvironment) -> Finding:
     if not is_pitboard(environment):
         return skipped("`pitboard serve` is not running.")
     try:
-        answer = environment.transport.get(f"{base(environment)}/metrics", time.monotonic() + 3)
+        answer = ask(environment, "/metrics", 3)
     except UpstreamError as error:
         return problem(str(error))
+    if answer.status in (401, 403):
+        return problem(
+            f"/metrics answers {answer.status}: it is for the host only.",
+            "Set the same PITBOARD_STATUS_TOKEN for `pitboard serve`, for this command, and for Prometheus.",
+        )
     missing = [m.name for m in METRICS if f"# TYPE pitboard_{m.name}".encode() not in answer.body]
     if answer.status != 200 or missing:
         return problem(f"/metrics answers {answer.status} and lacks {', '.join(missing) or 'nothing'}.")

@@ -1,37 +1,70 @@
-"""The port of `pitboard serve` must be free, or used by Pitboard itself."""
+"""The port of `pitboard serve`, or its Unix socket, must be free, or used by Pitboard itself."""
 
+import http.client
 import json
+import socket
 import time
+from pathlib import Path
 
-from pitboard.drivers.errors import UpstreamError
+from pitboard.drivers.errors import UnreachableError, UpstreamError
 from pitboard.drivers.health import State
+from pitboard.iracing.transport import Answer
+from pitboard.local import unix_socket
 from pitboard.local.server import PortTakenError, listen
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem
 from pitboard.ops.doctor.local_environment import LocalEnvironment
 
 
 def local(environment: LocalEnvironment) -> Finding:
-    host, port = environment.settings.host, environment.settings.port
+    settings = environment.settings
     try:
-        listen(host, port).close()
-    except PortTakenError as error:
+        if settings.socket_path:
+            unix_socket.is_left_over(settings.socket_path)
+        else:
+            listen(settings.host, settings.port).close()
+    except (PortTakenError, OSError) as error:
         if is_pitboard(environment):
             return ok(f"Pitboard runs at {base(environment)}.")
-        return problem(error.happened)
-    return ok(f"Port {port} is free for `pitboard serve`.")
+        return problem(getattr(error, "happened", f"Cannot listen on {settings.host}: {error}."))
+    free = settings.host if settings.socket_path else f"Port {settings.port}"
+    return ok(f"{free} is free for `pitboard serve`.")
 
 
 def base(environment: LocalEnvironment) -> str:
-    """The local server's address."""
+    """The local server's address; a Unix socket's is `unix:PATH`."""
+    if environment.settings.socket_path:
+        return environment.settings.host
     host = f"[{environment.settings.host}]" if ":" in environment.settings.host else environment.settings.host
     return f"http://{host}:{environment.settings.port}"
 
 
-def is_pitboard(environment: LocalEnvironment) -> bool:
-    """Whether a Pitboard answers on the port."""
+def ask(environment: LocalEnvironment, path: str, seconds: float) -> Answer:
+    """What the running server answers its host. Raises an `UpstreamError`."""
+    token = environment.settings.front.status_token
+    if environment.settings.socket_path:
+        return _ask_socket(environment.settings.socket_path, path, seconds, token)
+    return environment.transport.get(f"{base(environment)}{path}", time.monotonic() + seconds, bearer=token)
+
+
+def _ask_socket(place: Path, path: str, seconds: float, token: str) -> Answer:
+    connection = http.client.HTTPConnection("localhost", timeout=seconds)
     try:
-        answer = environment.transport.get(f"{base(environment)}/health", time.monotonic() + 3)
-        return json.loads(answer.body)["status"] in set(State)
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(seconds)
+        connection.sock.connect(str(place))
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
+        response = connection.getresponse()
+        return Answer(response.status, dict(response.headers), response.read())
+    except (OSError, http.client.HTTPException) as error:
+        raise UnreachableError(f"{place} does not answer: {error}.") from error
+    finally:
+        connection.close()
+
+
+def is_pitboard(environment: LocalEnvironment) -> bool:
+    """Whether a Pitboard answers there."""
+    try:
+        return json.loads(ask(environment, "/health", 3).body)["status"] in set(State)
     except (UpstreamError, ValueError, KeyError, TypeError):
         return False
 

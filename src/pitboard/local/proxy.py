@@ -1,0 +1,100 @@
+"""What a proxy in front changes: the path, whose requests are counted together, and who is the host.
+
+uvicorn itself takes the client's address and the scheme from X-Forwarded-For and X-Forwarded-Proto.
+"""
+
+import hmac
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pitboard.http.app import HEADERS
+from pitboard.http.problems import Problem
+from pitboard.local.limits import MOST_AN_ADDRESS, TOLD_EVERY, group
+from pitboard.settings import FrontSettings
+
+log = logging.getLogger(__name__)
+
+
+class WithoutPrefix:
+    """Takes a prefix off the path. A path without it is served as it is: some proxies take it off."""
+
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
+        self._app = app
+        self._prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path == self._prefix:
+            await RedirectResponse(f"{self._prefix}/", 308)(scope, receive, send)
+            return
+        if path.startswith(f"{self._prefix}/"):
+            raw = scope["raw_path"].removeprefix(self._prefix.encode())
+            scope = {**scope, "path": path.removeprefix(self._prefix), "raw_path": raw}
+        await self._app(scope, receive, send)
+
+
+class EachClient:
+    """Lets one client have at most `MOST_AN_ADDRESS` requests answered at a time. A proxy may have all
+    connections, so what one connection's bound is otherwise must be one of requests behind it."""
+
+    def __init__(self, app: ASGIApp, clock: Callable[[], float] = time.monotonic) -> None:
+        self._app = app
+        self._clock = clock
+        self._answered = Counter[str]()
+        self._told = -TOLD_EVERY
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        shared = group(scope["client"][0]) if scope.get("client") else ""
+        if not shared:
+            await self._app(scope, receive, send)
+        elif self._answered[shared] >= MOST_AN_ADDRESS:
+            self._tell(shared)
+            await _refusal(scope, receive, send)
+        else:
+            self._answered[shared] += 1
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._answered[shared] -= 1
+                if not self._answered[shared]:
+                    del self._answered[shared]
+
+    def _tell(self, client: str) -> None:
+        if (now := self._clock()) - self._told >= TOLD_EVERY:
+            self._told = now
+            log.warning("a client has too many requests at a time: %s", client, extra={"last_client": client})
+
+
+async def _refusal(scope: Scope, receive: Receive, send: Send) -> None:
+    detail = f"At most {MOST_AN_ADDRESS} requests of one address are answered at a time."
+    response = Problem(429, "too_many_requests", detail, headers={"Retry-After": "5"}).response()
+    response.raw_headers.extend(HEADERS)
+    await response(scope, receive, send)
+
+
+def host_only(front: FrontSettings) -> Callable[[Request], bool]:
+    """Says whether a request may see what is for the host: everybody who reaches a server without allowed
+    hosts, which serves its own machine; otherwise who sends the status token."""
+    wanted = f"Bearer {front.status_token}".encode()
+
+    def may_see(request: Request) -> bool:
+        if not front.allowed_hosts:
+            return True
+        given = request.headers.get("authorization", "").encode("latin-1")
+        return bool(front.status_token) and hmac.compare_digest(given, wanted)
+
+    return may_see
+
+
+def for_the_host_only(front: FrontSettings) -> Problem:
+    """The answer to whoever may not see it."""
+    if not front.status_token:
+        return Problem(403, "host_only", "This is for the host, who has not set PITBOARD_STATUS_TOKEN.")
+    detail = "This is for the host: send PITBOARD_STATUS_TOKEN as `Authorization: Bearer ...`."
+    return Problem(401, "host_only", detail, headers={"WWW-Authenticate": "Bearer"})
