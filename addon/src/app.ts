@@ -4,7 +4,7 @@ import { useLanguage } from "./core/i18n.ts";
 import { Loader } from "./core/loader.ts";
 import type { Driver } from "./core/model.ts";
 import { nameKey } from "./core/names.ts";
-import type { Note } from "./core/notes.ts";
+import { type Note, noteOf } from "./core/notes.ts";
 import { DEFAULTS, isOn, type Options, readOptions, type Theme } from "./core/options.ts";
 import type { Platform } from "./platform/platform.ts";
 import { expectsAuthors, ownName } from "./site/page.ts";
@@ -112,7 +112,7 @@ export class App {
     this.#card = new Card(platform, {
       view: (name) => this.#view(name),
       theme: () => this.#theme ?? "light",
-      note: (name) => this.#notes[nameKey(name)],
+      note: (name) => noteOf(this.#notes, name),
       reload: (name) => this.#loader.reload(name),
       load: (name) => void this.#loader.loadProfile(name),
       isLoading: (name) => this.#loader.isLoading(name),
@@ -177,7 +177,7 @@ export class App {
   }
 
   #search(roots: Iterable<Element>): void {
-    for (const [container, mount] of this.#mounts) if (!container.isConnected) this.#unmount(mount);
+    const found = new Set<Element>();
     for (const surface of SURFACES) {
       if (!isOn(this.#options, surface) || surface.on?.(location.pathname) === false) continue;
       for (const root of roots) {
@@ -186,9 +186,19 @@ export class App {
             this.#startWithLastSpace(roots);
             return;
           }
+          found.add(point.container);
           this.#mount(point);
         }
       }
+    }
+    this.#unmountOthers(found, [...roots]);
+  }
+
+  /** Removes the hosts of what has left the page, and of what has no author any more. */
+  #unmountOthers(found: Set<Element>, searched: Element[]): void {
+    for (const [container, mount] of this.#mounts) {
+      const isGone = !container.isConnected || searched.some((root) => root.contains(container));
+      if (isGone && !found.has(container)) this.#unmount(mount);
     }
   }
 
@@ -299,7 +309,7 @@ export class App {
     const drawing = {
       answer: this.#loader.answer(name),
       view: this.#view(name),
-      note: this.#notes[nameKey(name)],
+      note: noteOf(this.#notes, name),
       theme: this.#theme,
     };
     drawHost(host, drawing, {

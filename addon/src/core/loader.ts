@@ -12,6 +12,8 @@ const RETRY_AFTER = [1, 2, 4, 8, 15, 30];
 /** Milliseconds after which drivers from the index are asked for once more: the backend needs that to renew them. */
 const INDEX_DELAY = 3000;
 
+const NO_ANSWER: Answer = { problem: "unavailable", retryAfter: null };
+
 interface Entry {
   name: string;
   answer: Answer | null;
@@ -130,7 +132,7 @@ export class Loader {
     const unfinished: Entry[] = [];
     let wait = 0;
     for (const entry of batch) {
-      const answer = answers[entry.name] ?? { problem: "unavailable" as const, retryAfter: null };
+      const answer = (Object.hasOwn(answers, entry.name) && answers[entry.name]) || NO_ANSWER;
       this.#take(entry, answer);
       const pause = asking.now ? 0 : RETRY_AFTER[entry.tries];
       if (!isUnfinished(answer, profile)) this.#renewLater(entry);

@@ -1,6 +1,7 @@
 /** Names in the forum: which texts are one, and when two are the same. */
 
-const NOBODY = new Set(["unknown", "deleted user", "[deleted user]", "[deleted]", "guest", "system"]);
+/** "Loading" is what the forum's lazy loader writes into a link. */
+const NOBODY = new Set(["unknown", "deleted user", "[deleted user]", "[deleted]", "guest", "system", "loading"]);
 
 const tidied = new Map<string, string>();
 
@@ -29,19 +30,40 @@ function tidy(raw: string): string {
 export const nameKey = (name: string): string => name.toLowerCase();
 
 /**
- * The name in a profile address: `/profile/Name` or `/profile/ID/Name`; "" if there is none. The forum encodes a slash
- * or an ampersand twice.
+ * What a profile address may mean: the name in it as it is, and decoded once and twice, because the forum encodes a slash
+ * or an ampersand twice. Empty: an address with an id alone, or none of a profile.
  */
-export function nameFromHref(href: string): string {
-  const match = /\/profile\/(?:\d+\/)?([^/?#]+)/.exec(href);
-  if (!match?.[1]) return "";
-  let name = match[1];
-  for (let round = 0; round < 2 && name.includes("%"); round++) {
+function meanings(href: string): string[] {
+  const written = PROFILE.exec(href)?.[1];
+  if (!written || /^\d+$/.test(written)) return [];
+  const found = [written];
+  for (let round = 0; round < 2; round++) {
     try {
-      name = decodeURIComponent(name);
+      found.push(decodeURIComponent(found.at(-1) ?? ""));
     } catch {
       break;
     }
   }
-  return /^\d+$/.test(name) ? "" : tidyName(name);
+  return found.map(tidyName);
 }
+
+/** `/profile/Name`, `/profile/ID/Name` or `/profile/ID`, and not a page below that. */
+const PROFILE = /\/profile\/(?:\d+\/)?([^/?#]+)\/?(?:[?#]|$)/;
+
+/** The name in a profile address; "" if there is none. */
+export const nameFromHref = (href: string): string => meanings(href).at(-1) ?? "";
+
+/**
+ * The name that a link to a profile stands for: address and text must agree, or the text has the name and more, or it is
+ * a lazy loader's. "" if the link means something else.
+ */
+export function linkedName(href: string, text: string): string {
+  const written = tidyName(text);
+  const meant = meanings(href);
+  if (!meant.length) return PROFILE.test(href) ? written : "";
+  if (meant.some((name) => nameKey(name) === nameKey(written))) return written;
+  const name = meant.at(-1) ?? "";
+  return nameKey(written).includes(nameKey(name)) || isLoader(text) ? name : "";
+}
+
+const isLoader = (text: string): boolean => text.trim().toLowerCase() === "loading";

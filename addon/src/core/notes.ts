@@ -10,7 +10,7 @@ export interface Note {
 
 /** Notes from storage or an import. What is not a note is dropped. */
 export function readNotes(stored: unknown): Record<string, Note> {
-  const notes: Record<string, Note> = {};
+  const notes: Record<string, Note> = Object.create(null);
   for (const [name, value] of Object.entries(fields(stored)).slice(0, 5000)) {
     const raw = fields(value);
     const note: Note = {
@@ -25,6 +25,10 @@ export function readNotes(stored: unknown): Record<string, Note> {
   }
   return notes;
 }
+
+/** The note about a driver. A driver may be called `constructor`. */
+export const noteOf = (notes: Record<string, Note>, name: string): Note | undefined =>
+  Object.hasOwn(notes, nameKey(name)) ? notes[nameKey(name)] : undefined;
 
 /** The notes with one changed. An empty note is removed. */
 export function withNote(notes: Record<string, Note>, name: string, note: Note): Record<string, Note> {

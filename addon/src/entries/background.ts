@@ -23,7 +23,9 @@ type Message = Partial<
 async function answer({ type, names, profile, now, reload, custId, category, kind }: Message): Promise<unknown> {
   if (type === "drivers" && Array.isArray(names)) {
     const valid = names.filter((name): name is string => typeof name === "string").slice(0, MAX_NAMES);
-    return backend.drivers(valid, { profile: profile === true, now: now === true, reload: reload === true });
+    const asking = { profile: profile === true, now: now === true, reload: reload === true };
+    // as pairs: Firefox cannot send an object with the key "__proto__", and a driver may be called that
+    return Object.entries(await backend.drivers(valid, asking));
   }
   if (type === "history" && typeof custId === "number" && Number.isSafeInteger(custId) && custId > 0) {
     const known = CATEGORIES.find((c) => c === category);

@@ -67,7 +67,8 @@ async function ask<T>(message: { type: string; [key: string]: unknown }): Promis
 
 /** For content scripts. The background does all fetching. */
 export const platform: Omit<Platform, "cardCss"> = {
-  drivers: (names, asking) => ask<Record<string, Answer>>({ type: "drivers", names, ...asking }),
+  drivers: async (names, asking) =>
+    Object.fromEntries(await ask<[string, Answer][]>({ type: "drivers", names, ...asking })),
   history: (custId, category, kind) => ask<History>({ type: "history", custId, category, kind }),
   options: storedOptions,
   notes: storedNotes,

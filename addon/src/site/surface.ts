@@ -4,7 +4,7 @@
  * after loading, so links are read but never stored or marked.
  */
 
-import { nameFromHref, tidyName } from "../core/names.ts";
+import { linkedName } from "../core/names.ts";
 
 /** Where one host goes. */
 export interface MountPoint {
@@ -40,17 +40,28 @@ export function* all(root: Element, selector: string): Iterable<Element> {
   yield* root.querySelectorAll(selector);
 }
 
-export const linkName = (link: Element): string =>
-  tidyName(link.textContent) || nameFromHref(link.getAttribute("href") ?? "");
+/**
+ * The name that a link to a profile stands for; "" for the link of a photo. Until the forum has loaded its user card, a
+ * link has "Loading" in it, in an element beside its own text or in place of it.
+ */
+export function linkName(link: Element): string {
+  if (link.matches(".PhotoWrap") || link.querySelector("img")) return "";
+  const own = [...link.childNodes].map((node) => (node.nodeType === 3 ? node.nodeValue : "")).join("");
+  const text = own.trim() || link.textContent?.trim();
+  return text ? linkedName(link.getAttribute("href") ?? "", text) : "";
+}
 
 export const isInBody = (element: Element): boolean => element.closest(BODY) !== null;
 
-/** In classic markup the name is in `.Author`. Some themes put the photo's link there too, first. */
-export function classicAuthor(post: Element): Element | null {
-  for (const link of post.querySelectorAll(".Author a:not(.PhotoWrap)")) {
-    if (!isInBody(link) && linkName(link)) return link;
+/**
+ * In classic markup the name is in `.Author`. Some themes put the photo's link there too, first. `undefined`: the post has
+ * no such element; null: it has one without a link, as of a deleted user.
+ */
+export function classicAuthor(post: Element): Element | null | undefined {
+  for (const author of post.querySelectorAll(".Author:not(.Photo)")) {
+    if (!isInBody(author)) return [...author.querySelectorAll("a")].find(linkName) ?? null;
   }
-  return null;
+  return undefined;
 }
 
 /** A line after an element; none without a name. */

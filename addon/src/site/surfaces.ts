@@ -4,7 +4,8 @@ import files from "virtual:surfaces";
 
 export const SURFACES = files.sort((a, b) => a.order - b.order);
 
-const SCOPES = SURFACES.flatMap(({ scope }) => scope ?? []).join();
+/** Selector of all scopes. */
+export const SCOPES = SURFACES.flatMap(({ scope }) => scope ?? []).join();
 
 /** The element to search again after a change at `element`. */
 export const scopeOf = (element: Element): Element => element.closest(SCOPES) ?? element;

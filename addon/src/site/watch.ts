@@ -4,7 +4,7 @@
  */
 
 import { HOST_TAG } from "../ui/host.ts";
-import { scopeOf } from "./surfaces.ts";
+import { SCOPES, scopeOf } from "./surfaces.ts";
 
 const isOurs = (node: Node): boolean => (node as Element).localName?.startsWith("pitboard-") ?? false;
 
@@ -68,17 +68,23 @@ export class Watcher {
   #changed(records: MutationRecord[]): void {
     const roots = new Set<Element>();
     for (const { type, target, addedNodes, removedNodes } of records) {
-      if (type === "characterData") {
-        const link = target.parentElement?.closest("a");
-        if (link) roots.add(scopeOf(link));
+      const inLink = (target as Element).closest?.("a") ?? target.parentElement?.closest("a");
+      // a link's text and loader come and go without the link
+      if (inLink) {
+        roots.add(scopeOf(inLink));
         continue;
       }
+      if (type === "characterData") continue;
       for (const node of addedNodes) {
         if (node.nodeType === 1 && !isOurs(node) && node.isConnected) roots.add(scopeOf(node as Element));
-        else if (node.nodeType === 3 && (target as Element).localName === "a") roots.add(scopeOf(target as Element));
       }
       for (const node of removedNodes) {
         if ((node as Element).localName === HOST_TAG && !node.isConnected) this.#removed(node as Element);
+        else if (node.nodeType === 1 && !isOurs(node) && target.isConnected) {
+          // without this node, a post may have no author any more
+          const post = (target as Element).closest?.(SCOPES);
+          if (post) roots.add(post);
+        }
       }
     }
     if (roots.size) this.#search(roots);

@@ -38,9 +38,10 @@ export async function startChromium(backend, { options = {}, width = 1000, heigh
     worker,
     setOptions,
     id: new URL(worker.url()).host,
-    async page(path, html) {
+    async page(path, html, windowWidth = width) {
       served = html;
       const page = await context.newPage();
+      if (windowWidth !== width) await page.setViewportSize({ width: windowWidth, height });
       await page.goto(`https://forums.iracing.com${path}`);
       return page;
     },

@@ -79,10 +79,10 @@ export async function startFirefox(backend) {
       await page.waitForFunction(() => document.querySelector("#test"), { timeout: 15_000 });
       return page;
     },
-    async page(path, html) {
+    async page(path, html, width = 1000) {
       served = html;
       const page = await browser.newPage();
-      await page.setViewport({ width: 1000, height: 900 });
+      await page.setViewport({ width, height: 900 });
       await page.goto(`https://forums.iracing.com:${port}${path}`);
       return page;
     },

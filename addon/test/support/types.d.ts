@@ -23,6 +23,16 @@ declare module "*/support/pages.mjs" {
   export function reactPost(n: number, name: string, body?: string): string;
 }
 
+declare module "*/support/odd.mjs" {
+  type Odd = { html: string; names: string[] };
+  export function lazyLoader(): Odd;
+  export function reactLoader(): Odd;
+  export function deleted(): Odd;
+  export function endless(): Odd;
+  export function words(): Odd;
+  export function rightToLeft(): string;
+}
+
 declare module "*/support/backend.mjs" {
   export interface FakeBackend {
     url: string;
@@ -48,7 +58,7 @@ declare module "*/support/browser.mjs" {
     worker: Worker;
     id: string;
     setOptions(options: object): Promise<void>;
-    page(path: string, html: string): Promise<Page>;
+    page(path: string, html: string, width?: number): Promise<Page>;
     close(): Promise<void>;
   }
   export function startChromium(
@@ -60,7 +70,7 @@ declare module "*/support/browser.mjs" {
 declare module "*/support/firefox.mjs" {
   import type { Page } from "puppeteer-core";
   export interface Firefox {
-    page(path: string, html: string): Promise<Page>;
+    page(path: string, html: string, width?: number): Promise<Page>;
     options(): Promise<Page>;
     close(): Promise<void>;
   }

@@ -23,8 +23,8 @@ import {
 } from "../../src/core/i18n.ts";
 import { fillTemplate, safeUrl } from "../../src/core/links.ts";
 import { CATEGORIES, CLASSES, type Driver, type Licence, parseDriver } from "../../src/core/model.ts";
-import { nameFromHref, nameKey, tidyName } from "../../src/core/names.ts";
-import { readNotes, withNote } from "../../src/core/notes.ts";
+import { linkedName, nameFromHref, nameKey, tidyName } from "../../src/core/names.ts";
+import { noteOf, readNotes, withNote } from "../../src/core/notes.ts";
 import { backendAddress, DEFAULTS, readOptions } from "../../src/core/options.ts";
 import { licencesInOrder, mainCategory } from "../../src/core/order.ts";
 import { PALETTE } from "../../src/core/palette.ts";
@@ -60,6 +60,21 @@ describe("names", () => {
     expect(nameFromHref("/profile/501/A%2526B%20Racer")).toBe("A&B Racer");
     expect(nameFromHref("/profile/501")).toBe("");
     expect(nameFromHref("/discussion/1")).toBe("");
+  });
+
+  it.each([
+    ["/profile/Kai%20L%C3%B3pez4", "Kai López4", "Kai López4"],
+    ["/profile/Kai%20L%C3%B3pez4", "LoadingKai López4", "Kai López4"],
+    ["/profile/501/Kai%20L%C3%B3pez4", "Loading", "Kai López4"],
+    ["/profile/501/A%2526B%20Racer", "A&B Racer", "A&B Racer"],
+    ["/profile/100%25%20Ann", "100% Ann", "100% Ann"],
+    ["/profile/501", "Kai López4", "Kai López4"],
+    ["/profile/501", "Loading", ""],
+    ["/profile/501/Kai%20L%C3%B3pez4", "Ann Tester", ""],
+    ["/profile/501/Deleted%20User", "Deleted User", ""],
+    ["/profile/comments/501/Kai%20L%C3%B3pez4", "Kai López4", ""],
+  ])("of a link to %s with the text %s are what both say", (href, text, name) => {
+    expect(linkedName(href, text)).toBe(name);
   });
 
   it("have single spaces, and texts that are not a person's name give none", () => {

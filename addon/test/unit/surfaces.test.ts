@@ -41,6 +41,7 @@ it("no two surfaces have the same position in the options", () => {
 describe.each(SURFACES)("the surface $id", ({ id, byDefault, on }) => {
   it("finds the names on its fixture page", async () => {
     const { path, html, names: expected } = await fixture(id);
+    history.replaceState(null, "", path);
     show(html);
     expect(on?.(path)).not.toBe(false);
     expect(names(id)).toEqual(expected);

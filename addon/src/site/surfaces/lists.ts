@@ -1,6 +1,5 @@
 /** Lists of discussions and categories: who wrote first or last. */
 
-import { tidyName } from "../../core/names.ts";
 import { all, badgeAfter, isInBody, PROFILE_LINK, type Surface } from "../surface.ts";
 
 const CLASSIC = ".LastCommentBy a, .DiscussionAuthor a, .BlockColumn-User a.UserLink, .MostRecentBy a.UserLink";
@@ -9,10 +8,10 @@ export default {
   order: 6,
   // a list has many names that the reader did not ask about
   byDefault: false,
-  on: (path) => /^\/($|discussions|categories|c\/|activity)/.test(path),
+  on: (path) => /^\/($|discussions|categories|c\/)/.test(path),
   *find(root) {
     for (const link of all(root, `${CLASSIC}, ${PROFILE_LINK}[data-link-type]`)) {
-      if (!isInBody(link) && tidyName(link.textContent)) yield* badgeAfter(link);
+      if (!isInBody(link)) yield* badgeAfter(link);
     }
   },
 } satisfies Surface;

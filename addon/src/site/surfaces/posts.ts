@@ -1,11 +1,9 @@
 /** Posts: the opening post of a discussion and its comments, in classic and in React markup. */
 
-import { tidyName } from "../../core/names.ts";
 import {
   all,
   BODY,
   classicAuthor,
-  isInBody,
   lineAfter,
   linkName,
   type MountPoint,
@@ -15,10 +13,27 @@ import {
 
 const POST = '.ItemDiscussion, .ItemComment, [id^="Comment_"], [id^="Discussion_"]';
 
-/** In React markup: the first profile link with text that is not in the post's body. */
+/** Whether `post` has text before `link`, other than in headings and in links to the same address (the photo's). */
+function hasTextBefore(link: Element, post: Element): boolean {
+  const address = link.getAttribute("href");
+  const texts = document.createTreeWalker(post, NodeFilter.SHOW_TEXT);
+  for (let node = texts.nextNode(); node && !link.contains(node); node = texts.nextNode()) {
+    const parent = node.parentElement;
+    if (!node.nodeValue?.trim() || parent?.closest("h1, h2, h3, style")) continue;
+    if (parent?.closest("a")?.getAttribute("href") !== address) return true;
+  }
+  return false;
+}
+
+/**
+ * In React markup the author's link is what the header begins with. A post of a deleted user has none: a later link in
+ * the header ("edited by"), or one below the text (reactions), is another person's.
+ */
 function reactAuthor(post: Element): Element | null {
+  const body = post.querySelector(BODY);
   for (const link of post.querySelectorAll(PROFILE_LINK)) {
-    if (!isInBody(link) && tidyName(link.textContent)) return link;
+    if (body && body.compareDocumentPosition(link) & Node.DOCUMENT_POSITION_FOLLOWING) return null;
+    if (linkName(link)) return hasTextBefore(link, post) ? null : link;
   }
   return null;
 }
@@ -43,7 +58,7 @@ function mountInHeader(header: HTMLElement, host: HTMLElement): void {
 
 function find(post: Element): MountPoint[] {
   const classic = classicAuthor(post);
-  const link = classic ?? reactAuthor(post);
+  const link = classic === undefined ? reactAuthor(post) : classic;
   const name = link ? linkName(link) : "";
   if (!link || !name) return [];
   const header = classic?.closest<HTMLElement>(".Item-Header, .CommentHeader, .DiscussionHeader");
@@ -56,7 +71,8 @@ export default {
   order: 1,
   byDefault: true,
   scope: POST,
-  on: (path) => !path.startsWith("/search"),
+  // on a profile page all rows are by the same driver, whom the title names
+  on: (path) => !/^\/(search|profile)/.test(path),
   *find(root) {
     for (const post of all(root, POST)) {
       // a row in a list has its discussion's id too, but no body; classic posts may be nested

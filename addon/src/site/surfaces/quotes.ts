@@ -1,6 +1,5 @@
 /** The author of a quote in a post. */
 
-import { tidyName } from "../../core/names.ts";
 import { all, BODY, badgeAfter, PROFILE_LINK, type Surface } from "../surface.ts";
 
 const QUOTE = '.QuoteAuthor, .js-embed, .embedQuote, [class*="embedText"], [class*="quoteEmbed"]';
@@ -10,7 +9,7 @@ export default {
   byDefault: true,
   *find(root) {
     for (const link of all(root, `:is(${BODY}) ${PROFILE_LINK}:not(.atMention)`)) {
-      if (link.closest(QUOTE) && tidyName(link.textContent)) yield* badgeAfter(link);
+      if (link.closest(QUOTE)) yield* badgeAfter(link);
     }
   },
 } satisfies Surface;
