@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -256,7 +257,8 @@ class Simulation:
         self._keep(key, number, life, now - since, until)
         chart = self._age(freshness.HISTORY.fresh, cards)
         self._keep(f"HISTORY:{number}:sports_car:irating", number, freshness.HISTORY, chart)
-        self._keep(f"CAREER:{number}", number, freshness.HISTORY, chart)
+        self._keep(f"CAREER:{number}", number, freshness.CAREER, self._age(freshness.CAREER.fresh, cards))
+        self._keep(f"RACES:{number}", number, freshness.RACES, self._age(freshness.RACES.fresh, cards))
 
     def _renewed(self, number: int, looks: float) -> tuple[float, Lifetime]:
         """When a driver was renewed last, and how long that is fresh, which the time since his login decides.
@@ -410,13 +412,15 @@ class Simulation:
             tally.outdated += sum(_raced(self.people, number, since, now) for number, since in shown)
 
     def _card(self, name: str, client: str) -> None:
-        """Opens a card: the driver with his profile, then his chart with the career's numbers."""
+        """Opens a card: the driver with his profile, his races, his chart with the career's numbers."""
         process, cards = self._process(), self.tally.cards
         begun = process.service.begin([name], 8.0, Asker(client, profile=True))
         if any(_misses(begun)):
             cards["nothing"] += 1
             return
         cards["profile waited for" if begun.flights else "profile kept"] += 1
+        with suppress(UpstreamError):
+            process.races.races(number_of(name), 8.0, Asker(client))
         try:
             process.histories.history(number_of(name), "sports_car", "irating", 8.0, Asker(client))
             cards["chart"] += 1

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from pitboard.drivers.cars import CarService
 from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import MaintenanceError
 from pitboard.drivers.history import HistoryService
 from pitboard.drivers.index import IndexedDriver
 from pitboard.drivers.model import CallContext, Document, IdEntry, Record, Room
+from pitboard.drivers.races import RaceService
 from pitboard.drivers.ranks import Ranks
 from pitboard.drivers.renewal_pool import RenewalPool
 from pitboard.drivers.service import DriverService
@@ -244,6 +246,14 @@ class Iracing:
         self._call("career", context)
         return {}
 
+    def recent_races(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:  # noqa: ARG002
+        self._call("races", context)
+        return {}
+
+    def cars(self, context: CallContext) -> Sequence[Mapping[str, Any]]:
+        self._call("cars", context)
+        return [{"car_id": 1, "car_name": "Any"}]
+
     def index_list(self, context: CallContext) -> None:
         """One of the five lists of all drivers."""
         self._call("index", context)
@@ -290,6 +300,7 @@ class Process:
         )
         self.service = DriverService(dependencies, inline, self.queue)
         self.histories = HistoryService(dependencies)
+        self.races = RaceService(dependencies, CarService(dependencies))
 
 
 @dataclass(slots=True)

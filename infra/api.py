@@ -18,6 +18,7 @@ from pitboard.aws.names import API_URL_OUTPUT
 CACHED = {
     "/drivers": ("querystring.names", "querystring.name", "querystring.wait"),
     "/drivers/{cust_id}/history": ("path.cust_id", "querystring.category", "querystring.kind"),
+    "/drivers/{cust_id}/races": ("path.cust_id",),
 }
 """The parameters that an answer depends on. They are the cache's key."""
 
@@ -88,6 +89,8 @@ class Api(Construct):
         self._route("/custid", "GET", aliases["custid"])
         self._route("/drivers", "GET", aliases["drivers"])
         self._route("/drivers/{cust_id}/history", "GET", aliases["drivers"])
+        self._route("/drivers/{cust_id}/races", "GET", aliases["drivers"])
+        self._route("/cars", "GET", aliases["drivers"])
 
     def _route(self, path: str, method: str, alias: lambda_.Alias) -> None:
         keys = [f"method.request.{key}" for key in CACHED.get(path, ())] if self._config.cache else []

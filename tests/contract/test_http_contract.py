@@ -137,6 +137,30 @@ def test_history_is_a_chart_with_the_career(backend):
         assert body["_meta"]["state"] == "fresh"
 
 
+def test_races_are_the_last_official_ones_with_changes_of_the_ratings(backend):
+    (driver,) = backend.drivers(1)
+    answer = ask(backend, f"/drivers/{driver.cust_id}/races")
+    assert answer.status == 200
+    body = answer.json()
+    assert body["cust_id"] == driver.cust_id
+    assert len(body["races"]) <= 10
+    for race in body["races"]:
+        assert race.keys() >= {
+            "subsession_id",
+            "irating_change",
+            "safety_rating_change",
+            "car_name",
+            "category",
+        }
+    assert body["_meta"]["state"] == "fresh"
+
+
+def test_cars_have_names_and_categories(backend):
+    answer = ask(backend, "/cars")
+    assert answer.status == 200
+    assert {"car_id": 67, "car_name": "Meridian Cup", "category": "sports_car"} in answer.json()["cars"]
+
+
 def test_the_safety_rating_chart_speaks_of_classes_and_ratings(backend):
     (driver,) = backend.drivers(1)
     points = ask(backend, f"/drivers/{driver.cust_id}/history?kind=safety_rating").json()["points"]

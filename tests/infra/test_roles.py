@@ -218,6 +218,8 @@ def used() -> Iterator[dict[str, set[tuple[str, str]]]]:
         for target in (
             f"/drivers?name={quote(first.display_name)}&name=Nobody%20At%20All",
             f"/drivers/{first.cust_id}/history",
+            f"/drivers/{first.cust_id}/races",
+            "/cars",
         ):
             functions["drivers"].invoke(gateway_event("GET", target))
         names = json.dumps({"names": [second.display_name], "profiles": True})

@@ -123,10 +123,11 @@ def test_unknown_addresses_add_no_labels_to_the_metrics(backend):
         get(backend, f"/nothing{n}")
         get(backend, f"/drivers/{n}")
         get(backend, f"/drivers/{n}1/history?category=boats")
+        get(backend, f"/drivers/{n}1/races?wait=never")
     text = get(backend, "/metrics").data.decode()
     assert "nothing" not in text
     labels = set(re.findall(r'requests_total\{route="(/drivers/[^"]*)"', text))
-    assert labels == {"/drivers/{cust_id}/history"}
+    assert labels == {"/drivers/{cust_id}/history", "/drivers/{cust_id}/races"}
 
 
 # --- slow calls and clients that disconnect

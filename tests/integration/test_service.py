@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import pytest
 from tests.support.clock import ShiftedClock
@@ -12,6 +13,7 @@ from tests.support.local_server import local_home
 from pitboard.drivers import freshness, renewal_pool
 from pitboard.drivers.errors import RefusedError
 from pitboard.simulator import Simulator
+from pitboard.simulator.races import races
 
 
 @pytest.fixture
@@ -251,3 +253,51 @@ def test_a_chart_is_asked_for_once_and_kept(home, simulator):
 def test_a_chart_of_nobody_is_refused(home):
     with pytest.raises(RefusedError):
         home.histories.history(1, "sports_car", "irating", 8.0)
+
+
+# --- races and cars
+
+
+def test_races_say_what_they_did_to_the_ratings_and_in_which_car(home, simulator):
+    driver = next(d for d in simulator.population.sample(20, seed=2) if any(races(simulator.population, d)))
+    raced = list(islice(races(simulator.population, driver), 10))
+    told = json.loads(home.races.races(driver.cust_id, 8.0))["races"]
+    assert [race["subsession_id"] for race in told] == [race.subsession_id for race in raced]
+    for said, race in zip(told, raced, strict=True):
+        assert said["irating_change"] == race.new_irating - race.old_irating
+        assert said["safety_rating_change"] == pytest.approx((race.new_sr - race.old_sr) / 100)
+        assert (said["car_name"], said["category"]) == (race.car.name, race.category.key)
+        assert said["strength_of_field"] == race.strength
+        assert "winner_name" not in said
+
+
+def test_races_cost_one_call_a_driver_and_cars_one_for_all(home, simulator):
+    for driver in simulator.population.sample(3, seed=3):
+        home.races.races(driver.cust_id, 8.0)
+        home.races.races(driver.cust_id, 8.0)
+    home.cars.cars(8.0)
+    assert simulator.calls.count(endpoint="stats/member_recent_races") == 3
+    assert simulator.calls.count(endpoint="car/get") == 1
+
+
+def test_races_without_the_list_of_cars_are_told_without_their_names(home, simulator):
+    simulator.faults.add("status", "car/get", times=10, status=500)
+    driver = next(d for d in simulator.population.sample(20, seed=2) if any(races(simulator.population, d)))
+    told = json.loads(home.races.races(driver.cust_id, 8.0))["races"]
+    assert told
+    assert not any("car_name" in race for race in told)
+
+
+def test_races_of_nobody_are_refused(home):
+    with pytest.raises(RefusedError):
+        home.races.races(1, 8.0)
+
+
+def test_kept_races_are_told_as_stale_while_iracing_is_away(home, simulator, clock):
+    (driver,) = simulator.population.sample(1, seed=4)
+    first = json.loads(home.races.races(driver.cust_id, 8.0))
+    clock.ahead += 9 * freshness.HOUR
+    simulator.faults.add("status", "stats/member_recent_races", times=10, status=500)
+    later = json.loads(home.races.races(driver.cust_id, 8.0))
+    assert (first["_meta"]["state"], later["_meta"]["state"]) == ("fresh", "stale")
+    assert later["races"] == first["races"]

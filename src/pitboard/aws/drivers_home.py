@@ -10,11 +10,13 @@ from pitboard.aws.function_settings import FunctionSettings
 from pitboard.aws.invoke import RemoteTokens
 from pitboard.aws.remedies import worded
 from pitboard.aws.renewals import QueueRenewals, renew
+from pitboard.drivers.cars import CarService
 from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.history import HistoryService
 from pitboard.drivers.misses import Miss
 from pitboard.drivers.ports import Telemetry, request_id
+from pitboard.drivers.races import RaceService
 from pitboard.drivers.service import DriverService
 from pitboard.iracing.data_api import DataApi
 from pitboard.iracing.meter import Meter
@@ -62,6 +64,8 @@ class DriversHome:
             lookup_seconds=None,
         )
         self.histories = HistoryService(dependencies, lookup_seconds=None)
+        self.cars = CarService(dependencies, lookup_seconds=None)
+        self.races = RaceService(dependencies, self.cars, lookup_seconds=None)
 
     def renew(self, records: Sequence[Mapping[str, Any]], seconds: float) -> Mapping[str, Any]:
         """The messages of the queue: renews what is due, with the budget that readers leave."""

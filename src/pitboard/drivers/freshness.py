@@ -39,7 +39,16 @@ PROFILE = Lifetime(fresh=1 * DAY, stale=30 * DAY)
 have changed since: then there was a race."""
 
 HISTORY = Lifetime(fresh=12 * HOUR, stale=30 * DAY)
-"""The rating chart of one category, and the numbers of a career."""
+"""The rating chart of one category."""
+
+CAREER = Lifetime(fresh=36 * HOUR, stale=30 * DAY)
+"""The numbers of a career, which one race hardly changes."""
+
+RACES = Lifetime(fresh=6 * HOUR, stale=30 * DAY)
+"""The last official races. One that is newer stands in the profile already, without its ratings."""
+
+CARS = Lifetime(fresh=1 * DAY, stale=30 * DAY)
+"""The list of all cars. New ones come a few times a year."""
 
 
 def licences(last_login: datetime | None, now: float) -> Lifetime:

@@ -93,6 +93,12 @@ class Upstream(Protocol):
     def career(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:
         """stats/member_career as iRacing gives it."""
 
+    def recent_races(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:
+        """stats/member_recent_races: the last ten official races at most."""
+
+    def cars(self, context: CallContext) -> Sequence[Mapping[str, Any]]:
+        """car/get: all cars, each with `car_id`, `car_name` and perhaps `categories`."""
+
 
 class DriverIndex(Protocol):
     """The driver index as one refresh left it, whole. Safe for threads."""

@@ -128,5 +128,5 @@ def _route(scope: Scope) -> str:
     if not scope.get("endpoint"):
         return "other"
     if path.startswith("/drivers/"):
-        return "/drivers/{cust_id}/history"
+        return "/drivers/{cust_id}/" + path.rsplit("/", 1)[1]
     return "/static" if path.startswith("/static/") else path

@@ -24,6 +24,8 @@ def document() -> dict[str, Any]:
         "paths": {
             "/drivers": {"get": _drivers()},
             "/drivers/{cust_id}/history": {"get": _history()},
+            "/drivers/{cust_id}/races": {"get": _races()},
+            "/cars": {"get": _cars()},
             "/custid": {"get": _custid()},
             "/auth": {"post": _auth()},
             "/health": {"get": _health()},
@@ -70,12 +72,7 @@ def _history() -> dict[str, Any]:
     return {
         "summary": "A driver's iRating or safety rating over time, and the career's numbers",
         "parameters": [
-            {
-                "name": "cust_id",
-                "in": "path",
-                "required": True,
-                "schema": {"type": "integer", "minimum": 1},
-            },
+            _CUST_ID,
             _query("category", "Licence category.", {"enum": list(CATEGORIES), "default": "sports_car"}),
             _query("kind", "What is charted.", {"enum": list(KINDS), "default": "irating"}),
             _wait(),
@@ -84,6 +81,25 @@ def _history() -> dict[str, Any]:
             "200": _answer("The chart.", _ref("History")),
             **_problems("400", "404", "414", "503"),
         },
+    }
+
+
+def _races() -> dict[str, Any]:
+    return {
+        "summary": "A driver's last official races, with what they did to the ratings",
+        "parameters": [_CUST_ID, _wait()],
+        "responses": {
+            "200": _answer("At most ten races, newest first.", _ref("Races")),
+            **_problems("400", "404", "414", "503"),
+        },
+    }
+
+
+def _cars() -> dict[str, Any]:
+    return {
+        "summary": "All cars with their licence categories",
+        "parameters": [_wait()],
+        "responses": {"200": _answer("The list.", _ref("Cars")), **_problems("400", "414", "503")},
     }
 
 
@@ -169,6 +185,13 @@ def _problems(*statuses: str) -> dict[str, Any]:
     return {status: {"description": "See `code` and `detail`.", "content": content} for status in statuses}
 
 
+_CUST_ID = {
+    "name": "cust_id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 1},
+}
+
 _NAME = {"type": "string", "minLength": 1, "maxLength": LONGEST}
 
 _META = {
@@ -251,6 +274,59 @@ _SCHEMAS: dict[str, Any] = {
                 },
             },
             "career": {"type": ["object", "null"]},
+            "_meta": _META,
+        },
+    },
+    "Races": {
+        "type": "object",
+        "required": ["cust_id", "races", "_meta"],
+        "properties": {
+            "cust_id": {"type": "integer"},
+            "races": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "description": "As stats/member_recent_races has it, without the winner: positions count "
+                    "from 1, sub levels are safety ratings times 100. With the car's name and category, when "
+                    "they are known.",
+                    "required": [
+                        "subsession_id",
+                        "session_start_time",
+                        "irating_change",
+                        "safety_rating_change",
+                    ],
+                    "properties": {
+                        "subsession_id": {"type": "integer"},
+                        "session_start_time": {"type": "string", "format": "date-time"},
+                        "irating_change": {
+                            "type": ["integer", "null"],
+                            "description": "null: there was no iRating before.",
+                        },
+                        "safety_rating_change": {"type": ["number", "null"]},
+                        "car_name": {"type": "string"},
+                        "category": {"enum": list(CATEGORIES)},
+                    },
+                },
+            },
+            "_meta": _META,
+        },
+    },
+    "Cars": {
+        "type": "object",
+        "required": ["cars", "_meta"],
+        "properties": {
+            "cars": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["car_id", "car_name"],
+                    "properties": {
+                        "car_id": {"type": "integer"},
+                        "car_name": {"type": "string"},
+                        "category": {"enum": list(CATEGORIES)},
+                    },
+                },
+            },
             "_meta": _META,
         },
     },

@@ -15,12 +15,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pitboard.drivers.cars import CarService
 from pitboard.drivers.categories import CATEGORIES
 from pitboard.drivers.errors import RefusedError
 from pitboard.drivers.health import Health, Part, State, judged
 from pitboard.drivers.history import KINDS, HistoryService
 from pitboard.drivers.misses import Miss
 from pitboard.drivers.page import Page
+from pitboard.drivers.races import RaceService
 from pitboard.drivers.service import HOST, Asker, DriverService
 from pitboard.http.problems import Problem
 from pitboard.http.query import asked_names, asked_profile, asked_wait, one_of
@@ -45,30 +47,49 @@ class Auth(Protocol):
         """
 
 
-def driver_routes(service: DriverService, histories: HistoryService) -> list[Route]:
-    """GET /drivers and GET /drivers/{cust_id}/history."""
+def driver_routes(service: DriverService) -> list[Route]:
+    """GET /drivers."""
 
     async def drivers(request: Request) -> Response:
         asked, seconds = asked_names(request.scope["query_string"]), asked_wait(request)
         asker = Asker(client(request), asked_profile(request), is_web_page(request))
         return _with_headers(request, await answer(service, asked, seconds, asker))
 
+    return [Route("/drivers", drivers, methods=["GET"])]
+
+
+def detail_routes(histories: HistoryService, races: RaceService, cars: CarService) -> list[Route]:
+    """What an opened card asks for: GET /drivers/{cust_id}/history and /races, and GET /cars."""
+
     async def history(request: Request) -> Response:
         category = one_of(request, "category", list(CATEGORIES), "sports_car")
         kind = one_of(request, "kind", list(KINDS), "irating")
-        cust_id = _cust_id(request.path_params["cust_id"])
-        try:
-            seconds, asker = asked_wait(request), Asker(client(request), web_page=is_web_page(request))
-            body = await _in_lookup_thread(histories.history, cust_id, category, kind, seconds, asker)
-        except RefusedError:
-            raise Problem(404, "not_found", "iRacing has no such driver.") from None
-        headers = {"Cache-Control": "public, max-age=300", "Vary": "Origin"}
-        return Response(body, headers=headers, media_type="application/json")
+        return await _detail(request, histories.history, _cust_id(request), category, kind)
+
+    async def driven(request: Request) -> Response:
+        return await _detail(request, races.races, _cust_id(request))
+
+    async def all_cars(request: Request) -> Response:
+        return await _detail(request, cars.cars, max_age=3600)
 
     return [
-        Route("/drivers", drivers, methods=["GET"]),
         Route("/drivers/{cust_id}/history", history, methods=["GET"]),
+        Route("/drivers/{cust_id}/races", driven, methods=["GET"]),
+        Route("/cars", all_cars, methods=["GET"]),
     ]
+
+
+async def _detail(
+    request: Request, look_up: Callable[..., bytes], *arguments: object, max_age: int = 300
+) -> Response:
+    """The answer of a service that waits for what is not kept. `max_age` in seconds."""
+    seconds, asker = asked_wait(request), Asker(client(request), web_page=is_web_page(request))
+    try:
+        body = await _in_lookup_thread(look_up, *arguments, seconds, asker)
+    except RefusedError:
+        raise Problem(404, "not_found", "iRacing has no such driver.") from None
+    headers = {"Cache-Control": f"public, max-age={max_age}", "Vary": "Origin"}
+    return Response(body, headers=headers, media_type="application/json")
 
 
 def custid_routes(service: DriverService) -> list[Route]:
@@ -196,8 +217,9 @@ async def _in_lookup_thread(work: Callable[..., T], *arguments: object) -> T:
     return await anyio.to_thread.run_sync(work, *arguments, limiter=limiter)
 
 
-def _cust_id(text: str) -> int:
-    """A customer id of a path; what cannot be one is an unknown route."""
+def _cust_id(request: Request) -> int:
+    """The customer id of the path; what cannot be one is an unknown route."""
+    text: str = request.path_params["cust_id"]
     if text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID and int(text):
         return int(text)
     raise HTTPException(404)

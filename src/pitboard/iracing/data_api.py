@@ -149,6 +149,16 @@ class DataApi:
         """stats/member_career; see `ports.Upstream`."""
         return self._about("stats/member_career", shapes.CAREER, cust_id, {}, context)
 
+    def recent_races(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:
+        """stats/member_recent_races; see `ports.Upstream`."""
+        return self._about("stats/member_recent_races", shapes.RACES, cust_id, {}, context)
+
+    def cars(self, context: CallContext) -> Sequence[Mapping[str, Any]]:
+        """car/get; see `ports.Upstream`."""
+        rows = _list(self.get("/data/car/get", {}, context))
+        cars: Sequence[Mapping[str, Any]] = _checked(shapes.CARS, rows, "car/get")
+        return cars
+
     def _about(
         self, endpoint: str, shape: Check, cust_id: int, params: _Params, context: CallContext
     ) -> Mapping[str, Any]:

@@ -244,8 +244,48 @@ CAREER = form(
     {
         "cust_id": _CUST_ID,
         "stats": rows(
-            form({"category": _WORD}, {}, dict.fromkeys(("starts", "wins", "top5", "poles"), _COUNT))
+            form(
+                {"category": _WORD},
+                {},
+                dict.fromkeys(("starts", "wins", "top5", "poles"), _COUNT)
+                | dict.fromkeys(("avg_finish_position", "avg_incidents"), number(0, 10_000)),
+            )
         ),
     }
 )
 """stats/member_career."""
+
+_RACE = form(
+    {"subsession_id": whole(1, 10**12), "session_start_time": _MOMENT},
+    {
+        "oldi_rating": _RATING,
+        "newi_rating": _RATING,
+        "old_sub_level": whole(-1, 1_000),
+        "new_sub_level": whole(-1, 1_000),
+        "start_position": _PLACE,
+        "finish_position": _PLACE,
+    },
+    {
+        "series_id": _ID,
+        "series_name": _NAME,
+        "season_year": whole(0, 10_000),
+        "season_quarter": whole(0, 10),
+        "race_week_num": whole(-1, 1_000),
+        "car_id": _ID,
+        "car_class_id": _ID,
+        "license_level": whole(0, 1_000),
+        "laps": _COUNT,
+        "laps_led": _COUNT,
+        "incidents": _COUNT,
+        "points": whole(-(10**6), 10**6),
+        "strength_of_field": whole(0, MOST_RATING),
+        "track": form({}, {}, {"config_name": nullable(_NAME), "track_id": _ID, "track_name": _NAME}),
+    },
+)
+RACES = form({"cust_id": _CUST_ID, "races": rows(_RACE)})
+"""stats/member_recent_races, without the winner, who is somebody else."""
+
+CARS = rows(
+    form({"car_id": whole(1, 10**6), "car_name": _NAME}, {}, {"categories": rows(text(40, r"[a-z_]+"))})
+)
+"""car/get."""

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from pitboard.drivers.cars import CarService
 from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import CredentialsError, StoreError, UpstreamError
 from pitboard.drivers.health import Health, Part, looked
 from pitboard.drivers.history import HistoryService
 from pitboard.drivers.ports import Telemetry, request_id
+from pitboard.drivers.races import RaceService
 from pitboard.drivers.service import LOOKUP_SECONDS, DriverService
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.data_api import DataApi
@@ -113,6 +115,8 @@ class LocalHome:
             dependencies, self._planners, self.renewals, lookup_seconds=lookup_seconds
         )
         self.histories = HistoryService(dependencies)
+        self.cars = CarService(dependencies)
+        self.races = RaceService(dependencies, self.cars)
         self._stopped_at = 0.0
         self._started_at = clock()
         self.renewals.start(self.service.renew, lambda: self.store.purge(clock()))
@@ -125,7 +129,8 @@ class LocalHome:
         self.meter.stop()
         self.tokens.stop()
         self.service.stop()
-        self.histories.stop()
+        for answers in (self.histories, self.cars, self.races):
+            answers.stop()
 
     def close(self) -> None:
         """Stops, waits for what has begun until `CLOSING` seconds after `stop`, and closes the store.

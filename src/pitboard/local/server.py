@@ -23,7 +23,14 @@ from pitboard.http.openapi import document
 from pitboard.http.problems import Problem
 from pitboard.http.query import DEFAULT_WAIT, checked
 from pitboard.http.routes import answer as answered
-from pitboard.http.routes import auth_routes, custid_routes, driver_routes, health_routes, is_web_page
+from pitboard.http.routes import (
+    auth_routes,
+    custid_routes,
+    detail_routes,
+    driver_routes,
+    health_routes,
+    is_web_page,
+)
 from pitboard.local import limits, proxy, remedies, site, unix_socket, userscript
 from pitboard.local.home import LocalHome
 from pitboard.settings import UNIX, UsageError
@@ -91,7 +98,8 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
         return JSONResponse(document())
 
     return [
-        *driver_routes(home.service, home.histories),
+        *driver_routes(home.service),
+        *detail_routes(home.histories, home.races, home.cars),
         *custid_routes(home.service),
         *auth_routes(home),
         *health_routes(home.health, __version__, may_see),

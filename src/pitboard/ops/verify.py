@@ -148,6 +148,8 @@ class Routes:
             yield Result("look-up", None, "No driver is known yet: name one with --name.")
         if cust_id:
             yield self._expect("GET history", f"/drivers/{cust_id}/history?category=sports_car", 200)
+            yield self._expect("GET races", f"/drivers/{cust_id}/races", 200)
+        yield self._expect("GET cars", "/cars", 200)
         yield self._expect("POST /auth", "/auth", 200, method="POST", body=b'{"test": true}')
         yield self._expect("no names", "/drivers", 400)
         yield self._expect("an unknown route", "/nothing-here", 404)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from pitboard.simulator.catalogue import CATEGORIES, CLASSES, FLAIRS, LEAGUES, NATIONS, Category
+from pitboard.simulator.catalogue import CATEGORIES, CLASSES, FLAIRS, LEAGUES, NATIONS, SERIES, Category
 from pitboard.simulator.population import NO_IRATING, Driver, Population, Standing, Trait
 from pitboard.simulator.races import ENDURANCE, Race, irating_chart, races, sr_chart
 
@@ -131,6 +131,23 @@ def career(population: Population, driver: Driver) -> Json:
     ]
     nothing = Standing(0, 0, None, 0, 1, NO_IRATING)
     return {"stats": [*rows, _career(population, driver, 2, "Road", nothing)], "cust_id": driver.cust_id}
+
+
+def cars() -> list[Json]:
+    """car/get, with the fields that say what a car is."""
+    categories = {
+        car: category for category in CATEGORIES for series in SERIES[category.id] for car in series.cars
+    }
+    return [
+        {
+            "car_id": car.id,
+            "car_name": car.name,
+            "car_name_abbreviated": car.name[:4].upper(),
+            "categories": [category.key],
+            "retired": False,
+        }
+        for car, category in sorted(categories.items(), key=lambda entry: entry[0].id)
+    ]
 
 
 def summary(population: Population, driver: Driver) -> Json:

@@ -66,6 +66,7 @@ class DataService:
             "lookup/flairs": self._plain("lookup/flairs", answers.flairs),
             "lookup/countries": self._plain("lookup/countries", answers.countries),
             "lookup/licenses": self._plain("lookup/licenses", answers.licence_groups),
+            "car/get": self._plain("car/get", answers.cars),
             "member/get": self._member_get,
             "member/info": self._member_info,
             "member/profile": self._member_profile,

@@ -113,7 +113,8 @@ class LocalEnvironment:
         """The driver whose record was made last, None if none is known yet."""
         statement = (
             "SELECT key, cust_id, body, as_of, fresh_until, stale_until, profile_until FROM records"
-            " WHERE key NOT LIKE 'HISTORY:%' AND key NOT LIKE 'CAREER:%' ORDER BY as_of DESC LIMIT 1"
+            # keys in capitals are those of charts, races and the like
+            " WHERE key NOT GLOB '[A-Z]*:*' ORDER BY as_of DESC LIMIT 1"
         )
         return next((Record(*row) for row in self.rows(statement)), None)
 
