@@ -1,20 +1,27 @@
-"""The alarms, and the SNS topic that they notify."""
+"""The alarms, the budget, and the SNS topic that they notify."""
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.config import Config
-from infra.monitoring import Metrics
+from infra.monitoring import FIVE_MINUTES, Metrics
 
 TOKEN_AGE = 8 * 3600
 """Seconds. The schedule renews the token every six hours; an older token means that renewals fail."""
 
-LOGINS_AN_HOUR = 4
-"""The token keeper's own limit; iRacing locks an account at about twelve."""
+LOGINS_AN_HOUR = 2
+"""The first deploy makes one login. The token keeper's own limit is four an hour; iRacing locks an account at
+about twelve."""
+
+UNAVAILABLE_PERCENT = 10
+LEAST_NAMES = 20
+"""Names in five minutes from which on a share of them says something."""
 
 CAPACITY = 200
 """Capacity units a second of one table. On-demand tables allow far more, at a price."""
@@ -22,6 +29,9 @@ CAPACITY = 200
 
 LOADING_PERIODS = 3
 """Five minutes each. The first refresh of the driver index writes half a million items in some minutes."""
+
+SILENT = Duration.minutes(15)
+"""Three heartbeats."""
 
 WAITED = 900
 """Seconds. Renewals wait for ten seconds; when the queue is emptied, no message is older than a minute."""
@@ -34,17 +44,60 @@ class Alarms(Construct):
         super().__init__(scope, id)
         self._config = config
         self._metrics = Metrics(config)
-        self._topic = sns.Topic(
-            self, "topic", topic_name=f"pitboard-{config.names.environment}-alarms", enforce_ssl=True
-        )
-        if config.alarm_email:
-            self._topic.add_subscription(subscriptions.EmailSubscription(config.alarm_email))
+        self._topic = self._make_topic()
+        if config.budget:
+            self._budget(config.budget)
         self.of_function = {kind: self._function_alarms(kind) for kind in self._metrics.functions}
         self._api_alarms()
         self._table_alarms()
         self._queue_alarms()
-        self._index_alarm()
-        self._upstream_alarms()
+        self._missing_alarms()
+        self._login_alarms()
+        self._answer_alarms()
+
+    def _make_topic(self) -> sns.Topic:
+        """A policy of its own replaces SNS' default one, which lets the account's services publish: so
+        CloudWatch and Budgets are allowed here. Sources: CloudWatch's guide, "Notifying users on alarm
+        changes"; Budgets' guide, "Creating an Amazon SNS topic for budget notifications"."""
+        topic = sns.Topic(self, "topic", topic_name=self._config.names.alarm_topic, enforce_ssl=True)
+        for service in ("cloudwatch", "budgets"):
+            topic.add_to_resource_policy(
+                iam.PolicyStatement(
+                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
+                    actions=["sns:Publish"],
+                    resources=[topic.topic_arn],
+                    conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                )
+            )
+        if self._config.alarm_email:
+            topic.add_subscription(subscriptions.EmailSubscription(self._config.alarm_email))
+        return topic
+
+    def _budget(self, dollars: int) -> None:
+        """The costs of the whole account: a budget by tag needs the tag to be activated by hand first."""
+        subscriber = budgets.CfnBudget.SubscriberProperty(
+            subscription_type="SNS", address=self._topic.topic_arn
+        )
+        told = [
+            budgets.CfnBudget.NotificationWithSubscribersProperty(
+                notification=budgets.CfnBudget.NotificationProperty(
+                    notification_type=kind, comparison_operator="GREATER_THAN", threshold=percent
+                ),
+                subscribers=[subscriber],
+            )
+            for kind, percent in (("ACTUAL", 80), ("FORECASTED", 100))
+        ]
+        budgets.CfnBudget(
+            self,
+            "budget",
+            budget=budgets.CfnBudget.BudgetDataProperty(
+                budget_name=f"{self._config.names.stack}-monthly",
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=budgets.CfnBudget.SpendProperty(amount=dollars, unit="USD"),
+            ),
+            notifications_with_subscribers=told,
+        ).node.add_dependency(self._topic)
 
     def _function_alarms(self, kind: str) -> list[cloudwatch.IAlarm]:
         metrics, timeout = self._metrics, getattr(self._config, kind).timeout
@@ -100,25 +153,64 @@ class Alarms(Construct):
             "renewals failed five times; the log of ir-drivers says why",
         )
 
-    def _index_alarm(self) -> None:
-        """A refresh that does not happen writes no metric, so missing data is the trouble."""
+    def _missing_alarms(self) -> None:
+        """What does not happen writes no metric, so missing data is the trouble."""
+        own, breaching = self._metrics.own, cloudwatch.TreatMissingData.BREACHING
+        self._alarm(
+            "heartbeat",
+            own("Heartbeats", "Sum", period=SILENT, outcome="ok"),
+            1,
+            "the API has not answered a look-up for 15 minutes: Pitboard is down",
+            below=True,
+            missing=breaching,
+        )
         self._alarm(
             "index-age",
-            self._metrics.own("IndexRefreshes", "Sum", period=Duration.days(1), outcome="whole"),
+            own("IndexRefreshes", "Sum", period=Duration.days(1), outcome="whole"),
             1,
             "the driver index has not been refreshed for two days; see the log of ir-index",
             periods=2,
             below=True,
-            missing=cloudwatch.TreatMissingData.BREACHING,
+            missing=breaching,
         )
 
-    def _upstream_alarms(self) -> None:
+    def _login_alarms(self) -> None:
         own = self._metrics.own
+        self._alarm(
+            "grants-failed",
+            own("GrantsFailed", "Sum"),
+            1,
+            "iRacing has not granted a token, and it is not in maintenance; see the log of ir-auth",
+        )
         self._alarm(
             "token-age",
             own("TokenAgeSeconds", "Minimum"),
             TOKEN_AGE,
             "the access token is not renewed any more; see `pitboard doctor`",
+            missing=cloudwatch.TreatMissingData.IGNORE,  # at night nobody asks for it between two renewals
+        )
+        self._alarm(
+            "password-logins",
+            own("OauthGrants", "Sum", period=Duration.hours(1), grant="password_limited"),
+            LOGINS_AN_HOUR,
+            "password logins are spent; too many lock the account",
+        )
+
+    def _answer_alarms(self) -> None:
+        own = self._metrics.own
+        self._alarm(
+            "unavailable",
+            cloudwatch.MathExpression(
+                expression=f"IF(FILL(all, 0) >= {LEAST_NAMES}, 100 * FILL(lost, 0) / all, 0)",
+                using_metrics={
+                    "all": own("Names", "Sum"),
+                    "lost": own("Names", "Sum", state="unavailable"),
+                },
+                period=FIVE_MINUTES,
+            ),
+            UNAVAILABLE_PERCENT,
+            f"{UNAVAILABLE_PERCENT} % of the names were answered with `unavailable`; see `pitboard doctor`",
+            periods=3,
         )
         self._alarm(
             "budget-left",
@@ -128,17 +220,11 @@ class Alarms(Construct):
             periods=3,
             below=True,
         )
-        self._alarm(
-            "password-logins",
-            own("OauthGrants", "Sum", grant="password_limited"),
-            LOGINS_AN_HOUR,
-            "password logins are spent; too many lock the account",
-        )
 
     def _alarm(
         self,
         name: str,
-        metric: cloudwatch.Metric,
+        metric: cloudwatch.IMetric,
         threshold: float,
         meaning: str,
         *,
@@ -150,7 +236,7 @@ class Alarms(Construct):
         alarm = cloudwatch.Alarm(
             self,
             name,
-            alarm_name=f"pitboard-{self._config.names.environment}-{name}",
+            alarm_name=self._config.names.alarm(name),
             alarm_description=f"{meaning[0].upper()}{meaning[1:]}.",
             metric=metric,
             threshold=threshold,

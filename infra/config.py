@@ -48,7 +48,8 @@ class Config:
     """One environment.
 
     Rates are requests a second for the whole stage. `cache` turns on API Gateway's cache (0.5 GB, billed by
-    the hour); it keeps an answer for `cache_seconds`. `tables` replaces names of tables. `existing` lists
+    the hour); it keeps an answer for `cache_seconds`. `budget` is the account's cost in dollars a month from
+    which on its owner is told (0: no budget). `tables` replaces names of tables. `existing` lists
     the tables, and perhaps the secret, that exist already and are not created. `oauth_url` and `data_url`
     are for an upstream that is not iRacing; `link_hosts` is PITBOARD_LINK_HOSTS (docs/SETTINGS.md).
     """
@@ -67,6 +68,7 @@ class Config:
     protect: bool = False
     canary: bool = False
     alarm_email: str = ""
+    budget: int = 20
     python: str = "3.13"
     architecture: str = "arm64"
     oauth_url: str = ""
@@ -109,7 +111,7 @@ def environment(name: str) -> Config:
         return replace(base, log_days=7, rate=50, burst=100)
     if name == "staging":
         return replace(base, rate=200, burst=400)
-    return replace(base, log_days=90, protect=True, drivers=replace(base.drivers, snap_start=True))
+    return replace(base, log_days=90, protect=True, budget=50, drivers=replace(base.drivers, snap_start=True))
 
 
 def from_context(context: Callable[[str], Any]) -> Config:
@@ -123,6 +125,8 @@ def from_context(context: Callable[[str], Any]) -> Config:
     for name in ("cache", "canary"):
         if context(name) is not None:
             changes[name] = _switch(name, context(name))
+    if context("budget") is not None:
+        changes["budget"] = _number("budget", context("budget"))
     changes["tables"] = dict(_pair(part) for part in _list(context("tables")))
     changes["existing"] = frozenset(_list(context("existing")))
     if provisioned := context("provisioned"):

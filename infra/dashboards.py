@@ -9,6 +9,7 @@ from infra.monitoring import Metrics
 STATES = ("fresh", "stale", "partial", "pending", "not_found", "unavailable", "invalid_name")
 OUTCOMES = ("ok", "unreachable", "maintenance", "rate_limited", "credentials", "refused")
 REFRESHES = ("whole", "partly", "failed")
+BEATS = ("ok", "failed")
 HALF = 12
 
 
@@ -58,6 +59,7 @@ class Dashboards(Construct):
                     ),
                 ],
             ),
+            _graph("Heartbeats", [own("Heartbeats", "Sum", outcome=outcome) for outcome in BEATS]),
             _graph(
                 "Refreshes of the driver index", [own("IndexRefreshes", "Sum", outcome=o) for o in REFRESHES]
             ),

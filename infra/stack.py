@@ -29,7 +29,7 @@ class PitboardStack(cdk.Stack):
         self.release = Release(self, "release", config, self.functions)
         renewals.feed(self.release.aliases["drivers"])
         self.api = Api(self, "api", config, self.release)
-        self.schedule = Schedule(self, "schedule", config, self.release)
+        self.schedule = Schedule(self, "schedule", config, self.release, self.api.rest.url)
         self.alarms = Alarms(self, "alarms", config)
         Dashboards(self, "dashboards", config)
         if config.canary:

@@ -125,10 +125,20 @@ def test_every_log_has_a_retention(each):
     assert all(group["RetentionInDays"] for group in each.properties("AWS::Logs::LogGroup"))
 
 
+def text(value):
+    """A text of the template; what CloudFormation puts into it is a question mark."""
+    if isinstance(value, str):
+        return value
+    return "".join(part if isinstance(part, str) else "?" for part in value["Fn::Join"][1])
+
+
 def schedules(one):
     """{action: (how often, the target)} of the rules."""
     return {
-        json.loads(rule["Targets"][0]["Input"])["action"]: (rule["ScheduleExpression"], rule["Targets"][0])
+        json.loads(text(rule["Targets"][0]["Input"]))["action"]: (
+            rule["ScheduleExpression"],
+            rule["Targets"][0],
+        )
         for rule in one.properties("AWS::Events::Rule")
     }
 
@@ -349,6 +359,7 @@ def test_alarms_watch_functions_api_tables_token_budget_and_logins(prod):
     alarms = {
         (a["Namespace"], a["MetricName"], tuple(sorted(d["Value"] for d in a["Dimensions"])))
         for a in prod.properties("AWS::CloudWatch::Alarm")
+        if "Namespace" in a
     }
     for kind in KINDS:
         for metric in ("Errors", "Throttles", "Duration"):
@@ -358,6 +369,8 @@ def test_alarms_watch_functions_api_tables_token_budget_and_logins(prod):
     for table in ("ir_auth", "ir_custid", "ir_drivers"):
         for metric in ("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"):
             assert ("AWS/DynamoDB", metric, (table,)) in alarms
+    assert ("iRacing/Lambda", "GrantsFailed", ("prod",)) in alarms
+    assert ("iRacing/Lambda", "Heartbeats", ("ok", "prod")) in alarms
     assert ("iRacing/Lambda", "TokenAgeSeconds", ("prod",)) in alarms
     assert ("iRacing/Lambda", "BudgetLeft", ("prod",)) in alarms
     assert ("iRacing/Lambda", "OauthGrants", ("password_limited", "prod")) in alarms
@@ -389,12 +402,92 @@ def test_the_first_refresh_of_the_index_is_no_alarm_for_its_table(prod):
     assert alarm(prod, "ir_drivers-writes")["EvaluationPeriods"] == 1
 
 
-def test_every_alarm_tells_somebody_and_all_but_the_indexs_are_quiet_without_data(each):
+def test_the_runbook_says_what_to_do_for_every_alarm(prod):
+    from pathlib import Path
+
+    text = (Path(__file__).parents[2] / "docs" / "RUNBOOK.md").read_text("utf-8")
+    for found in prod.properties("AWS::CloudWatch::Alarm"):
+        name = found["AlarmName"].removeprefix("pitboard-prod-")
+        for table in prod.config.names.tables:
+            name = name.replace(f"{table}-", "TABLE-")
+        for kind in KINDS:
+            name = (
+                name.replace(f"{kind}-", "KIND-") if name.startswith(kind) and name != "index-age" else name
+            )
+        assert f"`{name}`" in text
+
+
+WITHOUT_DATA = {"heartbeat": "breaching", "index-age": "breaching", "token-age": "ignore"}
+"""A heartbeat that is missing is the trouble, and so is a refresh. The token's age is told a few times a day."""
+
+
+def test_every_alarm_tells_somebody_and_is_quiet_without_data_unless_that_is_the_trouble(each):
     for found in each.properties("AWS::CloudWatch::Alarm"):
         assert found["AlarmActions"]
+        assert found["OKActions"]
         assert found["AlarmDescription"].endswith(".")
-        quiet = "breaching" if found["AlarmName"].endswith("-index-age") else "notBreaching"
-        assert found["TreatMissingData"] == quiet
+        name = found["AlarmName"].removeprefix(f"pitboard-{each.config.names.environment}-")
+        assert found["TreatMissingData"] == WITHOUT_DATA.get(name, "notBreaching")
+
+
+def test_cloudwatch_and_budgets_may_publish_to_the_topic(each):
+    """A topic policy replaces the default one, which would let them: with a Deny alone no alarm reaches
+    anybody. Sources: CloudWatch's guide, "Notifying users on alarm changes"; Budgets' guide, "Creating an
+    Amazon SNS topic for budget notifications"."""
+    statements = each.one("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    allowed = [s for s in statements if s["Effect"] == "Allow"]
+    assert {s["Principal"]["Service"] for s in allowed} == {
+        "cloudwatch.amazonaws.com",
+        "budgets.amazonaws.com",
+    }
+    for statement in allowed:
+        assert statement["Action"] == "sns:Publish"
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_a_heartbeat_that_is_missing_is_an_alarm_within_fifteen_minutes(each):
+    every, target = schedules(each)["heartbeat"]
+    assert every == "rate(5 minutes)"
+    assert "execute-api" in text(target["Input"])
+    found = alarm(each, "heartbeat")
+    assert (found["Period"], found["EvaluationPeriods"], found["Threshold"]) == (900, 1, 1)
+    assert found["ComparisonOperator"] == "LessThanThreshold"
+    assert {"Name": "outcome", "Value": "ok"} in found["Dimensions"]
+
+
+def test_two_logins_within_an_hour_are_an_alarm(each):
+    """The keeper makes at most four an hour; four in five minutes can never be."""
+    from pitboard.iracing.token_state import LOGINS_AN_HOUR
+
+    found = alarm(each, "password-logins")
+    assert (found["Period"], found["Statistic"]) == (3600, "Sum")
+    assert 1 < found["Threshold"] < LOGINS_AN_HOUR
+
+
+def test_a_share_of_unavailable_answers_is_an_alarm(each):
+    found = alarm(each, "unavailable")
+    queries = {query["Id"]: query for query in found["Metrics"]}
+    (expression,) = [query["Expression"] for query in queries.values() if "Expression" in query]
+    assert "100 * FILL(lost, 0) / all" in expression
+    assert {"Name": "state", "Value": "unavailable"} in queries["lost"]["MetricStat"]["Metric"]["Dimensions"]
+    assert (found["Threshold"], found["EvaluationPeriods"]) == (10, 3)
+
+
+def test_the_accounts_costs_have_a_budget_whose_messages_go_to_the_same_people(synthesize, prod):
+    """One address of SNS for each notification. Source: Budgets' API reference, Subscriber."""
+    from dataclasses import replace
+
+    from infra.config import environment
+
+    budget = prod.one("AWS::Budgets::Budget")
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 50, "Unit": "USD"}
+    kinds = set()
+    for told in budget["NotificationsWithSubscribers"]:
+        ((subscriber,), kind) = told["Subscribers"], told["Notification"]["NotificationType"]
+        assert subscriber["SubscriptionType"] == "SNS"
+        kinds.add(kind)
+    assert kinds == {"ACTUAL", "FORECASTED"}
+    assert not synthesize(replace(environment("dev"), budget=0)).of("AWS::Budgets::Budget")
 
 
 def test_our_metrics_are_ones_that_the_functions_write(each):
@@ -402,7 +495,7 @@ def test_our_metrics_are_ones_that_the_functions_write(each):
 
     known = {metric.cloudwatch: metric for metric in METRICS}
     for found in each.properties("AWS::CloudWatch::Alarm"):
-        if found["Namespace"] == "iRacing/Lambda":
+        if found.get("Namespace") == "iRacing/Lambda":
             dimensions = {d["Name"] for d in found["Dimensions"]} - {"Environment"}
             assert dimensions <= {known[found["MetricName"]].split}
     drawn = json.dumps(each.properties("AWS::CloudWatch::Dashboard"))

@@ -89,6 +89,7 @@ def assert_found(finding: Finding, status: Status, *words: str) -> None:
 @healthy("metrics")
 @healthy("api-latency")
 @healthy("cold-start")
+@healthy("alarms")
 @healthy("cors")
 @healthy("health")
 def test_a_healthy_environment(empty, doctor, tmp_path):
@@ -100,6 +101,7 @@ def test_a_healthy_environment(empty, doctor, tmp_path):
         cloud.token(access_token="a", access_from=now, access_until=now + 600, refresh_token="r")
         cloud.measure("iRacing/Lambda", "Requests", 3, Environment="prod")
         cloud.measure("AWS/ApiGateway", "Latency", 80, ApiName=cloud.names.api, Stage="prod")
+        cloud.measure("AWS/SNS", "NumberOfNotificationsDelivered", 1, TopicName=cloud.names.alarm_topic)
         cloud.log(DRIVERS, "REPORT RequestId: 1 Duration: 9 ms Init Duration: 312.50 ms")
         cloud.log(AUTH, json.dumps({"level": "INFO", "message": "Token renewed", "expires_in": 600}))
         results = run.run(doctor(), run.all_checks(), run.AWS_SECONDS)
@@ -486,6 +488,56 @@ def test_lambda_throttles(cloud, doctor):
     cloud.measure("iRacing/Lambda", "Requests", 1, Environment="prod")
     cloud.measure("AWS/Lambda", "Throttles", 4, FunctionName=DRIVERS)
     assert_found(finding_of(doctor(), "metrics"), Status.PROBLEM, DRIVERS)
+
+
+def subscriptions(cloud: AwsAccount) -> list[str]:
+    found = cloud.client("sns").list_subscriptions_by_topic(TopicArn=topic(cloud))["Subscriptions"]
+    return [one["SubscriptionArn"] for one in found]
+
+
+def topic(cloud: AwsAccount) -> str:
+    return cloud.arn("sns", cloud.names.alarm_topic)
+
+
+@breaks("alarms", "the topic's policy only denies plain HTTP, as CDK's `enforce_ssl` makes it")
+def test_cloudwatch_may_not_publish(cloud, doctor):
+    deny = json.dumps({"Statement": [{"Effect": "Deny", "Action": "sns:Publish", "Principal": "*"}]})
+    cloud.client("sns").set_topic_attributes(
+        TopicArn=topic(cloud), AttributeName="Policy", AttributeValue=deny
+    )
+    assert_found(finding_of(doctor(), "alarms"), Status.PROBLEM, "may not publish")
+
+
+@breaks("alarms", "the topic's one subscription is removed")
+def test_nobody_is_told_of_alarms(cloud, doctor):
+    for arn in subscriptions(cloud):
+        cloud.client("sns").unsubscribe(SubscriptionArn=arn)
+    finding = finding_of(doctor(), "alarms")
+    assert_found(finding, Status.WARNING, "no subscription")
+    assert not finding.fixable
+
+
+@breaks("alarms", "an address is subscribed and not confirmed")
+def test_an_address_that_is_not_confirmed(cloud, doctor):
+    for arn in subscriptions(cloud):
+        cloud.client("sns").unsubscribe(SubscriptionArn=arn)
+    cloud.client("sns").subscribe(TopicArn=topic(cloud), Protocol="http", Endpoint="http://127.0.0.1:9/")
+    assert_found(finding_of(doctor(), "alarms"), Status.PROBLEM, "confirmed")
+
+
+@breaks("alarms", "a message that could not be delivered is in SNS' metric")
+def test_a_message_did_not_arrive(cloud, doctor):
+    cloud.measure("AWS/SNS", "NumberOfNotificationsFailed", 1, TopicName=cloud.names.alarm_topic)
+    assert_found(finding_of(doctor(), "alarms"), Status.PROBLEM, "could not be delivered")
+
+
+def test_the_test_alarm_arrives_at_a_confirmed_subscriber(cloud, doctor):
+    assert_found(finding_of(doctor(), "alarms"), Status.WARNING, "No message has arrived")
+    assert "has been set off" in apply_fix(doctor(), "alarms")
+    sqs = cloud.client("sqs")
+    queue = sqs.get_queue_url(QueueName=cloud.names.alarm_topic)["QueueUrl"]
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
+    assert "nothing is wrong" in message["Body"]
 
 
 @breaks("tracing", "a function's tracing is set to PassThrough")

@@ -4,11 +4,12 @@ runtime client, with the simulator as iRacing and moto as AWS."""
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.support.lambda_runtime import LambdaFunctions, gateway_event, lambda_functions
+from tests.support.lambda_runtime import LambdaFunctions, LoopbackServer, gateway_event, lambda_functions
 
 from pitboard.simulator import Population, Simulator
 
@@ -119,3 +120,38 @@ def test_while_iracing_is_down_the_index_stays_and_the_failure_is_told(running, 
     (driver,) = simulator.population.sample(1, seed=47)
     found = ask(running, [driver.display_name], "&profile=0&wait=0")
     assert found[driver.display_name]["cust_id"] == driver.cust_id
+
+
+@contextmanager
+def gateway(running: LambdaFunctions, status: int = 0) -> Iterator[LoopbackServer]:
+    """The API's address as the heartbeat sees it: /health answers, the rest are ir-drivers' answers, or all
+    have this status."""
+
+    def answer(request: Any, _: bytes) -> tuple[int, dict[str, str], bytes]:
+        if status or request.path == "/dev/health":
+            return status or 200, {}, b"{}"
+        target = request.path.removeprefix("/dev")
+        _, got = running.functions["drivers"].invoke(gateway_event("GET", target))
+        return got["statusCode"], {}, got["body"].encode()
+
+    with LoopbackServer(answer) as server:
+        yield server
+
+
+def beat(running: LambdaFunctions, url: str) -> Any:
+    kind, answer = running.functions["index"].invoke({"action": "heartbeat", "url": url})
+    assert kind == "response"
+    return answer
+
+
+def test_a_heartbeat_looks_a_driver_up_through_the_api(running):
+    with gateway(running) as server:
+        assert beat(running, f"{server.url}/dev/") == {"healthy": True}
+
+
+def test_a_heartbeat_fails_when_the_api_answers_with_errors_or_not_at_all(running):
+    with gateway(running, 503) as server:
+        assert beat(running, f"{server.url}/dev/") == {"healthy": False}
+    assert beat(running, "http://127.0.0.1:9/dev/") == {"healthy": False}
+    log = running.functions["index"].log
+    assert "the heartbeat failed: GET /health was answered with 503" in log

@@ -131,6 +131,7 @@ class AwsAccount:
             self.role(function)
             self.function(function)
         self.gateway()
+        self.topic()
         return self
 
     def bootstrap(self, version: str = "33") -> None:
@@ -245,6 +246,26 @@ class AwsAccount:
                 responseType=kind,
                 responseParameters={"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"},
             )
+
+    def topic(self) -> None:
+        """The topic of the alarms with an alarm, and a subscriber that needs no confirmation."""
+        sns, name = self.client("sns"), self.names.alarm_topic
+        arn = sns.create_topic(Name=name)["TopicArn"]
+        allow = statement("sns:Publish", arn) | {"Principal": {"Service": "cloudwatch.amazonaws.com"}}
+        sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy(allow))
+        self.client("sqs").create_queue(QueueName=name)
+        sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=self.arn("sqs", name))
+        self.client("cloudwatch").put_metric_alarm(
+            AlarmName=self.names.alarm("renewals-dead"),
+            Namespace="AWS/SQS",
+            MetricName="ApproximateNumberOfMessagesVisible",
+            Statistic="Maximum",
+            Period=300,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+            AlarmActions=[arn],
+        )
 
     def log(self, function: str, *lines: str) -> None:
         now = int(time.time() * 1000)

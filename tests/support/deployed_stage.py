@@ -24,8 +24,11 @@ ACCOUNT = "000000000000"
 
 DRIVERS = 1_000
 
-HOST = ("--context", f"python={PYTHON}", "--context", f"architecture={ARCHITECTURE}")
-"""The emulator runs functions with the host's Python."""
+HOST = (
+    *("--context", f"python={PYTHON}", "--context", f"architecture={ARCHITECTURE}"),
+    *("--context", "budget=0"),
+)
+"""The emulator runs functions with the host's Python, and its CloudFormation has no AWS::Budgets::Budget."""
 
 KEPT = ("SSL_CERT_FILE", "npm_config_cache", "npm_config_registry", "UV_SYSTEM_CERTS")
 """The variables of this machine that uv and npm need."""

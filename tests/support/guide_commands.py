@@ -60,6 +60,7 @@ COMMANDS = (
 )
 
 GAPS = {
+    "alarms": ("warning", "the tests name no address"),
     "cors": ("skipped", "the API's address in the stack's outputs is AWS' own and leads nowhere"),
     "health": ("problem", "the API's address in the stack's outputs is AWS' own and leads nowhere"),
     "secret-access": ("problem", "a secret's `Ref` is its ARN in AWS, its name in the emulator"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.test_oauth_rules import CREDENTIALS, Memory
 
 from pitboard.drivers.errors import MaintenanceError, Remedy, UnreachableError, UpstreamError
+from pitboard.drivers.ports import Telemetry
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.oauth import DeniedError, Grant
 from pitboard.iracing.token_state import LOGINS_AN_HOUR
@@ -150,3 +151,39 @@ def test_a_service_that_comes_and_goes_meets_four_logins_an_hour_at_most(
                 service.now += ASKED_EVERY
     for at in service.logins:
         assert sum(at <= other < at + 3600 for other in service.logins) <= LOGINS_AN_HOUR
+
+
+class Told(Telemetry):
+    """What was reported last, by metric; counters are added up."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+
+    def count(self, metric: str, value: float = 1, **_: str) -> None:
+        self.values[metric] = self.values.get(metric, 0) + value
+
+    def gauge(self, metric: str, value: float, **_: str) -> None:
+        self.values[metric] = value
+
+
+def test_the_age_of_the_token_is_told_while_it_cannot_be_renewed() -> None:
+    service, told = Service(1), Told()
+    keeper = TokenKeeper(Memory(), service, CREDENTIALS, clock=service.clock, telemetry=told)
+    keeper.access_token(time.monotonic())
+    service.out = (BROKEN,)
+    for hours in (1, 9):
+        service.now += hours * 3600
+        with suppress(UpstreamError):
+            keeper.access_token(time.monotonic(), may_login=False)
+    assert told.values["token_age_seconds"] >= 10 * 3600
+
+
+def test_a_grant_that_fails_is_counted_unless_iracing_is_in_maintenance() -> None:
+    service, told = Service(1), Told()
+    keeper = TokenKeeper(Memory(), service, CREDENTIALS, clock=service.clock, telemetry=told)
+    for kind, failed in ((MAINTENANCE, 0), (BROKEN, 1)):
+        service.out = (kind,)
+        service.now += 3600
+        with suppress(UpstreamError):
+            keeper.access_token(time.monotonic())
+        assert told.values.get("grants_failed", 0) == failed

@@ -1,4 +1,5 @@
-"""The composition root of ir-index: the lists, the table, and a lease so that one refresh runs at a time."""
+"""The composition root of ir-index: the lists, the table, a lease so that one refresh runs at a time, and the
+heartbeat."""
 
 import logging
 import tempfile
@@ -10,8 +11,10 @@ from typing import Any
 
 from pitboard.aws.clients import client
 from pitboard.aws.function_settings import FunctionSettings
+from pitboard.aws.heartbeat import Heartbeat
 from pitboard.aws.index_refresh import refresh_index
 from pitboard.aws.invoke import RemoteTokens, error_answer
+from pitboard.aws.known import known_name
 from pitboard.aws.names import INDEX_LEASE
 from pitboard.aws.remedies import worded
 from pitboard.drivers.errors import UpstreamError
@@ -34,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class IndexHome:
-    """Answers the direct invocation of ir-index."""
+    """Answers the direct invocations of ir-index."""
 
     def __init__(self, settings: FunctionSettings, upstream: UpstreamSettings, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
@@ -50,6 +53,12 @@ class IndexHome:
                 telemetry=telemetry,
                 link_hosts=upstream.link_hosts,
             )
+        )
+
+        self.heartbeat = Heartbeat(
+            lambda: known_name(client("dynamodb"), settings.custid_table),
+            Transport(request_id=request_id.get),
+            telemetry,
         )
 
     def refresh(self, _: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -28,6 +28,7 @@ API_URL_OUTPUT = "ApiUrl"
 ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of an action
 REFRESH_TOKEN_NOW = "refresh_token_now"  # noqa: S105 - the name of an action
 REFRESH_INDEX = "refresh_index"
+HEARTBEAT = "heartbeat"
 PING = "ping"
 CUSTID = "custid"
 """The actions that functions take by direct invocation: {"action": ...}."""
@@ -152,6 +153,15 @@ class Names:
         """The secret with iRacing's credentials; ir-auth alone may read it."""
         suffix = "" if self.environment == "prod" else f"-{self.environment}"
         return f"iRacing/OAuth/Credentials{suffix}"
+
+    @property
+    def alarm_topic(self) -> str:
+        """The SNS topic that alarms notify."""
+        return f"pitboard-{self.environment}-alarms"
+
+    def alarm(self, name: str) -> str:
+        """The full name of an alarm."""
+        return f"pitboard-{self.environment}-{name}"
 
     def log_group(self, function: str) -> str:
         """The log group of a function."""

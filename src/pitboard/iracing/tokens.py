@@ -10,11 +10,18 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pitboard.drivers.errors import CredentialsError, Remedy, StoreError, UnreachableError, UpstreamError
+from pitboard.drivers.errors import (
+    CredentialsError,
+    MaintenanceError,
+    Remedy,
+    StoreError,
+    UnreachableError,
+    UpstreamError,
+)
 from pitboard.drivers.health import Part
 from pitboard.drivers.ports import Documents, Telemetry
 from pitboard.iracing.credentials import Credentials
@@ -114,7 +121,11 @@ class TokenKeeper:
             self._tell_age(held)
             return held.access_token
         if not held.valid(now):
-            return self._renewed(deadline, may_login=may_login)
+            try:
+                return self._renewed(deadline, may_login=may_login)
+            except UpstreamError:
+                self._tell_last_age()
+                raise
         try:  # It is good for a minute yet: renew it if nobody does, and let no failure matter.
             return self._renewed(time.monotonic(), may_login=may_login)
         except (UpstreamError, StoreError):
@@ -318,6 +329,8 @@ class TokenKeeper:
             raise
         finally:
             self._telemetry.count("oauth_grants", grant=kind, outcome=outcome)
+            if outcome not in ("ok", MaintenanceError.code):
+                self._telemetry.count("grants_failed")
             log.info("the grant %s ended as %s", kind, outcome, extra={"grant": kind, "outcome": outcome})
 
     def _keep(self, grant: Grant, owner: str, *, refreshed: bool) -> TokenState:
@@ -339,6 +352,12 @@ class TokenKeeper:
 
     def _tell_age(self, state: TokenState) -> None:
         self._telemetry.gauge("token_age_seconds", max(0.0, self._clock() - state.access_from))
+
+    def _tell_last_age(self) -> None:
+        """The age of the last token, which has ended: it grows as long as there is no newer one."""
+        with suppress(StoreError):
+            if (state := self._read()[0]).access_from:
+                self._tell_age(state)
 
     def _read(self) -> tuple[TokenState, int | None]:
         """The newest state. When the document is gone (its database was deleted), the one that is held: its
