@@ -411,14 +411,13 @@ def test_the_runbook_says_what_to_do_for_every_alarm(prod):
         for table in prod.config.names.tables:
             name = name.replace(f"{table}-", "TABLE-")
         for kind in KINDS:
-            name = (
-                name.replace(f"{kind}-", "KIND-") if name.startswith(kind) and name != "index-age" else name
-            )
+            if name.startswith(f"{kind}-") and name != "index-age":
+                name = name.replace(f"{kind}-", "KIND-")
         assert f"`{name}`" in text
 
 
 WITHOUT_DATA = {"heartbeat": "breaching", "index-age": "breaching", "token-age": "ignore"}
-"""A heartbeat that is missing is the trouble, and so is a refresh. The token's age is told a few times a day."""
+"""A missing heartbeat is the trouble, and so is a missing refresh. The token's age is told a few times a day."""
 
 
 def test_every_alarm_tells_somebody_and_is_quiet_without_data_unless_that_is_the_trouble(each):
