@@ -417,7 +417,7 @@ def test_the_runbook_says_what_to_do_for_every_alarm(prod):
 
 
 WITHOUT_DATA = {"heartbeat": "breaching", "index-age": "breaching", "token-age": "ignore"}
-"""A missing heartbeat is the trouble, and so is a missing refresh. The token's age is told a few times a day."""
+"""A missing heartbeat is the trouble, as is a missing refresh. The token's age is told a few times a day."""
 
 
 def test_every_alarm_tells_somebody_and_is_quiet_without_data_unless_that_is_the_trouble(each):

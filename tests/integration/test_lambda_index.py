@@ -127,11 +127,12 @@ def gateway(running: LambdaFunctions, status: int = 0) -> Iterator[LoopbackServe
     """The API's address as the heartbeat sees it: /health answers, the rest are ir-drivers' answers, or all
     have this status."""
 
-    def answer(request: Any, _: bytes) -> tuple[int, dict[str, str], bytes]:
+    def answer(request: Any, body: bytes) -> tuple[int, dict[str, str], bytes]:
         if status or request.path == "/dev/health":
             return status or 200, {}, b"{}"
         target = request.path.removeprefix("/dev")
-        _, got = running.functions["drivers"].invoke(gateway_event("GET", target))
+        kind, got = running.functions["drivers"].invoke(gateway_event("GET", target))
+        assert kind == "response"
         return got["statusCode"], {}, got["body"].encode()
 
     with LoopbackServer(answer) as server:

@@ -168,7 +168,7 @@ class Told(Telemetry):
 
 def test_the_age_of_the_token_is_told_while_it_cannot_be_renewed() -> None:
     service, told = Service(1), Told()
-    keeper = TokenKeeper(Memory(), service, CREDENTIALS, clock=service.clock, telemetry=told)
+    keeper = TokenKeeper(Memory(), service, CREDENTIALS, clock=service.clock, telemetry=told)  # type: ignore[arg-type]
     keeper.access_token(time.monotonic())
     service.out = (BROKEN,)
     for hours in (1, 9):
@@ -180,7 +180,7 @@ def test_the_age_of_the_token_is_told_while_it_cannot_be_renewed() -> None:
 
 def test_a_grant_that_fails_is_counted_unless_iracing_is_in_maintenance() -> None:
     service, told = Service(1), Told()
-    keeper = TokenKeeper(Memory(), service, CREDENTIALS, clock=service.clock, telemetry=told)
+    keeper = TokenKeeper(Memory(), service, CREDENTIALS, clock=service.clock, telemetry=told)  # type: ignore[arg-type]
     for kind, failed in ((MAINTENANCE, 0), (BROKEN, 1)):
         service.out = (kind,)
         service.now += 3600

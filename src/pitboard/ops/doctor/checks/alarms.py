@@ -71,7 +71,7 @@ def _messages(environment: AwsEnvironment, metric: str, days: int) -> float:
         Period=DAY,
         Statistics=["Sum"],
     )
-    return sum(point["Sum"] for point in answer["Datapoints"])
+    return sum(float(point["Sum"]) for point in answer["Datapoints"])
 
 
 CHECK = Check(
