@@ -216,7 +216,9 @@ def test_look_ups_that_hang_do_not_keep_others_waiting(tmp_path):
         pool = urllib3.PoolManager(maxsize=100)
         hanging = [
             threading.Thread(
-                target=lambda n=n: pool.request("GET", f"{backend.base_url}/custid?name=Nobody%20{n}&wait=5")
+                target=lambda n=n: pool.request(
+                    "GET", f"{backend.base_url}/custid?name=Nobody%20{n}&wait=5", retries=False
+                )
             )
             for n in range(90)
         ]
