@@ -154,9 +154,10 @@ def environment(name: str) -> dict[str, str]:
 
 
 def pythons(long: bool) -> bool:
-    """Each Python has an environment of its own. Without --long the integration tests are left out; they
-    take minutes for each."""
-    chosen = (*PYTEST, *shorter(long), "tests/unit", *(("tests/integration",) if long else ()))
+    """Each Python has an environment of its own. Without --long the integration tests that take more than two
+    seconds are left out: the part `tests` runs them."""
+    shortened = () if long else ("-m", "not long and not slow")
+    chosen = (*PYTEST, *shortened, "tests/unit", "tests/integration")
     fine = []
     for version, path in interpreters():
         print(f"-- Python {version}: {path}", flush=True)
@@ -239,7 +240,7 @@ PARTS = {
     "unit": Part("the unit tests as `uv run pytest tests/unit` runs them, with few packages", unit),
     "tests": Part("all tests", tests, wants=(*NODE, *PACKAGES), folders=(ADDON, CONTRACT)),
     "pythons": Part(
-        "unit tests (with --long integration tests, too) on the other versions of Python that are installed",
+        "unit and integration tests (without --long the quick ones) on the other versions of Python that are installed",
         pythons,
         wants=(*NODE, *PACKAGES),
         folders=(CONTRACT,),

@@ -106,6 +106,7 @@ def refused(cloud: AwsAccount, said, *words: str) -> str:
     return sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["deploy", "verify", "rollback"])
 def test_an_unknown_environment(cloud, said, command):
     sentence = refused(cloud, said, command, "--env", "production")

@@ -60,6 +60,7 @@ def check(grants, budget, spare, least):
         assert most_in_any_window(grants, window) <= allowed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [240, 2400])
 def test_sixteen_processes_on_one_file_never_take_more_than_the_bucket_gives(tmp_path, limit):
     path = tmp_path / "budget.sqlite3"
@@ -79,6 +80,7 @@ def test_sixteen_processes_on_one_file_never_take_more_than_the_bucket_gives(tmp
     check(grants, budget, spare=16 * 4, least=30)
 
 
+@pytest.mark.slow
 def test_thirty_two_threads_on_dynamodb_never_take_more_than_the_bucket_gives():
     with moto_endpoint() as endpoint:
         client = dynamo_client(endpoint)
@@ -102,6 +104,7 @@ def test_thirty_two_threads_on_dynamodb_never_take_more_than_the_bucket_gives():
         check(grants, budget, spare=0, least=10)
 
 
+@pytest.mark.slow
 def test_a_starved_process_reads_the_budget_once_a_second(tmp_path):
     path = tmp_path / "budget.sqlite3"
     store = SqliteStore(path)

@@ -47,6 +47,7 @@ def without(environment, *names):
     return {name: value for name, value in environment.items() if name not in names}
 
 
+@pytest.mark.slow
 def test_help_of_every_command_has_an_example():
     listed = pitboard("--help", env=os.environ).stdout
     commands = re.findall(r"^│ (\w+) ", listed, re.MULTILINE)
@@ -55,6 +56,7 @@ def test_help_of_every_command_has_an_example():
         assert f": pitboard {command}" in pitboard(command, "--help", env=os.environ).stdout
 
 
+@pytest.mark.slow
 def test_demo_once_prints_a_table_of_twenty_drivers_and_ends():
     done = pitboard("demo", "--once", "--port", "0", env={**os.environ, "COLUMNS": "120"})
     assert done.returncode == 0, done.stderr

@@ -72,6 +72,7 @@ def address_in(stream):
 # --- the end
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "says_so"),
     [(("serve", "--port", "0"), "stderr"), (("demo", "--port", "0", "--no-browser"), "stdout")],

@@ -64,6 +64,7 @@ def assert_found(finding: Finding, status: Status, *words: str) -> None:
 # --- all at once
 
 
+@pytest.mark.slow
 @healthy("deploy-timeout")
 @healthy("package-size")
 @healthy("stage")

@@ -24,6 +24,9 @@ def run(scenario: Scenario, workload: Workload = SMALL) -> dict[str, Figures]:
     return phases
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def mean_hour() -> Figures:
     """Twenty minutes at the mean rate of a million page views a day, among 200,000 members."""

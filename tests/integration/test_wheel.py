@@ -35,6 +35,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_licence(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in held)
 
 
+@pytest.mark.slow
 def test_the_demo_runs_from_the_wheel_and_leaves_no_files(uv, wheel, tmp_path):
     place, empty = tmp_path / "venv", tmp_path / "empty"
     empty.mkdir()
