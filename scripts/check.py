@@ -240,7 +240,7 @@ PARTS = {
     "unit": Part("the unit tests as `uv run pytest tests/unit` runs them, with few packages", unit),
     "tests": Part("all tests", tests, wants=(*NODE, *PACKAGES), folders=(ADDON, CONTRACT)),
     "pythons": Part(
-        "unit and integration tests (without --long the quick ones) on the other versions of Python that are installed",
+        "unit and integration tests (without --long the quick ones) on the other Pythons that are here",
         pythons,
         wants=(*NODE, *PACKAGES),
         folders=(CONTRACT,),
