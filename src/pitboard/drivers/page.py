@@ -31,36 +31,39 @@ def compose(
     asked: Sequence[tuple[str, str]], views: Mapping[str, View], missed: Mapping[str, Miss], now: float
 ) -> Page:
     """Puts the answer together. `asked` has (name as asked, key); each key is in `views` or `missed`."""
-    parts: list[bytes] = []
+    parts: list[bytes] = []  # joined once: a page is 30 kB, and each copy of it is a tenth of its cost
     states: list[str] = []
     versions: list[bytes] = []
-    expires = now + MAX_AGE
+    lasts = now + MAX_AGE
     for text, key in asked:
         name = _name(text)
         if view := views.get(key):
             state = view.state
-            expires = min(expires, view.until if state == "fresh" else now)
-            parts.append(b"%b:%b%d%b" % (name, view.head, view.age(now), view.tail))
+            until = view.until if state == "fresh" else now
+            parts += (name, view.head, b"%d" % view.age(now), view.tail)
             versions += (name, view.version)
         else:
             miss = missed[key]
             state = miss.code
-            expires = expires if state in ("not_found", "invalid_name") else now
-            parts.append(b"%b:%b" % (name, encoded_miss(miss)))
+            until = lasts if state in ("not_found", "invalid_name") else now
+            parts += (name, encoded_miss(miss))
             versions += (name, state.encode())
+        if until < lasts:
+            lasts = until
+        parts.append(b",")
         states.append(state)
     return Page(
-        body=b"{%b}" % b",".join(parts),
+        body=b"".join((b"{", *parts[:-1], b"}")),
         etag=f'W/"{hashlib.blake2b(b"".join(versions), digest_size=9).hexdigest()}"',
-        max_age=max(0, int(expires - now)),
+        max_age=max(0, int(lasts - now)),
         states=tuple(states),
     )
 
 
 @lru_cache(maxsize=20_000)
 def _name(text: str) -> bytes:
-    """A name as it was asked for, as a JSON string. Names that can be asked for are short."""
-    return records.encode(text)
+    """A name as it was asked for, as the key of a JSON object. Names that can be asked for are short."""
+    return records.encode(text) + b":"
 
 
 def encoded_miss(miss: Miss) -> bytes:
