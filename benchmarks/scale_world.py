@@ -224,6 +224,9 @@ class Iracing:
     def room(self, context: CallContext, wanted: int) -> Room:
         return self.meter.room(context, wanted)
 
+    def back_at(self) -> float:
+        return self.meter.back_at()
+
     def search(self, name: str, context: CallContext) -> Sequence[tuple[int, str]]:
         self._call("search", context)
         number = number_of(name)
@@ -264,7 +267,7 @@ class Iracing:
         if self.down(self.clock.now):
             pause = self.meter.maintenance({})
             raise MaintenanceError("iRacing is in maintenance.", retry_after=pause)
-        self.meter.heard({})
+        self.meter.answered()
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.support.fake_http import FakeHttp, Reply, fake_http_server
 
+from pitboard.drivers.budget import PROBE_PAUSE
 from pitboard.drivers.errors import (
     CredentialsError,
     MaintenanceError,
@@ -335,7 +336,7 @@ class TestErrors:
         ("reply", "kind", "calls"),
         [
             (Reply(400, json={"error": "Bad Request"}), RefusedError, 1),
-            (Reply(403, json={"error": "Forbidden"}), RefusedError, 1),
+            (Reply(403, json={"error": "Forbidden"}), UnreachableError, 1),
             (Reply(403, json={"error": "insufficient_scope"}), CredentialsError, 1),
             (Reply(404, json={"error": "Not Found"}), RefusedError, 1),
             (Reply(401, json={"error": "Unauthorized"}), CredentialsError, 2),
@@ -472,15 +473,18 @@ class TestTheBudget:
             bench.api.get("/data/constants/categories", {}, context(0.1))
         assert bench.server.got == []
 
-    def test_no_call_is_made_for_a_minute_after_a_maintenance_answer(self, bench: Bench) -> None:
-        bench.server.on("/data/constants/categories", Reply(503, json=MAINTENANCE), Reply(json=[]))
+    def test_after_a_maintenance_answer_one_call_in_a_while_finds_out_whether_it_is_over(
+        self, bench: Bench
+    ) -> None:
+        still = [Reply(503, json=MAINTENANCE)] * 4
+        bench.server.on("/data/constants/categories", *still, Reply(json=[]))
         for _ in range(10):
             with pytest.raises(MaintenanceError) as caught:
                 bench.api.get("/data/constants/categories", {}, context())
             assert caught.value.retry_after
-            bench.now += 10
-        assert len(bench.server.got) == 1
-        bench.now += 60
+            bench.now += PROBE_PAUSE / 3
+        assert len(bench.server.got) == 4
+        bench.now += PROBE_PAUSE
         assert bench.api.get("/data/constants/categories", {}, context()) == []
         assert bench.api.get("/data/constants/categories", {}, context()) == []
 

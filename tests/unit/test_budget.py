@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitboard.drivers.budget import LIMIT, MAINTENANCE_PAUSE, PROBE_PAUSE, WINDOW, Budget
+from pitboard.drivers.budget import LIMIT, PROBE_PAUSE, WINDOW, Budget
 from pitboard.drivers.errors import MaintenanceError, RateLimitedError
 from pitboard.drivers.model import Priority
 
@@ -176,19 +176,19 @@ class TestPauses:
         assert budget.pause_left(T0) == 60
 
     def test_after_maintenance_one_call_alone_finds_out(self) -> None:
-        budget = Budget().paused(T0, MAINTENANCE_PAUSE, MaintenanceError.code)
+        budget = Budget().paused(T0, PROBE_PAUSE, MaintenanceError.code)
         assert isinstance(budget.refusal(T0, 1), MaintenanceError)
-        now = T0 + MAINTENANCE_PAUSE
+        now = T0 + PROBE_PAUSE
         budget, count = greedy(budget, now)
         assert count == 1
         assert greedy(budget, now + PROBE_PAUSE - 1)[1] == 0
-        assert greedy(budget.resumed(), now + 1)[1] > 20
+        assert greedy(budget.resumed(T0), now + 1)[1] > 20
 
     def test_a_probe_that_is_never_heard_of_is_followed_by_another(self) -> None:
-        budget = Budget().paused(T0, MAINTENANCE_PAUSE, MaintenanceError.code)
-        budget, _ = greedy(budget, T0 + MAINTENANCE_PAUSE)
-        assert greedy(budget, T0 + MAINTENANCE_PAUSE + PROBE_PAUSE)[1] == 1
+        budget = Budget().paused(T0, PROBE_PAUSE, MaintenanceError.code)
+        budget, _ = greedy(budget, T0 + PROBE_PAUSE)
+        assert greedy(budget, T0 + PROBE_PAUSE + PROBE_PAUSE)[1] == 1
 
     def test_a_late_answer_from_before_does_not_end_the_maintenance(self) -> None:
-        budget = Budget().paused(T0, MAINTENANCE_PAUSE, MaintenanceError.code)
-        assert budget.resumed().pause_left(T0 + 1)
+        budget = Budget().paused(T0, PROBE_PAUSE, MaintenanceError.code)
+        assert budget.resumed(T0).pause_left(T0 + 1)

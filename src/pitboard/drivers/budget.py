@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from pitboard.drivers.errors import MaintenanceError, RateLimitedError, UpstreamError
+from pitboard.drivers.errors import MaintenanceError, OutageError, RateLimitedError, UpstreamError
 from pitboard.drivers.model import Priority
 
 LIMIT = 240
@@ -28,10 +28,9 @@ LEAST_LIMIT, MOST_LIMIT = 4, 100_000
 """What a limit is believed to be. With fewer than four the bucket could not hold a whole call."""
 
 WINDOW = 60.0
-MAINTENANCE_PAUSE = 120.0
-PROBE_PAUSE = 15.0
-"""iRacing gives no Retry-After in maintenance. So nothing is asked for two minutes, and then one call
-alone is let through, and another every 15 seconds, until an answer shows that it is over."""
+PROBE_PAUSE = 3.0
+"""While iRacing is in maintenance (it gives no Retry-After then) or fails at everything, one call alone
+is let through every three seconds, if somebody wants one, until an answer shows that it is over."""
 
 _LONGEST_PAUSE = 3600.0
 
@@ -48,8 +47,9 @@ class Budget:
     """The bucket: `level` tokens at time `at`. The level is below 0 when others used up the window.
 
     Until `paused_until` nothing is granted; `paused_code` says why (`UpstreamError.code`, "" if nothing).
-    `probing`: after a pause for maintenance, one call is out to see whether it is over. `clients` are the
-    calls that clients have used of their shares, by a short hash, as of `at`.
+    `probing`: after a pause for maintenance or an outage, one call is out to see whether it is over, and
+    `back_at` is when one last found so. `clients` are the calls that clients have used of their shares, by a
+    short hash, as of `at`.
     """
 
     limit: int = LIMIT
@@ -58,6 +58,7 @@ class Budget:
     paused_until: float = 0.0
     paused_code: str = ""
     probing: bool = False
+    back_at: float = 0.0
     clients: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -132,7 +133,7 @@ class Budget:
         budget = self.filled(now)
         if budget.pause_left(now):
             return 0
-        if budget.paused_code == MaintenanceError.code:
+        if budget.paused_code in _PROBED:
             return int(budget.level >= budget.needed(priority, client))
         if priority is Priority.BACKGROUND:
             return max(0, int(budget.level - budget.needed(priority) + 1))
@@ -156,7 +157,7 @@ class Budget:
         needed = budget.needed(priority, client)
         if budget.level < needed:
             return Taken(budget, 0, (needed - budget.level) / budget.rate)
-        if budget.paused_code == MaintenanceError.code:
+        if budget.paused_code in _PROBED:
             probe = replace(budget, level=budget.level - 1, paused_until=now + PROBE_PAUSE, probing=True)
             return Taken(probe, 1, 0.0)
         taken = max(1, min(most, int(budget.level), int(min(budget.share_left(client), most))))
@@ -182,6 +183,8 @@ class Budget:
         """The error for a call that would have to wait too long."""
         if self.pause_left(now) and self.paused_code == MaintenanceError.code:
             return MaintenanceError("iRacing is in maintenance.", retry_after=wait)
+        if self.pause_left(now) and self.paused_code == OutageError.code:
+            return OutageError("iRacing does not answer; it is asked again soon.", retry_after=wait)
         if self.pause_left(now):
             return RateLimitedError("iRacing's rate limit was reached; calls are paused.", retry_after=wait)
         return RateLimitedError("The call budget is used up for the moment.", retry_after=wait)
@@ -206,10 +209,15 @@ class Budget:
             return self
         return replace(self.filled(now), paused_until=until, paused_code=code, probing=False)
 
-    def resumed(self) -> "Budget":
-        """After an answer that was none of maintenance. It ends the pause only if a probe was out: before
-        that it is the late answer to a call from before."""
-        return replace(self, paused_until=0.0, paused_code="", probing=False) if self.probing else self
+    def resumed(self, now: float) -> "Budget":
+        """After a good answer. It ends the pause only if a probe was out: before that it is the late answer
+        to a call from before."""
+        if not self.probing:
+            return self
+        return replace(self, paused_until=0.0, paused_code="", probing=False, back_at=now)
+
+
+_PROBED = (MaintenanceError.code, OutageError.code)
 
 
 def hashed(client: str) -> str:

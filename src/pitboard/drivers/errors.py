@@ -23,7 +23,7 @@ class UpstreamError(Exception):
 
 
 class UnreachableError(UpstreamError):
-    """No connection, a time-out, a 5xx or an answer that cannot be read."""
+    """No connection, a time-out, a 5xx, a 403 or an answer that cannot be read."""
 
     code = "unreachable"
 
@@ -32,6 +32,13 @@ class MaintenanceError(UpstreamError):
     """iRacing is in maintenance (503). How long is not said."""
 
     code = "maintenance"
+
+
+class OutageError(UpstreamError):
+    """iRacing was not asked: it has failed several times in a row, and one call at a time finds out when that
+    is over. It says nothing about the question."""
+
+    code = "outage"
 
 
 class RateLimitedError(UpstreamError):
@@ -71,6 +78,6 @@ class CredentialsError(UpstreamError):
 
 
 class RefusedError(UpstreamError):
-    """iRacing answered 400, 403 or 404: this question will not be answered, ask no more."""
+    """iRacing answered 400 or 404: this question will not be answered, ask no more."""
 
     code = "refused"

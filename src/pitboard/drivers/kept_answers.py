@@ -64,7 +64,8 @@ class KeptAnswers:
     def _ask(self, key: str, cust_id: int, lifetime: Lifetime, fetch: Fetch, context: CallContext) -> Record:
         """Asks iRacing, unless it said a while ago that there is no such driver, or could not answer."""
         now = self._deps.clock()
-        if (entry := self._deps.store.ids([key]).get(key)) and (miss := misses.for_entry(entry, now)):
+        entry, back_at = self._deps.store.ids([key]).get(key), self._deps.upstream.back_at()
+        if entry and (miss := misses.for_entry(entry, now, back_at)):
             if miss == NOT_FOUND:
                 raise RefusedError("iRacing has no such driver.")
             raise UnreachableError(miss.error, retry_after=miss.retry_after)

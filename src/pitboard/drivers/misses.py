@@ -1,8 +1,9 @@
 """Why a name has no driver in the answer, what is said of it, and for how long that is remembered.
 
 The one place for this rule. Not found is remembered for hours, since names are rarely new. A failure of
-iRacing's is remembered for a minute at most. A refusal for our credentials or our rate, and a call that
-its reader's hurry cut off, are not remembered: they say nothing about the driver.
+iRacing's is remembered for a minute at most, and forgotten once iRacing is seen to be back. A refusal for our
+credentials or our rate, what was not asked in an outage, and a call that its reader's hurry cut off, are not
+remembered: they say nothing about the driver.
 """
 
 import math
@@ -49,14 +50,17 @@ def for_error(error: UpstreamError, worded: Callable[[Exception], str]) -> Miss:
     return miss if error.retry_after is None else miss.after(error.retry_after)
 
 
-def for_entry(entry: IdEntry, now: float) -> Miss | None:
-    """What is said of a name of which this was remembered; None if iRacing may be asked about it.
+def for_entry(entry: IdEntry, now: float, back_at: float) -> Miss | None:
+    """What is said of a name of which this was remembered; None if iRacing may be asked about it. `back_at`
+    is when iRacing was last seen to be back (Unix seconds, 0: never): what failed before says nothing now.
 
     What would be remembered for longer than it can be is not believed: the clock was ahead then.
     """
     if entry.reason == NOT_FOUND.code:
         return NOT_FOUND if entry.until <= now + freshness.NOT_FOUND_KEPT + _ROUNDING else None
     left = entry.failed_until - now
+    if entry.failed_until - freshness.FAILURE_KEPT < back_at <= now + _ROUNDING:
+        return None
     return UNAVAILABLE.after(left) if 0 < left <= freshness.DOUBT_PAUSE else None
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pitboard.drivers import freshness, misses, names, records
 from pitboard.drivers.dependencies import Dependencies
-from pitboard.drivers.errors import RefusedError, UnreachableError, UpstreamError
+from pitboard.drivers.errors import RateLimitedError, RefusedError, UnreachableError, UpstreamError
 from pitboard.drivers.misses import NOT_FOUND, PENDING, UNAVAILABLE, Miss
 from pitboard.drivers.model import CallContext, IdEntry, Priority, Record, Room
 from pitboard.drivers.names import Name
@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 
 Settle = Callable[[str, Miss | None], None]
 """Called once a key: None when its record is in the store, else why there is none."""
+
+Failed = Callable[["Target", UpstreamError], object]
+"""Called before `Settle`, for a name that iRacing failed at or was not asked for because it fails."""
 
 Work = Callable[[], None]
 
@@ -72,12 +75,18 @@ class Plan:
     """
 
     def __init__(
-        self, dependencies: Dependencies, targets: Mapping[str, Target], context: CallContext, settle: Settle
+        self,
+        dependencies: Dependencies,
+        targets: Mapping[str, Target],
+        context: CallContext,
+        settle: Settle,
+        failed: Failed = lambda _, __: None,
     ) -> None:
         self._deps = dependencies
         self._targets = dict(targets)
         self._context = context
         self._tell = settle
+        self._tell_failed = failed
         self._owner = uuid.uuid4().hex
         self._indexed: Mapping[str, IndexedDriver] = {}
         self._state = _State()
@@ -156,12 +165,12 @@ class Plan:
 
     def _look_for(self, waiting: set[str]) -> None:
         """Settles what another process has brought meanwhile. Asks iRacing nothing."""
-        now, store = self._deps.clock(), self._deps.store
+        now, store, back_at = self._deps.clock(), self._deps.store, self._deps.upstream.back_at()
         for key, record in store.records(list(waiting)).items():
             if not _due(record, now, profile=self._targets[key].profile):
                 self._settle(key, None)
         for key, entry in store.ids(list(waiting)).items():
-            if miss := misses.for_entry(entry, now):
+            if miss := misses.for_entry(entry, now, back_at):
                 self._settle(key, miss)
         self._tell_outcomes()
 
@@ -170,7 +179,7 @@ class Plan:
     def _begin(self, mine: set[str]) -> None:
         """Sorts the names by what they lack."""
         self._state = state = _State(began=time.monotonic())
-        now = self._deps.clock()
+        now, back_at = self._deps.clock(), self._deps.upstream.back_at()
         targets = self._looked_again(mine)
         self._indexed = self._deps.index.find(list(targets))
         unknown = []
@@ -184,7 +193,7 @@ class Plan:
             else:
                 unknown.append(key)
         for key, entry in (self._deps.store.ids(unknown) if unknown else {}).items():
-            if miss := misses.for_entry(entry, now):
+            if miss := misses.for_entry(entry, now, back_at):
                 self._settle(key, miss)
             elif entry.cust_id is not None:
                 self._identified({key: entry.cust_id})
@@ -258,7 +267,8 @@ class Plan:
         if state.searches and room.refusal:
             later = misses.for_error(room.refusal, self._deps.worded)
             while state.searches:
-                self._settle(state.searches.popleft(), later)
+                self._note_failed(key := state.searches.popleft(), room.refusal)
+                self._settle(key, later)
 
     def _ask_profiles(self) -> None:
         """Asks for as many profiles as there are calls for, but for one that searches still need."""
@@ -269,7 +279,8 @@ class Plan:
             call = self._deps.upstream.profile
             self._start([record.key], self._profile_came, record, call, record.cust_id)
         while state.profiles and room.refusal:
-            self._settle(state.profiles.popleft().key, None)
+            self._note_failed(key := state.profiles.popleft().key, room.refusal)
+            self._settle(key, None)
 
     def _room(self, wanted: int) -> Room:
         """What the budget has. Calls that nobody waits for may wait for it instead."""
@@ -412,11 +423,10 @@ class Plan:
             profile = call.result()
         except RefusedError:
             self._without_profile(record, freshness.PROFILE.fresh)
-        except UnreachableError:
-            if not self._context.cut_off:
+        except UpstreamError as error:
+            if isinstance(error, UnreachableError) and not self._context.cut_off:
                 self._without_profile(record, freshness.FAILURE_KEPT)
-        except UpstreamError:
-            log.debug("no profile for now")
+            self._note_failed(record.key, error)
         else:
             until = freshness.PROFILE.fresh_until(self._deps.clock(), self._deps.rng)
             body = records.with_profile(record.body, profile)
@@ -436,7 +446,12 @@ class Plan:
             return  # they are settled as pending
         self._remember(ids, error)
         for key in ids:
+            self._note_failed(key, error)
             self._settle(key, misses.for_error(error, self._deps.worded))
+
+    def _note_failed(self, key: str, error: UpstreamError) -> None:
+        if not isinstance(error, RateLimitedError) and not self._context.cut_off:
+            self._tell_failed(self._targets[key], error)
 
     def _remember(self, ids: Mapping[str, int | None], error: UpstreamError | None) -> None:
         now = self._deps.clock()

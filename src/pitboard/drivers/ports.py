@@ -72,6 +72,10 @@ class Upstream(Protocol):
     """The part of iRacing's Data API that the core uses. Each method costs one call of the budget
     (links and chunks are free) and raises an `UpstreamError`."""
 
+    def back_at(self) -> float:
+        """When iRacing was last seen to be back after a maintenance or an outage (Unix seconds, 0: never).
+        Asks iRacing nothing. Raises `StoreError`."""
+
     def room(self, context: CallContext, wanted: int) -> Room:
         """How many of `wanted` calls the budget has at the moment, and when it will have the rest. Asks
         iRacing nothing. Raises `StoreError`."""
@@ -133,6 +137,15 @@ class RenewalQueue(Protocol):
     def enqueue(self, names: Sequence[str], *, profiles: bool = False, soon: bool = False) -> None:
         """`profiles`: the profiles that are due, too; else licences alone. `soon`: they should not wait long
         for others to share a call."""
+
+
+class FailedNames:
+    """Takes names that iRacing failed at, to ask for them again. This one does not: a home that is frozen
+    after its answers leaves that to its readers."""
+
+    def add(self, name: str, *, profile: bool, client: str | None) -> None:
+        """Returns at once, never raises. `profile`: the profile is wanted, too. `client` is who wants it (see
+        `CallContext`); None: nobody waits for it, a record is to be renewed."""
 
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")

@@ -7,18 +7,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pitboard.drivers import freshness, misses, names
 from pitboard.drivers.dependencies import Dependencies
-from pitboard.drivers.errors import UpstreamError
+from pitboard.drivers.errors import MaintenanceError, OutageError, UpstreamError
 from pitboard.drivers.index import IndexedDriver
-from pitboard.drivers.misses import NOT_FOUND, PENDING, TOO_MANY, Miss
+from pitboard.drivers.misses import NOT_FOUND, PENDING, TOO_MANY, UNAVAILABLE, Miss
 from pitboard.drivers.model import CallContext, IdEntry, Priority, Record
 from pitboard.drivers.names import InvalidNameError, Name
 from pitboard.drivers.page import Page, compose
-from pitboard.drivers.plan import Plan, Target, exact_match
-from pitboard.drivers.ports import RenewalQueue
+from pitboard.drivers.plan import Failed, Plan, Target, exact_match
+from pitboard.drivers.ports import FailedNames, RenewalQueue
 from pitboard.drivers.single_flight import SingleFlight
 from pitboard.drivers.views import Views
 
@@ -107,8 +107,10 @@ class DriverService:
         renewals: RenewalQueue,
         *,
         lookup_seconds: float | None = LOOKUP_SECONDS,
+        failed: FailedNames | None = None,
     ) -> None:
         self._deps = dependencies
+        self._failed = failed or FailedNames()
         self._planners = planners
         self._renewals = renewals
         self._lookup_seconds = lookup_seconds
@@ -140,6 +142,9 @@ class DriverService:
         flights: dict[str, Future[Miss | None]] = {}
         if wanted:
             missed |= self._remembered(list(wanted), now)
+            for key in missed.keys() & wanted.keys():
+                if missed[key].code == UNAVAILABLE.code:
+                    self._failed.add(valid[key].shown, profile=asker.profile, client=asker.client)
             targets = {key: target for key, target in wanted.items() if key not in missed}
             flights = self._fly(targets, self._context(seconds, asker), asker)
             missed |= dict.fromkeys(targets.keys() - flights.keys(), TOO_MANY)
@@ -165,18 +170,62 @@ class DriverService:
 
         It has the budget that readers leave. What could not be had a moment ago is left alone.
         """
-        _, valid, _ = _parse(asked)
         now = self._deps.clock()
-        found = self._deps.store.records(list(valid))
+        due = self._due(asked, profiles, now)
+        failed = self._remembered(list(due), now)
+        due = {key: target for key, target in due.items() if key not in failed}
+        wait(self._fly(due, _background(), HOST, self._noting(None)).values())
+
+    def ask_again(self, asked: Mapping[str, bool], client: str | None) -> list[str]:
+        """As `renew`, whatever is remembered of failures; `asked` says of each name whether its profile is
+        wanted, `client` who wants it (None: nobody waits). Of a driver who is not known yet only the licences
+        are asked for: they are what a page shows first.
+
+        Gives the names that iRacing failed at again; those that it was not asked for are left to
+        `FailedNames`.
+        """
+        now = self._deps.clock()
+        due = self._due(list(asked), {name for name, profile in asked.items() if profile}, now, again=True)
+        entries = self._deps.store.ids(list(due)).values() if due else ()
+        self._deps.store.keep_ids([replace(one, failed_until=0.0) for one in entries if one.failed_until])
+        failed: list[str] = []
+        note = self._noting(client)
+
+        def fail(target: Target, error: UpstreamError) -> None:
+            failed.append(target.name.shown)
+            if isinstance(error, OutageError | MaintenanceError):
+                note(target, error)
+
+        context = _background() if client is None else self._context(0.0, Asker(client))
+        flights = self._fly(due, context, Asker(client or ""), fail)
+        wait(flights.values())
+        joined = [due[key].name.shown for key, flight in flights.items() if _is_unavailable(flight)]
+        return list(dict.fromkeys([*failed, *joined]))
+
+    def pause(self) -> float:
+        """Seconds for which iRacing may not be asked because it fails, or is in maintenance; 0: it may be."""
+        refusal = self._deps.upstream.room(_background(), 1).refusal
+        return refusal.retry_after or 0.0 if isinstance(refusal, OutageError | MaintenanceError) else 0.0
+
+    def _due(
+        self, asked: Sequence[str], profiles: AbstractSet[str], now: float, *, again: bool = False
+    ) -> dict[str, Target]:
+        """What is due of these names. `again`: also a profile that iRacing has just failed at; else none of
+        a driver who is not known."""
+        _, valid, _ = _parse(asked)
+        found = self._deps.store.records(list(valid)) if valid else {}
         due = {}
         for key, name in valid.items():
             record, profile = found.get(key), name.shown in profiles
+            if again:
+                profile = profile and record is not None
+                record = replace(record, profile_until=0.0) if record and record.partial else record
             if record is None or record.licences_due(now) or (profile and record.profile_due(now)):
                 due[key] = Target(name, record, profile)
-        failed = self._remembered(list(due), now)
-        due = {key: target for key, target in due.items() if key not in failed}
-        context = CallContext(time.monotonic() + BACKGROUND_SECONDS, Priority.BACKGROUND)
-        wait(self._fly(due, context, HOST).values())
+        return due
+
+    def _noting(self, client: str | None) -> Failed:
+        return lambda target, _: self._failed.add(target.name.shown, profile=target.profile, client=client)
 
     def customer_id(self, text: str, seconds: float, asker: Asker = HOST) -> tuple[int, str] | Miss:
         """The customer id of a name and where it is from: `index`, `store` or `iRacing`. A web page is told
@@ -224,7 +273,7 @@ class DriverService:
             return None
         if entry.cust_id is not None:
             return entry.cust_id, "store"
-        return misses.for_entry(entry, self._deps.clock())
+        return misses.for_entry(entry, self._deps.clock(), self._deps.upstream.back_at())
 
     def _ask_id(self, name: Name, context: CallContext) -> tuple[int, str] | Miss:
         now = self._deps.clock()
@@ -233,6 +282,7 @@ class DriverService:
         except UpstreamError as error:
             if entry := misses.remembered(name.key, error, context, now):
                 self._deps.store.keep_ids([entry])
+                self._failed.add(name.shown, profile=False, client=context.client)
             raise
         if cust_id is None:
             if entry := misses.remembered(name.key, None, context, now):
@@ -281,7 +331,10 @@ class DriverService:
 
     def _remembered(self, keys: Sequence[str], now: float) -> dict[str, Miss]:
         entries = self._deps.store.ids(keys) if keys else {}
-        return {key: miss for key, entry in entries.items() if (miss := misses.for_entry(entry, now))}
+        failing = any(entry.failed_until > now for entry in entries.values())
+        back_at = self._deps.upstream.back_at() if failing else 0.0
+        missed = {key: misses.for_entry(entry, now, back_at) for key, entry in entries.items()}
+        return {key: miss for key, miss in missed.items() if miss}
 
     def _context(self, seconds: float, asker: Asker) -> CallContext:
         early = BEFORE_THE_ANSWER if self._lookup_seconds is None else 0.0
@@ -290,7 +343,11 @@ class DriverService:
     # --- flights: one a name, whoever asks
 
     def _fly(
-        self, targets: Mapping[str, Target], context: CallContext, asker: Asker
+        self,
+        targets: Mapping[str, Target],
+        context: CallContext,
+        asker: Asker,
+        failed: Failed | None = None,
     ) -> dict[str, "Future[Miss | None]"]:
         """Joins the flights there are and starts one plan for the other names, if there is room for them."""
         started: dict[str, Target] = {}
@@ -305,7 +362,7 @@ class DriverService:
                 if flight is not None:
                     flights[key] = flight
         if started:
-            self._start(started, context, asker)
+            self._start(started, context, asker, failed or self._noting(asker.client))
         return flights
 
     def _has_room(self, client: str) -> bool:
@@ -315,7 +372,9 @@ class DriverService:
             return False
         return len(self._flights) < MOST_FLIGHTS
 
-    def _start(self, targets: Mapping[str, Target], context: CallContext, asker: Asker) -> None:
+    def _start(
+        self, targets: Mapping[str, Target], context: CallContext, asker: Asker, failed: Failed
+    ) -> None:
         def land(key: str, outcome: Miss | None) -> None:
             with self._lock:
                 flight = self._flights.pop((key, targets[key].profile), None)
@@ -333,7 +392,7 @@ class DriverService:
                 for key in targets:
                     land(key, PENDING)
 
-        plan = Plan(self._deps, targets, context, land)
+        plan = Plan(self._deps, targets, context, land, failed)
         with self._lock:
             self._plans.add(plan)
             if self._stopped:
@@ -379,6 +438,15 @@ class DriverService:
         ]
         if late:
             self._renewals.enqueue(late, profiles=begun.asker.profile, soon=True)
+
+
+def _background() -> CallContext:
+    return CallContext(time.monotonic() + BACKGROUND_SECONDS, Priority.BACKGROUND)
+
+
+def _is_unavailable(flight: "Future[Miss | None]") -> bool:
+    outcome = flight.result()
+    return outcome is not None and outcome.code == UNAVAILABLE.code
 
 
 def lookup_context(own: float | None, seconds: float, client: str) -> CallContext:

@@ -15,6 +15,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
@@ -101,10 +102,17 @@ class DataApi:
         """What the budget has at the moment; see `ports.Upstream`."""
         return self._meter.room(context, wanted)
 
+    def back_at(self) -> float:
+        """When iRacing was last seen to be back; see `ports.Upstream`."""
+        return self._meter.back_at()
+
     def search(self, name: str, context: CallContext) -> Sequence[tuple[int, str]]:
         """lookup/drivers; see `ports.Upstream`."""
-        with self._telemetry.span("lookup"):
-            rows = _list(self.get("/data/lookup/drivers", {"search_term": name}, context))
+        with self._telemetry.span("lookup"), self._judged():
+            return self._found(name, context)
+
+    def _found(self, name: str, context: CallContext) -> Sequence[tuple[int, str]]:
+        rows = _list(self._get("/data/lookup/drivers", {"search_term": name}, context))
         found, wrong = [], Wrong()
         for row in rows:
             try:
@@ -122,9 +130,9 @@ class DataApi:
         if not 0 < len(cust_ids) <= MOST_MEMBERS:
             raise ValueError(f"member/get is asked for 1 to {MOST_MEMBERS} ids, not {len(cust_ids)}")
         params: _Params = {"cust_ids": ",".join(map(str, cust_ids)), "include_licenses": True}
-        with self._telemetry.span("member_get", ids=len(cust_ids)):
-            answer = _dict(self.get("/data/member/get", params, context))
-        members = _checked(shapes.rows(shapes.MEMBER), answer.get("members"), "member/get")
+        with self._telemetry.span("member_get", ids=len(cust_ids)), self._judged():
+            answer = _dict(self._get("/data/member/get", params, context))
+            members = _checked(shapes.rows(shapes.MEMBER), answer.get("members"), "member/get")
         asked = frozenset(cust_ids)
         return {member["cust_id"]: member for member in members if member["cust_id"] in asked}
 
@@ -162,10 +170,26 @@ class DataApi:
     def _about(
         self, endpoint: str, shape: Check, cust_id: int, params: _Params, context: CallContext
     ) -> Mapping[str, Any]:
-        answer = self.get(f"/data/{endpoint}", {"cust_id": cust_id, **params}, context)
-        checked: Mapping[str, Any] = _checked(shape, answer, endpoint)
-        _same(checked["cust_id"], cust_id)
+        with self._judged():
+            answer = self._get(f"/data/{endpoint}", {"cust_id": cust_id, **params}, context)
+            checked: Mapping[str, Any] = _checked(shape, answer, endpoint)
+            _same(checked["cust_id"], cust_id)
         return checked
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        """Round one question: whether iRacing answers is seen by whole answers, not by those to single calls.
+        A refusal of the question is one."""
+        begun = time.monotonic()
+        try:
+            yield
+        except RefusedError:
+            self._meter.answered()
+            raise
+        except UnreachableError:
+            self._meter.failed(begun)
+            raise
+        self._meter.answered()
 
     # --- any endpoint
 
@@ -175,6 +199,10 @@ class DataApi:
         Follows a link or `data_url`; an answer in chunks becomes one list. Costs one call of the budget, a
         repetition after a failure one more. Raises an `UpstreamError`, or `StoreError` from the budget.
         """
+        with self._judged():
+            return self._get(path, params, context)
+
+    def _get(self, path: str, params: _Params, context: CallContext) -> Any:
         return self._fetched(path, params, context, self._payload)
 
     def csv(
@@ -199,7 +227,8 @@ class DataApi:
 
             return self._repeated(context.deadline, begin)
 
-        return self._fetched(path, {}, context, follow)
+        with self._judged():
+            return self._fetched(path, {}, context, follow)
 
     # --- a call: budget, token, answer
 
@@ -221,8 +250,14 @@ class DataApi:
         try:
             return self._repeated(context.deadline, lambda: self._call(url, endpoint, token, context))
         except _UnauthorizedError:
+            pass
+        begun = time.monotonic()
+        try:
             token = self._tokens.replace(token, context.deadline)
             return self._repeated(context.deadline, lambda: self._call(url, endpoint, token, context))
+        except CredentialsError:  # no other token can be had now, or it is refused, too
+            self._meter.failed(begun, surely=True)
+            raise
 
     def _call(self, url: str, endpoint: str, token: str, context: CallContext) -> Any:
         if time.monotonic() >= context.deadline:
@@ -247,7 +282,7 @@ class DataApi:
         """The JSON of a good answer. Every other kind raises what it means."""
         body = _json(answer.body)
         if answer.status == 503 or is_maintenance(body):
-            pause = self._meter.maintenance(answer.headers, declared=is_maintenance(body))
+            pause = self._meter.maintenance(answer.headers)
             raise MaintenanceError("iRacing is in maintenance.", retry_after=pause)
         if answer.status == 429 or answer.body[:64].strip().lower().startswith(b"rate limit exceeded"):
             pause = self._meter.rate_limited(answer.headers)
@@ -341,9 +376,11 @@ class DataApi:
         """Does a GET, and again after a failure that may pass, while the deadline allows it."""
         attempt = 1
         while True:
+            begun = time.monotonic()
             try:
                 return work()
             except (NoAnswerError, _PassingError):
+                self._meter.failed(begun)
                 pause = 0.15 * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - spreads, hides nothing
                 if attempt == ATTEMPTS or self._meter.stopped or time.monotonic() + pause >= deadline:
                     raise
@@ -356,6 +393,10 @@ class DataApi:
 
 class _PassingError(UnreachableError):
     """A failure that the next attempt may not meet."""
+
+
+class _ForbiddenError(UnreachableError):
+    """403: iRacing answers nothing to us, for now or until somebody acts; no question is at fault."""
 
 
 class _DeadLinkError(UnreachableError):
@@ -375,6 +416,8 @@ def _refusal(status: int, body: Any) -> UpstreamError:
         return _UnauthorizedError(f"iRacing does not accept the access token {said}.", Remedy.CHECK_ACCOUNT)
     if status == 403 and isinstance(body, dict) and body.get("error") == "insufficient_scope":
         return CredentialsError(f"The access token may not read the Data API {said}.", Remedy.REGISTER_CLIENT)
+    if status == 403:
+        return _ForbiddenError(f"iRacing refuses to answer {said}.")
     if 400 <= status < 500:
         return RefusedError(f"iRacing refused the question {said}.")
     if status >= 500:

@@ -7,8 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
-from pitboard.drivers.budget import MAINTENANCE_PAUSE, WINDOW, Budget
-from pitboard.drivers.errors import MaintenanceError, RateLimitedError, UnreachableError, UpstreamError
+from pitboard.drivers.budget import PROBE_PAUSE, WINDOW, Budget
+from pitboard.drivers.errors import (
+    MaintenanceError,
+    OutageError,
+    RateLimitedError,
+    UnreachableError,
+    UpstreamError,
+)
 from pitboard.drivers.health import LastCalls, Part
 from pitboard.drivers.model import CallContext, Priority, Room
 from pitboard.drivers.ports import Documents, Telemetry
@@ -29,6 +35,10 @@ LEAST_CALL = 0.2
 LONGEST_READERS_WAIT = 1.0
 """Seconds that a reader's call waits for the budget. With longer to go, the reader is better told at once
 when to ask again."""
+
+OUTAGE_AFTER = 5
+"""So many failures in a row, with no answer between them, are an outage: one question that always fails is
+tried three times."""
 
 READ_AGAIN_AFTER = 1.0
 """Seconds for which an empty bucket is believed to be empty without reading it again: its level only rises
@@ -60,12 +70,15 @@ class Meter:
         self._spare_until = 0.0
         self._last = Budget()
         self._read_at = 0.0
+        self._failures = 0
+        self._known_at = float("-inf")
 
     def spend(self, context: CallContext) -> None:
         """Takes one call, waiting for it if there will be one before the context's deadline.
 
         Raises at once `RateLimitedError` if there will be none by then (for a reader: none soon),
-        `MaintenanceError` while iRacing is in maintenance, and `StoreError`.
+        `MaintenanceError` while iRacing is in maintenance, `OutageError` while it fails at everything, and
+        `StoreError`.
         """
         if self.stopped:
             raise RateLimitedError("No more calls are made: the program is about to end.", retry_after=1)
@@ -74,7 +87,7 @@ class Meter:
             left = context.deadline - LEAST_CALL - time.monotonic()
             if context.priority is Priority.READER and wait > LONGEST_READERS_WAIT:
                 raise refusal
-            if wait > left or isinstance(refusal, MaintenanceError):
+            if wait > left or isinstance(refusal, MaintenanceError | OutageError):
                 raise refusal
             wait = min(left, wait * random.uniform(1.0, 1.2))  # noqa: S311 - spreads, hides nothing
             if self._stopping.wait(wait):
@@ -104,20 +117,50 @@ class Meter:
         return self._stopping.is_set()
 
     def heard(self, headers: Mapping[str, str]) -> None:
-        """Takes in an answer that was neither maintenance nor a refusal for the rate limit.
+        """Takes in what an answer says of the rate limit, unless it was refused for that.
 
         While nobody else uses the account its `X-RateLimit-*` headers say nothing new, and the document is
         neither read nor written.
         """
-        told = _rate_limit(headers)
+        if not (told := _rate_limit(headers)):
+            return
 
         def change(budget: Budget, now: float) -> Budget:
-            budget = budget.resumed().filled(now)
-            return budget.reconciled(now, *told) if told else budget
+            return budget.filled(now).reconciled(now, *told)
 
         now = self._clock()
         if not _alike(self._last.filled(now), change(self._last, now)):
             self._update(change)
+
+    def answered(self) -> None:
+        """Notes a good answer, all of it. If it was a probe's, the maintenance or outage is over."""
+        with self._lock:
+            self._failures, self._known_at = 0, time.monotonic()
+        if self._last.probing:
+            self._update(lambda budget, now: budget.resumed(now))
+
+    def failed(self, begun: float, *, surely: bool = False) -> None:
+        """Counts a failure of a call that was `begun` at that time (monotonic seconds); from `OUTAGE_AFTER`
+        of them on nothing is asked but a probe every few seconds. `surely`: this one is enough.
+
+        What was begun before the last good answer, or before the outage was seen, says nothing new.
+        """
+        with self._lock:
+            if begun < self._known_at:
+                return
+            self._failures += OUTAGE_AFTER if surely else 1
+            if self._failures < OUTAGE_AFTER:
+                return
+            self._known_at = time.monotonic()
+        self._pause(PROBE_PAUSE, OutageError.code)
+
+    def back_at(self) -> float:
+        """When iRacing was last seen to be back after a maintenance or an outage (Unix seconds, 0: never).
+        Raises `StoreError`."""
+        with self._lock:
+            if not 0 <= self._clock() - self._read_at < ROOM_KNOWN:
+                self._read()
+            return self._last.back_at
 
     def rate_limited(self, headers: Mapping[str, str]) -> float:
         """Pauses all calls after iRacing's rate limit was met; gives the pause in seconds."""
@@ -128,11 +171,9 @@ class Meter:
         self._pause(max(pause, 1.0), RateLimitedError.code)
         return max(pause, 1.0)
 
-    def maintenance(self, headers: Mapping[str, str], *, declared: bool = True) -> float:
-        """Pauses all calls for maintenance; gives the pause in seconds. A 503 that does not declare itself as
-        maintenance pauses them for a quarter of the time."""
-        usual = MAINTENANCE_PAUSE if declared else MAINTENANCE_PAUSE / 4
-        pause = retry_after(headers) or usual * random.uniform(0.9, 1.3)  # noqa: S311 - spreads
+    def maintenance(self, headers: Mapping[str, str]) -> float:
+        """Pauses all calls for maintenance; gives the pause in seconds."""
+        pause = retry_after(headers) or PROBE_PAUSE
         self._pause(pause, MaintenanceError.code)
         return pause
 

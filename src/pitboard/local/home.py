@@ -21,6 +21,7 @@ from pitboard.iracing.oauth import OAuth
 from pitboard.iracing.tokens import TokenKeeper, token_part
 from pitboard.iracing.transport import Transport
 from pitboard.local import remedies
+from pitboard.local.again import AskingAgain
 from pitboard.local.renewals import BackgroundRenewals
 from pitboard.settings import Settings
 from pitboard.stores import processes
@@ -111,8 +112,9 @@ class LocalHome:
             worded=remedies.worded,
         )
         self.renewals = BackgroundRenewals(telemetry)
+        self._again = AskingAgain()
         self.service = DriverService(
-            dependencies, self._planners, self.renewals, lookup_seconds=lookup_seconds
+            dependencies, self._planners, self.renewals, lookup_seconds=lookup_seconds, failed=self._again
         )
         self.histories = HistoryService(dependencies)
         self.cars = CarService(dependencies)
@@ -120,6 +122,7 @@ class LocalHome:
         self._stopped_at = 0.0
         self._started_at = clock()
         self.renewals.start(self.service.renew, lambda: self.store.purge(clock()))
+        self._again.start(self.service.ask_again, self.service.pause, self.upstream.back_at)
 
     def stop(self) -> None:
         """Begins no more calls and ends the waits for them, at once and without waiting itself: whoever waits
@@ -141,6 +144,7 @@ class LocalHome:
         self.stop()
         end = self._stopped_at + CLOSING
         self.renewals.close(end - time.monotonic())
+        self._again.close(end - time.monotonic())
         if not self.tokens.close(end - time.monotonic()):
             log.warning("a renewal of the token was cut short by the end")
         pools = (self._planners, self._lookups, self._callers, self._behind)

@@ -53,11 +53,11 @@ class BackgroundRenewals:
     def _renewals(self, renew: Renew) -> None:
         while batch := self._next():
             profiles = {name for name, due in batch.items() if due.profile}
-            _quietly(lambda: renew(list(batch), profiles))  # noqa: B023 - called at once
+            quietly(lambda: renew(list(batch), profiles))  # noqa: B023 - called at once
 
     def _purges(self, purge: Callable[[], object]) -> None:
         while not self._closed:
-            _quietly(purge)
+            quietly(purge)
             with self._changed:
                 self._changed.wait_for(lambda: self._closed, timeout=EVERY_HOUR)
 
@@ -71,7 +71,8 @@ class BackgroundRenewals:
             return batch
 
 
-def _quietly(work: Callable[[], object]) -> None:
+def quietly(work: Callable[[], object]) -> None:
+    """Does work that nobody waits for: what goes wrong is for the log."""
     try:
         work()
     except Exception:

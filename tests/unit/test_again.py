@@ -1,0 +1,69 @@
+"""The names that iRacing failed at, as arithmetic."""
+
+from pitboard.drivers import again
+from pitboard.drivers.again import WANTED, Again
+from pitboard.drivers.budget import PROBE_PAUSE
+
+T0 = 1000.0
+
+
+def waiting(*names: str) -> Again:
+    failed = Again()
+    for name in names:
+        failed.add(name, T0, profile=False, client="reader")
+    return failed
+
+
+def test_without_a_failed_name_iracing_is_not_probed() -> None:
+    assert Again().wait(T0) is None
+    assert Again().probe(T0) == ({}, None)
+
+
+def test_the_first_probe_comes_after_a_pause_and_the_next_one_after_another() -> None:
+    failed = waiting("Ann")
+    assert failed.wait(T0) == PROBE_PAUSE
+    assert failed.wait(T0 + PROBE_PAUSE) == 0.0
+    failed.probe(T0 + PROBE_PAUSE)
+    assert failed.wait(T0 + PROBE_PAUSE) == PROBE_PAUSE
+
+
+def test_every_name_has_its_turn_as_a_probe() -> None:
+    failed = waiting("Ann", "Bob")
+    assert [list(failed.probe(T0)[0]) for _ in range(3)] == [["Ann"], ["Bob"], ["Ann"]]
+
+
+def test_a_name_is_asked_for_its_profile_when_one_reader_wants_it() -> None:
+    failed = waiting("Ann")
+    failed.add("Ann", T0, profile=True, client="reader")
+    failed.add("Ann", T0, profile=False, client=None)
+    assert failed.rest() == [({"Ann": True}, "reader")]
+    assert failed.wait(T0) is None
+
+
+def test_a_name_that_no_reader_wants_any_more_is_forgotten() -> None:
+    failed = waiting("Ann", "Bob")
+    failed.add("Bob", T0 + 100, profile=False, client="reader")
+    assert failed.wait(T0 + WANTED) == 0.0
+    assert failed.rest() == [({"Bob": False}, "reader")]
+    assert waiting("Ann").wait(T0 + WANTED) is None
+
+
+def test_an_answered_name_is_forgotten() -> None:
+    failed = waiting("Ann", "Bob")
+    failed.answered(["Ann", "Carl"])
+    assert failed.rest() == [({"Bob": False}, "reader")]
+
+
+def test_names_are_asked_in_full_calls_of_one_client_each_and_renewals_come_last() -> None:
+    failed = Again()
+    for number in range(60):
+        failed.add(f"stale {number}", T0, profile=False, client=None)
+        failed.add(f"new {number}", T0, profile=False, client="reader")
+    failed.add("another", T0, profile=False, client="other")
+    batches = [(len(names), client) for names, client in failed.rest()]
+    assert batches == [(50, "reader"), (10, "reader"), (1, "other"), (50, None), (10, None)]
+
+
+def test_a_crawl_does_not_fill_the_memory() -> None:
+    failed = waiting(*(str(number) for number in range(again.MOST_FAILED + 10)))
+    assert len(failed) == again.MOST_FAILED
