@@ -135,6 +135,10 @@ def rooms(_: bool) -> bool:
     return uv("--group", "lint", "lint-imports")
 
 
+def supply(_: bool) -> bool:
+    return uv("scripts/supply.py")
+
+
 def addon(_: bool) -> bool:
     return all(run("npm", "run", part, "--silent", cwd=ADDON) for part in ("build", "check", "browsers"))
 
@@ -231,6 +235,7 @@ PARTS = {
     "lint": Part("ruff's rules and its format", lint),
     "types": Part("mypy, strict", types),
     "rooms": Part("which package may import which", rooms),
+    "supply": Part("locks with hashes, licences, known vulnerabilities", supply),
     "addon": Part(
         "the addon: types, lint, unit tests, Mozilla's linter, sizes, both browsers",
         addon,

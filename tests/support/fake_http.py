@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         fake_http: FakeHttp = self.server.fake_http  # type: ignore[attr-defined]
         parts = urlsplit(self.path)
-        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode("utf-8", "replace")
         query, form = ({k: v[0] for k, v in parse_qs(text).items()} for text in (parts.query, sent))
         headers = {name.lower(): value for name, value in self.headers.items()}
         reply = fake_http.next(
