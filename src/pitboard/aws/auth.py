@@ -8,7 +8,7 @@ from pitboard.aws.function_settings import FunctionSettings
 from pitboard.aws.names import ACCESS_TOKEN, METRICS_NAMESPACE, REFRESH_TOKEN_NOW
 from pitboard.aws.remedies import worded
 from pitboard.http.app import make_app
-from pitboard.http.routes import auth_routes, health_routes
+from pitboard.http.state_routes import auth_routes, health_routes
 from pitboard.settings import UpstreamSettings
 from pitboard.telemetry import EmfTelemetry, spans
 

@@ -77,7 +77,7 @@ class AuthHome:
     # --- routes
 
     def check(self) -> int:
-        """`http.routes.Auth`: seconds the token has left. Refreshes it if it is due; never logs in."""
+        """`http.state_routes.Auth`: seconds the token has left. Refreshes it if it is due; never logs in."""
         keeper = self._keeper()
         keeper.access_token(time.monotonic() + 8, may_login=False)
         return int(keeper.status().expires_in)

@@ -5,7 +5,7 @@ import ipaddress
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -18,7 +18,6 @@ from starlette.routing import Route
 from pitboard.drivers.cars import CarService
 from pitboard.drivers.categories import CATEGORIES
 from pitboard.drivers.errors import RefusedError
-from pitboard.drivers.health import Health, Part, State, judged
 from pitboard.drivers.history import KINDS, HistoryService
 from pitboard.drivers.misses import Miss
 from pitboard.drivers.page import Page
@@ -29,22 +28,8 @@ from pitboard.http.query import asked_names, asked_profile, asked_wait, one_of
 
 T = TypeVar("T")
 
-HEALTH_SECONDS = 3.0
-"""How long a look at a home's parts may take; a monitor waits no longer."""
-
-
 LONGEST_ID = 10
 """Most digits of a customer id. iRacing's have up to seven."""
-
-
-class Auth(Protocol):
-    """Whether a valid token is held."""
-
-    def check(self) -> int:
-        """Seconds that the held token has left, renewing it if due. Never spends a password login.
-
-        Raises an `UpstreamError` when none is held.
-        """
 
 
 def driver_routes(service: DriverService) -> list[Route]:
@@ -114,47 +99,6 @@ def custid_routes(service: DriverService) -> list[Route]:
     return [Route("/custid", custid, methods=["GET"])]
 
 
-def auth_routes(auth: Auth) -> list[Route]:
-    """POST /auth. The body is not looked at; the answer never has a token in it."""
-
-    async def check(_: Request) -> Response:
-        seconds = await asyncio.to_thread(auth.check)
-        return JSONResponse(
-            {"message": "A valid token is held.", "token_type": "Bearer", "expires_in": seconds},
-            headers={"Cache-Control": "no-store"},
-        )
-
-    return [Route("/auth", check, methods=["POST"])]
-
-
-def health_routes(
-    look: Callable[[], Health], version: str, may_see: Callable[[Request], bool] = lambda _: True
-) -> list[Route]:
-    """GET /health: what `look` finds, always in the contract's form. Who may not see it all is told only
-    which parts are well."""
-    # Threads of its own: those of look-ups may all be busy, and whoever watches must be answered then, too.
-    limiter = WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.CapacityLimiter]()
-
-    async def health(request: Request) -> Response:
-        threads = limiter.setdefault(asyncio.get_running_loop(), anyio.CapacityLimiter(4))
-        try:
-            with anyio.fail_after(HEALTH_SECONDS):
-                found = await anyio.to_thread.run_sync(look, limiter=threads, abandon_on_cancel=True)
-        except TimeoutError:
-            slow = Part(False, f"The look took longer than {HEALTH_SECONDS:.0f} s.", vital=True)
-            found = judged({"health": slow})
-        checks = found.checks
-        if not may_see(request):
-            checks = {name: {"ok": check["ok"]} for name, check in checks.items()}
-        return JSONResponse(
-            {"status": found.state, "version": version, "checks": checks},
-            503 if found.state is State.UNHEALTHY else 200,
-            {"Cache-Control": "no-store"},
-        )
-
-    return [Route("/health", health, methods=["GET"])]
-
-
 async def answer(service: DriverService, asked: Sequence[str], seconds: float, asker: Asker = HOST) -> Page:
     """`DriverService.soon` without a thread that waits. What is still in the air then flies on."""
     begun = service.begin(asked, seconds, asker)
@@ -206,7 +150,7 @@ LOOKUP_THREADS = 64
 """Requests for ids and charts that wait at a time, in threads of their own: whoever asks for something else
 is not kept waiting by them."""
 
-_lookup_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.CapacityLimiter] = WeakKeyDictionary()
+_lookup_threads: "WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.CapacityLimiter]" = WeakKeyDictionary()
 
 
 async def _in_lookup_thread(work: Callable[..., T], *arguments: object) -> T:

@@ -210,7 +210,7 @@ class LocalHome:
     # --- what the routes ask
 
     def check(self) -> int:
-        """`http.routes.Auth`: seconds the token has left; a refresh is made if due, a login never."""
+        """`http.state_routes.Auth`: seconds the token has left; a refresh is made if due, a login never."""
         self.tokens.access_token(time.monotonic() + 8, may_login=False)
         return int(self.tokens.status().expires_in)
 

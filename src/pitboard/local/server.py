@@ -24,13 +24,12 @@ from pitboard.http.problems import Problem
 from pitboard.http.query import DEFAULT_WAIT, checked
 from pitboard.http.routes import answer as answered
 from pitboard.http.routes import (
-    auth_routes,
     custid_routes,
     detail_routes,
     driver_routes,
-    health_routes,
     is_web_page,
 )
+from pitboard.http.state_routes import auth_routes, health_routes
 from pitboard.local import limits, proxy, remedies, site, unix_socket, userscript
 from pitboard.local.home import LocalHome
 from pitboard.settings import UNIX, UsageError
