@@ -173,11 +173,11 @@ def _dominates(growth: Sequence[Figures]) -> str:
     """What most calls are for, at each scale."""
     told = []
     for row in growth:
-        cards = sum(row.kinds[kind] for kind in ("profile", "chart", "career"))
+        cards = sum(row.kinds[kind] for kind in ("profile", "chart", "career", "races"))
         calls = sum(row.kinds.values())
         told.append(
             f"- {count(row.views)} page views a day: {share(row.kinds['member/get'] / calls)} of the calls "
-            f"are for licences, {share(cards / calls)} for cards (profile, chart, career), "
+            f"are for licences, {share(cards / calls)} for cards (profile, chart, career, races), "
             f"{share(row.kinds['search'] / calls)} for searches. Of the authors shown "
             f"{share(row.states.get('fresh', 0.0))} are fresh."
         )

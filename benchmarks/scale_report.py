@@ -131,7 +131,7 @@ def kinds_table(rows: Iterable[Figures]) -> str:
     """What the calls are for, in Markdown: means a minute."""
     head = [
         "run", "views a day", "processes", "licences", "drivers a call", "searches", "profiles", "charts",
-        "careers", "lists", "outdated", "peer's outdated",
+        "careers", "races", "lists", "outdated", "peer's outdated",
     ]  # fmt: skip
     lines = [
         [

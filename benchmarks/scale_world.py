@@ -28,7 +28,7 @@ from pitboard.iracing.meter import Meter
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
-KINDS = ("member/get", "search", "profile", "chart", "career", "index")
+KINDS = ("member/get", "search", "profile", "chart", "career", "races", "index")
 """What the calls are for."""
 
 DRIVERS = "drivers"

@@ -146,28 +146,34 @@ async function packageFor(browser, scripts) {
 export async function extensionScripts(background = {}) {
   return new Map([
     ["content.js", await script("src/entries/content.ts")],
+    ["card.js", await script("src/entries/card.ts", { globalName: "pitboardCard" })],
     ["background.js", await script("src/entries/background.ts", background)],
     ["options.js", await script("src/entries/options.ts")],
   ]);
 }
 
+const hash = (data) => createHash("sha256").update(data).digest("base64");
+
 /**
- * The userscript's scripts, by file name: the one for the page, and the second that it requires, with the options dialog,
- * the card's style sheet and the translations of both. It names the second's hash: managers that check the hash load
- * nothing else, and each release has its own address.
+ * The userscript's scripts, by file name: the one for the page, and those that it requires, the card and the options
+ * dialog, which has the translations of all. It names their hashes: managers that check the hash load nothing else, and
+ * each release has its own addresses.
  */
 async function userscript() {
   const { en } = await locales();
-  const [page, dialog] = ["src/entries/userscript.ts", "src/entries/dialog.ts"];
-  const own = await keysOf(page);
-  const all = new Set([...own, ...(await keysOf(dialog))]);
+  const [page, dialog, card] = ["userscript", "dialog", "card"].map((name) => `src/entries/${name}.ts`);
+  const [own, inCard] = [await keysOf(page), await keysOf(card)];
+  const all = new Set([...own, ...inCard, ...(await keysOf(dialog))]);
+  const details = await bundle(card, plugin(new Set(inCard), true), { globalName: "pitboardCard" });
   const options = await bundle(dialog, plugin(all, false), { globalName: "pitboardOptions" });
   const banner = (await readFile(join(root, "scripts/userscript.txt"), "utf8"))
     .replace("{version}", version)
     .replace("{description}", en.description.message)
-    .replace("{options_hash}", createHash("sha256").update(options).digest("base64"));
+    .replace("{card_hash}", hash(details))
+    .replace("{options_hash}", hash(options));
   return new Map([
     ["pitboard.user.js", await bundle(page, plugin(new Set(own), true), { banner: { js: banner.trim() } })],
+    ["pitboard-card.js", details],
     ["pitboard-options.js", options],
   ]);
 }

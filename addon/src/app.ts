@@ -12,8 +12,8 @@ import type { MountPoint } from "./site/surface.ts";
 import { SURFACES, scopeOf } from "./site/surfaces.ts";
 import { detectTheme } from "./site/theme.ts";
 import { Watcher } from "./site/watch.ts";
-import { Card } from "./ui/card.ts";
 import { createHost, drawHost, HOST_TAG } from "./ui/host.ts";
+import { LazyCard } from "./ui/lazy_card.ts";
 import type { View } from "./ui/parts.ts";
 
 /** How often a host that another script removes is put back. */
@@ -82,7 +82,7 @@ export class App {
   /** Tells which hosts are on the screen or near it. */
   readonly #visibility: IntersectionObserver;
   readonly #watcher: Watcher;
-  readonly #card: Card;
+  readonly #card: LazyCard;
   #theme: Theme | null = null;
   #readerName = "";
   #reader: Driver | null = null;
@@ -109,12 +109,13 @@ export class App {
       (roots) => this.#search(roots),
       (host) => this.#removed(host),
     );
-    this.#card = new Card(platform, {
+    this.#card = new LazyCard(platform, {
       view: (name) => this.#view(name),
       theme: () => this.#theme ?? "light",
       note: (name) => noteOf(this.#notes, name),
       reload: (name) => this.#loader.reload(name),
       load: (name) => void this.#loader.loadProfile(name),
+      reader: () => this.#ownName(),
       isLoading: (name) => this.#loader.isLoading(name),
       answer: (name) => this.#loader.answer(name),
     });

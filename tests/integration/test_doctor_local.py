@@ -574,13 +574,15 @@ def test_traces_are_on(doctor):
 @breaks("addon-version", "a userscript of another version")
 def test_an_old_userscript():
     script = "// ==UserScript==\n// @name Pitboard\n// @version 0.0.1\n"
-    assert_found(addon_version.compare(script, b""), Status.PROBLEM, "0.0.1")
+    assert_found(addon_version.compare(script, {}), Status.PROBLEM, "0.0.1")
 
 
-@breaks("addon-version", "a userscript with the options dialog of another build")
-def test_a_userscript_that_loads_another_dialog():
+@breaks("addon-version", "a userscript with a script of another build")
+def test_a_userscript_that_loads_another_script():
     script = SCRIPT.read_text(encoding="utf-8")
-    assert_found(addon_version.compare(script, b"another"), Status.PROBLEM, "options dialog")
+    assert_found(
+        addon_version.compare(script, {"pitboard-card.js": b"another"}), Status.PROBLEM, "pitboard-card.js"
+    )
 
 
 @healthy("addon-version")

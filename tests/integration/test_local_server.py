@@ -108,7 +108,7 @@ def test_openapi_describes_exactly_the_served_routes_of_the_contract(backend):
     routes = [route for route in local_routes(backend.home, backend.telemetry) if isinstance(route, Route)]
     served = {(route.path, *(set(route.methods or ()) - {"HEAD"})) for route in routes}
     described = {(path, *(m.upper() for m in methods)) for path, methods in document()["paths"].items()}
-    own = {"/", "/metrics", "/openapi.json", "/pitboard.user.js", "/pitboard-options.js"}
+    own = {"/", "/metrics", "/openapi.json", "/pitboard.user.js", "/pitboard-card.js", "/pitboard-options.js"}
     assert {route for route in served if route[0] not in own} == described
 
 
@@ -125,7 +125,7 @@ def test_the_userscript_and_the_file_it_requires_come_from_this_server(backend):
 
 
 def test_the_userscript_calls_the_server_that_it_was_installed_from(backend):
-    for file in ("/pitboard.user.js", "/pitboard-options.js"):
+    for file in ("/pitboard.user.js", "/pitboard-card.js", "/pitboard-options.js"):
         script = get(backend, file).data.decode()
         assert f'"{backend.base_url}"' in script
         assert userscript.BUILT_FOR not in script

@@ -4,7 +4,20 @@
  * Runs in the extension's background, or inside the userscript.
  */
 
-import { type Answer, type Asking, type Driver, type History, merged, parseAnswer, parseHistory } from "./model.ts";
+import {
+  type Answer,
+  type Asking,
+  type Category,
+  type Driver,
+  type History,
+  merged,
+  parseAnswer,
+  parseCars,
+  parseHistory,
+  parseResults,
+  type Result,
+  type Results,
+} from "./model.ts";
 import { nameKey, tidyName } from "./names.ts";
 
 export interface Reply {
@@ -44,6 +57,16 @@ const TRIM_STEP = 50;
 const DRIVER = "driver ";
 const KEPT = "kept ";
 const HISTORY = "history ";
+const RACES = "races ";
+const MET = "met ";
+/** The subsessions of the reader's own races, and the categories of cars. */
+const OWN = "own";
+const CARS = "cars";
+const CARS_TTL = 24 * 60 * MINUTE;
+/** After a failure the list of cars is not asked for again for so long. */
+const CARS_PAUSE = 60 * MINUTE;
+const MAX_MET = 1000;
+const MAX_OWN = 500;
 const FIRST_PAUSE = 2000;
 const LONGEST_PAUSE = 5 * MINUTE;
 const LONGEST_RETRY_AFTER = 60 * MINUTE;
@@ -53,6 +76,12 @@ interface Cached {
   at: number;
   profileAt: number;
   answer: Answer;
+}
+
+/** The reader's races, by subsession. */
+interface Own {
+  custId: number;
+  races: number[];
 }
 
 /** Until when nothing is sent. `asked`: the backend asked for that (Retry-After). */
@@ -97,6 +126,14 @@ export function chunks(names: readonly string[]): string[][] {
 export const driversUrl = (backend: string, names: readonly string[], { profile, now }: Asking = {}): string =>
   `${backend}/drivers?names=${names.map(encodeURIComponent).join(",")}${profile ? "" : "&profile=0"}${now ? "&wait=0" : ""}`;
 
+/** Puts the categories of cars into the races of drivers. */
+function addCategories(answers: Iterable<Answer>, cars: Record<number, Category>): void {
+  for (const answer of answers) {
+    if (!("driver" in answer)) continue;
+    for (const race of answer.driver.races ?? []) race.category = cars[race.carId ?? 0] ?? null;
+  }
+}
+
 export class Backend {
   readonly #requests = new Map<string, Promise<Answer>>();
   readonly #address: () => Promise<string>;
@@ -139,7 +176,9 @@ export class Backend {
       const answer = known.get(nameKey(name)) ?? (await this.#requests.get(request(name)));
       return [asked, answer ?? { problem: "invalid_name", retryAfter: null }];
     });
-    return Object.fromEntries(await Promise.all(answers));
+    const found = await Promise.all(answers);
+    await this.#addMet(found.map(([, answer]) => answer)).catch(() => {});
+    return Object.fromEntries(found);
   }
 
   /** Ratings over time. Rejects when there is no usable answer. */
@@ -152,6 +191,80 @@ export class Backend {
     await this.#session.write({ [key]: { at: this.#now(), history } });
     await trim(this.#session, HISTORY, MAX_HISTORIES);
     return history;
+  }
+
+  /**
+   * The last official races, with those that the reader drove, too. `me`: the reader's name; "": it is not known. Rejects
+   * when there is no usable answer.
+   */
+  async races(custId: number, me = ""): Promise<Results> {
+    const [races, own] = await Promise.all([this.#races(custId), this.#own(custId, me).catch(() => [])]);
+    const theirs = new Set(races.map((race) => race.subsession));
+    const together = own.filter((race) => theirs.has(race.subsession));
+    if (together.length) {
+      const known = (await this.#kept.read([MET + custId]))[MET + custId] as { races: number[] } | undefined;
+      const ids = new Set([...(known?.races ?? []), ...together.map((race) => race.subsession ?? 0)]);
+      await this.#kept.write({ [MET + custId]: { at: this.#now(), races: [...ids].slice(-50) } });
+      await trim(this.#kept, MET, MAX_MET);
+    }
+    return { races, together };
+  }
+
+  /** The reader's own last races; none on the reader's own card. */
+  async #own(custId: number, me: string): Promise<Result[]> {
+    if (!me) return [];
+    const answer = (await this.drivers([me], { now: true }))[me];
+    if (!answer || !("driver" in answer) || answer.driver.custId === custId) return [];
+    const races = await this.#races(answer.driver.custId);
+    const stored = (await this.#kept.read([OWN]))[OWN] as Own | undefined;
+    const known = stored?.custId === answer.driver.custId ? stored.races : [];
+    const ids = new Set([...known, ...races.map((race) => race.subsession ?? 0)]);
+    if (ids.size > known.length) {
+      const own: Own = { custId: answer.driver.custId, races: [...ids].slice(-MAX_OWN) };
+      await this.#kept.write({ [OWN]: own });
+    }
+    return races;
+  }
+
+  async #races(custId: number): Promise<Result[]> {
+    const key = RACES + custId;
+    const stored = (await this.#session.read([key]))[key] as { at: number; races: Result[] } | undefined;
+    if (stored && this.#now() - stored.at < DRIVER_TTL) return stored.races;
+    const races = parseResults(await this.#json(`${await this.#address()}/drivers/${custId}/races`));
+    await this.#session.write({ [key]: { at: this.#now(), races } });
+    await trim(this.#session, RACES, MAX_HISTORIES);
+    return races;
+  }
+
+  /** The categories of cars, asked for once a day. None when they cannot be had: older backends have no list. */
+  async #cars(): Promise<Record<number, Category>> {
+    type Cars = { until: number; categories: Record<number, Category> };
+    const stored = (await this.#kept.read([CARS]))[CARS] as Cars | undefined;
+    if (stored && this.#now() < stored.until) return stored.categories;
+    let cars: Cars = { until: this.#now() + CARS_PAUSE, categories: stored?.categories ?? {} };
+    try {
+      const reply = await this.#get(`${await this.#address()}/cars`);
+      const categories = reply.status === 200 ? parseCars(JSON.parse(reply.body)) : {};
+      if (Object.keys(categories).length) cars = { until: this.#now() + CARS_TTL, categories };
+    } catch {
+      // the drivers are shown without
+    }
+    await this.#kept.write({ [CARS]: cars }).catch(() => {});
+    return cars.categories;
+  }
+
+  /** Says of drivers how often the reader raced with them, as far as our own side knows. */
+  async #addMet(answers: Iterable<Answer>): Promise<void> {
+    const drivers = [...answers].flatMap((answer) => ("driver" in answer ? [answer.driver] : []));
+    const stored = await this.#kept.read([OWN, ...drivers.map(({ custId }) => MET + custId)]);
+    const mine = stored[OWN] as Own | undefined;
+    const own = new Set(mine?.races);
+    for (const driver of own.size ? drivers : []) {
+      if (driver.custId === mine?.custId) continue;
+      const ids = new Set((stored[MET + driver.custId] as { races: number[] } | undefined)?.races);
+      for (const { subsession } of driver.races ?? []) if (subsession && own.has(subsession)) ids.add(subsession);
+      driver.met = ids.size;
+    }
   }
 
   /** Forgets the answers of this session (the backend's address has changed). */
@@ -174,9 +287,11 @@ export class Backend {
   async #ask(group: string[], asking: Asking): Promise<Map<string, Answer>> {
     const answers = new Map<string, Answer>();
     try {
+      const cars = asking.profile ? this.#cars() : Promise.resolve({});
       const body = await this.#json(driversUrl(await this.#address(), group, asking), asking.reload);
       const byKey = new Map(Object.entries(body).map(([name, value]) => [nameKey(tidyName(name)), value]));
       for (const name of group) answers.set(nameKey(name), parseAnswer(byKey.get(nameKey(name)), this.#now()));
+      addCategories(answers.values(), await cars);
       // a full store only means that names are asked for again
       await this.#keep(answers).catch(() => {});
     } catch (error) {

@@ -24,6 +24,12 @@ export interface Licence {
   cpi: number | null;
   starts: number | null;
   wins: number | null;
+  /** Time-trial rating. */
+  timeTrial: number | null;
+  /** Incidents a race, on average. */
+  incidents: number | null;
+  /** Races (or time trials) of this season that count for the next licence. */
+  towards: number | null;
   /** The driver's place by iRating, from 1: among all drivers, and among those of the driver's country. */
   world: Rank | null;
   national: Rank | null;
@@ -46,6 +52,23 @@ export interface Race {
   /** Positions at the start and the finish, from 1; null: there is none, or it is not known. */
   from: number | null;
   to: number | null;
+  /** The category of the car; null: it is not known. */
+  category: Category | null;
+}
+
+/** An official race with what it did to the ratings. null: it is not known. */
+export interface Result extends Race {
+  irating: number | null;
+  safety: number | null;
+  incidents: number | null;
+  /** Strength of field. */
+  strength: number | null;
+}
+
+/** The last official races of a driver, and those of them that the reader was in, as the reader drove them. */
+export interface Results {
+  races: Result[];
+  together: Result[];
 }
 
 export interface Driver {
@@ -60,7 +83,9 @@ export interface Driver {
   follows: number | null;
   /** null: there is no profile, only licences. */
   races: Race[] | null;
-  activity: { last30: number; before30: number } | null;
+  activity: { last30: number; before30: number; weeks: number } | null;
+  /** In how many of the known races the reader was, too. Set by our own side, not by the backend. */
+  met?: number;
   /**
    * `index`: from the backend's list of all drivers, up to a day old. `partial`: licences, and the profile is coming.
    * `stale`: the backend is updating it. `kept`: our copy, no answer from the backend.
@@ -147,10 +172,15 @@ function licence(value: unknown): Licence | null {
     cpi: positive(raw.cpi),
     starts: count(raw.starts),
     wins: count(raw.wins),
+    timeTrial: positive(raw.tt_rating),
+    incidents: number(raw.avg_incidents),
+    towards: raw.mpr_num_races === undefined ? null : (count(raw.mpr_num_races) ?? 0) + (count(raw.mpr_num_tts) ?? 0),
     world: rank(ranks.world, ranks.of),
     national: rank(ranks.country, ranks.country_of),
   };
 }
+
+const present = <T>(value: T | null): value is T => value !== null;
 
 function race(value: unknown): Race | null {
   const raw = fields(value);
@@ -170,9 +200,55 @@ function race(value: unknown): Race | null {
     track: text(track.track_name) + (config ? ` – ${config}` : ""),
     from: position(raw.starting_position),
     to: position(raw.finish_position),
+    category: null,
   };
   return result.car || result.track || result.start ? result : null;
 }
+
+const change = (value: unknown): number | null => {
+  const by = number(value);
+  return by !== null && Math.abs(by) < 10_000 ? by : null;
+};
+
+function result(value: unknown): Result | null {
+  const raw = fields(value);
+  const subsession = positive(raw.subsession_id);
+  // unlike in recent_events, positions count from 1
+  return subsession === null
+    ? null
+    : {
+        type: "RACE",
+        subsession,
+        start: instant(raw.session_start_time),
+        car: text(raw.car_name),
+        carId: positive(raw.car_id),
+        track: text(fields(raw.track).track_name),
+        from: positive(raw.start_position),
+        to: positive(raw.finish_position),
+        category: CATEGORIES.find((c) => c === raw.category) ?? null,
+        irating: change(raw.irating_change),
+        safety: change(raw.safety_rating_change),
+        incidents: count(raw.incidents),
+        strength: positive(raw.strength_of_field),
+      };
+}
+
+/** The answer of `/drivers/{cust_id}/races`. */
+export const parseResults = (value: unknown): Result[] =>
+  list(fields(value).races).slice(0, 20).map(result).filter(present);
+
+/** The answer of `/cars`: the categories of cars by id. */
+export const parseCars = (value: unknown): Record<number, Category> =>
+  Object.fromEntries(
+    list(fields(value).cars)
+      .slice(0, 2000)
+      .map(fields)
+      .flatMap((car): [number, Category][] => {
+        const id = positive(car.car_id);
+        const category = CATEGORIES.find((c) => c === car.category);
+        return id && category ? [[id, category]] : [];
+      }),
+  );
 
 function country(info: Fields): Driver["country"] {
   // without a profile only the flair may be known; a flair without a short name is no country
@@ -181,8 +257,6 @@ function country(info: Fields): Driver["country"] {
   const code = (text(info.country_code, 3) || short).toUpperCase();
   return name || code ? { code: /^[A-Z]{2,3}$/.test(code) ? code : "", name: name || code } : null;
 }
-
-const present = <T>(value: T | null): value is T => value !== null;
 
 /** A driver from the backend's answer; null if there is none in it. `now` in milliseconds since 1970. */
 export function parseDriver(value: unknown, now: number): Driver | null {
@@ -206,7 +280,10 @@ export function parseDriver(value: unknown, now: number): Driver | null {
     followers: count(follow.followers),
     follows: count(follow.follows),
     races: Array.isArray(raw.recent_events) ? raw.recent_events.slice(0, 20).map(race).filter(present) : null,
-    activity: last30 === null ? null : { last30, before30: count(activity.prev_30days_count) ?? 0 },
+    activity:
+      last30 === null
+        ? null
+        : { last30, before30: count(activity.prev_30days_count) ?? 0, weeks: count(activity.consecutive_weeks) ?? 0 },
     state:
       meta.source === "index" ? "index" : meta.state === "partial" || meta.state === "stale" ? meta.state : "fresh",
     asOf: instant(meta.as_of) ?? (age !== null && age >= 0 ? now - age * 1000 : null),
@@ -234,7 +311,15 @@ export function parseAnswer(value: unknown, now: number): Answer {
 
 export interface History {
   points: { when: number; value: number; class: LicenceClass | null }[];
-  career: { starts: number; wins: number; top5: number; poles: number } | null;
+  career: {
+    starts: number;
+    wins: number;
+    top5: number;
+    poles: number;
+    /** Averages of the finish and of the incidents of a race. */
+    finish: number | null;
+    incidents: number | null;
+  } | null;
 }
 
 /** The answer of `/drivers/{cust_id}/history`, points sorted by time. Points without time or value are left out. */
@@ -264,6 +349,8 @@ export function parseHistory(value: unknown): History {
             wins: count(career.wins) ?? 0,
             top5: count(career.top5) ?? 0,
             poles: count(career.poles) ?? 0,
+            finish: positive(career.avg_finish_position),
+            incidents: number(career.avg_incidents),
           },
   };
 }

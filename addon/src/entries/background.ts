@@ -6,7 +6,7 @@
 import { Backend } from "../core/backend.ts";
 import { CATEGORIES } from "../core/model.ts";
 import { readOptions } from "../core/options.ts";
-import { api, storedOptions, storeIn } from "../platform/extension.ts";
+import { api, type Sender, storedOptions, storeIn } from "../platform/extension.ts";
 import { fetchGet } from "../platform/get.ts";
 
 const { runtime, storage } = api;
@@ -17,20 +17,33 @@ const address = async () => (await storedOptions()).backend;
 const backend = new Backend(address, fetchGet, storeIn(storage.session), storeIn(storage.local));
 
 type Message = Partial<
-  Record<"type" | "names" | "profile" | "now" | "reload" | "custId" | "category" | "kind", unknown>
+  Record<"type" | "names" | "profile" | "now" | "reload" | "me" | "custId" | "category" | "kind", unknown>
 >;
 
-async function answer({ type, names, profile, now, reload, custId, category, kind }: Message): Promise<unknown> {
+const isId = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0;
+
+/** Puts the card's script into the frame that asks for it. */
+async function putCard({ tab, frameId = 0 }: Sender): Promise<void> {
+  if (tab?.id === undefined) throw new Error("no tab");
+  await api.scripting.executeScript({ target: { tabId: tab.id, frameIds: [frameId] }, files: ["card.js"] });
+}
+
+async function answer(
+  { type, names, profile, now, reload, me, custId, category, kind }: Message,
+  sender: Sender,
+): Promise<unknown> {
   if (type === "drivers" && Array.isArray(names)) {
     const valid = names.filter((name): name is string => typeof name === "string").slice(0, MAX_NAMES);
     const asking = { profile: profile === true, now: now === true, reload: reload === true };
     // as pairs: Firefox cannot send an object with the key "__proto__", and a driver may be called that
     return Object.entries(await backend.drivers(valid, asking));
   }
-  if (type === "history" && typeof custId === "number" && Number.isSafeInteger(custId) && custId > 0) {
+  if (type === "races" && isId(custId)) return backend.races(custId, typeof me === "string" ? me : "");
+  if (type === "history" && isId(custId)) {
     const known = CATEGORIES.find((c) => c === category);
     if (known) return backend.history(custId, known, kind === "safety_rating" ? "safety_rating" : "irating");
   }
+  if (type === "card") return putCard(sender);
   if (type === "options") return runtime.openOptionsPage();
   throw new Error("unknown message");
 }
@@ -42,7 +55,7 @@ const isOurs = (url = ""): boolean =>
 runtime.onMessage.addListener((message, sender, respond) => {
   const trusted = sender.id === runtime.id && isOurs(sender.url);
   if (!trusted || typeof message !== "object" || message === null) return undefined;
-  answer(message).then(
+  answer(message, sender).then(
     (value) => respond({ ok: true, value }),
     (error: unknown) => respond({ ok: false, error: error instanceof Error ? error.message : "failed" }),
   );

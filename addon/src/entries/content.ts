@@ -2,6 +2,5 @@
 
 import { run } from "../app.ts";
 import { platform } from "../platform/extension.ts";
-import cardCss from "../ui/card.css";
 
-void run({ ...platform, cardCss });
+void run(platform);

@@ -1,5 +1,4 @@
-/** The userscript's second script, so that the first stays small: the options dialog, the card's style sheet, all translations. */
+/** A script of the userscript, so that the first stays small: the options dialog and all translations. */
 
 export { default as messages } from "virtual:messages";
 export { openDialog } from "../options/dialog.ts";
-export { default as cardCss } from "../ui/card.css";

@@ -5,14 +5,15 @@ import { t, useMessages } from "../core/i18n.ts";
 import { preview } from "../options/preview.ts";
 import { addMenuCommand, get, notes, options, platform, saveNotes, saveOptions } from "../platform/userscript.ts";
 import { SURFACES } from "../site/surfaces.ts";
+import type * as card from "./card.ts";
 import type * as dialog from "./dialog.ts";
 
 /** From `pitboard-options.js`, which the manager loads with this script (`@require`). */
 declare const pitboardOptions: typeof dialog | undefined;
+/** From `pitboard-card.js`, likewise. */
+declare const pitboardCard: typeof card | undefined;
 
-/** The style of the card without the second script. The addon is in English then. */
-const PLAIN = ".card{position:absolute;margin:0;max-inline-size:480px;max-block-size:95vh;overflow:auto}";
-
+/** Without the second script the addon is in English, and has lines only. */
 const second = typeof pitboardOptions === "undefined" ? undefined : pitboardOptions;
 if (second) useMessages(second.messages);
 
@@ -31,8 +32,12 @@ async function openDialog(): Promise<void> {
   });
 }
 
+async function loadCard(): Promise<unknown> {
+  if (typeof pitboardCard === "undefined") throw new Error("A script is missing. Install the userscript again.");
+  if (second) pitboardCard.useMessages(second.messages);
+  return pitboardCard;
+}
+
 const openOptions = () => void openDialog();
 
-void run({ ...platform, openOptions, cardCss: second?.cardCss ?? PLAIN }).then(() =>
-  addMenuCommand(t("options"), openOptions),
-);
+void run({ ...platform, openOptions, loadCard }).then(() => addMenuCommand(t("options"), openOptions));

@@ -14,6 +14,7 @@ export function sampleDriver(now: number): Driver {
     to,
     start: now - days * DAY,
     subsession: 80000000 + days,
+    category: "sports_car" as const,
   });
   const ratings = [
     [4, 3.47, 2841, 61.2, 7310],
@@ -36,6 +37,9 @@ export function sampleDriver(now: number): Driver {
       cpi,
       starts: 0,
       wins: 0,
+      timeTrial: null,
+      incidents: null,
+      towards: null,
       world: irating && { place, of: 182_400 },
       national: null,
     })),
@@ -48,7 +52,7 @@ export function sampleDriver(now: number): Driver {
       race(6, "HOSTED", 67, "Global Mazda MX-5 Cup", "Summit Point Raceway", 2, 1),
       race(8, "PRACTICE", 67, "Global Mazda MX-5 Cup", "Summit Point Raceway", 1, 1),
     ],
-    activity: { last30: 14, before30: 9 },
+    activity: { last30: 14, before30: 9, weeks: 3 },
     state: "fresh",
     asOf: now - 240_000,
   };

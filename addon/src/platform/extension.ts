@@ -1,7 +1,7 @@
 /** In an extension: the APIs that we use, as both browsers have them, and the platform made of them. */
 
 import type { Store } from "../core/backend.ts";
-import type { Answer, History } from "../core/model.ts";
+import type { Answer, History, Results } from "../core/model.ts";
 import { readNotes, withNote } from "../core/notes.ts";
 import { readOptions } from "../core/options.ts";
 import type { Platform } from "./platform.ts";
@@ -13,9 +13,11 @@ interface StorageArea {
   getKeys?(): Promise<string[]>;
 }
 
-interface Sender {
+export interface Sender {
   id?: string;
   url?: string;
+  tab?: { id?: number };
+  frameId?: number;
 }
 
 interface Event<T extends (...values: never[]) => unknown> {
@@ -37,6 +39,9 @@ interface Api {
     onChanged: Event<(changes: Record<string, { newValue?: unknown; oldValue?: unknown }>, area: string) => void>;
   };
   action: { onClicked: Event<() => void> };
+  scripting: {
+    executeScript(what: { target: { tabId: number; frameIds: number[] }; files: string[] }): Promise<unknown>;
+  };
   permissions: {
     request(wanted: { origins: string[] }): Promise<boolean>;
   };
@@ -44,6 +49,9 @@ interface Api {
 
 declare const browser: Api | undefined;
 declare const chrome: Api;
+
+/** From `card.js`, once the background has put it into the page. */
+declare const pitboardCard: unknown;
 
 export const api: Api = typeof browser === "undefined" ? chrome : browser;
 const { runtime, storage } = api;
@@ -66,10 +74,11 @@ async function ask<T>(message: { type: string; [key: string]: unknown }): Promis
 }
 
 /** For content scripts. The background does all fetching. */
-export const platform: Omit<Platform, "cardCss"> = {
+export const platform: Platform = {
   drivers: async (names, asking) =>
     Object.fromEntries(await ask<[string, Answer][]>({ type: "drivers", names, ...asking })),
   history: (custId, category, kind) => ask<History>({ type: "history", custId, category, kind }),
+  races: (custId, me) => ask<Results>({ type: "races", custId, me }),
   options: storedOptions,
   notes: storedNotes,
   onOptions: (changed) =>
@@ -86,4 +95,9 @@ export const platform: Omit<Platform, "cardCss"> = {
     await storage.sync.set({ options: { ...options, hiddenDrivers: [...options.hiddenDrivers, name] } });
   },
   openOptions: () => void ask({ type: "options" }),
+  loadCard: async () => {
+    await ask({ type: "card" });
+    if (typeof pitboardCard === "undefined") throw new Error("no card");
+    return pitboardCard;
+  },
 };

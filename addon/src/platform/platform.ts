@@ -1,6 +1,6 @@
 /** What the addon needs from where it runs: an extension or a userscript manager. */
 
-import type { Answer, Asking, History } from "../core/model.ts";
+import type { Answer, Asking, History, Results } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Options } from "../core/options.ts";
 
@@ -8,6 +8,8 @@ export interface Platform {
   /** An answer for each name. */
   drivers(names: string[], asking: Asking): Promise<Record<string, Answer>>;
   history(custId: number, category: string, kind: string): Promise<History>;
+  /** The last official races. `me`: the reader's name, "" if it is not known. */
+  races(custId: number, me: string): Promise<Results>;
   options(): Promise<Options>;
   onOptions(changed: (options: Options) => void): void;
   notes(): Promise<Record<string, Note>>;
@@ -15,6 +17,6 @@ export interface Platform {
   onNotes(changed: (notes: Record<string, Note>) => void): void;
   hideDriver(name: string): Promise<void>;
   openOptions(): void;
-  /** The card's style sheet. */
-  cardCss: string;
+  /** Loads the card's script, and gives what it exports. Rejects when that is not possible. */
+  loadCard(): Promise<unknown>;
 }

@@ -116,9 +116,10 @@ export async function saveNotes(changed: ReturnType<typeof readNotes>): Promise<
 }
 
 /** All but what is in the second script. */
-export const platform: Omit<Platform, "openOptions" | "cardCss"> = {
+export const platform: Omit<Platform, "openOptions" | "loadCard"> = {
   drivers: (names, asking) => backend.drivers(names, asking),
   history: (custId, category, kind) => backend.history(custId, category, kind),
+  races: (custId, me) => backend.races(custId, me),
   options,
   notes,
   onOptions: (changed) => void optionListeners.push(changed),

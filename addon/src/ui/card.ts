@@ -1,17 +1,19 @@
 /** The card: everything about one driver, opened from a line or a badge. A page has at most one. */
 
 import { change } from "../core/chart.ts";
-import { safetyText, signed } from "../core/format.ts";
+import { signed } from "../core/format.ts";
 import { formatAge, formatNumber, formatPlace, formatShare, regionName, t } from "../core/i18n.ts";
-import type { Answer, Category, Driver, History, Licence } from "../core/model.ts";
+import type { Answer, Category, Driver, History, Licence, Results } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Theme } from "../core/options.ts";
 import { licencesInOrder } from "../core/order.ts";
 import type { Platform } from "../platform/platform.ts";
+import cardCss from "./card.css";
 import { historyChart, type Kind } from "./chart.ts";
 import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
-import { cars, flagged, licenceChip, links, memberFact, races, rankShare, ranks, type View } from "./parts.ts";
+import { cars, flagged, licenceChip, links, memberFact, rankShare, ranks, type View } from "./parts.ts";
+import { raceList, signedSafety, togetherList } from "./results.ts";
 import statsCss from "./stats.css";
 import { addStyles } from "./styles.ts";
 
@@ -20,11 +22,15 @@ const RECENT_RESULTS = 5;
 /** Milliseconds until the card closes after the pointer has left. */
 const CLOSE_DELAY = 250;
 /** Pixels of a race, as in the style sheet. */
-const RACE_HEIGHT = 22;
+const RACE_HEIGHT = 38;
+/** iRacing's minimum participation: so many races or time trials of a season make a promotion possible. */
+const MPR = 4;
+/** Every rating's value before the first result. */
+const FIRST_RATING = 1350;
 /** Pixels between the card and the edge of the window. */
 const MARGIN = 8;
 
-interface Context {
+export interface Context {
   view(name: string): View;
   theme(): Theme;
   note(name: string): Note | undefined;
@@ -32,11 +38,13 @@ interface Context {
   reload(name: string): Promise<void>;
   /** Loads the profile; `answer` has the licences already. */
   load(name: string): void;
+  /** The reader's name; "" if it is not known. */
+  reader(): string;
   /** Whether the profile may still come. */
   isLoading(name: string): boolean;
 }
 
-type CardPlatform = Pick<Platform, "history" | "saveNote" | "hideDriver" | "openOptions" | "cardCss">;
+type CardPlatform = Pick<Platform, "history" | "races" | "saveNote" | "hideDriver" | "openOptions">;
 
 export class Card {
   readonly #platform: CardPlatform;
@@ -50,6 +58,9 @@ export class Card {
   #category: Category | null = null;
   #kind: Kind = "irating";
   #above = false;
+  /** The races with what they did to the ratings; null: they are not here (yet). */
+  #results: Results | null = null;
+  #waitsForResults = false;
   /** The chart. It stays when the rest is drawn again. */
   #panel: HTMLElement | null = null;
 
@@ -80,7 +91,8 @@ export class Card {
     this.#setExpanded(false);
     this.#anchor = null;
     this.#host?.remove();
-    this.#host = this.#box = this.#panel = null;
+    this.#host = this.#box = this.#panel = this.#results = null;
+    this.#waitsForResults = false;
   }
 
   /** Draws the card again if it is open for this driver. */
@@ -102,11 +114,12 @@ export class Card {
     this.#kind = this.#context.view(this.#name).options.hideRatings ? "safety_rating" : "irating";
     this.#host = document.createElement("pitboard-card");
     const root = this.#host.attachShadow({ mode: "open" });
-    addStyles(root, statsCss + this.#platform.cardCss);
+    addStyles(root, statsCss + cardCss);
     this.#box = h("div", { popover: "auto", role: "dialog", tabindex: "-1" });
     root.append(this.#box);
     document.body.append(this.#host);
     this.#context.load(name);
+    void this.#loadResults(name);
     this.#draw();
     this.#box.addEventListener("toggle", (event) => {
       if ((event as ToggleEvent).newState === "closed") this.#dismissed();
@@ -164,11 +177,13 @@ export class Card {
   #content(driver: Driver): Node[] {
     const view = this.#context.view(this.#name);
     const { options } = view;
+    const together = togetherList(this.#results);
     const carList = cars(driver, options).join(", ") || this.#loading(driver);
     const parts = [
       this.#head(driver),
       this.#facts(driver, view),
       this.#ratings(driver, view),
+      together && section(t("together"), together),
       options.races && section(t("recent_races"), this.#races(driver, options)),
       options.cars && carList && section(t("recent_cars"), h("p", { class: "quiet wrap" }, carList)),
       links(driver, options),
@@ -183,9 +198,21 @@ export class Card {
     return !driver.races && this.#context.isLoading(this.#name) ? "…" : "";
   }
 
+  /** Asks for the races, if the reader wants to see races. Without them the profile's are shown. */
+  async #loadResults(name: string): Promise<void> {
+    const answer = this.#context.answer(name);
+    if (!answer || !("driver" in answer) || !this.#context.view(name).options.races) return;
+    this.#waitsForResults = true;
+    const results = await this.#platform.races(answer.driver.custId, this.#context.reader()).catch(() => null);
+    if (this.#name !== name) return;
+    this.#results = results;
+    this.#waitsForResults = false;
+    this.update(name);
+  }
+
   #races(driver: Driver, options: View["options"]): HTMLElement {
-    const loading = this.#loading(driver);
-    const list = races(driver, options, !!loading);
+    const loading = this.#loading(driver) || this.#waitsForResults;
+    const list = raceList(driver, this.#results, options, !!loading);
     if (loading) list.style.minBlockSize = `${RACE_HEIGHT * options.raceCount}px`;
     return list;
   }
@@ -209,7 +236,8 @@ export class Card {
     if (member) rows.push([t("member_since"), member]);
     const follow = followers === null ? loading : `${followers} · ${t("follows_n", driver.follows ?? 0)}`;
     if (options.followers && follow) rows.push([t("followers"), follow]);
-    const active = activity ? t("activity_n", activity.last30, activity.before30) : loading;
+    const weeks = activity && activity.weeks > 1 ? ` · ${t("weeks_n", activity.weeks)}` : "";
+    const active = activity ? t("activity_n", activity.last30, activity.before30) + weeks : loading;
     if (active) rows.push([t("activity"), active]);
     const copy = iconButton("copy", t("copy"), () => void navigator.clipboard.writeText(String(driver.custId)));
     rows.push([t("customer_id"), h("span", {}, driver.custId, copy)]);
@@ -255,7 +283,9 @@ export class Card {
       "section",
       {},
       h("div", { class: "tabs" }, ...tabs),
-      ...(chosen ? standing(driver, chosen, view.options.hideRatings) : []),
+      ...(chosen
+        ? [...standing(driver, chosen, view.options.hideRatings), further(chosen, view.options.hideRatings)]
+        : []),
       h("div", { class: "kinds" }, ...kinds),
       this.#panel,
     );
@@ -347,8 +377,18 @@ function standing(driver: Driver, licence: Licence, hideRatings: boolean): HTMLE
   if (starts) {
     cells.push([t("starts"), formatNumber(starts)]);
     if (wins !== null) cells.push([t("win_rate"), formatShare(wins / starts)]);
+    if (licence.incidents !== null) cells.push([t("incidents_race"), formatNumber(licence.incidents)]);
   }
   return figureList(cells, "standing");
+}
+
+/** How far the next licence is, and the time-trial rating, if there is one other than the first. */
+function further({ timeTrial, towards, class: letter }: Licence, hideRatings: boolean): HTMLElement | null {
+  const facts = [
+    towards !== null && "RDCB".includes(letter) && t("towards_n", Math.min(towards, MPR), MPR),
+    !hideRatings && timeTrial !== null && timeTrial !== FIRST_RATING && `${t("time_trial")} ${timeTrial}`,
+  ].filter(Boolean);
+  return facts.length ? h("p", { class: "quiet small further" }, facts.join(" · ")) : null;
 }
 
 function figureList(cells: [string, ...(string | Node)[]][], more = ""): HTMLElement[] {
@@ -361,16 +401,15 @@ function figures(history: History, kind: Kind, starts: boolean): HTMLElement[] {
   const rows: [string, string][] = [];
   const recent = change(history.points, RECENT_RESULTS);
   if (recent) {
-    const by =
-      kind === "irating"
-        ? signed(Math.round(recent.by))
-        : `${recent.by < 0 ? "−" : "+"}${safetyText(Math.abs(recent.by))}`;
+    const by = kind === "irating" ? signed(Math.round(recent.by)) : signedSafety(recent.by);
     rows.push([t("last_results", recent.over), by]);
   }
   const { career } = history;
   if (career) {
     if (starts) rows.push([t("starts"), String(career.starts)]);
     rows.push([t("wins"), String(career.wins)], [t("top5"), String(career.top5)], [t("poles"), String(career.poles)]);
+    if (starts && career.incidents !== null) rows.push([t("incidents_race"), formatNumber(career.incidents)]);
+    if (career.finish !== null) rows.push([t("average_finish"), formatNumber(career.finish)]);
   }
   return figureList(rows);
 }

@@ -3,7 +3,7 @@
 import type { Category } from "../core/model.ts";
 import { s } from "./h.ts";
 
-type IconId = Category | "any" | "more" | "note" | "refresh" | "close" | "gear" | "up" | "down" | "copy";
+type IconId = Category | "any" | "more" | "note" | "refresh" | "close" | "gear" | "up" | "down" | "copy" | "met";
 
 /** SVG paths: the first is stroked, the second is filled. */
 const PATHS: Record<IconId, [string, string?]> = {
@@ -31,6 +31,7 @@ const PATHS: Record<IconId, [string, string?]> = {
   gear: [
     "M8 5.8a2.2 2.2 0 1 0 0 4.4 2.2 2.2 0 0 0 0-4.4ZM8 2.5v1.6M8 11.9v1.6M2.5 8h1.6M11.9 8h1.6M4.1 4.1l1.1 1.1M10.8 10.8l1.1 1.1M11.9 4.1l-1.1 1.1M5.2 10.8l-1.1 1.1",
   ],
+  met: ["M4 14V2.5M4 3c2.5-1.2 4.5 1.2 8 0v6c-3.5 1.2-5.5-1.2-8 0"],
   copy: ["M6 6h6.5v6.5H6ZM10 6V3.5H3.5V10H6"],
 };
 

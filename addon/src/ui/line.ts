@@ -49,10 +49,14 @@ function noteMarks(note: Note | undefined): Node[] {
   return marks;
 }
 
+/** That the reader raced with this driver lately. */
+const metMark = ({ met }: Driver): HTMLElement | null =>
+  met ? h("span", { class: "fact met", title: t("met_n", met) }, icon("met"), met) : null;
+
 function compact(driver: Driver, view: View, note: Note | undefined): Node[] {
   const { options } = view;
   const facts = [options.country && country(driver), options.member && memberYears(driver, view)];
-  return [licences(driver, view), h("span", { class: "facts" }, ...facts, ...noteMarks(note))];
+  return [licences(driver, view), h("span", { class: "facts" }, ...facts, metMark(driver), ...noteMarks(note))];
 }
 
 function followers(driver: Driver): HTMLElement | null {

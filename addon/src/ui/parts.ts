@@ -1,6 +1,5 @@
 /** The parts of line and card: licences, facts, races, links. Each makes nodes or text for a driver. */
 
-import { carCategory } from "../core/cars.ts";
 import { difference, flag, iratingText, NONE, positions, safetyText, signed, topShare } from "../core/format.ts";
 import { formatDate, formatNumber, formatPlace, formatShare, type MessageKey, t } from "../core/i18n.ts";
 import { fillTemplate, subsessionUrl } from "../core/links.ts";
@@ -139,7 +138,8 @@ export function memberFact(driver: Driver, view: View): string {
   return `${since} · ${t("years_short", years)} · ${next}`;
 }
 
-const raceKind = (race: Race): (typeof RACE_TYPES)[number] => RACE_TYPES.find((type) => type === race.type) ?? "OTHER";
+export const raceKind = (race: Race): (typeof RACE_TYPES)[number] =>
+  RACE_TYPES.find((type) => type === race.type) ?? "OTHER";
 
 /** The races of the types that the reader wants. */
 export const racesToShow = (driver: Driver, options: Options): Race[] =>
@@ -155,7 +155,7 @@ export function raceTime(start: number): HTMLElement {
 /** The races as a list: time, positions at start and finish, car, track. `loading`: they may still come. */
 export function races(driver: Driver, options: Options, loading = true): HTMLElement {
   const rows = racesToShow(driver, options).map((race) => {
-    const category = carCategory(race.carId);
+    const { category } = race;
     const when = race.start === null ? h("span", {}, NONE) : raceTime(race.start);
     return h(
       "li",

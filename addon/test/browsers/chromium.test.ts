@@ -29,7 +29,7 @@ afterAll(async () => {
 
 afterEach(async () => {
   for (const page of forum.context.pages().slice(1)) await page.close();
-  Object.assign(backend.state, { fault: "", delay: 0, asked: [], calls: [], histories: 0 });
+  Object.assign(backend.state, { fault: "", delay: 0, asked: [], calls: [], histories: 0, races: [], cars: 0 });
   for (const set of [backend.state.answers, backend.state.index, backend.state.slow]) set.clear();
   await forum.setOptions({ backend: backend.url });
   await forum.worker.evaluate("Promise.all([chrome.storage.session.clear(), chrome.storage.local.clear()])");
@@ -343,6 +343,25 @@ describe("the card", () => {
     expect(backend.state.calls).toHaveLength(2);
     await settled(await open(pages.classic({ posts: 3 })), 3);
     expect(backend.state.calls).toHaveLength(2);
+  });
+
+  it("has races with what they did to the ratings, and marks those that the reader drove, too, later also on the line", async () => {
+    const page = await open(pages.classic({ posts: 3, me: "Ann Tester" }));
+    await settled(page, 3);
+    expect(backend.state.races).toEqual([]);
+    await page.locator("pitboard-stats .open").nth(1).click();
+    const card = page.locator("pitboard-card");
+    await card.locator(".met-list li").waitFor();
+    expect(await card.locator(".races:not(.met-list) li").count()).toBe(5);
+    expect(await card.locator(".gains").first().textContent()).toBe("−23−0.08");
+    expect(await card.locator(".races .met").count()).toBe(1);
+    expect(backend.state.races.sort()).toEqual([900000, 900001]);
+    expect(backend.state.cars).toBe(1);
+    expect(await violations(page)).toEqual([]);
+    const next = await open(pages.classic({ posts: 3, me: "Ann Tester" }));
+    await settled(next, 3);
+    expect(await next.locator("pitboard-stats .met").allTextContents()).toEqual(["1"]);
+    expect(backend.state.races).toHaveLength(2);
   });
 
   it("has rank in the world and the country, starts and win rate of the chosen category; no rank without iRating", async () => {

@@ -44,7 +44,8 @@ describe.each(Object.entries(BROWSERS))("in %s", (_, start) => {
   beforeAll(async () => {
     backend = await startBackend();
     browser = await start(backend.url);
-    for (const name of ["Kai López4", "Lou Inventé3", ...odd.words().names]) backend.state.answers.set(name, driver(3, name));
+    for (const name of ["Kai López4", "Lou Inventé3", ...odd.words().names])
+      backend.state.answers.set(name, driver(3, name));
   });
   afterAll(async () => {
     await browser.close();

@@ -1,7 +1,7 @@
 /** A small backend on a free port, with faults that can be set while it runs. */
 
 import { createServer } from "node:http";
-import { driver, history, indexed, licencesOnly, NAMES } from "./drivers.mjs";
+import { cars, driver, history, indexed, licencesOnly, NAMES, results } from "./drivers.mjs";
 
 /**
  * @returns a running backend. `asked`: the names of each call to /drivers; `calls`: their names, and what they asked for.
@@ -16,6 +16,9 @@ export async function startBackend() {
     /** Names that are pending for who does not wait. */
     slow: new Set(),
     histories: 0,
+    /** The ids whose races were asked for, and how often the cars were. */
+    races: [],
+    cars: 0,
     /** Replaces the answer for a name. */
     answers: new Map(),
     /** "" | "down" | "busy" (429 with Retry-After) */
@@ -45,9 +48,18 @@ export async function startBackend() {
         category: url.searchParams.get("category"),
         kind,
         points: history(Number(match[1]), kind),
-        career: { starts: 159, wins: 28, top5: 86, poles: 18 },
+        career: { starts: 159, wins: 28, top5: 86, poles: 18, avg_finish_position: 6, avg_incidents: 3.2 },
         _meta: { state: "fresh" },
       });
+    }
+    const raced = /^\/drivers\/(\d+)\/races$/.exec(url.pathname);
+    if (raced) {
+      state.races.push(Number(raced[1]));
+      return send(200, results(Number(raced[1]) - 900000));
+    }
+    if (url.pathname === "/cars") {
+      state.cars++;
+      return send(200, cars());
     }
     if (url.pathname !== "/drivers") return send(404, { title: "Not found" });
     const raw = /[?&]names=([^&]*)/.exec(request.url ?? "")?.[1] ?? "";

@@ -146,6 +146,51 @@ export function indexed({ cust_id, member_info }, now = Date.now()) {
   };
 }
 
+/** The cars of the invented races, as the backend lists them: a Dallara P217 is a sports car, whatever its name says. */
+export const cars = () => ({
+  cars: CARS.map(([car_id, car_name], i) => ({
+    car_id,
+    car_name,
+    category: i === 3 ? "formula_car" : i === 5 ? "oval" : "sports_car",
+  })),
+  _meta: { state: "fresh" },
+});
+
+/** A subsession that the first two drivers were both in. */
+export const SHARED = 81000000;
+
+/** The last official races of the n-th driver: three of the profile's and five older ones. */
+export function results(n, now = Date.now()) {
+  const events = driver(n, undefined, now).recent_events.filter((event) => event.event_type === "RACE");
+  const older = Array.from({ length: 5 }, (_, i) => ({
+    ...events[0],
+    subsession_id: 80500000 + n * 10 + i,
+    hours: 200 + i * 31,
+  }));
+  const all = [...events, ...older];
+  if (n < 2) all.splice(1, 0, { ...events[0], subsession_id: SHARED, hours: 20 });
+  return {
+    cust_id: 900000 + n,
+    races: all.map((event, i) => ({
+      subsession_id: event.subsession_id,
+      session_start_time: event.hours
+        ? `${new Date(now - event.hours * 3_600_000).toISOString().slice(0, 19)}Z`
+        : event.start_time,
+      car_id: CARS[n % CARS.length][0],
+      car_name: CARS[n % CARS.length][1],
+      category: cars().cars[n % CARS.length].category,
+      track: { track_id: 1, track_name: TRACKS[(n + i) % TRACKS.length][0] },
+      start_position: ((n + i * 3) % 20) + 1,
+      finish_position: ((n * 2 + i) % 20) + 1,
+      incidents: (n + i * 3) % 9,
+      strength_of_field: 1500 + ((n * 311 + i * 97) % 2600),
+      irating_change: ((n * 37 + i * 53) % 140) - 60,
+      safety_rating_change: (((n * 17 + i * 29) % 60) - 25) / 100,
+    })),
+    _meta: { state: "fresh" },
+  };
+}
+
 /** An invented history. The same id gives the same points. */
 export function history(custId, kind, now = Date.now()) {
   const points = [];

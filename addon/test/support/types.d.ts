@@ -6,6 +6,11 @@ declare module "*/support/drivers.mjs" {
   // biome-ignore lint/suspicious/noExplicitAny: as above
   export function indexed(driver: any, now?: number): any;
   export const NAMES: string[];
+  export const SHARED: number;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  export function results(n: number, now?: number): any;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  export function cars(): any;
 }
 
 declare module "*/support/pages.mjs" {
@@ -42,6 +47,8 @@ declare module "*/support/backend.mjs" {
       index: Set<string>;
       slow: Set<string>;
       histories: number;
+      races: number[];
+      cars: number;
       answers: Map<string, unknown>;
       fault: "" | "down" | "busy";
       delay: number;

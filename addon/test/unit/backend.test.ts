@@ -37,6 +37,7 @@ beforeEach(() => {
     body: JSON.stringify(Object.fromEntries(namesOf(url).map((name, i) => [name, driver(i, name, clock)]))),
   });
   const get = async (url: string): Promise<Reply> => {
+    if (url.endsWith("/cars")) return { status: 404, body: "{}", retryAfter: null };
     asked.push(url);
     const answer = reply(url);
     if (answer instanceof Error) throw answer;

@@ -18,27 +18,30 @@ describe("the build", () => {
     }
   });
 
-  it("names the hash of the options dialog in the userscript", async () => {
+  it("names the hashes of the scripts that the userscript requires", async () => {
     const { userscript } = await outputs();
-    const required = /^\/\/ @require +\S+\/pitboard-options\.js#sha256-(\S+)$/m.exec(
-      String(userscript.get("pitboard.user.js")),
-    );
-    const dialog = userscript.get("pitboard-options.js") ?? "";
-    expect(required?.[1]).toBe(createHash("sha256").update(dialog).digest("base64"));
+    for (const name of ["pitboard-card.js", "pitboard-options.js"]) {
+      const required = new RegExp(`^// @require +\\S+/${name}#sha256-(\\S+)$`, "m").exec(
+        String(userscript.get("pitboard.user.js")),
+      );
+      const script = userscript.get(name) ?? "";
+      expect(required?.[1]).toBe(createHash("sha256").update(script).digest("base64"));
+    }
   });
 
-  it("has the translations and the card's style sheet of the userscript in its second script", async () => {
+  it("has the translations and the card of the userscript in scripts of their own", async () => {
     const { userscript } = await outputs();
     const has = (file: string) => {
       const source = String(userscript.get(file));
       return {
         other: /others:"[\w+/]{1000}/.test(source),
-        key: /keys:"[^"]*\bstate_kept\b/.test(source),
+        key: /keys:"[^"]*\bunavailable\b/.test(source),
         css: source.includes(".icon-button:hover"),
       };
     };
     expect(has("pitboard.user.js")).toEqual({ other: false, key: true, css: false });
-    expect(has("pitboard-options.js")).toEqual({ other: true, key: true, css: true });
+    expect(has("pitboard-card.js")).toMatchObject({ other: false, css: true });
+    expect(has("pitboard-options.js")).toMatchObject({ other: true, key: true });
   });
 
   it("has no code of `npm run watch` in it", async () => {

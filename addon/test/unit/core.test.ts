@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { carCategory } from "../../src/core/cars.ts";
 import { change, chart, levels } from "../../src/core/chart.ts";
 import { diagnose, isOlder } from "../../src/core/diagnose.ts";
 import {
@@ -24,7 +23,7 @@ import {
 import { fillTemplate, safeUrl } from "../../src/core/links.ts";
 import { CATEGORIES, CLASSES, type Driver, type Licence, parseDriver } from "../../src/core/model.ts";
 import { linkedName, nameFromHref, nameKey, tidyName } from "../../src/core/names.ts";
-import { noteOf, readNotes, withNote } from "../../src/core/notes.ts";
+import { readNotes, withNote } from "../../src/core/notes.ts";
 import { backendAddress, DEFAULTS, readOptions } from "../../src/core/options.ts";
 import { licencesInOrder, mainCategory } from "../../src/core/order.ts";
 import { PALETTE } from "../../src/core/palette.ts";
@@ -44,13 +43,26 @@ const licence = (
   cpi,
   starts: null,
   wins: null,
+  timeTrial: null,
+  incidents: null,
+  towards: null,
   world: null,
   national: null,
 });
 const driverWith = (licences: Licence[], races: [number, string][] = []): Driver => ({
   ...(parseDriver(driver(0), 0) as Driver),
   licences,
-  races: races.map(([carId, type]) => ({ type, carId, car: "x", track: "y", start: 0, subsession: 1, from: 1, to: 1 })),
+  races: races.map(([carId, type]) => ({
+    type,
+    carId,
+    car: "x",
+    track: "y",
+    start: 0,
+    subsession: 1,
+    from: 1,
+    to: 1,
+    category: null,
+  })),
 });
 
 describe("names", () => {
@@ -84,16 +96,6 @@ describe("names", () => {
     for (const bad of ["", null, "Unknown", "Deleted User", "x".repeat(101), "A\u0000B"])
       expect(tidyName(bad)).toBe("");
     expect(nameKey("ANN Tester")).toBe(nameKey("ann tester"));
-  });
-});
-
-describe("cars", () => {
-  it("have a category by id: the Dallara P217 and the McLaren MP4-12C are sports cars", () => {
-    expect(carCategory(128)).toBe("sports_car");
-    expect(carCategory(43)).toBe("sports_car");
-    expect(carCategory(106)).toBe("formula_car");
-    expect(carCategory(99999)).toBeNull();
-    expect(carCategory(null)).toBeNull();
   });
 });
 
@@ -158,7 +160,7 @@ describe("numbers", () => {
   });
 
   it("are empty for a race without positions", () => {
-    const race = { type: "RACE", carId: 1, car: "", track: "", start: null, subsession: null };
+    const race = { type: "RACE", carId: 1, car: "", track: "", start: null, subsession: null, category: null };
     expect(positions({ ...race, from: 3, to: null })).toBe("3 → –");
     expect(positions({ ...race, from: null, to: null })).toBe("");
   });

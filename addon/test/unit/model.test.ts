@@ -194,6 +194,6 @@ it("a history is sorted, without invalid points", () => {
     [1350, "D"],
     [1400, null],
   ]);
-  expect(career).toEqual({ starts: 3, wins: 0, top5: 0, poles: 0 });
+  expect(career).toEqual({ starts: 3, wins: 0, top5: 0, poles: 0, finish: null, incidents: null });
   expect(parseHistory("x")).toEqual({ points: [], career: null });
 });

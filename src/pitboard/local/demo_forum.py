@@ -53,7 +53,7 @@ def forum_page(authors: Sequence[str], scripts: bool = True) -> str:
     comments = "".join(_comment(i, post) for i, post in enumerate(others))
     addon = "".join(
         f'<script src="{file}" defer></script>'
-        for file in ("/demo/setup.js", "/pitboard-options.js", "/pitboard.user.js")
+        for file in ("/demo/setup.js", "/pitboard-card.js", "/pitboard-options.js", "/pitboard.user.js")
     )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Who was in that race? - Pitboard demo forum</title>

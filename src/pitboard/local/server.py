@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -106,7 +107,10 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
         Route("/metrics", metrics, methods=["GET"]),
         Route("/openapi.json", openapi, methods=["GET"]),
         Route("/pitboard.user.js", _script(userscript.script_for, address), methods=["GET"]),
-        Route("/pitboard-options.js", _script(userscript.options_for, address), methods=["GET"]),
+        *(
+            Route(f"/{name}", _script(partial(userscript.required_for, name), address), methods=["GET"])
+            for name in userscript.REQUIRED
+        ),
         Mount("/static", StaticFiles(directory=str(STATIC))),
     ]
 

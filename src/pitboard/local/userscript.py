@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 BUILT_FOR = "http://127.0.0.1:8765"
 SCRIPT: Traversable = files("pitboard.local") / "pitboard.user.js"
-OPTIONS: Traversable = files("pitboard.local") / "pitboard-options.js"
+REQUIRED = ("pitboard-card.js", "pitboard-options.js")
+"""The scripts that the first requires: the card, and the options dialog with the translations of all."""
 
 WARNING = "Loaded without encryption: whoever is in this network can change it, also at updates."
 """Stands before the description, which script managers show when a script is installed."""
@@ -23,19 +24,25 @@ WARNING = "Loaded without encryption: whoever is in this network can change it, 
 _ADDRESS = re.compile(r"https?://(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?(?:/[\w.~-]+)*", re.ASCII)
 
 
-def options_for(address: str) -> bytes:
-    """`pitboard-options.js`, the options dialog, for a server at `address`: scheme, host, port and path,
-    without a slash at the end."""
-    return _moved(OPTIONS.read_bytes(), address)
+def required_for(name: str, address: str) -> bytes:
+    """One of `REQUIRED` for a server at `address`: scheme, host, port, path, without a slash at the end."""
+    return _moved(built(name), address)
 
 
 def script_for(address: str) -> bytes:
-    """`pitboard.user.js` for a server at `address`; it requires what `options_for` gives, by its hash."""
+    """`pitboard.user.js` for a server at `address`; it requires what `required_for` gives, by its hash."""
     script = _moved(SCRIPT.read_bytes(), address)
     if is_exposed(address):
         warned = rb"\g<0>" + WARNING.encode() + b" "
         script = re.sub(rb"^// @description +", warned, script, count=1, flags=re.MULTILINE)
-    return script.replace(integrity(OPTIONS.read_bytes()), integrity(options_for(address)))
+    for name in REQUIRED:
+        script = script.replace(integrity(built(name)), integrity(required_for(name, address)))
+    return script
+
+
+def built(name: str) -> bytes:
+    """One of `REQUIRED` as it was built."""
+    return (files("pitboard.local") / name).read_bytes()
 
 
 def is_exposed(address: str) -> bool:
@@ -52,9 +59,9 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-def integrity(options: bytes) -> bytes:
+def integrity(script: bytes) -> bytes:
     """The fragment by which a userscript's header names the hash of a file, as Tampermonkey reads it."""
-    return b"#sha256-" + base64.b64encode(hashlib.sha256(options).digest())
+    return b"#sha256-" + base64.b64encode(hashlib.sha256(script).digest())
 
 
 def _moved(file: bytes, address: str) -> bytes:
