@@ -10,7 +10,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.config import Config
-from infra.monitoring import FIVE_MINUTES, Metrics
+from infra.monitoring import Metrics
 
 TOKEN_AGE = 8 * 3600
 """Seconds. The schedule renews the token every six hours; an older token means that renewals fail."""
@@ -20,8 +20,7 @@ LOGINS_AN_HOUR = 2
 about twelve."""
 
 UNAVAILABLE_PERCENT = 10
-LEAST_NAMES = 20
-"""Names in five minutes from which on a share of them says something."""
+"""Mean of the pages of five minutes. The heartbeat's page counts as one."""
 
 CAPACITY = 200
 """Capacity units a second of one table. On-demand tables allow far more, at a price."""
@@ -200,16 +199,9 @@ class Alarms(Construct):
         own = self._metrics.own
         self._alarm(
             "unavailable",
-            cloudwatch.MathExpression(
-                expression=f"IF(FILL(all, 0) >= {LEAST_NAMES}, 100 * FILL(lost, 0) / all, 0)",
-                using_metrics={
-                    "all": own("Names", "Sum"),
-                    "lost": own("Names", "Sum", state="unavailable"),
-                },
-                period=FIVE_MINUTES,
-            ),
+            own("UnavailablePercent", "Average"),
             UNAVAILABLE_PERCENT,
-            f"{UNAVAILABLE_PERCENT} % of the names were answered with `unavailable`; see `pitboard doctor`",
+            f"{UNAVAILABLE_PERCENT} % of the names are `unavailable`; see `pitboard doctor`",
             periods=3,
         )
         self._alarm(
@@ -224,7 +216,7 @@ class Alarms(Construct):
     def _alarm(
         self,
         name: str,
-        metric: cloudwatch.IMetric,
+        metric: cloudwatch.Metric,
         threshold: float,
         meaning: str,
         *,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from infra.errors import ConfigError
+from pitboard.aws.deploy_settings import NAMES as SETTING_NAMES
 from pitboard.aws.names import Names, UnknownEnvironmentError
 
 PACKAGE_LIMIT = 40_000_000
@@ -51,7 +52,8 @@ class Config:
     the hour); it keeps an answer for `cache_seconds`. `budget` is the account's cost in dollars a month from
     which on its owner is told (0: no budget). `tables` replaces names of tables. `existing` lists
     the tables, and perhaps the secret, that exist already and are not created. `oauth_url` and `data_url`
-    are for an upstream that is not iRacing; `link_hosts` is PITBOARD_LINK_HOSTS (docs/SETTINGS.md).
+    are for an upstream that is not iRacing; `link_hosts` is PITBOARD_LINK_HOSTS (docs/SETTINGS.md). `given`
+    are the settings that differ from the environment's, as they were given.
     """
 
     names: Names
@@ -76,6 +78,7 @@ class Config:
     link_hosts: str = ""
     tables: dict[str, str] = field(default_factory=dict)
     existing: frozenset[str] = frozenset()
+    given: dict[str, str] = field(default_factory=dict)
 
     def check(self) -> "Config":
         """Returns itself. Raises `ConfigError` if it cannot be deployed."""
@@ -134,7 +137,8 @@ def from_context(context: Callable[[str], Any]) -> Config:
     if context("snap_start") is not None:
         drivers = changes.get("drivers", config.drivers)
         changes["drivers"] = replace(drivers, snap_start=_switch("snap_start", context("snap_start")))
-    return replace(config, **changes).check()
+    given = {name: str(context(name)) for name in SETTING_NAMES if context(name) is not None}
+    return replace(config, given=given, **changes).check()
 
 
 def _switch(name: str, value: Any) -> bool:

@@ -1,5 +1,6 @@
 """The stack of one environment: its constructs, in the order in which they depend on each other."""
 
+import json
 from typing import Any
 
 import aws_cdk as cdk
@@ -15,6 +16,7 @@ from infra.queues import Renewals
 from infra.release import Canary, Release
 from infra.schedule import Schedule
 from infra.tables import Credentials, Tables
+from pitboard.aws.deploy_settings import SETTINGS_OUTPUT
 
 
 class PitboardStack(cdk.Stack):
@@ -36,5 +38,8 @@ class PitboardStack(cdk.Stack):
             self.canary = Canary(
                 self, "canary", config, self.functions, self.release, package, self.alarms.of_function
             )
+        cdk.CfnOutput(self, "settings", value=json.dumps(config.given, sort_keys=True)).override_logical_id(
+            SETTINGS_OUTPUT
+        )
         cdk.Tags.of(self).add("application", "pitboard")
         cdk.Tags.of(self).add("environment", config.names.environment)

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from pitboard.aws.deploy_settings import DEPLOY_SETTINGS
 from pitboard.ops.doctor.check import Check, Section
 from pitboard.ops.doctor.run import all_checks
 from pitboard.ops.logs import QUERIES
@@ -163,6 +164,12 @@ def settings() -> str:
     )
 
 
+def deploy_settings() -> str:
+    """The table of a deploy's settings."""
+    rows = [(_code(f"{s.name}={s.example}"), s.default, s.help) for s in DEPLOY_SETTINGS]
+    return _table(("`--context`", "default", "meaning"), rows)
+
+
 def metrics() -> str:
     """The table of metrics."""
     rows = [
@@ -181,7 +188,11 @@ def queries() -> str:
 
 
 WHOLE: dict[str, Callable[[], str]] = {"TROUBLESHOOTING.md": troubleshooting, "SETTINGS.md": settings}
-PARTS: dict[str, Callable[[], str]] = {"metrics": metrics, "queries": queries}
+PARTS: dict[str, Callable[[], str]] = {
+    "deploy_settings": deploy_settings,
+    "metrics": metrics,
+    "queries": queries,
+}
 _PART = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

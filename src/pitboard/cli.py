@@ -10,6 +10,7 @@ from pitboard import __version__
 from pitboard.commands import (
     addon,
     bench,
+    bootstrap,
     demo,
     deploy,
     doctor,
@@ -40,6 +41,7 @@ app.command(epilog=login.EXAMPLE)(login.login)
 app.command(epilog=bench.EXAMPLE)(bench.bench)
 app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
 app.command(epilog=logs.EXAMPLE)(logs.logs)
+app.command(epilog=bootstrap.EXAMPLE)(bootstrap.bootstrap)
 app.command(epilog=deploy.EXAMPLE)(deploy.deploy)
 app.command(epilog=verify.EXAMPLE)(verify.verify)
 app.command(epilog=rollback.EXAMPLE)(rollback.rollback)

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import pytest
 import urllib3
 from tests.support.deployed_stage import Stage, emulated
+from tests.support.lambda_runtime import ARCHITECTURE
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("stage"), pytest.mark.timeout(600)]
 
@@ -167,17 +168,28 @@ def test_verify_finds_no_problem(deployed: Stage) -> None:
     assert all(found.values())
 
 
+def test_a_deploy_without_settings_keeps_those_of_the_one_before(deployed: Stage) -> None:
+    done = deployed.pitboard("deploy", "--env", "dev", "--dry-run")
+    assert done.returncode == 0, done.stdout
+    assert "Nothing changes." in done.stdout
+    assert f"architecture={ARCHITECTURE}" in done.stdout
+
+
 def test_a_dry_run_shows_what_would_change_and_changes_nothing(deployed: Stage) -> None:
     before = live_versions(deployed)
-    done = deployed.deploy("--dry-run", PITBOARD_DATA_URL="http://127.0.0.1:9/other")
+    other = ("--context", "data_url=http://127.0.0.1:9/other")
+    done = deployed.pitboard("deploy", "--env", "dev", "--dry-run", *other, PITBOARD_DATA_URL="")
     assert done.returncode == 0, done.stdout
-    assert "PITBOARD_DATA_URL" in done.stdout
+    assert "Lambda::Function" in done.stdout
     assert live_versions(deployed) == before
 
 
 def test_a_second_deploy_can_be_rolled_back(deployed: Stage) -> None:
     before = live_versions(deployed)
-    done = deployed.deploy(PITBOARD_DATA_URL=f"{deployed.simulator.data_url}/")
+    other = f"{deployed.simulator.data_url}/"
+    done = deployed.pitboard(
+        *("deploy", "--env", "dev", "--context", f"data_url={other}"), PITBOARD_DATA_URL=other
+    )
     assert done.returncode == 0, done.stdout
     after = live_versions(deployed)
     assert all(int(after[name]) > int(before[name]) for name in before)
@@ -226,7 +238,7 @@ def test_a_table_is_restored_to_a_moment_and_used(deployed: Stage) -> None:
 
 @pytest.mark.long
 def test_the_next_deploy_goes_on_with_the_restored_table(deployed: Stage) -> None:
-    done = deployed.deploy()
+    done = deployed.pitboard("deploy", "--env", "dev")
     assert done.returncode == 0, done.stdout
     settings = deployed.client("lambda").get_function_configuration(
         FunctionName="ir-drivers-dev", Qualifier="live"

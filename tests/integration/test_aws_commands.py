@@ -107,7 +107,7 @@ def refused(cloud: AwsAccount, said, *words: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["deploy", "verify", "rollback"])
+@pytest.mark.parametrize("command", ["bootstrap", "deploy", "verify", "rollback"])
 def test_an_unknown_environment(cloud, said, command):
     sentence = refused(cloud, said, command, "--env", "production")
     assert "There is no environment 'production'; there are dev, staging, prod." in sentence
@@ -153,7 +153,8 @@ def test_not_bootstrapped(cloud, said):
     cloud.client("ssm").delete_parameter(Name="/cdk-bootstrap/hnb659fds/version")
     sentence = refused(cloud, said, "deploy", "--env", "dev")
     assert "CDK is not bootstrapped in" in sentence
-    assert f"npx aws-cdk@2.1148.1 bootstrap aws://{cloud.account}/" in sentence
+    assert cloud.account in sentence
+    assert "run `pitboard bootstrap --env dev`" in sentence
 
 
 def test_a_bootstrap_that_is_too_old(cloud, said):
@@ -162,7 +163,7 @@ def test_a_bootstrap_that_is_too_old(cloud, said):
     )
     sentence = refused(cloud, said, "deploy", "--env", "dev")
     assert "has version 5, and 6 is needed" in sentence
-    assert "bootstrap --force" in sentence
+    assert "run `pitboard bootstrap --env dev`" in sentence
 
 
 def test_a_table_that_exists(cloud, said):
@@ -248,8 +249,42 @@ def test_production_is_not_changed_without_a_yes(cloud, said, monkeypatch):
         monkeypatch.setattr("sys.stdin", nothing)
         code, sentence = said("deploy", "--env", "prod")
     assert code == 1
-    assert "Deploy to production in" in sentence
+    assert f"Deploy to production in account {cloud.account}, eu-central-1?" in sentence
     assert state(cloud) == before
+
+
+def test_a_deploy_says_what_would_change_in_ten_lines_and_not_what_cdk_says(cloud, said):
+    code, sentence = said("deploy", "--env", "dev", "--dry-run", "--context", "canary=true")
+    assert code == 0, sentence
+    assert f"pitboard-dev in account {cloud.account}, eu-central-1" in sentence
+    assert "Settings: canary=true" in sentence
+    assert "Lambda::Function │ 7" in sentence
+    assert "other kinds" in sentence
+    assert "[+] AWS::Lambda::Function" not in sentence
+
+
+@pytest.mark.parametrize("variable", ["PITBOARD_OAUTH_URL", "PITBOARD_DATA_URL", "PITBOARD_LINK_HOSTS"])
+def test_another_iracing_that_is_left_in_the_shell_is_not_deployed(cloud, said, monkeypatch, variable):
+    monkeypatch.setenv(variable, "http://127.0.0.1:9/hush")
+    sentence = refused(cloud, said, "deploy", "--env", "dev")
+    assert f"{variable} is set in this shell" in sentence
+    assert f"--context {variable.removeprefix('PITBOARD_').lower()}=" in sentence
+
+
+def test_an_account_is_bootstrapped_once_and_anew_when_that_is_too_old(emulator, monkeypatch, said):
+    cloud = AwsAccount(emulator)
+    cloud.use(monkeypatch)
+    needs.node()
+    code, sentence = said("bootstrap", "--env", "dev")
+    assert code == 0, sentence
+    assert (
+        sentence
+        == f"account {cloud.account}, eu-central-1 is ready. Deploy with `pitboard deploy --env dev`."
+    )
+    assert "Nothing to do" in said("bootstrap", "--env", "dev")[1]
+    name = "/cdk-bootstrap/hnb659fds/version"
+    cloud.client("ssm").put_parameter(Name=name, Value="5", Type="String", Overwrite=True)
+    assert "is ready" in said("bootstrap", "--env", "dev")[1]
 
 
 @pytest.mark.parametrize(
@@ -257,6 +292,9 @@ def test_production_is_not_changed_without_a_yes(cloud, said, monkeypatch):
     [
         (("deploy", "--secrets-file", "x"), "--secrets-file goes with --update-secrets."),
         (("deploy", "--context", "canary"), "--context takes NAME=VALUE, not 'canary'."),
+        (("deploy", "--context", "canry=true"), "There is no setting 'canry'; there are alarm_email, budget"),
+        (("deploy", "--context", "canary=perhaps"), "canary is 'perhaps'; it must be true or false."),
+        (("deploy", "--context", "architecture=riscv"), "The architecture 'riscv' is not one of Lambda's"),
         (("rollback", "--table", "ir_drivers_dev"), "--table and --to go together."),
         (("rollback", "--stack", "--table", "t", "--to", "x"), "are two different ways back"),
         (("rollback", "--table", "ir_drivers_dev", "--to", "yesterday"), "'yesterday' is not a time"),

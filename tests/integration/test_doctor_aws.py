@@ -127,7 +127,7 @@ def test_cdk_is_not_bootstrapped(cloud, doctor):
     )
     finding = finding_of(doctor(), "bootstrap")
     assert_found(finding, Status.PROBLEM, cloud.account)
-    assert f"bootstrap aws://{cloud.account}/eu-central-1" in finding.remedy
+    assert "`pitboard bootstrap --env prod`" in finding.remedy
 
 
 @breaks("bootstrap-version", "the version's parameter is set to 5")

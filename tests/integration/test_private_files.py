@@ -4,14 +4,13 @@ import json
 import os
 import stat
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 from tests.support.serve_process import serve_process
 from tests.support.waiting import wait_until
 
-from pitboard.ops import addon, children, deploy
+from pitboard.ops import addon, cdk, children
 from pitboard.settings import SETTINGS
 from pitboard.simulator import Simulator
 
@@ -104,10 +103,8 @@ def test_npm_sees_no_secret(seen, tmp_path, monkeypatch):
     assert "NODE_EXTRA_CA_CERTS=/ca.pem" in told
 
 
-def test_cdk_sees_awss_variables_and_no_secret(seen, monkeypatch):
-    monkeypatch.setattr(deploy, "checkout", lambda: Path.cwd())
-    aws = SimpleNamespace(names=SimpleNamespace(stack="x"), region="us-east-1")
-    deploy.show_changes(deploy.Plan(aws, None, None, ()))  # type: ignore[arg-type]
+def test_cdk_sees_awss_variables_and_no_secret(seen):
+    cdk.run(("diff", "x"), region="us-east-1", cwd=Path.cwd())
     told = seen.read_text()
     assert "hush" not in told
     assert "AWS_PROFILE=league" in told

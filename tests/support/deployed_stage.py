@@ -15,7 +15,7 @@ from tests.support.aws_account import ministack
 from tests.support.lambda_runtime import ARCHITECTURE, PYTHON
 from tests.support.local_server import Backend
 
-from pitboard.aws.names import API_URL_OUTPUT, CDK
+from pitboard.aws.names import API_URL_OUTPUT
 from pitboard.simulator import Population, Simulator
 
 REGION = "eu-central-1"
@@ -71,8 +71,8 @@ class Stage:
         )
 
     def bootstrap(self) -> None:
-        command = ["npx", "--yes", CDK, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", ""]
-        self._run(command, self.environment)
+        done = self.pitboard("bootstrap", "--env", "dev")
+        assert done.returncode == 0, done.stdout
 
     def pitboard(self, *words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
         """Runs the command; its output is standard output and error together."""
@@ -80,7 +80,16 @@ class Stage:
         return self._run(command, self.environment | changes, check=False)
 
     def deploy(self, *words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
-        return self.pitboard("deploy", "--env", "dev", *HOST, *words, **changes)
+        return self.pitboard("deploy", "--env", "dev", *HOST, *self.upstream, *words, **changes)
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """The settings of a deploy for the simulator in iRacing's place."""
+        given = self.simulator.environment()
+        pairs = (
+            (name, given.get(f"PITBOARD_{name.upper()}")) for name in ("oauth_url", "data_url", "link_hosts")
+        )
+        return tuple(word for name, value in pairs if value for word in ("--context", f"{name}={value}"))
 
     def wait_for_index(self) -> None:
         """Waits for the refresh of the driver index that a deploy begins. The emulator tells of no end."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pitboard.commands.options import Environment, Yes, confirm
+from pitboard.commands.options import Environment, Verbose, Yes, confirm
 from pitboard.settings import UsageError
 
 EXAMPLE = "Examples: pitboard deploy --env dev; pitboard deploy --env prod --dry-run"
@@ -29,8 +29,12 @@ def deploy(
     ] = False,
     context: Annotated[
         list[str] | None,
-        typer.Option(help="A setting of infra/config.py; may be repeated.", metavar="NAME=VALUE"),
+        typer.Option(
+            help="A setting of docs/DEPLOYMENT.md; may be repeated. It is remembered; NAME= forgets it.",
+            metavar="NAME=VALUE",
+        ),
     ] = None,
+    verbose: Verbose = False,
     yes: Yes = False,
 ) -> None:
     """Deploy the AWS home, or bring it up to date."""
@@ -39,15 +43,27 @@ def deploy(
     from pitboard.ops.environment import AwsEnvironment
 
     aws = AwsEnvironment(environment)  # first: it says in a sentence if AWS' library is missing
-    from pitboard.ops.deploy import DeployOptions, deploy, prepare, show_changes
+    from rich.console import Console
+
+    from pitboard.ops.deploy import DeployOptions, deployment, prepare
 
     plan = prepare(
         aws,
         DeployOptions(update_secrets, secrets_file, import_tables, import_secret, tuple(context or ())),
     )
-    if dry_run:
-        show_changes(plan)
-        return
-    confirm(environment, f"Deploy to production in {aws.region}?", yes=yes)
-    url = deploy(plan)
+    console = Console()
+    console.print(f"{aws.names.stack} in {aws.place}", highlight=False)
+    if plan.settings:
+        console.print(f"Settings: {', '.join(f'{k}={v}' for k, v in plan.settings.items())}", highlight=False)
+    with deployment(plan, verbose=verbose) as prepared:
+        with console.status("Looking what would change ..."):
+            changes = prepared.changes()
+        changes.show(console)
+        if dry_run:
+            return
+        confirm(environment, f"Deploy to production in {aws.place}?", yes=yes)
+        with console.status("Deploying ...") as status:
+            url = prepared.deploy(lambda step: status.update(f"Deploying: {step}"))
     typer.echo(f"Deployed: {url}\nCheck it with `pitboard verify --env {environment}`.")
+    if not plan.settings.get("alarm_email"):
+        typer.echo("Nobody is told when it is down: give `--context alarm_email=you@example.org`.")

@@ -23,6 +23,7 @@ EnvironmentOrHere = Annotated[
     str, typer.Option("--env", help="An AWS environment (dev, staging, prod); else this machine.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show all that CDK says.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before production is changed.")]
 
 

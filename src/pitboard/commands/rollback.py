@@ -44,20 +44,26 @@ def rollback(
 def _roll_back_stack(aws: "AwsEnvironment", *, yes: bool) -> None:
     from pitboard.ops.rollback import roll_back_stack
 
-    confirm(aws.names.environment, "Roll back the deployment to production?", yes=yes)
+    confirm(aws.names.environment, f"Roll back the deployment to production in {aws.place}?", yes=yes)
     typer.echo(f"{aws.names.stack} is {roll_back_stack(aws)}.")
 
 
 def _restore_table(aws: "AwsEnvironment", table: str, to: str, *, yes: bool) -> None:
-    from pitboard.ops.deploy import checkout, deploy
+    from pitboard.ops.deploy import checkout, deployment
     from pitboard.ops.rollback import check_restore, parse_moment, restore, switch
 
     moment = parse_moment(to)
     source = check_restore(aws, table, moment)
     checkout()
-    confirm(aws.names.environment, f"Restore {source} of production and switch to the copy?", yes=yes)
+    confirm(
+        aws.names.environment,
+        f"Restore {source} ({aws.place}) and switch production to the copy?",
+        yes=yes,
+    )
     restored = restore(aws, table, source, moment)
-    deploy(switch(aws, table, restored))
+    with deployment(switch(aws, table, restored)) as prepared:
+        prepared.changes()
+        prepared.deploy(typer.echo)
     typer.echo(f"{restored} is in use; {source} still exists.")
 
 
@@ -66,6 +72,6 @@ def _move_aliases(aws: "AwsEnvironment", *, yes: bool) -> None:
 
     found = steps(aws)
     versions = ", ".join(f"{step.function} {step.now} to {step.then}" for step in found)
-    confirm(aws.names.environment, f"Take production back to {versions}?", yes=yes)
+    confirm(aws.names.environment, f"Take production ({aws.place}) back to {versions}?", yes=yes)
     move_aliases(aws, found)
     typer.echo(f"Back: {versions}. The next deploy goes forward again.")

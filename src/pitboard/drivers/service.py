@@ -424,6 +424,8 @@ class DriverService:
         page = compose(begun.texts, views, missed, now)
         for state in set(page.states):
             self._deps.telemetry.count("names", page.states.count(state), state=state)
+        lost = page.states.count("unavailable")
+        self._deps.telemetry.gauge("unavailable_percent", 100 * lost / max(1, len(page.states)))
         return page
 
     def _hand_over(self, begun: PendingPage, found: Mapping[str, Record], now: float) -> None:

@@ -1,27 +1,26 @@
 """`pitboard deploy`: first all checks, then CDK deploys, then the secret is written."""
 
+import importlib
 import importlib.util
 import json
 import os
-import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pitboard
-from pitboard.aws.names import ALIAS, API_URL_OUTPUT, CDK, REFRESH_INDEX
+from pitboard.aws import deploy_settings
+from pitboard.aws.names import ALIAS, API_URL_OUTPUT, REFRESH_INDEX
 from pitboard.aws.secret import FIELDS, parse
 from pitboard.drivers.errors import CredentialsError
 from pitboard.iracing.credentials import Credentials
-from pitboard.ops import deploy_checks
-from pitboard.ops.children import FOR_CDK, environment
+from pitboard.ops import cdk, deploy_checks
 from pitboard.ops.deploy_checks import DeployState
 from pitboard.ops.environment import AwsEnvironment
-from pitboard.ops.errors import ChangeFailedError
 from pitboard.ops.table_settings import turn_on_expiry, turn_on_recovery
 from pitboard.settings import UsageError
 
@@ -31,7 +30,7 @@ VERSIONS_KEPT = 3
 
 @dataclass(frozen=True, slots=True)
 class DeployOptions:
-    """The options of a deploy. `context` has further settings of `infra.config`, as NAME=VALUE.
+    """The options of a deploy. `context` has settings of `aws.deploy_settings`, as NAME=VALUE.
 
     `tables` replaces a table of the contract by another one that exists already.
     """
@@ -46,20 +45,22 @@ class DeployOptions:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A deploy that has passed its checks."""
+    """A deploy that has passed its checks. `settings` are those given now and at earlier deploys."""
 
     aws: AwsEnvironment
     state: DeployState
     credentials: Credentials | None
+    settings: Mapping[str, str]
     context: tuple[str, ...]
 
 
 def prepare(aws: AwsEnvironment, options: DeployOptions) -> Plan:
     """Checks everything that could stop a deploy. Raises `UsageError`; nothing has changed then."""
-    checkout()
-    for part in options.context:
-        if "=" not in part:
-            raise UsageError(f"--context takes NAME=VALUE, not {part!r}.")
+    root = checkout()
+    try:
+        given = deploy_settings.parse(options.context)
+    except deploy_settings.UnknownSettingError as error:
+        raise UsageError(str(error)) from None
     credentials = read_credentials(options.secrets_file) if options.update_secrets else None
     state = deploy_checks.check(aws, import_tables=options.import_tables, import_secret=options.import_secret)
     if credentials is None:
@@ -67,33 +68,90 @@ def prepare(aws: AwsEnvironment, options: DeployOptions) -> Plan:
     tables = {**state.tables, **options.tables}
     replaced = [f"{name}={table}" for name, table in tables.items() if name != table]
     existing = sorted(state.existing | set(options.tables.values()))
-    context = [f"env={aws.names.environment}", *options.context]
-    context += [f"tables={','.join(replaced)}"] if replaced else []
-    context += [f"existing={','.join(existing)}"] if existing else []
-    for variable in ("PITBOARD_OAUTH_URL", "PITBOARD_DATA_URL", "PITBOARD_LINK_HOSTS"):
-        if os.environ.get(variable):
-            context.append(f"{variable.removeprefix('PITBOARD_').lower()}={os.environ[variable]}")
-    return Plan(aws, state, credentials, tuple(context))
-
-
-def show_changes(plan: Plan) -> None:
-    """Prints what a deploy would change (`cdk diff`). Raises `ChangeFailedError`."""
-    _cdk(plan, "diff")
-
-
-def deploy(plan: Plan) -> str:
-    """Deploys; returns the API's address. Raises `ChangeFailedError`, after CDK has printed the reason."""
-    aws = plan.aws
-    _cdk(plan, "deploy", "--require-approval", "never", "--progress", "events")
     stack = aws.fresh_stack()
-    for table in deploy_checks.tables_in_use(aws, stack).values():
-        protect(aws, table)
-    if plan.credentials is not None:
-        write_secret(aws, plan.credentials)
-    begin_index_refresh(aws)
-    for function in aws.names.functions:
-        delete_old_versions(aws, function)
-    return stack.outputs.get(API_URL_OUTPUT, "") if stack else ""
+    settings = {**deploy_settings.remembered(stack.outputs if stack else {}), **given}
+    settings = {name: value for name, value in settings.items() if value}  # NAME= forgets a setting
+    _check_shell(settings)
+    context = {"env": aws.names.environment, **settings}
+    context |= {"tables": ",".join(replaced)} if replaced else {}
+    context |= {"existing": ",".join(existing)} if existing else {}
+    _check_settings(root, context)
+    return Plan(aws, state, credentials, settings, tuple(f"{k}={v}" for k, v in context.items()))
+
+
+def _check_shell(settings: Mapping[str, str]) -> None:
+    """Raises `UsageError` if a variable for another iRacing is set that this deploy would not use: it is a
+    left-over of somebody's tests."""
+    for name in ("oauth_url", "data_url", "link_hosts"):
+        variable = f"PITBOARD_{name.upper()}"
+        value = os.environ.get(variable, "")
+        if value and value != settings.get(name):
+            raise UsageError(
+                f"{variable} is set in this shell, and a deploy does not take it from there: unset it, or"
+                f" give `--context {name}=...` if it is meant."
+            )
+
+
+def _check_settings(root: Path, context: Mapping[str, str]) -> None:
+    """Raises `UsageError` for a value that the stack cannot be made with."""
+    sys.path.insert(0, str(root))
+    try:
+        config, errors = importlib.import_module("infra.config"), importlib.import_module("infra.errors")
+    finally:
+        sys.path.remove(str(root))
+    try:
+        config.from_context(context.get)
+    except errors.ConfigError as error:
+        raise UsageError(str(error)) from None
+
+
+class Deployment:
+    """A plan with its template and package, which are made once."""
+
+    def __init__(self, plan: Plan, folder: Path, *, verbose: bool) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._verbose = verbose
+
+    def changes(self) -> cdk.Changes:
+        """Makes template and package, and says what would change. Raises `ChangeFailedError`."""
+        given = [word for part in self._plan.context for word in ("--context", part)]
+        words = ("--method", "template", "--output", str(self._folder), "--app", cdk.app(), *given)
+        return cdk.Changes(self._cdk("diff", *words))
+
+    def deploy(self, tell: Callable[[str], object]) -> str:
+        """Deploys what `changes` has made; returns the API's address. `tell` gets a few words on each step.
+        Raises `ChangeFailedError`, after CDK's reason was printed."""
+        aws = self._plan.aws
+        words = ("--require-approval", "never", "--progress", "events", "--app", str(self._folder))
+        self._cdk("deploy", *words, tell=tell)
+        tell("tables and secret")
+        stack = aws.fresh_stack()
+        for table in deploy_checks.tables_in_use(aws, stack).values():
+            protect(aws, table)
+        if self._plan.credentials is not None:
+            write_secret(aws, self._plan.credentials)
+        begin_index_refresh(aws)
+        for function in aws.names.functions:
+            delete_old_versions(aws, function)
+        return stack.outputs.get(API_URL_OUTPUT, "") if stack else ""
+
+    def _cdk(self, command: str, *words: str, tell: Callable[[str], object] | None = None) -> str:
+        aws = self._plan.aws
+        return cdk.run(
+            (command, aws.names.stack, *words),
+            region=aws.region,
+            cwd=checkout(),
+            tell=tell,
+            verbose=self._verbose,
+        )
+
+
+@contextmanager
+def deployment(plan: Plan, *, verbose: bool = False) -> Iterator[Deployment]:
+    """A deployment of the plan, in a folder that is deleted afterwards."""
+    with tempfile.TemporaryDirectory(prefix="pitboard-cdk-") as folder:
+        yield Deployment(plan, Path(folder), verbose=verbose)
 
 
 def checkout() -> Path:
@@ -158,23 +216,3 @@ def delete_old_versions(aws: AwsEnvironment, function: str) -> None:
         for version in aws.fresh_versions(function)[:-VERSIONS_KEPT]:
             if version["Version"] not in used:
                 client.delete_function(FunctionName=function, Qualifier=version["Version"])
-
-
-def _cdk(plan: Plan, command: str, *arguments: str) -> None:
-    root = checkout()
-    given = [word for part in plan.context for word in ("--context", part)]
-    npx = shutil.which("npx") or "npx"
-    with tempfile.TemporaryDirectory(prefix="pitboard-cdk-") as output:
-        done = subprocess.run(  # noqa: S603 - our own words and checked settings; no secret is among them
-            [
-                *(npx, "--yes", CDK, command, plan.aws.names.stack, "--no-notices", "--output", output),
-                *("--app", f"{shlex.quote(sys.executable)} -m infra.app", *given, *arguments),
-            ],
-            cwd=root,
-            env={**environment(*FOR_CDK), "CDK_DISABLE_CLI_TELEMETRY": "1", "AWS_REGION": plan.aws.region},
-            check=False,
-        )
-    if done.returncode:
-        raise ChangeFailedError(
-            f"cdk {command} failed; it has printed the reason. CloudFormation rolls the change back."
-        )

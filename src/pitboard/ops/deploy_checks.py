@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pitboard.aws.names import BOOTSTRAP_VERSION, CDK
+from pitboard.aws.names import BOOTSTRAP_VERSION
 from pitboard.aws.remedies import worded
 from pitboard.aws.secret import parse
 from pitboard.drivers.errors import CredentialsError
@@ -49,12 +49,13 @@ def check_bootstrap(aws: AwsEnvironment) -> None:
     version = aws.bootstrap_version()
     if version is None:
         raise UsageError(
-            f"CDK is not bootstrapped in {aws.region}: run `npx {CDK} bootstrap {aws.cdk_target}` once."
+            f"CDK is not bootstrapped in {aws.place}: run `pitboard bootstrap --env"
+            f" {aws.names.environment}` once."
         )
     if version < BOOTSTRAP_VERSION:
         raise UsageError(
             f"CDK's bootstrap in {aws.region} has version {version}, and {BOOTSTRAP_VERSION} is needed: run"
-            f" `npx {CDK} bootstrap --force {aws.cdk_target}`."
+            f" `pitboard bootstrap --env {aws.names.environment}`."
         )
 
 

@@ -160,6 +160,11 @@ class AwsEnvironment:
         """This account and region, as `cdk bootstrap` takes them."""
         return f"aws://{self.caller['Account']}/{self.region}"
 
+    @property
+    def place(self) -> str:
+        """This account and region, for a question."""
+        return f"account {self.caller['Account']}, {self.region}"
+
     # --- functions
 
     @cached_property

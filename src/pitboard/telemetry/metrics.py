@@ -49,6 +49,12 @@ METRICS = (
         split="state",
     ),
     Metric(
+        "unavailable_percent",
+        Kind.GAUGE,
+        "Share of a page's names that were answered with `unavailable`, in per cent.",
+        unit="Percent",
+    ),
+    Metric(
         "upstream_calls",
         Kind.COUNTER,
         "Calls to iRacing by endpoint, and how they ended: ok, or the error's code.",

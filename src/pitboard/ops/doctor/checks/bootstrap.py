@@ -1,18 +1,19 @@
 """CDK needs a stack of its own in each account and region before it can deploy."""
 
-from pitboard.aws.names import BOOTSTRAP_STACK, CDK
+from pitboard.aws.names import BOOTSTRAP_STACK
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem
 from pitboard.ops.environment import AwsEnvironment
 
 
 def aws(environment: AwsEnvironment) -> Finding:
     stack, target = environment.find_stack(BOOTSTRAP_STACK), environment.cdk_target
-    command = f"npx {CDK} bootstrap {target}"
+    command = f"pitboard bootstrap --env {environment.names.environment}"
     if stack is None:
         return problem(f"CDK is not bootstrapped in {target}.", f"Run `{command}`.")
     if not stack.complete:
         return problem(
-            f"The stack {BOOTSTRAP_STACK} has the status {stack.status}.", f"Run `{command} --force`."
+            f"The stack {BOOTSTRAP_STACK} has the status {stack.status}.",
+            f"Delete it in CloudFormation, then run `{command}`.",
         )
     return ok(f"CDK is bootstrapped in {target}.")
 
@@ -23,6 +24,8 @@ CHECK = Check(
     section=Section.DEPLOYMENT,
     guide="Stack Uses Assets Error",
     symptoms=("This stack uses assets, so the toolkit stack must be deployed to the environment",),
-    remedy=f"Run `npx {CDK} bootstrap aws://ACCOUNT/REGION`.",
+    remedy=(
+        "Run `pitboard bootstrap --env prod`, with a profile `AWS_PROFILE=NAME pitboard bootstrap --env prod`."
+    ),
     aws=aws,
 )

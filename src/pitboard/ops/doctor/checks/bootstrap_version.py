@@ -1,6 +1,6 @@
 """A stack that CDK made needs a minimum version of the bootstrap."""
 
-from pitboard.aws.names import BOOTSTRAP_VERSION, CDK
+from pitboard.aws.names import BOOTSTRAP_VERSION
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.environment import AwsEnvironment
 
@@ -20,6 +20,6 @@ CHECK = Check(
     section=Section.DEPLOYMENT,
     guide="Bootstrap Version Mismatch",
     symptoms=("This CDK deployment requires bootstrap stack version 'X', found 'Y'",),
-    remedy=f"Run `npx {CDK} bootstrap --force`.",
+    remedy="Run `pitboard bootstrap --env prod`: it brings CDK's stack up to date.",
     aws=aws,
 )
