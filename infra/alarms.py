@@ -22,6 +22,14 @@ about twelve."""
 UNAVAILABLE_PERCENT = 10
 """Mean of the pages of five minutes. The heartbeat's page counts as one."""
 
+NEAR_TIMEOUT = 0.95
+"""Share of a function's time. Renewals may take all of it but five seconds (`aws.renewals.SPARE`)."""
+
+SHARE_OF_5XX = 0.05
+"""Of the requests of a minute. A canary that fails always makes about 0.1."""
+
+MINUTE = Duration.minutes(1)
+
 CAPACITY = 200
 """Capacity units a second of one table. On-demand tables allow far more, at a price."""
 
@@ -37,7 +45,8 @@ WAITED = 900
 
 
 class Alarms(Construct):
-    """All alarms. `of_function` has those that stop a canary, by the functions' short names."""
+    """All alarms. `of_release` has those that stop a canary, by the functions' short names: they look at one
+    minute each, because a canary has five."""
 
     def __init__(self, scope: Construct, id: str, config: Config) -> None:  # noqa: A002 - CDK's name
         super().__init__(scope, id)
@@ -46,8 +55,9 @@ class Alarms(Construct):
         self._topic = self._make_topic()
         if config.budget:
             self._budget(config.budget)
-        self.of_function = {kind: self._function_alarms(kind) for kind in self._metrics.functions}
-        self._api_alarms()
+        errors = {kind: self._function_alarms(kind) for kind in self._metrics.functions}
+        answers = self._api_alarms()
+        self.of_release = {kind: [alarm, *answers] for kind, alarm in errors.items()}
         self._table_alarms()
         self._queue_alarms()
         self._missing_alarms()
@@ -98,10 +108,13 @@ class Alarms(Construct):
             notifications_with_subscribers=told,
         ).node.add_dependency(self._topic)
 
-    def _function_alarms(self, kind: str) -> list[cloudwatch.IAlarm]:
+    def _function_alarms(self, kind: str) -> cloudwatch.IAlarm:
         metrics, timeout = self._metrics, getattr(self._config, kind).timeout
         errors = self._alarm(
-            f"{kind}-errors", metrics.function(kind, "Errors", "Sum"), 1, "an invocation failed; see its log"
+            f"{kind}-errors",
+            metrics.function(kind, "Errors", "Sum", MINUTE),
+            1,
+            "an invocation failed; see its log",
         )
         self._alarm(
             f"{kind}-throttles",
@@ -109,20 +122,35 @@ class Alarms(Construct):
             1,
             "Lambda refused an invocation: the account's concurrency is used up",
         )
-        slow = metrics.function(kind, "Duration", "p99")
-        duration = self._alarm(
+        self._alarm(
             f"{kind}-duration",
-            slow,
-            timeout * 1000 * 0.8,
+            metrics.function(kind, "Duration", "p99"),
+            timeout * 1000 * NEAR_TIMEOUT,
             "the slowest invocations come near the time-out",
             periods=2,
         )
-        return [errors, duration]
+        return errors
 
-    def _api_alarms(self) -> None:
+    def _api_alarms(self) -> list[cloudwatch.IAlarm]:
+        """Those that stop a canary: a defect, and a share of 5XX. A `pending` of /custid and a /health that
+        is not well are 503, so a single 5XX is no alarm."""
         api = self._metrics.api
-        self._alarm("api-5xx", api("5XXError", "Sum"), 5, "the API answered with errors of its own")
         self._alarm("api-4xx", api("4XXError", "Average"), 0.5, "half of the requests are refused", periods=3)
+        return [
+            self._alarm(
+                "defects",
+                self._metrics.own("Defects", "Sum", period=MINUTE),
+                1,
+                "a request met a defect of Pitboard (status 500); see the log",
+            ),
+            self._alarm(
+                "api-5xx",
+                api("5XXError", "Average", MINUTE),
+                SHARE_OF_5XX,
+                "the API answers with errors of its own",
+                periods=2,
+            ),
+        ]
 
     def _table_alarms(self) -> None:
         for contract_name in self._config.names.tables:

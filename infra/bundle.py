@@ -59,8 +59,7 @@ def build(python: str, architecture: str, limit: int) -> Package:
 
     Raises `ConfigError` when it is larger than `limit` bytes, and when uv or that Python is missing.
     """
-    digest = _digest(python, architecture)
-    path = BUILT / f"{python}-{architecture}-{digest[:16]}"
+    path = BUILT / f"{python}-{architecture}-{_recipe(python, architecture)[:16]}"
     if not path.is_dir():
         _clear(BUILT, f"{python}-{architecture}-")
         work = path.with_name(f"{path.name}.{os.getpid()}")
@@ -75,11 +74,25 @@ def build(python: str, architecture: str, limit: int) -> Package:
     print(f"Lambda package: {size:,} bytes unpacked, limit {limit:,}.", file=sys.stderr)
     if size > limit:
         raise ConfigError(f"The Lambda package has {size:,} bytes unpacked; the limit is {limit:,}.")
-    return Package(path, digest, size)
+    return Package(path, _digest(path, python, architecture), size)
 
 
-def _digest(python: str, architecture: str) -> str:
-    """The content's name: the same sources, versions and recipe make the same package."""
+def _digest(path: Path, python: str, architecture: str) -> str:
+    """Names what is in a built package, so that CDK makes a new version when that changes and not when
+    something else does, such as a tool for developers in uv.lock: Lambda refuses a second version of the same
+    code and settings. Bytecode follows from its source; installers' notes are not code.
+    """
+    digest = hashlib.sha256(f"{python} {architecture}".encode())
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path)
+        if file.is_file() and file.suffix != ".pyc" and not name.parts[0].endswith(".dist-info"):
+            digest.update(f"{name.as_posix()} {file.stat().st_size}\n".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _recipe(python: str, architecture: str) -> str:
+    """Names what a package is made of: it is built once for each recipe."""
     digest = hashlib.sha256(f"{python} {architecture}".encode())
     for file in (Path(__file__), ROOT / "uv.lock", *_our_files()):
         digest.update(str(file.relative_to(ROOT)).encode())

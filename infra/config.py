@@ -52,7 +52,9 @@ class Config:
     the hour); it keeps an answer for `cache_seconds`. `budget` is the account's cost in dollars a month from
     which on its owner is told (0: no budget). `tables` replaces names of tables. `existing` lists
     the tables, and perhaps the secret, that exist already and are not created. `oauth_url` and `data_url`
-    are for an upstream that is not iRacing; `link_hosts` is PITBOARD_LINK_HOSTS (docs/SETTINGS.md). `given`
+    are for an upstream that is not iRacing; `link_hosts` is PITBOARD_LINK_HOSTS (docs/SETTINGS.md). `former`
+    are the tables that were used before, in place of the contract's: the version that runs still uses them.
+    `given`
     are the settings that differ from the environment's, as they were given.
     """
 
@@ -78,6 +80,7 @@ class Config:
     link_hosts: str = ""
     tables: dict[str, str] = field(default_factory=dict)
     existing: frozenset[str] = frozenset()
+    former: dict[str, str] = field(default_factory=dict)
     given: dict[str, str] = field(default_factory=dict)
 
     def check(self) -> "Config":
@@ -131,6 +134,7 @@ def from_context(context: Callable[[str], Any]) -> Config:
     if context("budget") is not None:
         changes["budget"] = _number("budget", context("budget"))
     changes["tables"] = dict(_pair(part) for part in _list(context("tables")))
+    changes["former"] = dict(_pair(part) for part in _list(context("former")))
     changes["existing"] = frozenset(_list(context("existing")))
     if provisioned := context("provisioned"):
         changes["drivers"] = replace(config.drivers, provisioned=_number("provisioned", provisioned))

@@ -36,6 +36,7 @@ class Functions(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._config = config
+        self._former = tables.former
         self._code = lambda_.Code.from_asset(str(package.path), asset_hash=package.digest)
         names = config.names
         ask_auth = allow(["lambda:InvokeFunction"], self._alias_arn(names.auth))
@@ -160,6 +161,8 @@ class Functions(Construct):
     def _role(self, kind: str, log_group: logs.LogGroup, policies: Mapping[str, Statements]) -> iam.IRole:
         """The role. CDK adds no policies to it: everything that it allows is written here."""
         write = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        for statement in (statement for statements in policies.values() for statement in statements):
+            statement.add_resources(*(arn for r in statement.resources for arn in self._former.get(r, ())))
         inline = {
             **policies,
             "LogsPolicy": [allow(write, f"{_group_arn(self, log_group)}:log-stream:*")],

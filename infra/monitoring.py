@@ -26,16 +26,18 @@ class Metrics:
         dimensions = {"Environment": self._config.names.environment, **split}
         return self._metric(METRICS_NAMESPACE, name, statistic, dimensions, period)
 
-    def function(self, kind: str, name: str, statistic: str) -> cloudwatch.Metric:
+    def function(
+        self, kind: str, name: str, statistic: str, period: Duration = FIVE_MINUTES
+    ) -> cloudwatch.Metric:
         """Errors, Throttles, Duration or Invocations of a function."""
         function = self.functions[kind]
-        return self._metric("AWS/Lambda", name, statistic, {"FunctionName": function})
+        return self._metric("AWS/Lambda", name, statistic, {"FunctionName": function}, period)
 
-    def api(self, name: str, statistic: str) -> cloudwatch.Metric:
+    def api(self, name: str, statistic: str, period: Duration = FIVE_MINUTES) -> cloudwatch.Metric:
         """Count, 4XXError, 5XXError or Latency of the stage."""
         names = self._config.names
         dimensions = {"ApiName": names.api, "Stage": names.environment}
-        return self._metric("AWS/ApiGateway", name, statistic, dimensions)
+        return self._metric("AWS/ApiGateway", name, statistic, dimensions, period)
 
     def table(self, contract_name: str, name: str) -> cloudwatch.Metric:
         """Consumed capacity of a table, in units a second."""

@@ -1,8 +1,9 @@
 """The alias of each function, and how it moves to a new version: at once, or by a canary."""
 
-from aws_cdk import Duration
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -53,8 +54,10 @@ class Canary(Construct):
         release: Release,
         package: Package,
         alarms: dict[str, list[cloudwatch.IAlarm]],
+        custid: dynamodb.ITable,
     ) -> None:
         super().__init__(scope, id)
+        self._custid = custid
         self._config = config
         self._package = package
         application = codedeploy.LambdaApplication(
@@ -75,12 +78,14 @@ class Canary(Construct):
 
     def _preflight(self, kind: str, version: lambda_.Version) -> lambda_.Function:
         """The function that CodeDeploy invokes before it sends traffic to a version."""
+        custid = self._custid
         config, name = self._config, f"ir-{kind}-preflight-{self._config.names.environment}"
         log_group = logs.LogGroup(
             self,
             f"{kind}-preflight-logs",
             log_group_name=config.names.log_group(name),
             retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=RemovalPolicy.DESTROY,
         )
         role = iam.Role(
             self,
@@ -91,6 +96,7 @@ class Canary(Construct):
                 "InvokePolicy": iam.PolicyDocument(
                     statements=[allow(["lambda:InvokeFunction"], version.function_arn)]
                 ),
+                "DynamoDBPolicy": iam.PolicyDocument(statements=[allow(["dynamodb:Scan"], custid.table_arn)]),
                 "LogsPolicy": iam.PolicyDocument(
                     statements=[allow(["logs:CreateLogStream", "logs:PutLogEvents"], log_group.log_group_arn)]
                 ),
@@ -106,7 +112,7 @@ class Canary(Construct):
             handler="pitboard.aws.preflight.lambda_handler",
             memory_size=256,
             timeout=Duration.seconds(60),
-            environment={"VERSION": version.function_arn},
+            environment={"VERSION": version.function_arn, "KIND": kind, "CUSTID_TABLE": custid.table_name},
             role=role,
             log_group=log_group,
         )

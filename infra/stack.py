@@ -36,7 +36,14 @@ class PitboardStack(cdk.Stack):
         Dashboards(self, "dashboards", config)
         if config.canary:
             self.canary = Canary(
-                self, "canary", config, self.functions, self.release, package, self.alarms.of_function
+                self,
+                "canary",
+                config,
+                self.functions,
+                self.release,
+                package,
+                self.alarms.of_release,
+                tables.custid,
             )
         cdk.CfnOutput(self, "settings", value=json.dumps(config.given, sort_keys=True)).override_logical_id(
             SETTINGS_OUTPUT

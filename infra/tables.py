@@ -1,6 +1,6 @@
 """The three tables and the secret. They are kept when the stack is deleted. Existing ones can be used."""
 
-from aws_cdk import CfnOutput, RemovalPolicy
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -15,9 +15,13 @@ class Tables(Construct):
     def __init__(self, scope: Construct, id: str, config: Config) -> None:  # noqa: A002 - CDK's name
         super().__init__(scope, id)
         self._config = config
-        self.auth, self.custid, self.drivers = (
-            self._table(name, key) for name, key in config.names.tables.items()
-        )
+        made = {name: self._table(name, key) for name, key in config.names.tables.items()}
+        self.auth, self.custid, self.drivers = made.values()
+        # A role takes effect before the alias moves: the version that runs until then needs its table.
+        self.former = {made[name].table_arn: [self._arn(table)] for name, table in config.former.items()}
+
+    def _arn(self, table: str) -> str:
+        return Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=table)
 
     def _table(self, contract_name: str, key: str) -> dynamodb.ITable:
         name = self._config.table(contract_name)

@@ -80,8 +80,8 @@ RENEWAL_WRITES = math.ceil(RECORD_KB) + 2 + 0.2
 GB_OF_DRIVERS = 1.0
 """Memory of ir-drivers."""
 
-ALARMS = 29
-METRICS = 11 + 7 + 6 + 2 + 2
+ALARMS = 30
+METRICS = 12 + 7 + 6 + 2 + 2
 """Our metrics (telemetry.metrics), and the values of each second dimension."""
 
 METRICS_OF_THE_INDEX = (1 + 3) / 24

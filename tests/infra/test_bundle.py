@@ -96,6 +96,21 @@ def test_a_python_that_is_not_here_is_named_with_the_remedy():
         bundle.interpreter("3.99")
 
 
-def test_the_same_sources_make_the_same_digest():
-    assert bundle._digest("3.13", "arm64") == bundle._digest("3.13", "arm64")
-    assert bundle._digest("3.13", "arm64") != bundle._digest("3.13", "x86_64")
+def test_only_what_a_function_can_see_makes_another_digest(tmp_path):
+    """Lambda refuses a second version of the same code and settings ("A version for this Lambda function
+    exists"), so tools for developers, installers' notes and bytecode make none."""
+    (tmp_path / "handler.py").write_text("one")
+    digest = bundle._digest(tmp_path, "3.13", "arm64")
+    for name in ("tool-1.dist-info/RECORD", "__pycache__/handler.cpython-313.pyc"):
+        file = tmp_path / name
+        file.parent.mkdir()
+        file.write_text("note")
+        assert bundle._digest(tmp_path, "3.13", "arm64") == digest
+    assert bundle._digest(tmp_path, "3.13", "x86_64") != digest
+    (tmp_path / "handler.py").write_text("two")
+    assert bundle._digest(tmp_path, "3.13", "arm64") != digest
+
+
+def test_a_built_package_is_named_by_what_is_in_it(built):
+    assert built.digest == bundle._digest(built.path, PYTHON, ARCHITECTURE)
+    assert built.digest[:16] not in built.path.name

@@ -339,13 +339,65 @@ def test_a_canary_goes_back_on_an_alarm_or_a_failed_check(staging):
     for group in groups:
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
         assert group["AlarmConfiguration"]["Enabled"] is True
-        assert len(group["AlarmConfiguration"]["Alarms"]) == 2
+        assert len(group["AlarmConfiguration"]["Alarms"]) == 3
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     aliases = {i: alias for i, alias in staging.of("AWS::Lambda::Alias").items() if "index" not in i}
     assert len(aliases) == 3, "a tenth of one invocation a day would tell nothing"
     for alias in aliases.values():
         update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
         assert update["BeforeAllowTrafficHook"]
+
+
+def test_the_alarms_of_a_canary_can_fire_within_its_five_minutes_and_move_when_a_500_is_handled(staging):
+    """Lambda's Errors count what a function does not handle; a 500 that it answers moves 5XXError, and the
+    metric Defects. Source: API Gateway's guide, "Amazon API Gateway dimensions and metrics". A period of less
+    than a minute would need metrics of high resolution. Source: PutMetricAlarm, Period."""
+    watched = set()
+    for group in staging.properties("AWS::CodeDeploy::DeploymentGroup"):
+        for one in group["AlarmConfiguration"]["Alarms"]:
+            found = staging.template["Resources"][one["Name"]["Ref"]]["Properties"]
+            assert found["Period"] == 60
+            assert found["Period"] * found["EvaluationPeriods"] <= 120
+            watched.add(found["MetricName"])
+    assert watched == {"Errors", "Defects", "5XXError"}
+
+
+def test_a_canary_that_fails_always_crosses_the_alarm_and_single_waits_do_not(staging):
+    """/custid answers a wait with 503. A tenth of the requests goes to the canary."""
+    found = alarm(staging, "api-5xx")
+    assert found["Statistic"] == "Average"
+    assert 0.01 < found["Threshold"] < 0.1
+
+
+def test_ordinary_renewals_do_not_cross_the_alarm_of_a_functions_time(prod):
+    from pitboard.aws.renewals import SPARE
+
+    timeout = prod.one("AWS::Lambda::Function", FunctionName="ir-drivers-prod")["Timeout"]
+    assert (timeout - SPARE) * 1000 < alarm(prod, "drivers-duration")["Threshold"] < timeout * 1000
+
+
+def test_while_another_table_is_switched_in_the_roles_allow_both(synthesize):
+    """CloudFormation changes a role before the alias: the version that runs until then needs its own table.
+    Source: the order that Ref and Fn::GetAtt make."""
+    from dataclasses import replace
+
+    from infra.config import environment
+
+    tables = {"ir_drivers_dev": "ir_drivers_dev_2"}
+    config = replace(
+        environment("dev"),
+        tables=tables,
+        existing=frozenset(tables.values()),
+        former={"ir_drivers_dev": "ir_drivers_dev"},
+    )
+    one = synthesize(config)
+    for kind in ("custid", "drivers", "index"):
+        role = json.dumps(one.one("AWS::IAM::Role", RoleName=f"ir-{kind}-role-dev")["Policies"])
+        assert ":table/ir_drivers_dev_2" in role
+        assert ':table/ir_drivers_dev"' in role
+    assert ":table/ir_drivers_dev" not in json.dumps(
+        one.one("AWS::IAM::Role", RoleName="ir-auth-role-dev")["Policies"]
+    )
 
 
 def test_without_the_canary_nothing_of_codedeploy_is_there(prod):

@@ -13,7 +13,7 @@ import pytest
 from tests.support.clock import Clock
 from tests.support.lambda_runtime import LoopbackServer
 
-from pitboard.aws import invoke, preflight
+from pitboard.aws import invoke
 from pitboard.aws.clients import INVOKE_CONFIG
 from pitboard.aws.invoke import RemoteTokens, error_answer, fingerprint
 from pitboard.drivers.errors import (
@@ -38,9 +38,6 @@ class AwsEnvironment:
     hold: threading.Event | None = None
 
     def __call__(self, request: Any, body: bytes) -> Any:
-        if "CodeDeploy" in (request.headers.get("X-Amz-Target") or ""):
-            self.asked.append(("codedeploy", request.headers["X-Amz-Target"], json.loads(body)))
-            return 200, {"Content-Type": "application/x-amz-json-1.1"}, b"{}"
         name = request.path.split("/")[3]
         kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
         self.asked.append((name, kind, json.loads(body)))
@@ -155,25 +152,3 @@ def test_after_the_deadline_ir_auth_is_not_asked(aws, tokens):
     with pytest.raises(UnreachableError):
         tokens.access_token(time.monotonic() - 1)
     assert not aws.asked
-
-
-@pytest.mark.parametrize(
-    ("error", "answer", "verdict"),
-    [("", {"healthy": True}, "Succeeded"), ("", {}, "Failed"), ("Unhandled", {"healthy": True}, "Failed")],
-)
-def test_the_check_before_traffic_invokes_the_version_and_reports_to_codedeploy(
-    aws, monkeypatch, error, answer, verdict
-):
-    for name in ("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_CODEDEPLOY"):
-        monkeypatch.setenv(name, aws.url)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "invented")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("VERSION", "ir-auth-dev:7")
-    monkeypatch.setattr(preflight, "client", aws.client)
-    aws.error, aws.answer = error, answer
-    preflight.lambda_handler({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}, None)
-    (name, _, tried), (_, target, told) = aws.asked
-    assert (name, tried) == ("ir-auth-dev%3A7", {"action": "ping"})
-    assert target.endswith("PutLifecycleEventHookExecutionStatus")
-    assert told == {"deploymentId": "d-1", "lifecycleEventHookExecutionId": "e-1", "status": verdict}

@@ -211,11 +211,14 @@ class LambdaFunctions:
 
 @contextmanager
 def lambda_functions(
-    simulator: Simulator, between: Callable[[str, str], str] = lambda _, url: url
+    simulator: Simulator,
+    between: Callable[[str, str], str] = lambda _, url: url,
+    package: Path | None = None,
 ) -> Iterator[LambdaFunctions]:
     """All functions on moto, with the simulator as upstream. `between` maps a function's short name and
-    moto's address to the address that the function uses."""
-    package = build(PYTHON, ARCHITECTURE, 40_000_000).path
+    moto's address to the address that the function uses. `package` is used in place of the one that is
+    deployed."""
+    package = package or build(PYTHON, ARCHITECTURE, 40_000_000).path
     with ExitStack() as stack:
         moto = stack.enter_context(moto_endpoint())
         client = dynamo_client(moto)
@@ -232,10 +235,10 @@ def lambda_functions(
         value = {name: environment[f"PITBOARD_{name.upper()}"] for name in fields}
         secrets.create_secret(Name=secret, SecretString=json.dumps(value))
         functions: dict[str, LambdaFunction] = {}
-        invoke_api = stack.enter_context(LoopbackServer(partial(_invoke, functions)))
+        lambda_api = stack.enter_context(LoopbackServer(partial(invoke_api, functions)))
         common = {
             "ENVIRONMENT": "dev",
-            "AWS_ENDPOINT_URL_LAMBDA": invoke_api.url,
+            "AWS_ENDPOINT_URL_LAMBDA": lambda_api.url,
             "PITBOARD_OAUTH_URL": environment["PITBOARD_OAUTH_URL"],
             "PITBOARD_DATA_URL": environment["PITBOARD_DATA_URL"],
         }
@@ -320,7 +323,7 @@ def queue_event(*messages: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _invoke(functions: Mapping[str, LambdaFunction], request: BaseHTTPRequestHandler, body: bytes) -> Any:
+def invoke_api(functions: Mapping[str, LambdaFunction], request: BaseHTTPRequestHandler, body: bytes) -> Any:
     """AWS' Invoke API: /2015-03-31/functions/NAME/invocations."""
     name = unquote(request.path.split("/")[3]).split(":")[0]
     answer = functions[name].begin(body)

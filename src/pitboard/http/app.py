@@ -92,6 +92,8 @@ class Envelope:
             route, seconds = _route(scope), time.perf_counter() - began
             self._telemetry.count("requests", route=route, status=str(status))
             self._telemetry.observe("request_seconds", seconds, route=route)
+            if status == 500:
+                self._telemetry.count("defects")
             if status >= 500 or seconds >= SLOW:
                 told = {"route": route, "status": status, "seconds": round(seconds, 3)}
                 level = logging.WARNING if status >= 500 else logging.INFO

@@ -74,6 +74,10 @@ def prepare(aws: AwsEnvironment, options: DeployOptions) -> Plan:
     _check_shell(settings)
     context = {"env": aws.names.environment, **settings}
     context |= {"tables": ",".join(replaced)} if replaced else {}
+    former = [
+        f"{name}={state.tables[name]}" for name, new in options.tables.items() if state.tables[name] != new
+    ]
+    context |= {"former": ",".join(former)} if former else {}
     context |= {"existing": ",".join(existing)} if existing else {}
     _check_settings(root, context)
     return Plan(aws, state, credentials, settings, tuple(f"{k}={v}" for k, v in context.items()))

@@ -8,7 +8,7 @@ from pitboard.aws.names import ALIAS
 from pitboard.ops import table_settings
 from pitboard.ops.deploy import DeployOptions, Plan, prepare, protect
 from pitboard.ops.deploy_checks import tables_in_use
-from pitboard.ops.environment import AwsEnvironment
+from pitboard.ops.environment import AwsEnvironment, as_list
 from pitboard.ops.errors import ChangeFailedError
 from pitboard.settings import UsageError
 
@@ -55,8 +55,24 @@ def steps(aws: AwsEnvironment) -> list[Step]:
             continue  # it is new with this deployment, and no older version of the others needs it
         if not older:
             raise UsageError(f"{name} has no version before {live[name]}; there is nothing to go back to.")
+        _check_tables(aws, name, older[-1])
         found.append(Step(name, live[name], older[-1]))
     return found
+
+
+def _check_tables(aws: AwsEnvironment, function: str, version: str) -> None:
+    """Raises `UsageError` if a version uses a table that the function's role does not allow any more."""
+    answer = aws.found(
+        aws.client("lambda").get_function_configuration, FunctionName=function, Qualifier=version
+    )
+    variables = answer.get("Environment", {}).get("Variables", {}) if answer else {}
+    allowed = [str(r) for s in aws.role_statements(function) for r in as_list(s.get("Resource", []))]
+    for name, table in variables.items():
+        if name.endswith("_TABLE") and table and not any(arn.endswith(f":table/{table}") for arn in allowed):
+            raise UsageError(
+                f"Version {version} of {function} uses the table {table}, which its role does not allow any"
+                " more: correct the code and deploy it."
+            )
 
 
 def move_aliases(aws: AwsEnvironment, found: list[Step]) -> None:

@@ -40,6 +40,7 @@ class Metric:
 
 METRICS = (
     Metric("requests", Kind.COUNTER, "HTTP requests answered.", ("route", "status")),
+    Metric("defects", Kind.COUNTER, "Requests that met a defect of Pitboard (status 500)."),
     Metric("request_seconds", Kind.SECONDS, "Time from request to answer.", ("route",), "Seconds"),
     Metric(
         "names",

@@ -24,8 +24,6 @@ CHECK = Check(
     section=Section.DEPLOYMENT,
     guide="Stack Uses Assets Error",
     symptoms=("This stack uses assets, so the toolkit stack must be deployed to the environment",),
-    remedy=(
-        "Run `pitboard bootstrap --env prod`, with a profile `AWS_PROFILE=NAME pitboard bootstrap --env prod`."
-    ),
+    remedy=("Run `pitboard bootstrap --env prod`; with a profile, set AWS_PROFILE before it."),
     aws=aws,
 )
