@@ -17,7 +17,7 @@ check:        ## everything that CI runs
 lint:         ## rules, format, types, and who may import whom
 	uv run scripts/check.py lint types rooms
 
-format:       ## format the Python code, and mend what ruff can mend
+format:       ## format the Python code, and fix what ruff can fix
 	uv run --group lint ruff format .
 	uv run --group lint ruff check --fix .
 

@@ -301,7 +301,7 @@ class Table:
         if code == "ResourceNotFoundException":
             return f"The table {self._name} does not exist; run `pitboard deploy`."
         if code == "AccessDeniedException":
-            return f"The role may not use the table {self._name}; run `pitboard deploy` to mend it."
+            return f"The role may not use the table {self._name}; `pitboard deploy` gives it the right."
         return f"The table {self._name} refused a request ({code})."
 
 
