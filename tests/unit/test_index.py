@@ -1,6 +1,5 @@
 """The driver index as data: rows of iRacing's lists, the compact form, the answer made of it."""
 
-import json
 from contextlib import suppress
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from pitboard.drivers import index
 from pitboard.drivers.categories import CATEGORIES, GROUPS
 from pitboard.drivers.index import CategoryStats, IndexedDriver, RowError
-from pitboard.drivers.records import indexed_body
+from pitboard.drivers.records import indexed
 
 GOOD = ("1919", "694", "5.72", "A 2.96", "11424", "2187")
 HUNDREDTHS = st.integers(0, 59_999).map(lambda n: n / 100)
@@ -107,7 +106,7 @@ def test_the_answer_has_what_the_lists_say_and_no_more():
         "sports_car": CategoryStats("A", 2.96, 3000, None, 10, 2, 5.72),
         "oval": CategoryStats("R", 2.5, None, 1350, 0, 0, 0.0),
     }
-    answer = json.loads(indexed_body(IndexedDriver(7, "Ann Tester", "DE", stats)))
+    answer = indexed(IndexedDriver(7, "Ann Tester", "DE", stats))
     assert answer["cust_id"] == answer["member_info"]["cust_id"] == 7
     assert answer["member_info"]["country_code"] == "DE"
     oval, sports_car = answer["member_info"]["licenses"]
@@ -119,4 +118,4 @@ def test_the_answer_has_what_the_lists_say_and_no_more():
 
 
 def test_a_country_that_is_not_known_is_absent():
-    assert "country_code" not in json.loads(indexed_body(IndexedDriver(7, "Ann Tester", "")))["member_info"]
+    assert "country_code" not in indexed(IndexedDriver(7, "Ann Tester", ""))["member_info"]

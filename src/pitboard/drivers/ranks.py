@@ -25,7 +25,7 @@ class Counts:
 
     def __init__(self, counts: Mapping[int, int]) -> None:
         self._ratings = array("i", sorted(counts))
-        falling = accumulate(counts[rating] for rating in reversed(self._ratings))
+        falling = accumulate(map(counts.__getitem__, reversed(self._ratings)))
         self._above = array("i", [0, *falling])
         self.of = self._above[-1]
 

@@ -121,13 +121,13 @@ def career(stats: CategoryStats) -> dict[str, Any]:
     return {"starts": stats.starts, "wins": stats.wins, "avg_incidents": stats.average_incidents}
 
 
-def indexed_body(driver: IndexedDriver) -> bytes:
-    """The JSON object of a driver, in the shape of `body`, without what the index does not know."""
+def indexed(driver: IndexedDriver) -> dict[str, Any]:
+    """A driver in the shape of `body`'s JSON, without what the index does not know."""
     info: dict[str, Any] = {"cust_id": driver.cust_id, "display_name": driver.name}
     if driver.country:
         info["country_code"] = driver.country
     info["licenses"] = [_entry(key, driver.stats[key]) for key in SEQUENCE if key in driver.stats]
-    return encode({"cust_id": driver.cust_id, "member_info": info})
+    return {"cust_id": driver.cust_id, "member_info": info}
 
 
 def _entry(category: str, stats: CategoryStats) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Views:
         held = self._held.get((key, "index"))
         if held and held[0] == driver and held[1] is ranks:
             return held[2]
-        body = _with_ranks(records.indexed_body(driver), ranks, profile=False)
+        body = records.encode(_with_ranks(records.indexed(driver), ranks))
         view = _view(body, "partial", "index", ranks.as_of, (0.0, ranks.as_of), (0.0, 0.0))
         return self._hold((key, "index"), driver, ranks, view)
 
@@ -85,7 +85,10 @@ class Views:
 
 
 def _record_view(record: Record, ranks: Ranks, now: float, *, profile: bool) -> View:
-    body = _with_ranks(record.body, ranks, profile=profile)
+    driver = _with_ranks(records.decoded(record.body), ranks)
+    if not profile:
+        driver = {"cust_id": driver["cust_id"], "member_info": driver.get("member_info", {})}
+    body = records.encode(driver)
     due = record.due(now) if profile else record.licences_due(now)
     ends = min(record.fresh_until, abs(record.profile_until)) if profile else record.fresh_until
     doubtful = record.as_of - CLOCK_DOUBT  # before this the record is due: the clock was set back
@@ -119,14 +122,14 @@ def _as_of(seconds: float) -> bytes:
     return b'"as_of":"%b","age":' % records.iso(seconds).encode()
 
 
-def _with_ranks(body: bytes, ranks: Ranks, *, profile: bool) -> bytes:
-    driver: dict[str, Any] = records.decoded(body)
+def _with_ranks(driver: dict[str, Any], ranks: Ranks) -> dict[str, Any]:
+    """The same driver; each rated licence gets its rank."""
     info = driver.get("member_info", {})
     country = str(info.get("country_code") or "")
     for licence in info.get("licenses", []):
         if isinstance(licence, dict) and (rank := _rank(licence, country, ranks)):
             licence["rank"] = rank
-    return records.encode(driver if profile else {"cust_id": driver["cust_id"], "member_info": info})
+    return driver
 
 
 def _rank(licence: Mapping[str, Any], country: str, ranks: Ranks) -> dict[str, int] | None:
