@@ -136,7 +136,7 @@ function expectAll({ states, after }, state) {
 
 async function index() {
   const backends = await indexedBackends(rounds + 1);
-  const forum = await startChromium(backends.url);
+  const forum = await startChromium(backends.url, { sealed: true });
   const runs = [];
   for (let round = 0; round <= rounds; round++) {
     const [unknown, strangers] = backends.indexed.slice(2 * round, 2 * round + 2);
@@ -162,7 +162,7 @@ async function index() {
 /** What the addon costs a page, in time, space and requests. */
 async function cost() {
   const backend = await startBackend();
-  const [forum, bare] = [await startChromium(backend.url), await startChromium(backend.url, { extension: false })];
+  const [forum, bare] = [await startChromium(backend.url, { sealed: true }), await startChromium(backend.url, { extension: false })];
   const runs = [];
   for (let round = 0; round <= rounds; round++) {
     const without = await load(bare, false);

@@ -115,7 +115,7 @@ export async function filesFor(browser, scripts) {
   const files = new Map(scripts);
   const manifest = JSON.parse(await readFile(join(root, "manifest.json"), "utf8"));
   files.set("manifest.json", json(manifestFor(browser, manifest)));
-  files.set("options.html", await readFile(join(root, "src/options/options.html")));
+  for (const page of ["options.html", "welcome.html"]) files.set(page, await readFile(join(root, "src/options", page)));
   for (const icon of await readdir(join(root, "icons"))) {
     if (icon.endsWith(".png")) files.set(`icons/${icon}`, await readFile(join(root, "icons", icon)));
   }
@@ -149,6 +149,7 @@ export async function extensionScripts(background = {}) {
     ["card.js", await script("src/entries/card.ts", { globalName: "pitboardCard" })],
     ["background.js", await script("src/entries/background.ts", background)],
     ["options.js", await script("src/entries/options.ts")],
+    ["welcome.js", await script("src/entries/welcome.ts")],
   ]);
 }
 

@@ -12,9 +12,11 @@ import type { MountPoint } from "./site/surface.ts";
 import { SURFACES, scopeOf } from "./site/surfaces.ts";
 import { detectTheme } from "./site/theme.ts";
 import { Watcher } from "./site/watch.ts";
+import { Banner } from "./ui/banner.ts";
 import { createHost, drawHost, HOST_TAG } from "./ui/host.ts";
 import { LazyCard } from "./ui/lazy_card.ts";
 import type { View } from "./ui/parts.ts";
+import { keepPrivate, rootOf } from "./ui/shadow.ts";
 
 /** How often a host that another script removes is put back. */
 const MAX_REMOUNTS = 5;
@@ -83,6 +85,7 @@ export class App {
   readonly #visibility: IntersectionObserver;
   readonly #watcher: Watcher;
   readonly #card: LazyCard;
+  readonly #banner: Banner;
   #theme: Theme | null = null;
   #readerName = "";
   #reader: Driver | null = null;
@@ -103,6 +106,12 @@ export class App {
       answered: (name) => this.#answered(name),
       profiles: () => showsProfiles(this.#options),
       visible: pageVisible,
+      trouble: (trouble) => this.#banner.show(trouble),
+    });
+    this.#banner = new Banner({
+      theme: () => this.#theme ?? "light",
+      retry: () => this.#loader.retryAll(),
+      options: (allow) => platform.openOptions(allow),
     });
     this.#visibility = new IntersectionObserver((entries) => this.#visible(entries), { rootMargin: "600px 0px" });
     this.#watcher = new Watcher(
@@ -116,12 +125,15 @@ export class App {
       reload: (name) => this.#loader.reload(name),
       load: (name) => void this.#loader.loadProfile(name),
       reader: () => this.#ownName(),
+      opener: (host) => rootOf(host)?.querySelector<HTMLElement>("[aria-expanded]"),
+      announce: (text) => this.#banner.say(text),
       isLoading: (name) => this.#loader.isLoading(name),
       answer: (name) => this.#loader.answer(name),
     });
   }
 
   start(): void {
+    keepPrivate();
     this.#platform.onOptions((options) => void this.#restart(options));
     this.#platform.onNotes((notes) => {
       this.#notes = notes;
@@ -162,6 +174,7 @@ export class App {
     this.#card.close();
     for (const mount of [...this.#mounts.values()]) this.#unmount(mount);
     if (otherBackend) this.#loader.clear();
+    this.#banner.show(null);
     this.#loadReader();
     this.#search([document.documentElement]);
   }

@@ -9,7 +9,9 @@ import {
   type Asking,
   type Category,
   type Driver,
+  fields,
   type History,
+  isTrouble,
   merged,
   parseAnswer,
   parseCars,
@@ -17,8 +19,10 @@ import {
   parseResults,
   type Result,
   type Results,
+  type Trouble,
 } from "./model.ts";
 import { nameKey, tidyName } from "./names.ts";
+import { Shelf, type Store } from "./shelf.ts";
 
 export interface Reply {
   status: number;
@@ -30,16 +34,6 @@ export interface Reply {
 /** Gets an address; throws when there is no answer at all. */
 export type Get = (url: string) => Promise<Reply>;
 
-/** A small key-value store. Values are JSON. */
-export interface Store {
-  read(keys: string[]): Promise<Record<string, unknown>>;
-  write(values: Record<string, unknown>): Promise<void>;
-  remove(keys: string[]): Promise<void>;
-  keys(): Promise<string[]>;
-}
-
-const UNAVAILABLE: Answer = { problem: "unavailable", retryAfter: null };
-
 export const MAX_NAMES = 50;
 const MAX_QUERY = 6000;
 const MINUTE = 60_000;
@@ -47,28 +41,36 @@ const MINUTE = 60_000;
 const DRIVER_TTL = 15 * MINUTE;
 const NOT_FOUND_TTL = 30 * MINUTE;
 const KEPT_TTL = 7 * 24 * 60 * MINUTE;
-const MAX_KEPT = 400;
-/** Answers in the cache of the session: some 4 kB each, and a browser has 5 MB or 10 MB for all. */
-const MAX_CACHED = 600;
-const MAX_HISTORIES = 100;
-/** Some more are removed at once, so that it does not happen at every call. */
-const TRIM_STEP = 50;
-/** Prefixes of the keys in the stores. */
-const DRIVER = "driver ";
-const KEPT = "kept ";
-const HISTORY = "history ";
-const RACES = "races ";
-const MET = "met ";
-/** The subsessions of the reader's own races, and the categories of cars. */
-const OWN = "own";
-const CARS = "cars";
+/**
+ * Bounds of the shelves: entries, and characters of one. A driver with a profile has some 4,000. Together they stay below
+ * the 10 MB that a browser gives the session, and kept drivers leave half of the 10 MB for notes.
+ */
+const DRIVERS: [most: number, largest: number] = [600, 9000];
+const KEPT: [most: number, largest: number] = [400, 9000];
+const HISTORIES: [most: number, largest: number] = [40, 90_000];
+const RACES: [most: number, largest: number] = [100, 9000];
+/** In the store for kept drivers: with whom the reader raced, the subsessions of the reader's races, the list of cars. */
+const MET: [most: number, largest: number] = [1000, 1000];
+const OWN: [most: number, largest: number] = [1, 9000];
+const CARS: [most: number, largest: number] = [1, 60_000];
+const MOST_OWN = 500;
+
+/** Whether an entry of a shelf has an answer with all that is read without further thought. */
+function hasAnswer({ answer }: Record<string, unknown>): boolean {
+  const { driver, problem } = fields(answer);
+  const { custId, name, licences } = fields(driver);
+  return typeof problem === "string" || (!!custId && typeof name === "string" && Array.isArray(licences));
+}
+const hasRaces = ({ races }: Record<string, unknown>): boolean => Array.isArray(races);
+const hasCategories = ({ categories }: Record<string, unknown>): boolean => typeof categories === "object";
+const hasHistory = ({ history }: Record<string, unknown>): boolean => Array.isArray(fields(history).points);
+
+const UNAVAILABLE: Answer = { problem: "unavailable", retryAfter: null };
 const CARS_TTL = 24 * 60 * MINUTE;
 /** After a failure the list of cars is not asked for again for so long. */
 const CARS_PAUSE = 60 * MINUTE;
-const MAX_MET = 1000;
-const MAX_OWN = 500;
 const FIRST_PAUSE = 2000;
-const LONGEST_PAUSE = 5 * MINUTE;
+const LONGEST_PAUSE = MINUTE;
 const LONGEST_RETRY_AFTER = 60 * MINUTE;
 
 /** The newest licences, and the newest profile; each has its own time. `profileAt`: 0 if there is no profile. */
@@ -78,32 +80,44 @@ interface Cached {
   answer: Answer;
 }
 
-/** The reader's races, by subsession. */
-interface Own {
-  custId: number;
+/** Races, by subsession. */
+interface Subsessions {
+  at: number;
   races: number[];
 }
+
+/** The reader's races. */
+interface Own extends Subsessions {
+  custId: number;
+}
+
+interface Cars {
+  at: number;
+  until: number;
+  categories: Record<number, Category>;
+}
+
+/** The key of a shelf's only entry. */
+const ONLY = "all";
 
 /** Until when nothing is sent. `asked`: the backend asked for that (Retry-After). */
 interface Pause {
   until: number;
   failures: number;
   asked: boolean;
+  trouble: Trouble;
 }
+
+/** The browser does not allow us to use the backend's address. */
+export class Forbidden extends Error {}
 
 class Failure extends Error {
-  constructor(readonly retryAfter: number | null) {
+  constructor(
+    readonly retryAfter: number | null,
+    readonly trouble: Trouble = "unreachable",
+  ) {
     super("backend failed");
   }
-}
-
-/** Removes the oldest of more than `max` entries. */
-async function trim(store: Store, prefix: string, max: number): Promise<void> {
-  const keys = (await store.keys()).filter((key) => key.startsWith(prefix));
-  if (keys.length <= max) return;
-  const stored = Object.entries(await store.read(keys)) as [string, { at: number }][];
-  stored.sort((a, b) => a[1].at - b[1].at);
-  await store.remove(stored.slice(0, keys.length - max + TRIM_STEP).map(([key]) => key));
 }
 
 /** Names in groups that fit into one call each. */
@@ -139,7 +153,13 @@ export class Backend {
   readonly #address: () => Promise<string>;
   readonly #get: Get;
   readonly #session: Store;
-  readonly #kept: Store;
+  readonly #drivers: Shelf<Cached>;
+  readonly #kept: Shelf<Cached>;
+  readonly #histories: Shelf<{ at: number; history: History }>;
+  readonly #results: Shelf<{ at: number; races: Result[] }>;
+  readonly #met: Shelf<Subsessions>;
+  readonly #mine: Shelf<Own>;
+  readonly #carList: Shelf<Cars>;
   readonly #now: () => number;
 
   /**
@@ -151,7 +171,13 @@ export class Backend {
     this.#address = address;
     this.#get = get;
     this.#session = session;
-    this.#kept = kept;
+    this.#drivers = new Shelf(session, "driver", DRIVERS, hasAnswer);
+    this.#histories = new Shelf(session, "history", HISTORIES, hasHistory);
+    this.#kept = new Shelf(kept, "kept", KEPT, hasAnswer);
+    this.#results = new Shelf(session, "races", RACES, hasRaces);
+    this.#met = new Shelf(kept, "met", MET, hasRaces);
+    this.#mine = new Shelf(kept, "own", OWN, hasRaces);
+    this.#carList = new Shelf(kept, "cars", CARS, hasCategories);
     this.#now = now;
   }
 
@@ -177,19 +203,18 @@ export class Backend {
       return [asked, answer ?? { problem: "invalid_name", retryAfter: null }];
     });
     const found = await Promise.all(answers);
-    await this.#addMet(found.map(([, answer]) => answer)).catch(() => {});
+    await this.#addMet(found.map(([, answer]) => answer));
     return Object.fromEntries(found);
   }
 
   /** Ratings over time. Rejects when there is no usable answer. */
   async history(custId: number, category: string, kind: string): Promise<History> {
-    const key = `${HISTORY}${custId} ${category} ${kind}`;
-    const stored = (await this.#session.read([key]))[key] as { at: number; history: History } | undefined;
+    const key = `${custId} ${category} ${kind}`;
+    const stored = (await this.#histories.get([key])).get(key);
     if (stored && this.#now() - stored.at < DRIVER_TTL) return stored.history;
     const query = new URLSearchParams({ category, kind });
     const history = parseHistory(await this.#json(`${await this.#address()}/drivers/${custId}/history?${query}`));
-    await this.#session.write({ [key]: { at: this.#now(), history } });
-    await trim(this.#session, HISTORY, MAX_HISTORIES);
+    await this.#histories.put(new Map([[key, { at: this.#now(), history }]]));
     return history;
   }
 
@@ -202,10 +227,10 @@ export class Backend {
     const theirs = new Set(races.map((race) => race.subsession));
     const together = own.filter((race) => theirs.has(race.subsession));
     if (together.length) {
-      const known = (await this.#kept.read([MET + custId]))[MET + custId] as { races: number[] } | undefined;
-      const ids = new Set([...(known?.races ?? []), ...together.map((race) => race.subsession ?? 0)]);
-      await this.#kept.write({ [MET + custId]: { at: this.#now(), races: [...ids].slice(-50) } });
-      await trim(this.#kept, MET, MAX_MET);
+      const key = String(custId);
+      const known = (await this.#met.get([key])).get(key)?.races ?? [];
+      const ids = new Set([...known, ...together.map((race) => race.subsession ?? 0)]);
+      await this.#met.put(new Map([[key, { at: this.#now(), races: [...ids].slice(-50) }]]));
     }
     return { races, together };
   }
@@ -216,52 +241,52 @@ export class Backend {
     const answer = (await this.drivers([me], { now: true }))[me];
     if (!answer || !("driver" in answer) || answer.driver.custId === custId) return [];
     const races = await this.#races(answer.driver.custId);
-    const stored = (await this.#kept.read([OWN]))[OWN] as Own | undefined;
+    const stored = (await this.#mine.get([ONLY])).get(ONLY);
     const known = stored?.custId === answer.driver.custId ? stored.races : [];
     const ids = new Set([...known, ...races.map((race) => race.subsession ?? 0)]);
     if (ids.size > known.length) {
-      const own: Own = { custId: answer.driver.custId, races: [...ids].slice(-MAX_OWN) };
-      await this.#kept.write({ [OWN]: own });
+      const own = { at: this.#now(), custId: answer.driver.custId, races: [...ids].slice(-MOST_OWN) };
+      await this.#mine.put(new Map([[ONLY, own]]));
     }
     return races;
   }
 
   async #races(custId: number): Promise<Result[]> {
-    const key = RACES + custId;
-    const stored = (await this.#session.read([key]))[key] as { at: number; races: Result[] } | undefined;
+    const key = String(custId);
+    const stored = (await this.#results.get([key])).get(key);
     if (stored && this.#now() - stored.at < DRIVER_TTL) return stored.races;
     const races = parseResults(await this.#json(`${await this.#address()}/drivers/${custId}/races`));
-    await this.#session.write({ [key]: { at: this.#now(), races } });
-    await trim(this.#session, RACES, MAX_HISTORIES);
+    await this.#results.put(new Map([[key, { at: this.#now(), races }]]));
     return races;
   }
 
   /** The categories of cars, asked for once a day. None when they cannot be had: older backends have no list. */
   async #cars(): Promise<Record<number, Category>> {
-    type Cars = { until: number; categories: Record<number, Category> };
-    const stored = (await this.#kept.read([CARS]))[CARS] as Cars | undefined;
+    const stored = (await this.#carList.get([ONLY])).get(ONLY);
     if (stored && this.#now() < stored.until) return stored.categories;
-    let cars: Cars = { until: this.#now() + CARS_PAUSE, categories: stored?.categories ?? {} };
+    const at = this.#now();
+    let cars: Cars = { at, until: at + CARS_PAUSE, categories: stored?.categories ?? {} };
     try {
       const reply = await this.#get(`${await this.#address()}/cars`);
       const categories = reply.status === 200 ? parseCars(JSON.parse(reply.body)) : {};
-      if (Object.keys(categories).length) cars = { until: this.#now() + CARS_TTL, categories };
+      if (Object.keys(categories).length) cars = { at, until: at + CARS_TTL, categories };
     } catch {
       // the drivers are shown without
     }
-    await this.#kept.write({ [CARS]: cars }).catch(() => {});
+    await this.#carList.put(new Map([[ONLY, cars]]));
     return cars.categories;
   }
 
   /** Says of drivers how often the reader raced with them, as far as our own side knows. */
   async #addMet(answers: Iterable<Answer>): Promise<void> {
     const drivers = [...answers].flatMap((answer) => ("driver" in answer ? [answer.driver] : []));
-    const stored = await this.#kept.read([OWN, ...drivers.map(({ custId }) => MET + custId)]);
-    const mine = stored[OWN] as Own | undefined;
-    const own = new Set(mine?.races);
-    for (const driver of own.size ? drivers : []) {
-      if (driver.custId === mine?.custId) continue;
-      const ids = new Set((stored[MET + driver.custId] as { races: number[] } | undefined)?.races);
+    const mine = (await this.#mine.get([ONLY])).get(ONLY);
+    if (!mine?.races.length) return;
+    const own = new Set(mine.races);
+    const met = await this.#met.get(drivers.map(({ custId }) => String(custId)));
+    for (const driver of drivers) {
+      if (driver.custId === mine.custId) continue;
+      const ids = new Set(met.get(String(driver.custId))?.races);
       for (const { subsession } of driver.races ?? []) if (subsession && own.has(subsession)) ids.add(subsession);
       driver.met = ids.size;
     }
@@ -273,13 +298,11 @@ export class Backend {
   }
 
   async #fromCache(names: string[], { profile }: Asking): Promise<Map<string, Answer>> {
-    const stored = await this.#session.read(names.map((name) => DRIVER + nameKey(name)));
     const found = new Map<string, Answer>();
-    for (const [key, value] of Object.entries(stored)) {
-      const { at, profileAt, answer } = value as Cached;
+    for (const [key, { at, profileAt, answer }] of await this.#drivers.get(names.map(nameKey))) {
       const isDriver = "driver" in answer;
       const age = this.#now() - (isDriver && profile ? Math.min(at, profileAt) : at);
-      if (age < (isDriver ? DRIVER_TTL : NOT_FOUND_TTL)) found.set(key.slice(DRIVER.length), answer);
+      if (age < (isDriver ? DRIVER_TTL : NOT_FOUND_TTL)) found.set(key, answer);
     }
     return found;
   }
@@ -292,11 +315,10 @@ export class Backend {
       const byKey = new Map(Object.entries(body).map(([name, value]) => [nameKey(tidyName(name)), value]));
       for (const name of group) answers.set(nameKey(name), parseAnswer(byKey.get(nameKey(name)), this.#now()));
       addCategories(answers.values(), await cars);
-      // a full store only means that names are asked for again
-      await this.#keep(answers).catch(() => {});
+      await this.#keep(answers);
     } catch (error) {
-      const retryAfter = error instanceof Failure ? error.retryAfter : null;
-      for (const name of group) answers.set(nameKey(name), { problem: "unavailable", retryAfter });
+      const { retryAfter, trouble } = error instanceof Failure ? error : new Failure(null);
+      for (const name of group) answers.set(nameKey(name), { problem: trouble, retryAfter });
     }
     await this.#fillFromKept(answers);
     return answers;
@@ -309,15 +331,15 @@ export class Backend {
   async #json(url: string, reload = false): Promise<Record<string, unknown>> {
     const pause = await this.#pause();
     const left = pause.until - this.#now();
-    if (left > 0 && !(reload && !pause.asked)) throw new Failure(Math.ceil(left / 1000));
+    if (left > 0 && !(reload && !pause.asked)) throw new Failure(Math.ceil(left / 1000), pause.trouble);
     let reply: Reply;
     try {
       reply = await this.#get(url);
-    } catch {
-      throw await this.#failed(pause.failures, null);
+    } catch (error) {
+      throw await this.#failed(pause.failures, null, error instanceof Forbidden ? "forbidden" : undefined);
     }
     if (reply.status === 429 || reply.status >= 500) throw await this.#failed(pause.failures, reply.retryAfter);
-    if (pause.failures) await this.#session.remove(["pause"]);
+    if (pause.failures) await this.#session.remove(["pause"]).catch(() => {});
     try {
       const body: unknown = JSON.parse(reply.body);
       if (reply.status < 300 && typeof body === "object" && body !== null) return body as Record<string, unknown>;
@@ -329,16 +351,18 @@ export class Backend {
 
   /** The present pause. It is in the session store, because a browser may stop the background at any time. */
   async #pause(): Promise<Pause> {
-    const stored = (await this.#session.read(["pause"])).pause as Pause | undefined;
-    return stored ?? { until: 0, failures: 0, asked: false };
+    const { pause } = await this.#session.read(["pause"]).catch((): Record<string, unknown> => ({}));
+    return typeof fields(pause).until === "number"
+      ? (pause as Pause)
+      : { until: 0, failures: 0, asked: false, trouble: "unreachable" };
   }
 
-  async #failed(failures: number, retryAfter: number | null): Promise<Failure> {
+  async #failed(failures: number, retryAfter: number | null, trouble: Trouble = "unreachable"): Promise<Failure> {
     const grown = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures);
     const wait = retryAfter === null ? grown : Math.min(retryAfter * 1000, LONGEST_RETRY_AFTER);
-    const pause: Pause = { until: this.#now() + wait, failures: failures + 1, asked: retryAfter !== null };
-    await this.#session.write({ pause });
-    return new Failure(Math.ceil(wait / 1000));
+    const pause: Pause = { until: this.#now() + wait, failures: failures + 1, asked: retryAfter !== null, trouble };
+    await this.#session.write({ pause }).catch(() => {});
+    return new Failure(Math.ceil(wait / 1000), trouble);
   }
 
   /** Puts final answers into the cache, and drivers into what is kept. */
@@ -348,43 +372,39 @@ export class Backend {
     for (const [key, answer] of answers) {
       if ("driver" in answer) {
         if (answer.driver.state === "fresh" || answer.driver.state === "stale") drivers.set(key, answer);
-      } else if (answer.problem === "not_found") missing.set(key, answer);
+      } else if (answer.problem === "not_found" || answer.problem === "withheld") missing.set(key, answer);
     }
-    await Promise.all([
-      this.#write(this.#session, DRIVER, new Map([...drivers, ...missing]), MAX_CACHED),
-      this.#write(this.#kept, KEPT, drivers, MAX_KEPT),
-    ]);
+    await Promise.all([this.#put(this.#drivers, new Map([...drivers, ...missing])), this.#put(this.#kept, drivers)]);
   }
 
-  /** Adds answers to a store. Licences alone do not replace a profile. */
-  async #write(store: Store, prefix: string, answers: Map<string, Answer>, max: number): Promise<void> {
+  /** Adds answers to a shelf. Licences alone do not replace a profile. */
+  async #put(shelf: Shelf<Cached>, answers: Map<string, Answer>): Promise<void> {
     if (!answers.size) return;
-    const older = await store.read([...answers.keys()].map((key) => prefix + key));
+    const older = await shelf.get([...answers.keys()]);
     const at = this.#now();
-    const values: Record<string, Cached> = {};
+    const entries = new Map<string, Cached>();
     for (const [key, answer] of answers) {
-      const known = older[prefix + key] as Cached | undefined;
-      if (!("driver" in answer)) values[prefix + key] = { at, profileAt: 0, answer };
+      const known = older.get(key);
+      if (!("driver" in answer)) entries.set(key, { at, profileAt: 0, answer });
       else {
         const before = known && "driver" in known.answer ? known.answer.driver : undefined;
         const driver = merged(before, answer.driver);
         const profileAt = answer.driver.races ? at : driver.races ? (known?.profileAt ?? 0) : 0;
-        values[prefix + key] = { at, profileAt, answer: { driver } };
+        entries.set(key, { at, profileAt, answer: { driver } });
       }
     }
-    await store.write(values);
-    await trim(store, prefix, max);
+    await shelf.put(entries);
   }
 
   async #fillFromKept(answers: Map<string, Answer>): Promise<void> {
-    const missing = [...answers].filter(([, a]) => "problem" in a && a.problem === "unavailable").map(([key]) => key);
+    const missing = [...answers]
+      .filter(([, a]) => "problem" in a && (a.problem === "unavailable" || isTrouble(a.problem)))
+      .map(([key]) => key);
     if (!missing.length) return;
-    const stored = await this.#kept.read(missing.map((key) => KEPT + key));
-    for (const [key, value] of Object.entries(stored)) {
-      const { at, answer } = value as Cached;
+    for (const [key, { at, answer }] of await this.#kept.get(missing)) {
       if (!("driver" in answer) || this.#now() - at > KEPT_TTL) continue;
       const driver: Driver = { ...answer.driver, state: "kept", asOf: answer.driver.asOf ?? at };
-      answers.set(key.slice(KEPT.length), { driver });
+      answers.set(key, { driver });
     }
   }
 }

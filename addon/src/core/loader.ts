@@ -3,7 +3,7 @@
  * wait for anybody, so that who is known is shown at once; those who are not are asked for again at once, with time.
  */
 
-import { type Answer, type Asking, isUnfinished, merged } from "./model.ts";
+import { type Answer, type Asking, isTrouble, isUnfinished, merged, type Trouble } from "./model.ts";
 
 /** A usual forum page has 30 comments and the opening post. */
 const CALL_SIZE = 32;
@@ -11,6 +11,9 @@ const CALL_SIZE = 32;
 const RETRY_AFTER = [1, 2, 4, 8, 15, 30];
 /** Milliseconds after which drivers from the index are asked for once more: the backend needs that to renew them. */
 const INDEX_DELAY = 3000;
+/** Seconds until a page asks again after the backend could not be used: they double with each failure. */
+const RECOVERY = { first: 3, longest: 60 };
+const RECOVERY_SIZE = 50;
 
 const NO_ANSWER: Answer = { problem: "unavailable", retryAfter: null };
 
@@ -34,6 +37,8 @@ interface Page {
   profiles(): boolean;
   /** Resolves when the reader can see the page. */
   visible(): Promise<void>;
+  /** Is called after each call: why the page has names without an answer, or null. */
+  trouble(trouble: Trouble | null): void;
 }
 
 export class Loader {
@@ -43,6 +48,9 @@ export class Loader {
   readonly #page: Page;
   readonly #delay: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #recovery: ReturnType<typeof setTimeout> | undefined;
+  #failures = 0;
+  readonly #recovering = new Set<Entry>();
 
   /** @param delay milliseconds for which wanted names are collected */
   constructor(page: Page, delay = 20) {
@@ -91,11 +99,18 @@ export class Loader {
     await this.#call([entry], { profile: entry.asked === "profile" || hasProfile(entry), reload: true });
   }
 
+  /** Asks again for all names that the backend could not be asked for (the reader pressed a button). */
+  retryAll(): void {
+    this.#failures = 0;
+    this.#recover(true);
+  }
+
   /** Forgets all answers (the backend's address has changed). */
   clear(): void {
     this.#entries.clear();
     this.#wanted.clear();
     this.#indexed.clear();
+    this.#failures = 0;
   }
 
   #entry(name: string): Entry {
@@ -132,6 +147,7 @@ export class Loader {
     const unfinished: Entry[] = [];
     let wait = 0;
     for (const entry of batch) {
+      this.#recovering.delete(entry);
       const answer = (Object.hasOwn(answers, entry.name) && answers[entry.name]) || NO_ANSWER;
       this.#take(entry, answer);
       const pause = asking.now ? 0 : RETRY_AFTER[entry.tries];
@@ -142,6 +158,7 @@ export class Loader {
         wait = Math.max(wait, (pause && "problem" in answer && answer.retryAfter) || pause);
       }
     }
+    this.#watch(batch);
     if (!unfinished.length) return;
     if (!wait) return this.#call(unfinished, { profile });
     setTimeout(() => this.#whenVisible(() => this.#call(unfinished, { profile })), wait * 1000);
@@ -152,7 +169,10 @@ export class Loader {
     const known = entry.answer && "driver" in entry.answer ? entry.answer.driver : undefined;
     if ("driver" in answer) entry.answer = { driver: merged(known, answer.driver) };
     else if (!known || answer.problem === "not_found") entry.answer = answer;
-    const failed = "driver" in answer ? answer.driver.state === "kept" : known && answer.problem === "unavailable";
+    const failed =
+      "driver" in answer
+        ? answer.driver.state === "kept"
+        : known && (answer.problem === "unavailable" || isTrouble(answer.problem));
     if (failed) entry.asked = "licences";
     this.#page.answered(entry.name);
   }
@@ -170,10 +190,42 @@ export class Loader {
     if (batch.length) void this.#call(batch, {});
   }
 
+  /** Tells the page whether the backend could be used, and asks again later if not. */
+  #watch(batch: Entry[]): void {
+    const lost = [...this.#entries.values()].filter(isLost);
+    const problems = lost.flatMap(({ answer }) => (answer && "problem" in answer ? answer : []));
+    const worst = problems.find(({ problem }) => problem === "forbidden") ?? problems[0];
+    this.#page.trouble(worst && isTrouble(worst.problem) ? worst.problem : null);
+    if (!batch.some(isLost)) {
+      this.#failures = 0;
+      if (lost.length) this.#recover();
+      return;
+    }
+    if (this.#recovery) return;
+    const pause = Math.min(RECOVERY.longest, RECOVERY.first * 2 ** this.#failures++);
+    const wait = Math.max(pause, worst?.retryAfter ?? 0);
+    this.#recovery = setTimeout(() => this.#whenVisible(() => this.#recover()), wait * 1000);
+  }
+
+  #recover(reload = false): void {
+    clearTimeout(this.#recovery);
+    this.#recovery = undefined;
+    const lost = [...this.#entries.values()].filter((entry) => isLost(entry) && !this.#recovering.has(entry));
+    const profile = this.#page.profiles();
+    for (let i = 0; i < lost.length; i += RECOVERY_SIZE) {
+      const batch = lost.slice(i, i + RECOVERY_SIZE);
+      for (const entry of batch) this.#recovering.add(entry);
+      void this.#call(batch, { profile, now: true, ...(reload && { reload }) });
+    }
+  }
+
   #whenVisible(run: () => unknown): void {
     void this.#page.visible().then(run);
   }
 }
 
+/** Whether the backend could not be asked for this name: it has no answer, or one that we have kept. */
+const isLost = ({ answer }: Entry): boolean =>
+  !!answer && ("driver" in answer ? answer.driver.state === "kept" : isTrouble(answer.problem));
 const hasProfile = ({ answer }: Entry): boolean => !!answer && "driver" in answer && answer.driver.races !== null;
 const isFromIndex = ({ answer }: Entry): boolean => !!answer && "driver" in answer && answer.driver.state === "index";

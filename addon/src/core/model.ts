@@ -95,7 +95,10 @@ export interface Driver {
   asOf: number | null;
 }
 
-export type Problem = "not_found" | "pending" | "invalid_name" | "unavailable";
+/** Why no name of the page has an answer: none came from the backend, or the browser does not allow us to ask it. */
+export type Trouble = "unreachable" | "forbidden";
+/** `withheld`: the backend has been asked not to show this driver. */
+export type Problem = "not_found" | "pending" | "invalid_name" | "unavailable" | "withheld" | Trouble;
 
 /** An answer for one name. `retryAfter` in seconds. */
 export type Answer = { driver: Driver } | { problem: Problem; retryAfter: number | null };
@@ -297,7 +300,9 @@ export function merged(older: Driver | undefined, newer: Driver): Driver {
   return { ...newer, country: country ?? newer.country, followers, follows, races, activity };
 }
 
-const PROBLEMS: readonly Problem[] = ["not_found", "pending", "invalid_name", "unavailable"];
+export const isTrouble = (problem: Problem): problem is Trouble => problem === "unreachable" || problem === "forbidden";
+
+const PROBLEMS: readonly Problem[] = ["not_found", "pending", "invalid_name", "unavailable", "withheld"];
 
 /** The backend's answer for one name. Older backends send `{error}` without a code. */
 export function parseAnswer(value: unknown, now: number): Answer {

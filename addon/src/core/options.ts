@@ -7,7 +7,7 @@ export const LAYOUTS = ["compact", "full", "portrait"] as const;
 export const THEMES = ["auto", "light", "dark"] as const;
 export const LANGUAGES = ["auto", "en", "de", "es", "fr", "it", "pt"] as const;
 export const RACE_TYPES = ["RACE", "HOSTED", "LEAGUE", "PRACTICE", "OTHER"] as const;
-export const OPENERS = ["hover", "click"] as const;
+export const OPENERS = ["click", "hover"] as const;
 
 export type Theme = Exclude<(typeof THEMES)[number], "auto">;
 
@@ -57,7 +57,7 @@ export const DEFAULTS: Options = {
   layout: "compact",
   theme: "auto",
   language: "auto",
-  opener: "hover",
+  opener: "click",
   surfaces: {},
   order: "custom",
   categories: [...CATEGORIES],
@@ -118,18 +118,32 @@ const flags = (raw: Record<string, unknown>): Pick<Options, Flag> =>
   ) as Pick<Options, Flag>;
 const trimmed = (value: unknown, max: number): string => (typeof value === "string" ? value.trim().slice(0, max) : "");
 
-/** The address of a backend without a slash at its end, or "" if it is no http(s) address. */
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])(:|\/|$)/i;
+
+/** What is typed, as an address with scheme: others than this computer are asked with encryption. "" for other text. */
+function withScheme(raw: string): string {
+  if (/^[a-z]+:\/\//i.test(raw)) return raw;
+  if (LOOPBACK.test(raw)) return `http://${raw}`;
+  return /^[^\s/@]+(\.[^\s/@]+|:\d+)(\/|$)/.test(raw) ? `https://${raw}` : "";
+}
+
+/**
+ * The address of a backend without a slash at its end, or "" if it is no http(s) address. Without a scheme it is https,
+ * and http for this computer.
+ */
 export function backendAddress(value: unknown): string {
   const raw = trimmed(value, 300);
   if (!raw || raw === DEFAULT_BACKEND) return raw;
   try {
-    const url = new URL(/^[a-z]+:\/\//i.test(raw) ? raw : `http://${raw}`);
+    const url = new URL(withScheme(raw));
     if (!/^https?:$/.test(url.protocol) || url.username || url.password) return "";
     return (url.origin + url.pathname).replace(/\/+$/, "");
   } catch {
     return "";
   }
 }
+
+export const isLinkTemplate = (url: string): boolean => /^(https?:\/\/[^\s/]|\{backend\}\/)/i.test(url);
 
 function linkTemplates(value: unknown): LinkTemplate[] {
   if (!Array.isArray(value)) return DEFAULTS.links.map((link) => ({ ...link }));
@@ -139,7 +153,7 @@ function linkTemplates(value: unknown): LinkTemplate[] {
       const raw = fields(item);
       return { label: trimmed(raw.label, 30), url: trimmed(raw.url, 300), on: flag(raw.on, true) };
     })
-    .filter((link) => link.label && /^(https?:\/\/|\{backend\}\/)/i.test(link.url));
+    .filter((link) => link.label && isLinkTemplate(link.url));
 }
 
 /** Surfaces that were switched on or off. A newer version may have stored ids that this one does not know. */

@@ -3,21 +3,26 @@
  * pages only. The backend's address is the reader's option and never part of a message.
  */
 
-import { Backend } from "../core/backend.ts";
+import { Backend, Forbidden, type Get } from "../core/backend.ts";
 import { CATEGORIES } from "../core/model.ts";
 import { readOptions } from "../core/options.ts";
-import { api, type Sender, storedOptions, storeIn } from "../platform/extension.ts";
+import { api, isAllowed, type Sender, storedOptions, storeIn } from "../platform/extension.ts";
 import { fetchGet } from "../platform/get.ts";
 
-const { runtime, storage } = api;
+const { runtime, storage, tabs } = api;
 const FORUM = "forums.iracing.com";
 const MAX_NAMES = 200;
 
 const address = async () => (await storedOptions()).backend;
-const backend = new Backend(address, fetchGet, storeIn(storage.session), storeIn(storage.local));
+/** Without the permission for an address, some backends can be used still: so it is looked for only after a failure. */
+const get: Get = (url) =>
+  fetchGet(url).catch(async (error: unknown) => {
+    throw (await isAllowed(url)) ? error : new Forbidden();
+  });
+const backend = new Backend(address, get, storeIn(storage.session), storeIn(storage.local));
 
 type Message = Partial<
-  Record<"type" | "names" | "profile" | "now" | "reload" | "me" | "custId" | "category" | "kind", unknown>
+  Record<"type" | "names" | "profile" | "now" | "reload" | "me" | "custId" | "category" | "kind" | "allow", unknown>
 >;
 
 const isId = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0;
@@ -29,7 +34,7 @@ async function putCard({ tab, frameId = 0 }: Sender): Promise<void> {
 }
 
 async function answer(
-  { type, names, profile, now, reload, me, custId, category, kind }: Message,
+  { type, names, profile, now, reload, me, custId, category, kind, allow }: Message,
   sender: Sender,
 ): Promise<unknown> {
   if (type === "drivers" && Array.isArray(names)) {
@@ -44,6 +49,7 @@ async function answer(
     if (known) return backend.history(custId, known, kind === "safety_rating" ? "safety_rating" : "irating");
   }
   if (type === "card") return putCard(sender);
+  if (type === "options" && allow === true) return void tabs.create({ url: runtime.getURL("options.html#allow") });
   if (type === "options") return runtime.openOptionsPage();
   throw new Error("unknown message");
 }
@@ -68,3 +74,7 @@ storage.onChanged.addListener(({ options }, area) => {
 });
 
 api.action.onClicked.addListener(() => void runtime.openOptionsPage());
+
+runtime.onInstalled.addListener(({ reason }) => {
+  if (reason === "install") void tabs.create({ url: runtime.getURL("welcome.html") });
+});

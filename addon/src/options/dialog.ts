@@ -4,7 +4,7 @@ import type { Get } from "../core/backend.ts";
 import { diagnose } from "../core/diagnose.ts";
 import { useLanguage } from "../core/i18n.ts";
 import { h } from "../ui/h.ts";
-import { addStyles } from "../ui/styles.ts";
+import { makeRoot } from "../ui/shadow.ts";
 import { Form, type FormPlatform } from "./form.ts";
 import css from "./options.css";
 
@@ -18,8 +18,7 @@ export async function openDialog(get: Get, platform: Omit<FormPlatform, "test" |
   await useLanguage(platform.options.language);
   if (document.querySelector("pitboard-options")) return;
   const host = document.createElement("pitboard-options");
-  const root = host.attachShadow({ mode: "open" });
-  addStyles(root, css + DIALOG);
+  const root = makeRoot(host, css + DIALOG);
   const main = h("div", { class: "options" });
   const dialog = h("dialog", { "aria-labelledby": "title", closedby: "any" }, main);
   dialog.addEventListener("close", () => host.remove());

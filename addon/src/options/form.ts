@@ -4,11 +4,11 @@ import type { Finding } from "../core/diagnose.ts";
 import { type MessageKey, t, useLanguage } from "../core/i18n.ts";
 import { type Note, readNotes } from "../core/notes.ts";
 import {
-  backendAddress,
   CHOICES,
   type Choice,
   DEFAULTS,
   type Flag,
+  isLinkTemplate,
   isOn,
   type Options,
   RACE_TYPES,
@@ -17,6 +17,7 @@ import {
 import { button, h } from "../ui/h.ts";
 import { icon } from "../ui/icons.ts";
 import { categoryName } from "../ui/parts.ts";
+import { backendField } from "./backend-field.ts";
 import type { Preview } from "./preview.ts";
 import { sampleDriver, sampleReader } from "./sample.ts";
 
@@ -24,16 +25,21 @@ import { sampleDriver, sampleReader } from "./sample.ts";
 export interface FormPlatform {
   options: Options;
   surfaces: readonly { id: string; byDefault: boolean }[];
-  save(options: Options): void;
+  /** Stores the options. Rejects if they are too large for the browser. */
+  save(options: Options): unknown;
   notes(): Promise<Record<string, Note>>;
   saveNotes(notes: Record<string, Note>): Promise<void>;
   /** Tests a backend. It is called directly after a click, so that the browser may ask for a permission. */
   test(address: string): Promise<Finding>;
+  /** Whether the browser has taken the permission for the backend back. */
+  forbidden?: boolean;
   preview: Preview;
   /** Only in a dialog. */
   close?: () => void;
 }
 
+/** Bytes of a file. 5,000 notes of the longest kind are less. */
+const LARGEST_IMPORT = 20_000_000;
 const key = (name: string): MessageKey => name as MessageKey;
 const LANGUAGE_NAMES: Record<string, string> = {
   en: "English",
@@ -48,6 +54,7 @@ export class Form {
   readonly #root: HTMLElement;
   readonly #preview = h("div", { class: "preview", "aria-hidden": "true" });
   #status = h("p", { role: "status", class: "status" });
+  readonly #alert = h("p", { role: "alert", class: "alert" });
   #options: Options;
 
   readonly #platform: FormPlatform;
@@ -61,9 +68,19 @@ export class Form {
 
   #change(changed: Partial<Options>, redraw = false): void {
     this.#options = readOptions({ ...this.#options, ...changed });
-    this.#platform.save(this.#options);
+    void this.#save(this.#options);
     if (redraw) void useLanguage(this.#options.language).then(() => this.#draw());
     else this.#drawPreview();
+  }
+
+  async #save(options: Options): Promise<void> {
+    let problem = "";
+    try {
+      await this.#platform.save(options);
+    } catch {
+      problem = t("options_not_saved");
+    }
+    this.#alert.textContent = problem;
   }
 
   #draw(): void {
@@ -74,7 +91,13 @@ export class Form {
       ...(close ? [button({ class: "shut", onclick: close }, t("close"))] : []),
       h("h1", { id: "title" }, t("options_title")),
       h("p", { class: "lead" }, t("options_lead")),
-      h("section", { class: "stage", "aria-label": t("preview") }, h("h2", {}, t("preview")), this.#preview),
+      h(
+        "section",
+        { class: "stage", "aria-label": t("preview") },
+        h("h2", {}, t("preview")),
+        this.#preview,
+        this.#alert,
+      ),
       this.#section(
         "section_looks",
         this.#choice("layout"),
@@ -264,6 +287,7 @@ export class Form {
     const { links } = this.#options;
     const set = (i: number, changed: Partial<Options["links"][number]>) =>
       this.#change({ links: this.#options.links.map((link, at) => (at === i ? { ...link, ...changed } : link)) });
+    const problem = h("p", { role: "status", class: "link-problem" });
     const rows = links.map((link, i) => {
       const on = h("input", { type: "checkbox", id: `link-${i}`, checked: link.on, "aria-label": link.label });
       on.addEventListener("change", () => set(i, { on: on.checked }));
@@ -277,7 +301,11 @@ export class Form {
         "aria-label": t("link_url"),
         spellcheck: "false",
       });
-      url.addEventListener("change", () => set(i, { url: url.value }));
+      url.addEventListener("change", () => {
+        const fits = isLinkTemplate(url.value.trim());
+        problem.textContent = fits ? "" : t("test_address");
+        if (fits) set(i, { url: url.value });
+      });
       const remove = button(
         {
           class: "small",
@@ -299,51 +327,20 @@ export class Form {
       },
       t("link_add"),
     );
-    return h("div", {}, h("p", { class: "soft" }, t("links_help")), h("ol", { class: "links-list" }, ...rows), add);
-  }
-
-  #backend(): HTMLElement {
-    const input = h("input", {
-      id: "backend",
-      class: "wide",
-      value: this.#options.backend,
-      inputmode: "url",
-      spellcheck: "false",
-      "aria-describedby": "backend-help",
-    });
-    const finding = h("p", { role: "status", id: "finding", class: "finding" });
-    const accept = (): string => {
-      const address = backendAddress(input.value);
-      if (!address) {
-        finding.className = "finding bad";
-        finding.textContent = t("test_address");
-        return "";
-      }
-      input.value = address;
-      this.#change({ backend: address });
-      return address;
-    };
-    input.addEventListener("change", accept);
-    const ask = button({ id: "test", class: "main" }, t("test"));
-    ask.addEventListener("click", () => {
-      const address = accept();
-      if (!address) return;
-      finding.className = "finding";
-      finding.textContent = t("test_running");
-      void this.#platform.test(address).then((found) => {
-        const good = found.state === "good" || found.state === "compatible";
-        finding.className = `finding ${good ? "good" : "bad"}`;
-        finding.textContent = t(`test_${found.state}`, "version" in found ? found.version : "");
-      });
-    });
     return h(
       "div",
       {},
-      h("label", { class: "row", for: "backend" }, h("span", {}, t("option_backend")), input),
-      h("p", { class: "soft", id: "backend-help" }, t("backend_help")),
-      h("div", { class: "buttons" }, ask),
-      finding,
+      h("p", { class: "soft" }, t("links_help")),
+      h("ol", { class: "links-list" }, ...rows),
+      problem,
+      add,
     );
+  }
+
+  #backend(): HTMLElement {
+    const { test, forbidden } = this.#platform;
+    const change = (backend: string) => this.#change({ backend });
+    return backendField({ address: this.#options.backend, change, test, ...(forbidden && { forbidden }) });
   }
 
   #data(): HTMLElement {
@@ -380,15 +377,48 @@ export class Form {
   }
 
   async #import(file: HTMLInputElement): Promise<void> {
+    const chosen = file.files?.[0];
+    // so that the same file can be chosen again
+    const text = chosen && chosen.size <= LARGEST_IMPORT ? await chosen.text() : "";
+    file.value = "";
+    let all: { options?: unknown; notes?: unknown };
     try {
-      const all: unknown = JSON.parse((await file.files?.[0]?.text()) ?? "");
+      all = JSON.parse(text);
       if (typeof all !== "object" || all === null || !("pitboard" in all)) throw new Error("not an export");
-      const { options, notes } = all as { options?: unknown; notes?: unknown };
-      if (notes) await this.#platform.saveNotes({ ...(await this.#platform.notes()), ...readNotes(notes) });
-      if (options) this.#change(readOptions(options), true);
-      this.#status.textContent = t("import_done");
     } catch {
       this.#status.textContent = t("import_failed");
+      return;
+    }
+    const options = all.options ? readOptions(all.options) : null;
+    if (options && options.backend !== this.#options.backend) this.#askForBackend(options, all.notes);
+    else await this.#take(options, all.notes);
+  }
+
+  /** The names of authors would go to another address from now on: the reader has to decide that. */
+  #askForBackend(options: Options, notes: unknown): void {
+    const take = (backend: string) => void this.#take({ ...options, backend }, notes);
+    this.#status.replaceChildren(
+      t("import_backend", options.backend, this.#options.backend),
+      h(
+        "span",
+        { class: "buttons" },
+        button({ id: "import-new", onclick: () => take(options.backend) }, t("import_backend_new")),
+        button(
+          { id: "import-old", class: "main", onclick: () => take(this.#options.backend) },
+          t("import_backend_old"),
+        ),
+      ),
+    );
+    this.#status.querySelector<HTMLElement>("#import-old")?.focus();
+  }
+
+  async #take(options: Options | null, notes: unknown): Promise<void> {
+    try {
+      if (notes) await this.#platform.saveNotes({ ...(await this.#platform.notes()), ...readNotes(notes) });
+      if (options) this.#change(options, true);
+      this.#status.textContent = t("import_done");
+    } catch {
+      this.#status.textContent = t("not_saved");
     }
   }
 }

@@ -5,8 +5,8 @@ import type { Driver } from "../core/model.ts";
 import type { Options } from "../core/options.ts";
 import { h } from "../ui/h.ts";
 import { line } from "../ui/line.ts";
+import { addStyles, makeRoot, rootOf } from "../ui/shadow.ts";
 import css from "../ui/stats.css";
-import { addStyles } from "../ui/styles.ts";
 
 /** Draws into `box` what `reader` would see of a driver with these options. */
 export type Preview = (box: HTMLElement, driver: Driver, reader: Driver, options: Options) => void;
@@ -14,7 +14,7 @@ export type Preview = (box: HTMLElement, driver: Driver, reader: Driver, options
 export const preview: Preview = async (box, driver, reader, options) => {
   // the userscript's dialog is another script and has its own language
   await useLanguage(options.language);
-  const root = box.shadowRoot ?? box.attachShadow({ mode: "open" });
+  const root = rootOf(box) ?? makeRoot(box, css);
   const { theme } = options;
   const dark = theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
   const view = { options, reader, now: Date.now };

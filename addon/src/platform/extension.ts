@@ -1,9 +1,9 @@
 /** In an extension: the APIs that we use, as both browsers have them, and the platform made of them. */
 
-import type { Store } from "../core/backend.ts";
 import type { Answer, History, Results } from "../core/model.ts";
 import { readNotes, withNote } from "../core/notes.ts";
 import { readOptions } from "../core/options.ts";
+import type { Store } from "../core/shelf.ts";
 import type { Platform } from "./platform.ts";
 
 interface StorageArea {
@@ -31,6 +31,7 @@ interface Api {
     onMessage: Event<(message: unknown, sender: Sender, respond: (answer: unknown) => void) => boolean | undefined>;
     getURL(path: string): string;
     openOptionsPage(): Promise<void>;
+    onInstalled: Event<(details: { reason: string }) => void>;
   };
   storage: {
     local: StorageArea;
@@ -38,12 +39,14 @@ interface Api {
     session: StorageArea;
     onChanged: Event<(changes: Record<string, { newValue?: unknown; oldValue?: unknown }>, area: string) => void>;
   };
+  tabs: { create(tab: { url: string }): Promise<unknown> };
   action: { onClicked: Event<() => void> };
   scripting: {
     executeScript(what: { target: { tabId: number; frameIds: number[] }; files: string[] }): Promise<unknown>;
   };
   permissions: {
     request(wanted: { origins: string[] }): Promise<boolean>;
+    contains(wanted: { origins: string[] }): Promise<boolean>;
   };
 }
 
@@ -55,6 +58,20 @@ declare const pitboardCard: unknown;
 
 export const api: Api = typeof browser === "undefined" ? chrome : browser;
 const { runtime, storage } = api;
+
+/** The match pattern for an address. In Firefox patterns have no port, so it is the whole host. */
+const pattern = (address: string): string => {
+  const { protocol, hostname } = new URL(address);
+  return `${protocol}//${hostname}/*`;
+};
+
+/** Whether the browser lets us use an address. */
+export const isAllowed = (address: string): Promise<boolean> =>
+  api.permissions.contains({ origins: [pattern(address)] });
+
+/** Asks the reader for the permission to use an address. Browsers allow that only directly after a click. */
+export const askPermission = (address: string): Promise<boolean> =>
+  api.permissions.request({ origins: [pattern(address)] }).catch(() => false);
 
 export const storeIn = (area: StorageArea): Store => ({
   read: (keys) => (keys.length ? area.get(keys) : Promise.resolve({})),
@@ -92,9 +109,9 @@ export const platform: Platform = {
   saveNote: async (name, note) => storage.local.set({ notes: withNote(await storedNotes(), name, note) }),
   hideDriver: async (name) => {
     const options = await storedOptions();
-    await storage.sync.set({ options: { ...options, hiddenDrivers: [...options.hiddenDrivers, name] } });
+    await storage.sync.set({ options: readOptions({ ...options, hiddenDrivers: [...options.hiddenDrivers, name] }) });
   },
-  openOptions: () => void ask({ type: "options" }),
+  openOptions: (allow = false) => void ask({ type: "options", allow }),
   loadCard: async () => {
     await ask({ type: "card" });
     if (typeof pitboardCard === "undefined") throw new Error("no card");

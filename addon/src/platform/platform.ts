@@ -16,7 +16,8 @@ export interface Platform {
   saveNote(name: string, note: Note): Promise<void>;
   onNotes(changed: (notes: Record<string, Note>) => void): void;
   hideDriver(name: string): Promise<void>;
-  openOptions(): void;
+  /** @param allow asks for the permission to use the backend's address */
+  openOptions(allow?: boolean): void;
   /** Loads the card's script, and gives what it exports. Rejects when that is not possible. */
   loadCard(): Promise<unknown>;
 }

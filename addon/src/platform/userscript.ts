@@ -1,9 +1,10 @@
 /** In a userscript: the functions of the script manager, and the platform made of them. */
 
-import { Backend, type Reply, type Store } from "../core/backend.ts";
+import { Backend, type Reply } from "../core/backend.ts";
 import { readNotes, withNote } from "../core/notes.ts";
 import { DEFAULTS, type Options, readOptions } from "../core/options.ts";
-import { fetchGet, REQUEST_TIMEOUT, retrySeconds } from "./get.ts";
+import type { Store } from "../core/shelf.ts";
+import { fetchGet, LARGEST_ANSWER, REQUEST_TIMEOUT, retrySeconds } from "./get.ts";
 import type { Platform } from "./platform.ts";
 
 interface GmResponse {
@@ -20,6 +21,7 @@ interface GmRequest {
   onload(response: GmResponse): void;
   onerror(): void;
   ontimeout(): void;
+  onprogress?(progress: { loaded: number }): void;
 }
 
 interface Gm {
@@ -36,17 +38,24 @@ declare const pitboardDemo: { backend: string } | undefined;
 
 const gm: Gm = typeof GM === "undefined" ? {} : GM;
 const request = gm.xmlHttpRequest ?? (typeof GM_xmlhttpRequest === "undefined" ? undefined : GM_xmlhttpRequest);
-const demo = typeof pitboardDemo === "undefined" ? undefined : pitboardDemo;
+// with a manager, a script of the forum could set it
+const demo = typeof pitboardDemo === "undefined" || request || gm.getValue ? undefined : pitboardDemo;
 
 const gmGet = (url: string): Promise<Reply> =>
   new Promise((resolve, reject) => {
     const failed = () => reject(new Error("no answer"));
-    request?.({
+    const sent = request?.({
       method: "GET",
       url,
       timeout: REQUEST_TIMEOUT,
       anonymous: true,
+      onprogress: ({ loaded }) => {
+        if (loaded <= LARGEST_ANSWER) return;
+        (sent as { abort?(): void } | undefined)?.abort?.();
+        failed();
+      },
       onload: ({ status, responseText, responseHeaders }) => {
+        if (responseText.length > LARGEST_ANSWER) return failed();
         const retryAfter = /^retry-after:\s*(\d+)/im.exec(responseHeaders ?? "")?.[1];
         resolve({ status, body: responseText, retryAfter: retrySeconds(retryAfter) });
       },
@@ -55,7 +64,15 @@ const gmGet = (url: string): Promise<Reply> =>
     });
   });
 
-/** A store in the page's own storage. When that is full or forbidden, nothing is stored. */
+const parsed = (json: string): unknown => {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null; // another script has written there
+  }
+};
+
+/** A store in the page's own storage. */
 function storeIn(area: Storage): Store {
   const prefix = "pitboard ";
   return {
@@ -63,15 +80,11 @@ function storeIn(area: Storage): Store {
       Object.fromEntries(
         keys.flatMap((key) => {
           const value = area.getItem(prefix + key);
-          return value === null ? [] : [[key, JSON.parse(value)]];
+          return value === null ? [] : [[key, parsed(value)]];
         }),
       ),
     write: async (values) => {
-      try {
-        for (const [key, value] of Object.entries(values)) area.setItem(prefix + key, JSON.stringify(value));
-      } catch {
-        // full: the answers are asked for again on the next page
-      }
+      for (const [key, value] of Object.entries(values)) area.setItem(prefix + key, JSON.stringify(value));
     },
     remove: async (keys) => {
       for (const key of keys) area.removeItem(prefix + key);
@@ -85,11 +98,12 @@ function storeIn(area: Storage): Store {
 
 const local = storeIn(localStorage);
 
-/** Options and notes are in the manager's storage, which the page cannot read. The demo has only the page's. */
+/** Options and notes are in the manager's storage, which the page cannot read. Only the demo has them in the page's. */
 const settings = {
-  read: async (key: string): Promise<unknown> => (gm.getValue ? gm.getValue(key) : (await local.read([key]))[key]),
+  read: async (key: string): Promise<unknown> =>
+    gm.getValue ? gm.getValue(key) : demo && (await local.read([key]))[key],
   write: async (key: string, value: unknown): Promise<void> =>
-    gm.setValue ? gm.setValue(key, value) : local.write({ [key]: value }),
+    gm.setValue ? gm.setValue(key, value) : demo && local.write({ [key]: value }),
 };
 
 const optionListeners: ((options: Options) => void)[] = [];
@@ -127,7 +141,7 @@ export const platform: Omit<Platform, "openOptions" | "loadCard"> = {
   saveNote: async (name, note) => saveNotes(withNote(await notes(), name, note)),
   hideDriver: async (name) => {
     const current = await options();
-    await saveOptions({ ...current, hiddenDrivers: [...current.hiddenDrivers, name] });
+    await saveOptions(readOptions({ ...current, hiddenDrivers: [...current.hiddenDrivers, name] }));
   },
 };
 

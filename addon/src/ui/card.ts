@@ -12,10 +12,22 @@ import cardCss from "./card.css";
 import { historyChart, type Kind } from "./chart.ts";
 import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
-import { cars, flagged, licenceChip, links, memberFact, rankShare, ranks, type View } from "./parts.ts";
+import { NoteForm } from "./note-form.ts";
+import {
+  cars,
+  categoryName,
+  flagged,
+  licenceChip,
+  licenceTitle,
+  links,
+  memberFact,
+  rankShare,
+  ranks,
+  type View,
+} from "./parts.ts";
 import { raceList, signedSafety, togetherList } from "./results.ts";
+import { makeRoot, rootOf } from "./shadow.ts";
 import statsCss from "./stats.css";
-import { addStyles } from "./styles.ts";
 
 /** Over how many results the change of a rating is shown. */
 const RECENT_RESULTS = 5;
@@ -40,6 +52,10 @@ export interface Context {
   load(name: string): void;
   /** The reader's name; "" if it is not known. */
   reader(): string;
+  /** The button at a host that opens the card. */
+  opener(host: HTMLElement | null): HTMLElement | null | undefined;
+  /** Says something to readers who use a screen reader. */
+  announce(text: string): void;
   /** Whether the profile may still come. */
   isLoading(name: string): boolean;
 }
@@ -63,6 +79,7 @@ export class Card {
   #waitsForResults = false;
   /** The chart. It stays when the rest is drawn again. */
   #panel: HTMLElement | null = null;
+  #note: NoteForm | null = null;
 
   constructor(platform: CardPlatform, context: Context) {
     this.#platform = platform;
@@ -89,9 +106,10 @@ export class Card {
     if (!this.#anchor) return;
     clearTimeout(this.#closeTimer);
     this.#setExpanded(false);
+    void this.#note?.store();
     this.#anchor = null;
     this.#host?.remove();
-    this.#host = this.#box = this.#panel = this.#results = null;
+    this.#host = this.#box = this.#panel = this.#note = this.#results = null;
     this.#waitsForResults = false;
   }
 
@@ -103,7 +121,7 @@ export class Card {
   }
 
   #setExpanded(on: boolean): void {
-    this.#anchor?.shadowRoot?.querySelector("[aria-expanded]")?.setAttribute("aria-expanded", String(on));
+    this.#context.opener(this.#anchor)?.setAttribute("aria-expanded", String(on));
   }
 
   #open(name: string, anchor: HTMLElement, byHover: boolean): void {
@@ -113,8 +131,7 @@ export class Card {
     this.#category = null;
     this.#kind = this.#context.view(this.#name).options.hideRatings ? "safety_rating" : "irating";
     this.#host = document.createElement("pitboard-card");
-    const root = this.#host.attachShadow({ mode: "open" });
-    addStyles(root, statsCss + cardCss);
+    const root = makeRoot(this.#host, statsCss + cardCss);
     this.#box = h("div", { popover: "auto", role: "dialog", tabindex: "-1" });
     root.append(this.#box);
     document.body.append(this.#host);
@@ -129,9 +146,8 @@ export class Card {
     this.#box.addEventListener("pointerdown", () => this.#pin());
     this.#box.addEventListener("focusin", () => this.#pin());
     this.#box.showPopover();
-    const { top, bottom } = anchor.getBoundingClientRect();
     const height = this.#box.offsetHeight + 4 + MARGIN;
-    this.#above = bottom + height >= innerHeight && top >= height;
+    this.#above = anchor.getBoundingClientRect().bottom + height > innerHeight && topOf(anchor) >= height;
     this.#position();
     this.#setExpanded(true);
     if (!byHover) this.#box.focus({ preventScroll: true });
@@ -139,25 +155,27 @@ export class Card {
 
   /** The reader uses the card: from now on it stays until it is closed. */
   #pin(): void {
-    if (this.#host?.shadowRoot?.activeElement || this.#box?.matches(":active")) this.#byHover = false;
+    if (rootOf(this.#host)?.activeElement || this.#box?.matches(":active")) this.#byHover = false;
   }
 
   #dismissed(): void {
-    const opener = this.#anchor?.shadowRoot?.querySelector<HTMLElement>("[aria-expanded]");
-    const hadFocus = this.#host?.shadowRoot?.activeElement;
+    const opener = this.#context.opener(this.#anchor);
+    const hadFocus = rootOf(this.#host)?.activeElement;
     this.close();
     if (hadFocus) opener?.focus({ preventScroll: true });
   }
 
-  /** Moves the card below the anchor, or above it if there was no space below. It scrolls with the page. */
+  /**
+   * Moves the card below its line, or above line and author if there is only space there. It scrolls with the page, has no
+   * scroll bar of its own, and covers neither line nor author: what does not fit is reached by scrolling the page.
+   */
   #position(): void {
     if (!this.#box || !this.#anchor) return;
     const at = this.#anchor.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.#box;
     const end = getComputedStyle(this.#anchor).direction === "rtl" ? at.right - width : at.left;
     const x = Math.max(MARGIN, Math.min(end, document.documentElement.clientWidth - width - MARGIN));
-    const below = Math.min(at.bottom + 4, Math.max(MARGIN, innerHeight - height - MARGIN));
-    const y = this.#above ? Math.max(MARGIN, at.top - height - 4) : below;
+    const y = this.#above ? topOf(this.#anchor) - height - 4 : at.bottom + 4;
     this.#box.style.insetInlineStart = "auto";
     this.#box.style.left = `${x + scrollX}px`;
     this.#box.style.top = `${y + scrollY}px`;
@@ -168,10 +186,11 @@ export class Card {
     const answer = this.#context.answer(this.#name);
     this.#box.className = `root card ${this.#context.theme()}`;
     this.#box.setAttribute("aria-label", this.#name);
-    const focused = this.#host?.shadowRoot?.activeElement?.id;
-    if (answer && "driver" in answer) this.#box.replaceChildren(...this.#content(answer.driver));
-    else this.#box.replaceChildren(h("p", { class: "quiet" }, t("unavailable")));
-    if (focused) this.#box.querySelector<HTMLElement>(`#${focused}`)?.focus();
+    const focused = rootOf(this.#host)?.activeElement?.id;
+    const content =
+      answer && "driver" in answer ? this.#content(answer.driver) : [h("p", { class: "quiet" }, t("unavailable"))];
+    fillAround(this.#box, this.#note?.element, content);
+    if (focused && !rootOf(this.#host)?.activeElement) this.#box.querySelector<HTMLElement>(`#${focused}`)?.focus();
   }
 
   #content(driver: Driver): Node[] {
@@ -187,7 +206,7 @@ export class Card {
       options.races && section(t("recent_races"), this.#races(driver, options)),
       options.cars && carList && section(t("recent_cars"), h("p", { class: "quiet wrap" }, carList)),
       links(driver, options),
-      this.#noteForm(driver),
+      this.#notes(driver),
       this.#foot(driver, view),
     ];
     return parts.filter((part) => part instanceof Node);
@@ -223,7 +242,7 @@ export class Card {
       { class: "head" },
       h("h2", { dir: "auto" }, driver.name),
       driver.country && h("span", { class: "quiet" }, flagged(driver.country.code, countryName(driver))),
-      iconButton("close", t("close"), () => this.#box?.hidePopover()),
+      iconButton("close", t("close"), driver, () => this.#box?.hidePopover()),
     );
   }
 
@@ -239,7 +258,7 @@ export class Card {
     const weeks = activity && activity.weeks > 1 ? ` · ${t("weeks_n", activity.weeks)}` : "";
     const active = activity ? t("activity_n", activity.last30, activity.before30) + weeks : loading;
     if (active) rows.push([t("activity"), active]);
-    const copy = iconButton("copy", t("copy"), () => void navigator.clipboard.writeText(String(driver.custId)));
+    const copy = iconButton("copy", t("copy"), driver, () => void navigator.clipboard.writeText(String(driver.custId)));
     rows.push([t("customer_id"), h("span", {}, driver.custId, copy)]);
     return h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   }
@@ -255,6 +274,7 @@ export class Card {
           class: "tab",
           id: `tab-${licence.category}`,
           "aria-pressed": String(licence.category === this.#category),
+          "aria-label": `${driver.name}: ${licenceTitle(licence, !view.options.hideRatings)}`,
           onclick: () => this.#choose(licence.category, this.#kind),
         },
         chip,
@@ -268,6 +288,9 @@ export class Card {
             class: "kind-tab",
             id: `kind-${kind}`,
             "aria-pressed": String(kind === this.#kind),
+            "aria-label": [t(kind), this.#category && categoryName(this.#category), driver.name]
+              .filter(Boolean)
+              .join(", "),
             onclick: () => this.#choose(this.#category, kind),
           },
           t(kind),
@@ -276,7 +299,7 @@ export class Card {
     const chosen = shown.find((licence) => licence.category === this.#category);
     const of = `${driver.custId} ${this.#category} ${this.#kind}`;
     if (this.#panel?.dataset.of !== of) {
-      this.#panel = h("div", { class: "history", "aria-live": "polite", "data-of": of });
+      this.#panel = h("div", { class: "history", "data-of": of });
       if (chosen) void this.#fillHistory(this.#panel, driver, chosen, this.#kind);
     }
     return h(
@@ -300,46 +323,20 @@ export class Card {
   async #fillHistory(panel: HTMLElement, driver: Driver, licence: Licence, kind: Kind): Promise<void> {
     try {
       const history = await this.#platform.history(driver.custId, licence.category, kind);
-      panel.replaceChildren(historyChart(history, kind), ...figures(history, kind, !licence.starts));
+      const chart = historyChart(history, kind);
+      panel.replaceChildren(chart, ...figures(history, kind, !licence.starts));
+      this.#context.announce(chart.querySelector("svg")?.getAttribute("aria-label") ?? chart.textContent ?? "");
     } catch {
       panel.replaceChildren(h("p", { class: "quiet chart-empty" }, t("history_unavailable")));
     }
   }
 
-  #noteForm(driver: Driver): HTMLElement {
-    const note = this.#context.note(this.#name) ?? { text: "", tags: [] };
-    const text = h("textarea", {
-      id: "note",
-      rows: 2,
-      maxlength: 2000,
-      "aria-label": t("note"),
-      placeholder: t("note_placeholder"),
-    });
-    text.value = note.text;
-    const tags = h("input", {
-      id: "tags",
-      maxlength: 200,
-      "aria-label": t("tags"),
-      placeholder: t("tags_placeholder"),
-    });
-    tags.value = note.tags.join(", ");
-    const save = () => {
-      const list = tags.value
-        .split(",")
-        .map((tag) => tag.trim())
-        .filter(Boolean);
-      void this.#platform.saveNote(driver.name, { text: text.value.trim(), tags: [...new Set(list)].slice(0, 10) });
-    };
-    text.addEventListener("change", save);
-    tags.addEventListener("change", save);
-    return h(
-      "details",
-      { open: Boolean(note.text || note.tags.length) },
-      h("summary", {}, t("note")),
-      text,
-      tags,
-      h("p", { class: "quiet small" }, t("note_private")),
+  /** The fields of the note. They stay when the rest is drawn again: the reader may be writing. */
+  #notes(driver: Driver): HTMLElement {
+    this.#note ??= new NoteForm(driver.name, this.#context.note(this.#name), (note) =>
+      this.#platform.saveNote(driver.name, note),
     );
+    return this.#note.element;
   }
 
   #foot(driver: Driver, view: View): HTMLElement {
@@ -350,14 +347,42 @@ export class Card {
       "div",
       { class: "foot" },
       h("span", { class: "quiet small" }, [age, note].filter(Boolean).join(" · ")),
-      iconButton("refresh", t("refresh"), () => {
+      iconButton("refresh", t("refresh"), driver, () => {
         this.#panel = null;
         void this.#context.reload(this.#name);
       }),
-      button({ class: "plain small", onclick: () => void this.#platform.hideDriver(this.#name) }, t("hide_driver")),
-      iconButton("gear", t("options"), () => this.#platform.openOptions()),
+      button(
+        {
+          class: "plain small",
+          "aria-label": `${t("hide_driver")}: ${driver.name}`,
+          onclick: () => void this.#platform.hideDriver(this.#name),
+        },
+        t("hide_driver"),
+      ),
+      iconButton("gear", t("options"), null, () => this.#platform.openOptions()),
     );
   }
+}
+
+/** Gives a box its content. `kept`, which may be part of both, does not leave the page: else it would lose the focus. */
+function fillAround(box: HTMLElement, kept: Element | undefined, content: Node[]): void {
+  for (const child of [...box.childNodes]) if (child !== kept) child.remove();
+  const at = kept?.parentNode === box ? content.indexOf(kept) : -1;
+  if (at < 0) box.replaceChildren(...content);
+  else {
+    kept?.before(...content.slice(0, at));
+    kept?.after(...content.slice(at + 1));
+  }
+}
+
+/** Where the card must end above: at the top of the author, who is in what stands before the line. */
+function topOf(anchor: HTMLElement): number {
+  const tops = [anchor.getBoundingClientRect().top];
+  for (let at = anchor.previousElementSibling; at; at = at.previousElementSibling) {
+    tops.push(at.getBoundingClientRect().top);
+    if (anchor.dataset.form === "badge") break;
+  }
+  return Math.min(...tops);
 }
 
 /** The country in the reader's language, if its code has two letters, else as iRacing says it. */
@@ -365,8 +390,16 @@ const countryName = ({ country }: Driver): string => (country ? regionName(count
 
 const section = (title: string, ...content: Node[]): HTMLElement => h("section", {}, h("h3", {}, title), ...content);
 
-const iconButton = (name: "close" | "refresh" | "gear" | "copy", label: string, onclick: () => void): HTMLElement =>
-  button({ class: "icon-button", id: `do-${name}`, "aria-label": label, title: label, onclick }, icon(name));
+/** A button with an icon. Its name says which driver it is for. */
+function iconButton(
+  name: "close" | "refresh" | "gear" | "copy",
+  title: string,
+  driver: Driver | null,
+  onclick: () => void,
+): HTMLElement {
+  const label = driver ? `${title}: ${driver.name}` : title;
+  return button({ class: "icon-button", id: `do-${name}`, "aria-label": label, title, onclick }, icon(name));
+}
 
 /** Ranks, starts and win rate in a category: those that are known. */
 function standing(driver: Driver, licence: Licence, hideRatings: boolean): HTMLElement[] {

@@ -8,7 +8,7 @@ import { h, s } from "./h.ts";
 
 const WIDTH = 418;
 const HEIGHT = 108;
-const LEFT = 36;
+const LEFT = 40;
 const TOP = 8;
 
 export type Kind = "irating" | "safety_rating";
@@ -38,8 +38,8 @@ export function historyChart(history: History, kind: Kind): HTMLElement {
 
   const marker = s("circle", { r: 3.5, class: "marker" });
   const readout = h(
-    "output",
-    { class: "readout" },
+    "p",
+    { class: "readout", "aria-hidden": "true" },
     last ? `${text(last.value, last.class)} · ${formatDate(last.when, day)}` : "",
   );
   const svg = s(
@@ -63,7 +63,11 @@ export function historyChart(history: History, kind: Kind): HTMLElement {
       ...drawn.strokes
         .filter((stroke) => stroke.class)
         .map((stroke) =>
-          s("text", { x: stroke.x + 2, y: HEIGHT - 5, class: `letter c-${stroke.class}` }, stroke.class),
+          s(
+            "text",
+            { x: Math.min(stroke.x + 2, WIDTH - LEFT - 18), y: HEIGHT - 5, class: `letter c-${stroke.class}` },
+            stroke.class,
+          ),
         ),
       marker,
     ),

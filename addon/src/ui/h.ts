@@ -9,7 +9,7 @@ function fill(element: Element, props: Props, children: Child[]): void {
   for (const key in props) {
     const value = props[key];
     if (value === null || value === undefined || value === false) continue;
-    if (typeof value === "function") element.addEventListener(key.slice(2), value as EventListener);
+    if (typeof value === "function") element.addEventListener(key.slice(2), trusted(value));
     else element.setAttribute(key, value === true ? "" : String(value));
   }
   for (const child of children) {
@@ -17,6 +17,13 @@ function fill(element: Element, props: Props, children: Child[]): void {
     element.append(typeof child === "number" ? String(child) : child);
   }
 }
+
+/** A listener that ignores events that a script has made: only the reader changes something. */
+export const trusted =
+  (run: (event: never) => void): ((event: Event) => void) =>
+  (event) => {
+    if (event.isTrusted) run(event as never);
+  };
 
 /** An HTML element. A function as prop (`onclick`) is an event listener. null, undefined and false are left out. */
 export function h<K extends keyof HTMLElementTagNameMap>(

@@ -3,10 +3,11 @@
 import type { Answer } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Options, Theme } from "../core/options.ts";
+import { trusted } from "./h.ts";
 import { badge, line, reservedHeight } from "./line.ts";
 import type { View } from "./parts.ts";
+import { makeRoot, rootOf } from "./shadow.ts";
 import css from "./stats.css";
-import { addStyles } from "./styles.ts";
 
 export const HOST_TAG = "pitboard-stats";
 
@@ -68,16 +69,14 @@ function content(form: string | undefined, drawing: Drawing): HTMLElement {
  * @param actions what the host's buttons and the pointer do; only those of the first call are used
  */
 export function drawHost(host: HTMLElement, drawing: Drawing, actions: Actions): void {
-  let root = host.shadowRoot;
+  let root = rootOf(host);
   if (!root) {
-    root = host.attachShadow({ mode: "open" });
-    addStyles(root, css);
+    root = makeRoot(host, css);
     watchPointer(host, actions.hover);
-    root.addEventListener("click", ({ target }) => {
-      const { classList } = (target as Element).closest("button") ?? {};
-      if (classList?.contains("retry")) actions.retry();
-      else if (classList) actions.open();
-    });
+    root.addEventListener(
+      "click",
+      trusted((event: Event) => pressed(event.target as Element, actions)),
+    );
   }
   const focused = root.activeElement;
   const expanded = root.querySelector('[aria-expanded="true"]');
@@ -93,21 +92,34 @@ export function drawHost(host: HTMLElement, drawing: Drawing, actions: Actions):
   host.dataset.state = stateOf(drawing.answer);
 }
 
+/** Opens the card by a click anywhere on the line, other than on a link, or after text was selected. */
+function pressed(target: Element, actions: Actions): void {
+  if (target.closest(".retry")) actions.retry();
+  else if (target.closest("button")) actions.open();
+  else if (target.closest(".opens") && !target.closest("a") && getSelection()?.isCollapsed !== false) actions.open();
+}
+
 /** Milliseconds for which the pointer must stay. */
 const HOVER_DELAY = 450;
 
-/** Calls `hover(true)` when the pointer stays on the host, and `hover(false)` when it leaves. */
+/**
+ * Calls `hover(true)` when the pointer stays on the host, and `hover(false)` when it leaves. The page may bring the host
+ * under the pointer by scrolling: then the pointer has to move first, and scrolling starts the wait again.
+ */
 function watchPointer(host: HTMLElement, hover: (over: boolean) => void): void {
   let timer = 0;
   const stop = () => {
     clearTimeout(timer);
     timer = 0;
   };
-  host.addEventListener("pointerenter", (event) => {
-    if (event.pointerType !== "mouse") return;
-    stop();
-    timer = window.setTimeout(() => hover(true), HOVER_DELAY);
-  });
+  host.addEventListener(
+    "pointermove",
+    trusted(({ pointerType }: PointerEvent) => {
+      if (pointerType !== "mouse" || timer) return;
+      timer = window.setTimeout(() => hover(true), HOVER_DELAY);
+      addEventListener("scroll", stop, { capture: true, once: true, passive: true });
+    }),
+  );
   host.addEventListener("pointerleave", () => {
     stop();
     hover(false);

@@ -3,9 +3,9 @@
  * listens (class `retry`: loads again; any other button: opens the card).
  */
 
-import { iratingShort } from "../core/format.ts";
-import { t } from "../core/i18n.ts";
-import { type Answer, CATEGORIES, type Driver } from "../core/model.ts";
+import { iratingShort, NONE } from "../core/format.ts";
+import { type MessageKey, t } from "../core/i18n.ts";
+import { type Answer, CATEGORIES, type Driver, isTrouble, type Problem, type Trouble } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Options } from "../core/options.ts";
 import { licencesInOrder } from "../core/order.ts";
@@ -25,7 +25,7 @@ export function reservedHeight(form: "line" | "badge", options: Options): number
 
 let openButton: HTMLElement | undefined;
 
-function detailsButton(): Node {
+function detailsButton(name: string): Node {
   const label = t("details");
   if (openButton?.title !== label) {
     openButton = button(
@@ -33,13 +33,14 @@ function detailsButton(): Node {
         class: "open",
         "aria-haspopup": "dialog",
         "aria-expanded": "false",
-        "aria-label": label,
         title: label,
       },
       icon("more"),
     );
   }
-  return openButton.cloneNode(true);
+  const copy = openButton.cloneNode(true) as HTMLElement;
+  copy.setAttribute("aria-label", `${label}: ${name}`);
+  return copy;
 }
 
 function noteMarks(note: Note | undefined): Node[] {
@@ -76,19 +77,21 @@ function extended(driver: Driver, view: View): Node[] {
   ];
 }
 
-const MESSAGES = {
+const MESSAGES: Record<Exclude<Problem, "pending" | Trouble>, MessageKey> = {
   not_found: "no_driver",
   invalid_name: "no_driver",
-  pending: "loading",
   unavailable: "unavailable",
-} as const;
+  withheld: "withheld",
+};
 
 function message(answer: Answer | null): HTMLElement {
-  if (!answer || "driver" in answer) return h("span", { class: "bar", role: "status", "aria-label": t("loading") });
-  if (answer.problem === "pending") return h("span", { class: "bar", role: "status", "aria-label": t("loading") });
+  if (!answer || "driver" in answer || answer.problem === "pending")
+    return h("span", { class: "bar", role: "img", "aria-label": t("loading") });
+  // the page's banner says what is wrong
+  if (isTrouble(answer.problem)) return h("span", { class: "quiet", title: t("unavailable") }, NONE);
   return h(
     "span",
-    { class: "quiet", role: "status" },
+    { class: "quiet" },
     t(MESSAGES[answer.problem]),
     answer.problem === "unavailable" && " · ",
     answer.problem === "unavailable" && button({ class: "retry" }, t("retry")),
@@ -103,9 +106,9 @@ export function line(answer: Answer | null, view: View, note: Note | undefined):
   const { driver } = answer;
   const first = h(
     "div",
-    { class: `row first${driver.state === "kept" ? " kept" : ""}` },
+    { class: `row first opens${driver.state === "kept" ? " kept" : ""}` },
     h("div", { class: "items" }, ...compact(driver, view, note)),
-    detailsButton(),
+    detailsButton(driver.name),
   );
   return h("div", { class: `line ${layout}` }, first, ...(layout === "compact" ? [] : extended(driver, view)));
 }

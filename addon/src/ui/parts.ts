@@ -20,7 +20,8 @@ export interface View {
 export const categoryName = (category: Category): string => t(`category_${category}` as MessageKey);
 export const className = (letter: LicenceClass): string => t(`class_${letter}` as MessageKey);
 
-function licenceTitle(licence: Licence, ratings: boolean): string {
+/** A licence in words, with its category. */
+export function licenceTitle(licence: Licence, ratings: boolean): string {
   const parts = [`${categoryName(licence.category)}: ${className(licence.class)} ${safetyText(licence.safety)}`];
   if (ratings) parts.push(licence.irating === null ? t("unrated") : `${t("irating")} ${iratingText(licence.irating)}`);
   if (licence.cpi !== null) parts.push(`${t("cpi")} ${licence.cpi.toFixed(1)}`);
@@ -166,7 +167,7 @@ export function races(driver: Driver, options: Options, loading = true): HTMLEle
         icon(category ?? "any"),
       ),
       race.subsession === null ? when : linkOut(subsessionUrl(race.subsession), when),
-      h("span", { class: "pos", title: t("start_finish") }, positions(race)),
+      h("span", { class: "pos", dir: "ltr", title: t("start_finish") }, positions(race)),
       h(
         "span",
         { class: "what", title: [race.car, race.track].filter(Boolean).join(" · ") },

@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type FakeBackend, startBackend } from "../support/backend.mjs";
 import { type Forum, startChromium } from "../support/browser.mjs";
 import { driver, NAMES } from "../support/drivers.mjs";
@@ -20,6 +20,8 @@ let forum: Forum;
 beforeAll(async () => {
   backend = await startBackend();
   forum = await startChromium(backend.url);
+  const urls = () => forum.context.pages().map((page) => page.url());
+  await vi.waitFor(() => expect(urls()).toContain(`chrome-extension://${forum.id}/welcome.html`));
 });
 
 afterAll(async () => {
@@ -119,6 +121,7 @@ describe("a discussion", () => {
     await settled(page, 2);
     await page.evaluate(() => {
       const link = document.querySelector("#Comment_700000 .headerMain a");
+      link?.setAttribute("href", "/profile/505/Driver%205");
       if (link?.firstChild) link.firstChild.nodeValue = "Driver 5";
       document.querySelector("#Comment_700001 pitboard-stats")?.remove();
     });
@@ -233,14 +236,39 @@ describe("a discussion of authors who are not known yet", () => {
 });
 
 describe("a fault", () => {
-  it("of the backend gives a line with a retry button, which works", async () => {
+  it("of the backend is said once, with a button that asks again for all, and one that closes it", async () => {
     backend.state.fault = "down";
     const page = await open(pages.classic({ posts: 2 }));
-    await settled(page, 2, "unavailable");
-    expect((await shown(page))[0]?.[1]).toBe("stats unavailable · retry");
+    await settled(page, 2, "unreachable");
+    const banner = page.locator("pitboard-banner .banner");
+    expect(await banner.textContent()).toContain("Pitboard: Backend not reachable.");
+    expect((await shown(page)).map(([, text]) => text)).toEqual(["–", "–"]);
+    await expect.poll(() => page.locator("pitboard-banner [role=status]").textContent()).toContain("not reachable");
     backend.state.fault = "";
+    await banner.getByText("Retry all").click();
+    await settled(page, 2);
+    await banner.waitFor({ state: "detached" });
+  });
+
+  it("of the backend ends by itself when the backend is back", async () => {
+    backend.state.fault = "down";
+    const page = await open(pages.classic({ posts: 2 }));
+    await settled(page, 2, "unreachable");
+    await page.locator("pitboard-banner .banner").getByRole("button", { name: "Close" }).click();
+    expect(await page.locator("pitboard-banner .banner").count()).toBe(0);
+    backend.state.fault = "";
+    await settled(page, 2);
+  });
+
+  it("of one driver has a retry button on its line, which works", async () => {
+    backend.state.answers.set("Bo Demo", { error: "trouble", code: "unavailable" });
+    const page = await open(pages.classic({ posts: 2 }));
+    await settled(page, 1, "unavailable");
+    expect((await shown(page))[1]?.[1]).toBe("stats unavailable · retry");
+    expect(await page.locator("pitboard-banner .banner").count()).toBe(0);
+    backend.state.answers.clear();
     await page.locator("pitboard-stats .retry").first().click();
-    await settled(page, 1);
+    await settled(page, 2);
   });
 
   it("of the backend shows the last known stats, and the card says so", async () => {
@@ -253,13 +281,13 @@ describe("a fault", () => {
     expect(await page.locator("pitboard-card .foot").textContent()).toContain("last known");
   });
 
-  it("with Retry-After causes no further request, not even by the retry button", async () => {
+  it("with Retry-After causes no further request, not even by the banner's button", async () => {
     backend.state.fault = "busy";
     const page = await open(pages.classic({ posts: 2 }));
-    await settled(page, 2, "unavailable");
+    await settled(page, 2, "unreachable");
     backend.state.fault = "";
-    await page.locator("pitboard-stats .retry").first().click();
-    await settled(await open(pages.classic({ posts: 2 })), 2, "unavailable");
+    await page.locator("pitboard-banner .banner").getByText("Retry all").click();
+    await settled(await open(pages.classic({ posts: 2 })), 2, "unreachable");
     expect(backend.state.asked).toHaveLength(0);
   });
 
@@ -396,18 +424,129 @@ describe("the card", () => {
     expect(await standing.locator("dt").allTextContents()).toEqual(["Starts", "Win rate"]);
   });
 
-  it("opens when the pointer stays on a line, and closes when it leaves; or opens by click only", async () => {
+  /** Longer than the pointer has to stay. */
+  const stay = (page: Page) => page.waitForTimeout(700);
+
+  it("opens by a click anywhere on the line, and not by the pointer alone", async () => {
     const page = await open(pages.classic({ posts: 3 }));
     await settled(page, 3);
-    await page.locator("pitboard-stats .items").first().hover();
+    await page.locator("pitboard-stats .chip").first().hover();
+    await stay(page);
+    expect(await page.locator("pitboard-card").count()).toBe(0);
+    await page.locator("pitboard-stats .chip").first().click();
+    await page.locator("pitboard-card .chart").waitFor();
+  });
+
+  it("does not open by a click that a script has made", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    await page.evaluate(() => document.querySelector("pitboard-stats")?.shadowRoot?.querySelector("button")?.click());
+    await page.locator("pitboard-stats .open").nth(1).click();
+    await page.locator("pitboard-card").waitFor({ state: "attached" });
+    expect(await page.locator("pitboard-card h2").textContent()).toBe("Bo Demo");
+  });
+
+  it("opens by choice when the pointer stays on a line, not while the page scrolls, and closes when it leaves", async () => {
+    await forum.setOptions({ backend: backend.url, opener: "hover" });
+    const page = await open(pages.classic({ posts: 12 }));
+    await settled(page, 12);
+    // the page brings a line under the pointer, which does not move
+    await page.mouse.move(500, 5);
+    const { y } = (await page.locator("pitboard-stats .items").nth(4).boundingBox()) ?? { y: 0 };
+    await page.mouse.move(500, 300);
+    await page.mouse.wheel(0, y + 10 - 300);
+    await stay(page);
+    expect(await page.locator("pitboard-card").count()).toBe(0);
+    await page.mouse.move(503, 301);
     await page.locator("pitboard-card .chart").waitFor();
     await page.mouse.move(5, 5);
     await page.locator("pitboard-card").waitFor({ state: "detached" });
-    await forum.setOptions({ backend: backend.url, opener: "click" });
+  });
+
+  it.each([
+    [1000, 900],
+    [360, 640],
+  ])(
+    "covers neither author nor line in a window of %i by %i, and the wheel scrolls the page",
+    async (width, height) => {
+      const page = await forum.page(THREAD, pages.classic({ posts: 12 }));
+      await page.setViewportSize({ width, height });
+      await settled(page, 12);
+      for (const n of [0, 3, 11]) {
+        const line = page.locator("pitboard-stats").nth(n);
+        await line.scrollIntoViewIfNeeded();
+        await line.locator(".open").click();
+        const card = page.locator("pitboard-card .card");
+        await card.locator(".races li").first().waitFor();
+        const [box, own] = await Promise.all([card.boundingBox(), line.boundingBox()]);
+        const author = await page.locator(".Author").nth(n).boundingBox();
+        if (!box || !own || !author) throw new Error("not shown");
+        expect(box.y >= own.y + own.height || box.y + box.height <= author.y, `post ${n}`).toBe(true);
+        expect(box.x).toBeGreaterThanOrEqual(0);
+        expect(box.x + box.width).toBeLessThanOrEqual(width);
+        if (n === 3) {
+          const before = await page.evaluate("scrollY");
+          await page.mouse.move(box.x + 100, Math.min(height - 10, Math.max(10, box.y + 60)));
+          await page.mouse.wheel(0, 120);
+          await expect.poll(() => page.evaluate("scrollY")).toBe(Number(before) + 120);
+        }
+        await page.keyboard.press("Escape");
+      }
+    },
+  );
+
+  it("keeps what the reader writes when an answer comes late, with the focus, and stores it when it closes", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
     await settled(page, 3);
-    await page.locator("pitboard-stats .items").first().hover();
+    backend.state.delay = 700;
     await page.locator("pitboard-stats .open").first().click();
-    await page.locator("pitboard-card .chart").waitFor();
+    await page.locator("pitboard-card summary").click();
+    await page.locator("pitboard-card #note").focus();
+    await page.keyboard.type("Leaves ");
+    await page.locator("pitboard-card .races li").first().waitFor();
+    await page.keyboard.type("room");
+    expect(await page.locator("pitboard-card #note").inputValue()).toBe("Leaves room");
+    await page.keyboard.press("Escape");
+    const stored = () => forum.worker.evaluate("chrome.storage.local.get('notes')");
+    await expect.poll(stored).toEqual({ notes: { "ann tester": { text: "Leaves room", tags: [] } } });
+  });
+
+  it("says that a note could not be stored, and keeps the text", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    await page.locator("pitboard-stats .open").first().click();
+    await page.locator("pitboard-card .races li").first().waitFor();
+    // fills the store but for 500 bytes
+    await forum.worker.evaluate(`chrome.storage.local.getBytesInUse().then((used) =>
+      chrome.storage.local.set({ other: "x".repeat(chrome.storage.local.QUOTA_BYTES - used - 500) }))`);
+    await page.locator("pitboard-card summary").click();
+    await page.locator("pitboard-card #note").fill("ab".repeat(1000));
+    await page.locator("pitboard-card #tags").focus();
+    await expect.poll(() => page.locator("pitboard-card details p").textContent()).toContain("Not saved");
+    expect(await page.locator("pitboard-card #note").inputValue()).toHaveLength(2000);
+  });
+
+  it("has buttons that say driver and category, and are at least 24 pixels high and wide", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    await page.locator("pitboard-stats .open").first().click();
+    const card = page.locator("pitboard-card .card");
+    await card.locator(".races li").first().waitFor();
+    const buttons = await card.getByRole("button").all();
+    const names = await Promise.all(buttons.map((one) => one.getAttribute("aria-label")));
+    expect(names.filter((name) => !name?.includes("Ann Tester"))).toEqual(["Options"]);
+    expect(
+      names.filter((name) => /^Ann Tester: (Oval|Sports car|Formula car|Dirt oval|Dirt road): /.test(name ?? "")),
+    ).toHaveLength(5);
+    const targets = await page.locator("pitboard-card").locator("button, summary, .links a").all();
+    for (const target of [...targets, page.locator("pitboard-stats .open").first()]) {
+      const box = await target.boundingBox();
+      expect(
+        Math.min(box?.width ?? 0, box?.height ?? 0),
+        await target.evaluate((e) => e.outerHTML),
+      ).toBeGreaterThanOrEqual(24);
+    }
+    expect(await page.locator("[role=status], [aria-live], output").count()).toBe(1);
   });
 
   it("stores a private note and tags, and the line shows the tags", async () => {
@@ -461,6 +600,80 @@ describe("options", () => {
     await page.waitForFunction(() => !document.querySelector("pitboard-stats"));
   });
 
+  it("page says that the options are too large for the browser, and then has them stored", async () => {
+    const page = await forum.context.newPage();
+    const links = Array.from({ length: 20 }, (_, i) => ({
+      label: `Link ${i}`,
+      url: `https://example.org/${"x".repeat(270)}`,
+      on: true,
+    }));
+    const hiddenDrivers = Array.from({ length: 60 }, (_, i) => `Hidden Driver With A Long Name ${i}`);
+    await page.goto(`chrome-extension://${forum.id}/options.html`);
+    const file = { pitboard: 1, options: { backend: backend.url, links, hiddenDrivers } };
+    const upload = { name: "x.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(file)) };
+    await page.locator('input[type="file"]').setInputFiles(upload);
+    await expect.poll(() => page.locator(".alert").textContent()).toContain("Not saved");
+    for (let i = 0; i < 12; i++) await page.getByRole("button", { name: "Show again" }).first().click();
+    for (let i = 0; i < 8; i++) await page.locator(".links-list button").first().click();
+    await expect.poll(() => page.locator(".alert").textContent()).toBe("");
+  });
+
+  it("page does not take a text for a link's address", async () => {
+    const page = await forum.context.newPage();
+    await page.goto(`chrome-extension://${forum.id}/options.html`);
+    const address = page.locator(".links-list .wide").first();
+    await address.fill("my profile");
+    await address.press("Tab");
+    expect(await page.locator(".link-problem").textContent()).toBe("This is not a web address.");
+    await page.reload();
+    expect(await address.inputValue()).toContain("https://members-ng.iracing.com/");
+  });
+
+  it("page asks before a file changes the backend", async () => {
+    const page = await forum.context.newPage();
+    await page.goto(`chrome-extension://${forum.id}/options.html`);
+    const file = { pitboard: 1, options: { backend: "https://other.example.org", cpi: true } };
+    const upload = { name: "x.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(file)) };
+    const stored = async () =>
+      (
+        (await forum.worker.evaluate("chrome.storage.sync.get('options')")) as {
+          options: { backend: string; cpi?: boolean };
+        }
+      ).options;
+    await page.locator('input[type="file"]').setInputFiles(upload);
+    await expect
+      .poll(() => page.locator(".status").textContent())
+      .toContain(`from ${backend.url} to https://other.example.org`);
+    expect((await stored()).cpi).toBeUndefined();
+    await page.getByRole("button", { name: "Keep mine" }).click();
+    await expect.poll(stored).toMatchObject({ backend: backend.url, cpi: true });
+    await page.locator('input[type="file"]').setInputFiles(upload);
+    await page.getByRole("button", { name: "Use the new one" }).click();
+    await expect.poll(stored).toMatchObject({ backend: "https://other.example.org" });
+  });
+
+  it("page that opens because the permission is gone says so, and its button asks again", async () => {
+    await forum.setOptions({ backend: "https://league.example.org" });
+    const page = await forum.context.newPage();
+    await page.goto(`chrome-extension://${forum.id}/options.html#allow`);
+    await expect.poll(() => page.locator("#finding").textContent()).toContain("does not allow");
+    expect(await page.locator("#test").textContent()).toBe("Allow again");
+    expect(await page.evaluate("document.activeElement.id")).toBe("test");
+  });
+
+  it("the first page after the installation has a preview, and tests and stores the backend", async () => {
+    const page = await forum.context.newPage();
+    await page.goto(`chrome-extension://${forum.id}/welcome.html`);
+    expect(await page.locator(".preview").count()).toBe(2);
+    await page.locator("#backend").fill(`${backend.url}/`);
+    await page.locator("#test").click();
+    await expect.poll(() => page.locator("#finding").textContent()).toBe("Works. Pitboard 0.1.0 answers.");
+    expect(await forum.worker.evaluate("chrome.storage.sync.get('options')")).toMatchObject({
+      options: { backend: backend.url },
+    });
+    expect(await violations(page)).toEqual([]);
+  });
+
   it("page has a preview, tests the backend, and imports what it has exported", async () => {
     const page = await forum.context.newPage();
     await page.goto(`chrome-extension://${forum.id}/options.html`);
@@ -481,6 +694,7 @@ describe("options", () => {
     await page.locator("#reset").click();
     expect(await page.locator("#cpi").isChecked()).toBe(false);
     await page.locator('input[type="file"]').setInputFiles(file);
+    await page.getByRole("button", { name: "Use the new one" }).click();
     await expect.poll(() => page.locator("#cpi").isChecked()).toBe(true);
     await page.locator("#language").selectOption("de");
     await page.getByText("Einstellungen", { exact: false }).first().waitFor();

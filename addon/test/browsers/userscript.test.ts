@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type FakeBackend, startBackend } from "../support/backend.mjs";
+import { CLOSED, OPEN } from "../support/browser.mjs";
 import * as pages from "../support/pages.mjs";
 
 const FOLDER = resolve(import.meta.dirname, "../../../src/pitboard/local");
@@ -18,7 +19,8 @@ const USERSCRIPT = join(FOLDER, "pitboard.user.js");
 async function scripts(): Promise<string[]> {
   const script = await readFile(USERSCRIPT, "utf8");
   const required = [...script.matchAll(/^\/\/ @require +(\S+)/gm)].map(([, url]) => new URL(url ?? "").pathname);
-  return [...(await Promise.all(required.map((path) => readFile(join(FOLDER, path), "utf8")))), script];
+  const sources = [...(await Promise.all(required.map((path) => readFile(join(FOLDER, path), "utf8")))), script];
+  return sources.map((source) => source.replaceAll(CLOSED, OPEN));
 }
 
 /** What a manager adds before a script: functions that use its background for requests and storage. */
@@ -134,19 +136,25 @@ it("the userscript shows stats, the card and the options dialog, and stores what
   await page.reload();
   await settled();
   expect(await page.locator("pitboard-stats .ir").count()).toBe(0);
-  await page.locator('pitboard-stats .open[aria-label="Details zeigen"]').first().waitFor();
+  await page.locator('pitboard-stats .open[aria-label^="Details zeigen: "]').first().waitFor();
   expect(backend.state.calls.map(({ names, profile }) => [names.length, profile])).toEqual([
     [20, false],
     [1, true],
   ]);
 });
 
+/** The card's script and the userscript, without the dialog. */
+async function withoutDialog(): Promise<string> {
+  const [card, , userscript] = await scripts();
+  return `${card}\n${userscript}`;
+}
+
 /** Opens a page of three posts that names its backend, with `scripts` on it. */
-async function demo(page: Page, scripts: string): Promise<void> {
+async function demo(page: Page, content: string): Promise<void> {
   await page.route(`${backend.url}/demo*`, async (route) => {
     const file = new URL(route.request().url()).pathname.endsWith(".js");
-    if (file) return route.fulfill({ contentType: "text/javascript", body: await readFile(USERSCRIPT, "utf8") });
-    const body = pages.classic({ posts: 3 }).replace("</body>", `${scripts}</body>`);
+    if (file) return route.fulfill({ contentType: "text/javascript", body: await withoutDialog() });
+    const body = pages.classic({ posts: 3 }).replace("</body>", `${content}</body>`);
     return route.fulfill({ contentType: "text/html", body });
   });
   await page.goto(`${backend.url}/demo`);
@@ -169,9 +177,7 @@ it("the userscript runs without a manager on a page that names its backend, and 
 
 it("the userscript may start before the page has a root element, as with some managers", async () => {
   const page = await context.newPage();
-  await page.addInitScript(
-    `window.rootless = !document.documentElement; ${named()}\n${await readFile(USERSCRIPT, "utf8")}`,
-  );
+  await page.addInitScript(`window.rootless = !document.documentElement; ${named()}\n${await withoutDialog()}`);
   await demo(page, "");
   expect(await page.evaluate("window.rootless")).toBe(true);
 });

@@ -47,6 +47,9 @@ beforeAll(async () => {
   copy = await mkdtemp(join(tmpdir(), "pitboard-watch-"));
   for (const part of ["src", "_locales", "icons", "scripts", "manifest.json", "package.json"])
     await cp(join(addon, part), join(copy, part), { recursive: true });
+  // so that the test can look into the shadow roots
+  const roots = join(copy, "src/ui/shadow.ts");
+  await writeFile(roots, (await readFile(roots, "utf8")).replace('"closed"', '"open"'));
   await symlink(join(addon, "node_modules"), join(copy, "node_modules"));
   watch = spawn(process.execPath, [join(copy, "scripts/watch.mjs")], { stdio: ["ignore", "pipe", "inherit"] });
   if (!watch.stdout) throw new Error("no output");

@@ -1,20 +1,37 @@
 /** The built extension in Debian's Chromium, on pages with the forum's address. */
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
 
 const built = resolve(import.meta.dirname, "../../dist/chromium");
 
+/** A copy of a built extension whose shadow roots are open, so that tests can look into them. */
+export async function opened(extension, folder) {
+  await cp(extension, folder, { recursive: true });
+  for (const script of ["content.js", "card.js", "options.js", "welcome.js"]) {
+    const source = await readFile(join(folder, script), "utf8");
+    if (!source.includes(CLOSED)) throw new Error(`${script} has no closed shadow root`);
+    await writeFile(join(folder, script), source.replaceAll(CLOSED, OPEN));
+  }
+  return folder;
+}
+
+/** How a minified script makes a closed root, and an open one. */
+export const CLOSED = 'mode:"closed"';
+export const OPEN = 'mode:"open"';
+
 /**
  * @param backend the address in the extension's options
- * @param settings `extension`: the folder of the extension, or false for none
+ * @param settings `extension`: the folder of the extension, or false for none; `sealed`: the built one as it is
  * @returns `page(path, html)` opens a page at https://forums.iracing.com{path}
  */
-export async function startChromium(backend, { options = {}, width = 1000, height = 900, extension = built } = {}) {
+export async function startChromium(backend, { options = {}, width = 1000, height = 900, extension, sealed } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "pitboard-"));
-  const context = await chromium.launchPersistentContext(folder, {
+  if (sealed) extension = built;
+  else extension ??= await opened(built, join(folder, "extension"));
+  const context = await chromium.launchPersistentContext(join(folder, "profile"), {
     executablePath: "/usr/bin/chromium",
     headless: true,
     viewport: { width, height },

@@ -6,6 +6,7 @@ import { createServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { launch } from "puppeteer-core";
+import { opened } from "./browser.mjs";
 
 const extension = resolve(import.meta.dirname, "../../dist/firefox");
 const UUID = "0b6c9d1e-3a57-4c1f-9d52-2f6a7e1c8b90";
@@ -37,8 +38,11 @@ function certificate(folder) {
   return { key, cert };
 }
 
-/** @param backend address that replaces the default one in a copy of the built extension */
-export async function startFirefox(backend) {
+/**
+ * @param backend address that replaces the default one in a copy of the built extension
+ * @param sealed whether the copy has closed shadow roots, as it is built
+ */
+export async function startFirefox(backend, { sealed = false } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "pitboard-firefox-"));
   const { key, cert } = certificate(folder);
   let served = "";
@@ -52,8 +56,9 @@ export async function startFirefox(backend) {
   const { port } = server.address();
 
   const copy = join(folder, "extension");
-  await cp(extension, copy, { recursive: true });
-  for (const script of ["background.js", "content.js", "options.js"]) {
+  if (sealed) await cp(extension, copy, { recursive: true });
+  else await opened(extension, copy);
+  for (const script of ["background.js", "content.js", "options.js", "welcome.js"]) {
     const source = await readFile(join(copy, script), "utf8");
     await writeFile(join(copy, script), source.replaceAll("http://127.0.0.1:8765", backend));
   }

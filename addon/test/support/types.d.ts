@@ -70,8 +70,11 @@ declare module "*/support/browser.mjs" {
   }
   export function startChromium(
     backend: string,
-    settings?: { options?: object; width?: number; height?: number; extension?: string | false },
+    settings?: { options?: object; width?: number; height?: number; extension?: string | false; sealed?: boolean },
   ): Promise<Forum>;
+  /** How a minified script makes a closed shadow root, and an open one. */
+  export const CLOSED: string;
+  export const OPEN: string;
 }
 
 declare module "*/support/firefox.mjs" {
@@ -81,7 +84,7 @@ declare module "*/support/firefox.mjs" {
     options(): Promise<Page>;
     close(): Promise<void>;
   }
-  export function startFirefox(backend: string): Promise<Firefox>;
+  export function startFirefox(backend: string, settings?: { sealed?: boolean }): Promise<Firefox>;
 }
 
 declare module "*/scripts/build.mjs" {

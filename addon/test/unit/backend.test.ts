@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Backend, chunks, driversUrl, type Reply, type Store } from "../../src/core/backend.ts";
+import { Backend, chunks, driversUrl, Forbidden, type Reply } from "../../src/core/backend.ts";
 import type { Answer } from "../../src/core/model.ts";
+import type { Store } from "../../src/core/shelf.ts";
 import { driver, indexed, licencesOnly } from "../support/drivers.mjs";
 
 function memory(): Store & { data: Map<string, unknown> } {
@@ -202,9 +203,9 @@ describe("when the backend is not available", () => {
     reply = () => new Error("down");
     const answers = await backend.drivers(["Ann Tester", "Bo Demo"]);
     expect(name(answers["Ann Tester"])).toBe("Ann Tester kept");
-    expect(name(answers["Bo Demo"])).toBe("unavailable");
+    expect(name(answers["Bo Demo"])).toBe("unreachable");
     clock += 30 * 24 * 3_600_000;
-    expect(name((await backend.drivers(["Ann Tester"]))["Ann Tester"])).toBe("unavailable");
+    expect(name((await backend.drivers(["Ann Tester"]))["Ann Tester"])).toBe("unreachable");
   });
 
   it("nothing is sent for a time that grows with each failure", async () => {
@@ -226,7 +227,7 @@ describe("when the backend is not available", () => {
     expect(asked).toHaveLength(2);
     clock += 60_000;
     reply = () => ({ status: 429, retryAfter: 90 });
-    expect(await backend.drivers(["Ann Tester"])).toEqual({ "Ann Tester": { problem: "unavailable", retryAfter: 90 } });
+    expect(await backend.drivers(["Ann Tester"])).toEqual({ "Ann Tester": { problem: "unreachable", retryAfter: 90 } });
     clock += 80_000;
     await backend.drivers(["Ann Tester"], { reload: true });
     expect(asked).toHaveLength(3);
@@ -252,9 +253,9 @@ describe("when the backend is not available", () => {
     expect(asked).toHaveLength(1);
   });
 
-  it("a page that is not JSON counts as unavailable", async () => {
+  it("a page that is not JSON counts as no backend", async () => {
     reply = () => ({ status: 200, body: "<html>hello" });
-    expect(name((await backend.drivers(["Ann Tester"]))["Ann Tester"])).toBe("unavailable");
+    expect(name((await backend.drivers(["Ann Tester"]))["Ann Tester"])).toBe("unreachable");
     await expect(backend.history(1, "oval", "irating")).rejects.toThrow();
   });
 });
@@ -269,7 +270,7 @@ it("at most 400 drivers are kept for when the backend is not available", async (
   expect(names).toContain("kept driver 999");
 });
 
-it("at most 600 answers and 100 histories are cached", async () => {
+it("at most 600 answers and 40 histories are cached", async () => {
   for (let i = 0; i < 20; i++) {
     clock += 1000;
     await backend.drivers(Array.from({ length: 50 }, (_, k) => `Driver ${i * 50 + k}`));
@@ -281,14 +282,76 @@ it("at most 600 answers and 100 histories are cached", async () => {
   }
   const keys = [...session.data.keys()];
   expect(keys.filter((key) => key.startsWith("driver ")).length).toBeLessThanOrEqual(600);
-  expect(keys.filter((key) => key.startsWith("history ")).length).toBeLessThanOrEqual(100);
+  expect(keys.filter((key) => key.startsWith("history ")).length).toBeLessThanOrEqual(40);
   expect(keys).toContain("driver driver 999");
   expect(keys).toContain("history 149 oval irating");
 });
 
-it("answers are shown also if the browser has no space to store them", async () => {
-  session.write = () => Promise.reject(new Error("full"));
-  expect(name((await backend.drivers(["Ann Tester"]))["Ann Tester"])).toBe("Ann Tester fresh");
+describe("the browser's storage", () => {
+  const asks = async () => name((await backend.drivers(["Ann Tester"]))["Ann Tester"]);
+
+  it.each(["read", "write", "remove", "keys"] as const)(
+    "hides no answer by an error when it should %s",
+    async (act) => {
+      for (const store of [session, kept]) Object.assign(store, { [act]: () => Promise.reject(new Error("full")) });
+      expect(await asks()).toBe("Ann Tester fresh");
+      expect((await backend.history(5, "oval", "irating")).points).toEqual([]);
+      reply = () => new Error("down");
+      expect((await backend.drivers(["Bo Demo"]))["Bo Demo"]).toMatchObject({ problem: "unreachable" });
+    },
+  );
+
+  it("that is full of other things gets room from older answers", async () => {
+    for (let i = 0; i < 8; i++) {
+      clock += 1000;
+      await backend.drivers(Array.from({ length: 50 }, (_, k) => `Driver ${i * 50 + k}`));
+    }
+    const { write } = session;
+    session.write = async (values) => {
+      if (session.data.size > 350) throw new Error("full");
+      return write(values);
+    };
+    expect(await asks()).toBe("Ann Tester fresh");
+    expect([...session.data.keys()]).toContain("driver ann tester");
+  });
+
+  it.each([
+    null,
+    5,
+    "x",
+    {},
+    { form: 1, at: 1e15 },
+    { form: 1, at: 1e15, answer: { driver: { custId: 1, name: "Ann" } } },
+    { at: 1e15, answer: { problem: "not_found" } },
+  ])("with a corrupt entry (%j) takes neither its driver nor the others", async (entry) => {
+    for (const [store, prefix] of [
+      [session, "driver"],
+      [kept, "kept"],
+    ] as const)
+      store.data.set(`${prefix} ann tester`, entry);
+    session.data.set("pause", entry);
+    const answers = await backend.drivers(["Ann Tester", "Bo Demo"]);
+    expect(Object.values(answers).map(name)).toEqual(["Ann Tester fresh", "Bo Demo fresh"]);
+  });
+
+  it("gets no entry that is larger than its share", async () => {
+    const points = Array.from({ length: 5000 }, (_, i) => ({ when: "2025-01-01", value: i }));
+    reply = () => ({ body: JSON.stringify({ points }) });
+    expect((await backend.history(5, "oval", "irating")).points).toHaveLength(5000);
+    expect([...session.data.keys()]).toEqual([]);
+  });
+});
+
+it("a driver who asked not to be shown is not asked for again soon", async () => {
+  reply = () => ({ body: JSON.stringify({ "Ann Tester": { error: "withheld", code: "withheld" } }) });
+  for (let i = 0; i < 2; i++) expect(name((await backend.drivers(["Ann Tester"]))["Ann Tester"])).toBe("withheld");
+  expect(asked).toHaveLength(1);
+});
+
+it("an address that the browser does not allow is told from one that does not answer", async () => {
+  reply = () => new Forbidden();
+  expect(name((await backend.drivers(["Ann Tester"]))["Ann Tester"])).toBe("forbidden");
+  expect(name((await backend.drivers(["Bo Demo"]))["Bo Demo"])).toBe("forbidden");
 });
 
 it("a history is cached", async () => {

@@ -44,6 +44,12 @@ describe("the build", () => {
     expect(has("pitboard-options.js")).toMatchObject({ other: true, key: true });
   });
 
+  it("has closed shadow roots only", async () => {
+    const { extension, userscript } = await outputs();
+    for (const [name, data] of [...extension, ...userscript])
+      expect(data.toString(), name).not.toMatch(/attachShadow\((?!\{mode:"closed"\}\))/);
+  });
+
   it("has no code of `npm run watch` in it", async () => {
     const mark = "build.txt";
     const watched = await extensionScripts({ inject: ["scripts/reload.js"], define: { BUILD: '"1"' } });

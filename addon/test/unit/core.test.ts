@@ -23,7 +23,7 @@ import {
 import { fillTemplate, safeUrl } from "../../src/core/links.ts";
 import { CATEGORIES, CLASSES, type Driver, type Licence, parseDriver } from "../../src/core/model.ts";
 import { linkedName, nameFromHref, nameKey, tidyName } from "../../src/core/names.ts";
-import { readNotes, withNote } from "../../src/core/notes.ts";
+import { noteOf, readNotes, withNote } from "../../src/core/notes.ts";
 import { backendAddress, DEFAULTS, readOptions } from "../../src/core/options.ts";
 import { licencesInOrder, mainCategory } from "../../src/core/order.ts";
 import { PALETTE } from "../../src/core/palette.ts";
@@ -271,8 +271,19 @@ describe("options", () => {
   });
   it("accept a backend's address without scheme or with a slash at its end", () => {
     expect(backendAddress(" 127.0.0.1:8765/ ")).toBe("http://127.0.0.1:8765");
+    expect(["localhost:8765", "[::1]:8765", "LOCALHOST"].map(backendAddress)).toEqual([
+      "http://localhost:8765",
+      "http://[::1]:8765",
+      "http://localhost",
+    ]);
+    expect(["league.example.org/api", "localhost.example.org", "box:8765"].map(backendAddress)).toEqual([
+      "https://league.example.org/api",
+      "https://localhost.example.org",
+      "https://box:8765",
+    ]);
     expect(backendAddress("https://example.org/api/")).toBe("https://example.org/api");
-    for (const bad of ["", "ftp://x", "http://u:p@x", 5, "http://"]) expect(backendAddress(bad)).toBe("");
+    for (const bad of ["", "ftp://x", "http://u:p@x", 5, "http://", "hello", "hello world", "my.league org", "a@b.org"])
+      expect(backendAddress(bad)).toBe("");
   });
 });
 
@@ -281,6 +292,18 @@ describe("notes", () => {
     const one = withNote({}, "Bo Demo", { text: "clean racer", tags: ["league"] });
     expect(one).toEqual({ "bo demo": { text: "clean racer", tags: ["league"] } });
     expect(withNote(one, "BO DEMO", { text: "", tags: [] })).toEqual({});
+  });
+  it("about a driver whose name is a word of JavaScript are kept, and nobody else has them", () => {
+    const all = ["constructor", "__proto__"].reduce(
+      (notes, name) => withNote(notes, name, { text: name, tags: [] }),
+      readNotes({}),
+    );
+    const again = readNotes(JSON.parse(JSON.stringify(all)));
+    expect(["constructor", "__PROTO__", "toString"].map((name) => noteOf(again, name)?.text)).toEqual([
+      "constructor",
+      "__proto__",
+      undefined,
+    ]);
   });
   it("are dropped if their types are wrong", () =>
     expect(readNotes({ "Bo Demo": 5, x: null, "Ann Tester": { text: 1, tags: "x" } })).toEqual({}));

@@ -10,6 +10,11 @@ const licences = (name: string): Answer => parseAnswer(licencesOnly(driver(0, na
 const whole = (name: string): Answer => parseAnswer(driver(0, name, NOW), NOW);
 const fromIndex = (name: string): Answer => parseAnswer(indexed(driver(0, name, NOW), NOW), NOW);
 
+const kept = (name: string): Answer => {
+  const answer = licences(name);
+  return "driver" in answer ? { driver: { ...answer.driver, state: "kept" } } : answer;
+};
+
 let calls: (Asking & { names: string[]; at: number })[];
 let answered: string[];
 /** What the backend says; an error rejects. */
@@ -17,12 +22,14 @@ let backend: (name: string, asking: Asking) => Answer | Error;
 let profiles: boolean;
 let show: () => void;
 let visible: Promise<void>;
+let troubles: (string | null)[];
 let loader: Loader;
 
 beforeEach(() => {
   vi.useFakeTimers({ now: NOW });
   calls = [];
   answered = [];
+  troubles = [];
   backend = licences;
   profiles = false;
   visible = Promise.resolve();
@@ -40,6 +47,7 @@ beforeEach(() => {
     answered: (name) => answered.push(name),
     profiles: () => profiles,
     visible: () => visible,
+    trouble: (trouble) => troubles.push(trouble),
   });
 });
 afterEach(() => vi.useRealTimers());
@@ -127,6 +135,72 @@ describe("a page", () => {
   });
 });
 
+describe("a backend that cannot be used", () => {
+  const LOST: Answer = { problem: "unreachable", retryAfter: 2 };
+
+  it("is said once for the page, and asked again by itself, later each time, until it answers", async () => {
+    let up = false;
+    backend = (name) => (up ? licences(name) : LOST);
+    loader.load("Ann Tester");
+    loader.load("Bo Demo");
+    await pass(200_000);
+    expect(calls.map(({ at }) => at - 20)).toEqual([0, 3000, 9000, 21_000, 45_000, 93_000, 153_000]);
+    expect(new Set(troubles)).toEqual(new Set(["unreachable"]));
+    up = true;
+    await pass(60_000);
+    expect([state("Ann Tester"), state("Bo Demo"), troubles.at(-1)]).toEqual(["fresh", "fresh", null]);
+    const { length } = calls;
+    await pass(600_000);
+    expect(calls).toHaveLength(length);
+  });
+
+  it("is not asked before it says", async () => {
+    backend = () => ({ problem: "unreachable", retryAfter: 300 });
+    loader.load("Ann Tester");
+    await pass(290_000);
+    expect(calls).toHaveLength(1);
+    await pass(20_000);
+    expect(calls).toHaveLength(2);
+  });
+
+  it("is not asked while the reader does not see the page", async () => {
+    backend = () => LOST;
+    hide();
+    loader.load("Ann Tester");
+    await pass(600_000);
+    expect(calls).toHaveLength(1);
+    backend = licences;
+    show();
+    await pass(0);
+    expect(state("Ann Tester")).toBe("fresh");
+  });
+
+  it("is asked for all names at once when the reader presses the button", async () => {
+    backend = () => LOST;
+    for (let i = 0; i < 70; i++) loader.load(`Driver ${i}`);
+    await pass(100);
+    backend = licences;
+    loader.retryAll();
+    await pass(0);
+    expect(calls.slice(1).map(({ names, reload }) => [names.length, reload])).toEqual([
+      [50, true],
+      [20, true],
+    ]);
+    await pass(600_000);
+    expect(calls).toHaveLength(3);
+  });
+
+  it("replaces kept stats by new ones when it answers again", async () => {
+    backend = kept;
+    loader.load("Ann Tester");
+    await pass(1000);
+    expect([state("Ann Tester"), troubles.at(-1)]).toEqual(["kept", null]);
+    backend = licences;
+    await pass(10_000);
+    expect(state("Ann Tester")).toBe("fresh");
+  });
+});
+
 describe("drivers from the index", () => {
   it("are asked for once more after 3 s, in one call, for licences", async () => {
     backend = (name) => (calls.length < 3 && name !== "Finn Falsk" ? fromIndex(name) : licences(name));
@@ -205,11 +279,6 @@ describe("a profile", () => {
     await pass(1000);
     expect(races("Ann Tester")).toBe(5);
   });
-
-  const kept = (name: string): Answer => {
-    const answer = licences(name);
-    return "driver" in answer ? { driver: { ...answer.driver, state: "kept" } } : answer;
-  };
 
   it.each([
     ["an error", () => DOWN, "fresh"],

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Backend, type Store } from "../../src/core/backend.ts";
+import { Backend } from "../../src/core/backend.ts";
 import { type Driver, parseDriver, parseResults, type Results } from "../../src/core/model.ts";
 import { DEFAULTS } from "../../src/core/options.ts";
+import type { Store } from "../../src/core/shelf.ts";
 import { allRaces, raceList, togetherList } from "../../src/ui/results.ts";
 import { cars, driver, licencesOnly, NAMES, results, SHARED } from "../support/drivers.mjs";
 

@@ -119,6 +119,32 @@ describe("the line", () => {
   });
 });
 
+describe("a click on the line", () => {
+  const click = (selector: string) => {
+    const { root, actions } = draw(ann(), { layout: "full" });
+    root.querySelector<HTMLElement>(selector)?.click();
+    return actions.open.mock.calls.length;
+  };
+
+  it("opens the card, wherever it is, and a click on a link does not", () => {
+    expect([".chip", ".country", ".items", ".open"].map(click)).toEqual([1, 1, 1, 1]);
+    expect([".links a", ".races li"].map(click)).toEqual([0, 0]);
+  });
+});
+
+describe("names for screen readers", () => {
+  it("say the driver on the line's button, and there is no live region in a line", () => {
+    const { root } = draw(ann());
+    expect(root.querySelector(".open")?.getAttribute("aria-label")).toBe("Show details: Ann Tester");
+    for (const answer of [null, ann(), parseAnswer({ code: "pending" }, NOW)])
+      expect(draw(answer).root.querySelector("[role=status], [aria-live], output")).toBeNull();
+  });
+});
+
+it("positions are written from left to right in every language", () => {
+  expect(draw(ann(), { layout: "full" }).root.querySelector(".pos")?.getAttribute("dir")).toBe("ltr");
+});
+
 describe("two posts of one author", () => {
   /** Two hosts drawn in a row; the first one's card is open when the second is drawn. */
   const pair = () => {
@@ -181,6 +207,21 @@ describe("without a driver", () => {
     expect(actions.retry).toHaveBeenCalledOnce();
   });
 
+  it("the line of a driver who asked not to be shown has a hint, and no button", () => {
+    const answer = parseAnswer({ error: "withheld", code: "withheld" }, NOW);
+    const { root, text } = draw(answer);
+    expect(text).toBe("not shown here");
+    expect(root.querySelector("button")).toBeNull();
+  });
+
+  it("the line says nothing when the backend cannot be used: the page's banner does", () => {
+    for (const problem of ["unreachable", "forbidden"] as const) {
+      const { root, text } = draw({ problem, retryAfter: null });
+      expect(text).toBe("–");
+      expect(root.querySelector("button")).toBeNull();
+    }
+  });
+
   it("the line says that there is none, or shows a bar while pending, and the badge is empty", () => {
     expect(draw({ problem: "not_found", retryAfter: null }).text).toBe("no iRacing driver with this name");
     expect(draw({ problem: "pending", retryAfter: 2 }).root.querySelector(".bar")).not.toBeNull();
@@ -230,6 +271,6 @@ it("a chart has a text that says what it shows", () => {
   const points = [0, 1, 2].map((i) => ({ when: NOW - (3 - i) * 86_400_000, value: 1350 + i * 10, class: null }));
   const box = historyChart({ points, career: null }, "irating");
   expect(box.querySelector("svg")?.getAttribute("aria-label")).toContain("1350");
-  expect(box.querySelector("output")?.textContent).toContain("1370");
+  expect(box.querySelector(".readout")?.textContent).toContain("1370");
   expect(historyChart({ points: [], career: null }, "irating").textContent).toBe("Too little history to draw");
 });

@@ -1,0 +1,85 @@
+/** What concerns the whole page: one banner while the backend cannot be used, and the page's one live region. */
+
+import { type MessageKey, t } from "../core/i18n.ts";
+import type { Trouble } from "../core/model.ts";
+import type { Theme } from "../core/options.ts";
+import { button, h } from "./h.ts";
+import { icon } from "./icons.ts";
+import { makeRoot } from "./shadow.ts";
+import css from "./stats.css";
+
+interface Actions {
+  theme(): Theme;
+  retry(): void;
+  /** Opens the options, or the page that asks for the permission again. */
+  options(allow: boolean): void;
+}
+
+const TEXTS: Record<Trouble, MessageKey> = { unreachable: "backend_unreachable", forbidden: "backend_forbidden" };
+
+export class Banner {
+  readonly #actions: Actions;
+  readonly #live = h("p", { class: "live", role: "status" });
+  #box: HTMLElement | null = null;
+  #shown: Trouble | null = null;
+  #dismissed = false;
+
+  constructor(actions: Actions) {
+    this.#actions = actions;
+  }
+
+  /** Says something to readers who use a screen reader. */
+  say(text: string): void {
+    this.#place();
+    // a region that is new on the page is not read out
+    setTimeout(() => {
+      this.#live.textContent = text;
+    }, 100);
+  }
+
+  /** Shows what is wrong, or nothing. What the reader has closed stays closed until all is well again. */
+  show(trouble: Trouble | null): void {
+    if (!trouble) this.#dismissed = false;
+    if (trouble === this.#shown || this.#dismissed) return;
+    this.#shown = trouble;
+    this.#draw();
+    if (trouble) this.say(t(TEXTS[trouble]));
+  }
+
+  #place(): HTMLElement {
+    if (this.#box) return this.#box;
+    const host = document.createElement("pitboard-banner");
+    this.#box = h("div");
+    makeRoot(host, css).append(this.#box, this.#live);
+    document.body.append(host);
+    return this.#box;
+  }
+
+  #draw(): void {
+    const box = this.#place();
+    const trouble = this.#shown;
+    box.replaceChildren();
+    box.className = "";
+    if (!trouble) return;
+    const forbidden = trouble === "forbidden";
+    box.className = `root banner ${this.#actions.theme()}`;
+    box.append(
+      h("span", {}, `Pitboard: ${t(TEXTS[trouble])}`),
+      button({ onclick: () => this.#actions.options(forbidden) }, t(forbidden ? "allow" : "options")),
+      button({ onclick: () => this.#actions.retry() }, t("retry_all")),
+      button(
+        {
+          class: "shut",
+          "aria-label": t("close"),
+          title: t("close"),
+          onclick: () => {
+            this.#dismissed = true;
+            this.#shown = null;
+            this.#draw();
+          },
+        },
+        icon("close"),
+      ),
+    );
+  }
+}
