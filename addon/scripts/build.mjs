@@ -1,7 +1,8 @@
 /**
- * Builds all outputs: dist/chromium and dist/firefox (folder and zip each) and the userscript (two files).
+ * Builds all outputs: dist/chromium and dist/firefox (folder and zip each) and the userscript (two files). The local
+ * server hands out the userscript and both zips; they are committed in ../src/pitboard/local.
  *
- *   node scripts/build.mjs [--out FOLDER]    --out: folder for the userscript (default ../src/pitboard/local)
+ *   node scripts/build.mjs [--out FOLDER]    --out: a folder instead of ../src/pitboard/local
  */
 
 import { createHash } from "node:crypto";
@@ -10,7 +11,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync } from "node:zlib";
 import { build, transform } from "esbuild";
-import { zip } from "./zip.mjs";
+import { unzip, zip } from "./zip.mjs";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
@@ -135,11 +136,20 @@ export async function writeInto(folder, files) {
   }
 }
 
-async function packageFor(browser, scripts) {
+async function packageFor(browser, scripts, out) {
   const files = await filesFor(browser, scripts);
   await rm(join(root, "dist", browser), { recursive: true, force: true });
   await writeInto(browser, files);
   await writeFile(join(root, "dist", `pitboard-${browser}-${version}.zip`), zip(files));
+  if (!(await isPacked(browser, files, out))) await writeFile(join(out, zipName(browser)), zip(files));
+}
+
+const zipName = (browser) => `pitboard-${browser}.zip`;
+
+/** Whether the zip in a folder has these files. Its bytes are not compared: another Node.js may pack them otherwise. */
+export async function isPacked(browser, files, folder) {
+  const packed = unzip(await readFile(join(folder, zipName(browser))).catch(() => Buffer.alloc(4)));
+  return files.size === packed.size && [...files].every(([name, data]) => packed.get(name)?.equals(data));
 }
 
 /** The extension's scripts, by file name. `background` are more settings of esbuild for the background. */
@@ -179,7 +189,7 @@ async function userscript() {
   ]);
 }
 
-/** The folder of the committed userscript: the local server sends it from there. */
+/** The folder of the committed userscript and zips: the local server sends them from there. */
 export const USERSCRIPT = resolve(root, "../src/pitboard/local");
 
 /** All scripts, by file name: those of the extension and those of the userscript. */
@@ -188,9 +198,9 @@ export const outputs = async () => ({ extension: await extensionScripts(), users
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const out = process.argv.indexOf("--out");
   const { extension, userscript } = await outputs();
-  await packageFor("chromium", extension);
-  await packageFor("firefox", extension);
   const folder = out > 0 ? resolve(process.argv[out + 1]) : USERSCRIPT;
+  await packageFor("chromium", extension, folder);
+  await packageFor("firefox", extension, folder);
   for (const [name, data] of userscript) await writeFile(join(folder, name), data);
   for (const [name, data] of [...extension, ...userscript]) {
     console.log(name.padEnd(20), (data.length / 1000).toFixed(1), "kB");

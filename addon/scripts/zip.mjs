@@ -1,6 +1,6 @@
-/** Makes a zip with equal bytes for equal files: sorted names, one fixed time, no attributes. */
+/** Makes a zip with equal bytes for equal files: sorted names, one fixed time, no attributes. Reads such zips. */
 
-import { crc32, deflateRawSync } from "node:zlib";
+import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
 
 const TIME = 0;
 const DATE = (1 << 5) | 1; // 1 January 1980, the earliest date in a zip
@@ -36,4 +36,17 @@ export function zip(files) {
   end.writeUInt32LE(central.length, 8);
   end.writeUInt32LE(offset, 12);
   return Buffer.concat([...parts, central, Buffer.from("PK\x05\x06"), end]);
+}
+
+/** The files of a zip that `zip` made, by name. @param {Buffer} data @returns {Map<string, Buffer>} */
+export function unzip(data) {
+  const files = new Map();
+  let at = 0;
+  while (data.readUInt32LE(at) === 0x04034b50) {
+    const [packed, length] = [data.readUInt32LE(at + 18), data.readUInt16LE(at + 26)];
+    const start = at + 30 + length;
+    files.set(data.toString("utf8", at + 30, start), inflateRawSync(data.subarray(start, start + packed)));
+    at = start + packed;
+  }
+  return files;
 }

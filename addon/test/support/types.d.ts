@@ -88,8 +88,10 @@ declare module "*/support/firefox.mjs" {
 }
 
 declare module "*/scripts/build.mjs" {
-  /** The folder of the committed userscript. */
+  /** The folder of the committed userscript and zips. */
   export const USERSCRIPT: string;
+  export function filesFor(browser: string, scripts: Map<string, Buffer>): Promise<Map<string, Buffer>>;
+  export function isPacked(browser: string, files: Map<string, Buffer>, folder: string): Promise<boolean>;
   export function extensionScripts(background?: import("esbuild").BuildOptions): Promise<Map<string, Buffer>>;
   export function outputs(): Promise<{ extension: Map<string, Buffer>; userscript: Map<string, Buffer> }>;
   export function keysUsed(source: string, keys: string[]): string[];
@@ -97,4 +99,5 @@ declare module "*/scripts/build.mjs" {
 
 declare module "*/scripts/zip.mjs" {
   export function zip(files: Map<string, Buffer>): Buffer;
+  export function unzip(data: Buffer): Map<string, Buffer>;
 }

@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { extensionScripts, keysUsed, outputs, USERSCRIPT } from "../../scripts/build.mjs";
-import { zip } from "../../scripts/zip.mjs";
+import { extensionScripts, filesFor, isPacked, keysUsed, outputs, USERSCRIPT } from "../../scripts/build.mjs";
+import { unzip, zip } from "../../scripts/zip.mjs";
 
 describe("the build", () => {
   it("gives equal bytes twice, and the userscript is the committed one", async () => {
@@ -16,6 +16,21 @@ describe("the build", () => {
       expect(committed.equals(data), `${name}: run \`npm run build\` and commit`).toBe(true);
       expect(data.toString()).not.toContain(process.cwd());
     }
+  });
+
+  it("gives the files that the committed zips have", async () => {
+    const { extension } = await outputs();
+    for (const browser of ["chromium", "firefox"]) {
+      const files = await filesFor(browser, extension);
+      expect(await isPacked(browser, files, USERSCRIPT), `${browser}: run \`npm run build\` and commit`).toBe(true);
+      files.set("content.js", Buffer.from("changed"));
+      expect(await isPacked(browser, files, USERSCRIPT)).toBe(false);
+    }
+  });
+
+  it("reads the zips that it makes", () => {
+    const files = new Map([["ä/b.txt", Buffer.from("b".repeat(99))]]);
+    expect(unzip(zip(files))).toEqual(files);
   });
 
   it("names the hashes of the scripts that the userscript requires", async () => {

@@ -11,8 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import uvicorn
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -24,14 +25,10 @@ from pitboard.http.openapi import document
 from pitboard.http.problems import Problem
 from pitboard.http.query import DEFAULT_WAIT, checked
 from pitboard.http.routes import answer as answered
-from pitboard.http.routes import (
-    custid_routes,
-    detail_routes,
-    driver_routes,
-    is_web_page,
-)
+from pitboard.http.routes import custid_routes, detail_routes, driver_routes, is_web_page
 from pitboard.http.state_routes import auth_routes, health_routes
-from pitboard.local import limits, proxy, remedies, site, unix_socket, userscript
+from pitboard.local import extension, limits, proxy, remedies, site, unix_socket, userscript
+from pitboard.local.extension import BROWSERS
 from pitboard.local.home import LocalHome
 from pitboard.settings import UNIX, UsageError
 from pitboard.telemetry import PrometheusTelemetry
@@ -84,9 +81,8 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
                 answer = (await answered(home.service, checked(asked), DEFAULT_WAIT, asker)).body
             except Problem as error:
                 problem = error.detail
-        return HTMLResponse(
-            site.lookup_page(query, answer, problem, exposed=userscript.is_exposed(address(request))),
-            headers={"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"},
+        return _html(
+            site.lookup_page(query, answer, problem, exposed=userscript.is_exposed(address(request)))
         )
 
     async def metrics(request: Request) -> Response:
@@ -111,6 +107,7 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
             Route(f"/{name}", _script(partial(userscript.required_for, name), address), methods=["GET"])
             for name in userscript.REQUIRED
         ),
+        *_addon_routes(address),
         Mount("/static", StaticFiles(directory=str(STATIC))),
     ]
 
@@ -123,6 +120,37 @@ def _script(
         return Response(body, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
     return script
+
+
+def _addon_routes(address: Callable[[Request], str]) -> list[BaseRoute]:
+    """GET /addon/: the page that hands the addon out, and the extension's zips."""
+
+    async def page(request: Request) -> Response:
+        ours = address(request)
+        return _html(site.addon_page(ours, exposed=userscript.is_exposed(ours)))
+
+    def package(browser: str) -> Callable[[Request], Awaitable[Response]]:
+        name = f"pitboard-{browser}-{__version__}.zip"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"}
+
+        async def sent(request: Request) -> Response:
+            body = await run_in_threadpool(extension.zip_for, browser, address(request))
+            return Response(body, media_type="application/zip", headers=headers)
+
+        return sent
+
+    async def folder(_: Request) -> Response:
+        return RedirectResponse("addon/", 308)
+
+    return [
+        Route("/addon", folder, methods=["GET"]),
+        Route("/addon/", page, methods=["GET"]),
+        *(Route(f"/addon/pitboard-{browser}.zip", package(browser), methods=["GET"]) for browser in BROWSERS),
+    ]
+
+
+def _html(page: str) -> Response:
+    return HTMLResponse(page, headers={"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"})
 
 
 def host_guard(listening: str, more: Sequence[str] = ()) -> Callable[[str], bool]:

@@ -26,12 +26,12 @@ _ADDRESS = re.compile(r"https?://(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?(?:/[\w.~
 
 def required_for(name: str, address: str) -> bytes:
     """One of `REQUIRED` for a server at `address`: scheme, host, port, path, without a slash at the end."""
-    return _moved(built(name), address)
+    return moved(built(name), address)
 
 
 def script_for(address: str) -> bytes:
     """`pitboard.user.js` for a server at `address`; it requires what `required_for` gives, by its hash."""
-    script = _moved(SCRIPT.read_bytes(), address)
+    script = moved(SCRIPT.read_bytes(), address)
     if is_exposed(address):
         warned = rb"\g<0>" + WARNING.encode() + b" "
         script = re.sub(rb"^// @description +", warned, script, count=1, flags=re.MULTILINE)
@@ -64,6 +64,7 @@ def integrity(script: bytes) -> bytes:
     return b"#sha256-" + base64.b64encode(hashlib.sha256(script).digest())
 
 
-def _moved(file: bytes, address: str) -> bytes:
+def moved(file: bytes, address: str) -> bytes:
+    """A built file for a server at `address`; as it was built, if that is no address."""
     # a Host header is the client's: nothing but an address goes into code
     return file.replace(BUILT_FOR.encode(), address.encode()) if _ADDRESS.fullmatch(address) else file
