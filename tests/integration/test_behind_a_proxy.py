@@ -59,7 +59,7 @@ def served(home):
             headers = {name.replace("_", "-"): value for name, value in headers.items()}
             base = f"http://127.0.0.1:{door.getsockname()[1]}"
             with urllib3.PoolManager() as pool:  # a connection of its own
-                return pool.request("GET", base + target, headers=headers, redirect=False, timeout=60)
+                return pool.request("GET", base + target, headers=headers, retries=False, timeout=60)
 
         return ask
 
