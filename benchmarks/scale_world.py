@@ -97,6 +97,9 @@ class MemoryStore:
     def keep_ids(self, entries: Iterable[IdEntry]) -> None:
         self._ids.update((entry.key, entry) for entry in entries)
 
+    def sweep(self, keeps: Callable[[str, int | None], bool]) -> int:  # noqa: ARG002 - nobody asks for it here
+        return 0
+
     def forget(self, keys: Sequence[str]) -> None:
         for key in keys:
             self._records.pop(key, None)

@@ -16,7 +16,8 @@ from infra.tables import Credentials, Tables
 from pitboard.aws.names import ACTIONS_WITHOUT_RESOURCE, ALIAS, INDEX_LEASE
 
 BUDGET = "DOCUMENT:BUDGET"
-"""The key of the item of ir_drivers that holds the call budget."""
+MEMBERS = "DOCUMENT:MEMBERS"
+"""The keys of the items of ir_drivers with the call budget, and with what members have asked for."""
 
 Statements = Sequence[iam.PolicyStatement]
 
@@ -62,7 +63,7 @@ class Functions(Construct):
                 "DynamoDBPolicy": [
                     allow(["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"], tables.custid.table_arn),
                     allow(["dynamodb:BatchGetItem", "dynamodb:GetItem"], tables.drivers.table_arn),
-                    allow_items(["dynamodb:PutItem"], tables.drivers.table_arn, BUDGET),
+                    allow_items(["dynamodb:PutItem"], tables.drivers.table_arn, BUDGET, MEMBERS),
                 ],
                 "InvokePolicy": [ask_auth],
             },
@@ -110,7 +111,9 @@ class Functions(Construct):
                         ["dynamodb:Scan", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
                         tables.custid.table_arn,
                     ),
-                    allow_items(["dynamodb:GetItem", "dynamodb:PutItem"], tables.drivers.table_arn, BUDGET),
+                    allow_items(
+                        ["dynamodb:GetItem", "dynamodb:PutItem"], tables.drivers.table_arn, BUDGET, MEMBERS
+                    ),
                     allow_items(
                         ["dynamodb:PutItem", "dynamodb:DeleteItem"],
                         tables.drivers.table_arn,
@@ -199,12 +202,12 @@ def allow(actions: Sequence[str], resource: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=list(actions), resources=[resource])
 
 
-def allow_items(actions: Sequence[str], table: str, key: str) -> iam.PolicyStatement:
-    """Allows actions on the one item of a table that has this key."""
+def allow_items(actions: Sequence[str], table: str, *keys: str) -> iam.PolicyStatement:
+    """Allows actions on the items of a table that have these keys."""
     return iam.PolicyStatement(
         actions=list(actions),
         resources=[table],
-        conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [key]}},
+        conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(keys)}},
     )
 
 

@@ -9,12 +9,14 @@ import typer
 from pitboard import __version__
 from pitboard.commands import (
     addon,
+    allow,
     bench,
     bootstrap,
     demo,
     deploy,
     doctor,
     drivers,
+    forget,
     index,
     login,
     logs,
@@ -38,6 +40,8 @@ app.command(epilog=demo.EXAMPLE)(demo.demo)
 app.command(epilog=serve.EXAMPLE)(serve.serve)
 app.command(epilog=drivers.EXAMPLE)(drivers.drivers)
 app.command(epilog=login.EXAMPLE)(login.login)
+app.command(epilog=forget.EXAMPLE)(forget.forget)
+app.command(epilog=allow.EXAMPLE)(allow.allow)
 app.command(epilog=bench.EXAMPLE)(bench.bench)
 app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
 app.command(epilog=logs.EXAMPLE)(logs.logs)

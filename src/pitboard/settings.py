@@ -60,6 +60,19 @@ SETTINGS = (
         "24",
         "Hours after which `pitboard serve` loads the driver index anew; 0: it never does.",
     ),
+    Setting(
+        "PITBOARD_AUDIENCE",
+        "",
+        "Whom this host shows: `everyone`, or `listed`: members whom `pitboard allow` has put on the list."
+        " About others nothing is asked, kept or shown. Empty: everyone, as long as only this machine"
+        " can ask.",
+    ),
+    Setting(
+        "PITBOARD_SELF_SERVICE",
+        "off",
+        "`on`: the page `/members` lets members ask not to be shown, with effect at once. `off`: there is no"
+        " such page.",
+    ),
     Setting("PITBOARD_OAUTH_URL", "https://oauth.iracing.com/oauth2/token", "iRacing's token endpoint."),
     Setting("PITBOARD_DATA_URL", "https://members-ng.iracing.com", "Base address of iRacing's Data API."),
     Setting(
@@ -144,6 +157,8 @@ class Settings:
     upstream: UpstreamSettings
     index_hours: float = 24.0
     front: FrontSettings = FrontSettings()
+    audience: str = ""
+    self_service: bool = False
 
     @property
     def socket_path(self) -> Path | None:
@@ -175,6 +190,9 @@ class Settings:
             upstream=UpstreamSettings.read(environment),
             index_hours=_hours("PITBOARD_INDEX_HOURS", values["PITBOARD_INDEX_HOURS"]),
             front=FrontSettings.read(environment),
+            audience=audience(values["PITBOARD_AUDIENCE"]),
+            self_service=_word("PITBOARD_SELF_SERVICE", values["PITBOARD_SELF_SERVICE"], ("on", "off"))
+            == "on",
         )
 
 
@@ -201,6 +219,17 @@ def _hours(name: str, text: str) -> float:
         if 0 <= (hours := float(text)) <= 8760:
             return hours
     raise SettingError(f"{name} is {text!r}; it must be a number of hours, 0 or more (at most 8760).")
+
+
+def audience(text: str) -> str:
+    """PITBOARD_AUDIENCE: `everyone`, `listed`, or "" when the host has not chosen. Raises `SettingError`."""
+    return _word("PITBOARD_AUDIENCE", text, ("", "everyone", "listed"))
+
+
+def _word(name: str, text: str, allowed: tuple[str, ...]) -> str:
+    if (word := text.strip().lower()) in allowed:
+        return word
+    raise SettingError(f"{name} is {text!r}; it must be {' or '.join(one for one in allowed if one)}.")
 
 
 def _hosts(name: str, text: str) -> tuple[str, ...]:

@@ -86,15 +86,19 @@ def test_ir_auth_reads_the_secret_and_keeps_the_token_and_does_nothing_else(prod
     }
 
 
-def item(key):
-    return json.dumps({"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [key]}})
+def item(*keys):
+    return json.dumps({"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(keys)}})
+
+
+SHARED = item("DOCUMENT:BUDGET", "DOCUMENT:MEMBERS")
+"""What several functions change: the budget, and what members have asked for."""
 
 
 def test_ir_custid_writes_ids_and_the_budget_and_asks_ir_auth(prod):
     assert statements(prod, "ir-custid-role") == {
         ("DynamoDBPolicy", "ir_custid.Arn"): BATCH,
         ("DynamoDBPolicy", "ir_drivers.Arn"): {"dynamodb:BatchGetItem", "dynamodb:GetItem"},
-        ("DynamoDBPolicy", "ir_drivers.Arn", item("DOCUMENT:BUDGET")): {"dynamodb:PutItem"},
+        ("DynamoDBPolicy", "ir_drivers.Arn", SHARED): {"dynamodb:PutItem"},
         ("InvokePolicy", invoke("ir-auth-prod")): {"lambda:InvokeFunction"},
         ("LogsPolicy", logs_of("ir-custid-prod")): LOGS,
         ("TracingPolicy", "*"): XRAY,
@@ -119,7 +123,7 @@ def test_ir_index_works_on_the_index_the_budget_and_its_lease_and_asks_ir_auth(p
     budget = {"dynamodb:GetItem", "dynamodb:PutItem"}
     assert statements(prod, "ir-index-role") == {
         ("DynamoDBPolicy", "ir_custid.Arn"): BATCH | {"dynamodb:Scan"},
-        ("DynamoDBPolicy", "ir_drivers.Arn", item("DOCUMENT:BUDGET")): budget,
+        ("DynamoDBPolicy", "ir_drivers.Arn", SHARED): budget,
         ("DynamoDBPolicy", "ir_drivers.Arn", item("LEASE:INDEX")): {
             "dynamodb:PutItem",
             "dynamodb:DeleteItem",

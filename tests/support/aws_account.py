@@ -97,6 +97,7 @@ class AwsAccount:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "PITBOARD_AUDIENCE": "everyone",
         }
 
     def client(self, service: str) -> Any:

@@ -47,11 +47,13 @@ def dynamo_index_under_test(client: Any) -> IndexUnderTest:
     )
 
 
-def refreshed_table(client: Any, table: str, lists: Any, now: float = NOW) -> tuple[Refreshed, Published]:
+def refreshed_table(
+    client: Any, table: str, lists: Any, now: float = NOW, members: Any = None
+) -> tuple[Refreshed, Published]:
     """Refreshes the index in a table, with the files in a folder of their own, as the function does."""
     with tempfile.TemporaryDirectory() as folder:
         return refresh_index(
-            lists, IndexTable(client, table), Path(folder), clock=lambda: now, sleep=lambda _: None
+            lists, IndexTable(client, table), Path(folder), members, clock=lambda: now, sleep=lambda _: None
         )
 
 

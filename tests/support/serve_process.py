@@ -44,6 +44,7 @@ def serve_process(
             **simulator.environment(),
             "PITBOARD_DB": str(folder / "pitboard.sqlite3"),
             "PITBOARD_INDEX_HOURS": "0",
+            "PITBOARD_AUDIENCE": "everyone",
             **environment,
         },
         stderr=subprocess.PIPE,

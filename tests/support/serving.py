@@ -86,6 +86,7 @@ def serving(simulator: Simulator, db: Path, *arguments: str, **changes: str) -> 
         **simulator.environment(),
         "PITBOARD_DB": str(db),
         "PITBOARD_INDEX_HOURS": "0",
+        "PITBOARD_AUDIENCE": "everyone",
         "COLUMNS": "200",
         **changes,
     }

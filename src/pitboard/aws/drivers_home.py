@@ -8,12 +8,15 @@ from typing import Any
 from pitboard.aws.clients import client
 from pitboard.aws.function_settings import FunctionSettings
 from pitboard.aws.invoke import RemoteTokens
+from pitboard.aws.names import MEMBERS_SECONDS
 from pitboard.aws.remedies import worded
 from pitboard.aws.renewals import QueueRenewals, renew
 from pitboard.drivers.cars import CarService
 from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import StoreError
+from pitboard.drivers.guard import GuardedIndex, GuardedStore
 from pitboard.drivers.history import HistoryService
+from pitboard.drivers.kept_members import KeptMembers
 from pitboard.drivers.misses import Miss
 from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.drivers.races import RaceService
@@ -46,14 +49,16 @@ class DriversHome:
             link_hosts=upstream.link_hosts,
         )
         callers = ThreadPoolExecutor(CALLERS, "pitboard-call")
+        self.members = members = KeptMembers(lambda: store.documents, None, MEMBERS_SECONDS)
         dependencies = Dependencies(
-            store,
+            GuardedStore(store, members),
             data_api,
             callers,
             callers,  # an invocation serves a reader or renews, never both at once
             ThreadPoolExecutor(PLANNERS, "pitboard-lookup"),
             rng=random.SystemRandom(),  # holds no state that a snapshot could copy
-            index=DynamoIndex(client("dynamodb"), settings.custid_table),
+            index=GuardedIndex(DynamoIndex(client("dynamodb"), settings.custid_table), members),
+            members=members,
             telemetry=telemetry,
             worded=worded,
         )

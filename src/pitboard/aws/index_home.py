@@ -18,6 +18,7 @@ from pitboard.aws.known import known_name
 from pitboard.aws.names import INDEX_LEASE
 from pitboard.aws.remedies import worded
 from pitboard.drivers.errors import UpstreamError
+from pitboard.drivers.kept_members import KeptMembers
 from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.drivers.refresh import IndexRefusedError
 from pitboard.iracing.data_api import DataApi
@@ -44,6 +45,7 @@ class IndexHome:
         tables = client("dynamodb", patient=True)
         self._store = DynamoStore(tables, settings.drivers_table, settings.custid_table)
         self._table = IndexTable(tables, settings.custid_table)
+        self._members = KeptMembers(lambda: self._store.documents, None, 0.0)
         self._lists = DriverLists(
             DataApi(
                 upstream.data_url,
@@ -80,7 +82,7 @@ class IndexHome:
     def _refresh(self) -> tuple[str, dict[str, Any]]:
         try:
             with tempfile.TemporaryDirectory(prefix="pitboard-") as folder:
-                done, published = refresh_index(self._lists, self._table, Path(folder))
+                done, published = refresh_index(self._lists, self._table, Path(folder), self._members)
         except IndexRefusedError as error:
             log.error("%s", error)  # noqa: TRY400 - a sentence, not a defect
             return "failed", {"error": {"code": "refused", "message": str(error)}}

@@ -19,6 +19,9 @@ NAME_KEY = "name"
 INDEX_LEASE = "INDEX"
 """The key of the lease that a refresh of the driver index holds in ir_drivers."""
 
+MEMBERS_SECONDS = 30.0
+"""So often a function that is used looks whether a member has asked for something."""
+
 TTL_ATTRIBUTE = "ttl"
 """The attribute with an item's end in Unix seconds."""
 

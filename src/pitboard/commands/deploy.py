@@ -34,6 +34,9 @@ def deploy(
             metavar="NAME=VALUE",
         ),
     ] = None,
+    audience: Annotated[
+        str, typer.Option(help="Whom it shows, everyone or listed. It is remembered; see docs/MEMBERS.md.")
+    ] = "",
     verbose: Verbose = False,
     yes: Yes = False,
 ) -> None:
@@ -49,7 +52,14 @@ def deploy(
 
     plan = prepare(
         aws,
-        DeployOptions(update_secrets, secrets_file, import_tables, import_secret, tuple(context or ())),
+        DeployOptions(
+            update_secrets,
+            secrets_file,
+            import_tables,
+            import_secret,
+            tuple(context or ()),
+            audience=audience,
+        ),
     )
     console = Console()
     console.print(f"{aws.names.stack} in {aws.place}", highlight=False)

@@ -8,6 +8,10 @@ class StoreError(Exception):
     """The store cannot be used; the message says what to do."""
 
 
+class WithheldError(Exception):
+    """The member has asked not to be shown, or is not on the host's list."""
+
+
 class UpstreamError(Exception):
     """iRacing could not answer. The message is fit for a user and holds no secret.
 

@@ -61,7 +61,7 @@ def licences(last_login: datetime | None, now: float) -> Lifetime:
     return replace(LICENCES, fresh=min(max(LICENCES.fresh, away / 12), LONGEST_LICENCES))
 
 
-ID_KEPT = 90 * DAY
+ID_KEPT = 30 * DAY
 """A name's id. It is checked against the display name at every renewal, so it can be kept long."""
 
 NOT_FOUND_KEPT = 6 * HOUR

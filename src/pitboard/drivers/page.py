@@ -45,7 +45,7 @@ def compose(
         else:
             miss = missed[key]
             state = miss.code
-            until = lasts if state in ("not_found", "invalid_name") else now
+            until = lasts if state in ("not_found", "invalid_name", "withheld") else now
             parts += (name, encoded_miss(miss))
             versions += (name, state.encode())
         if until < lasts:

@@ -18,8 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from pitboard.drivers import freshness, misses, names, records
 from pitboard.drivers.dependencies import Dependencies
-from pitboard.drivers.errors import RateLimitedError, RefusedError, UnreachableError, UpstreamError
-from pitboard.drivers.misses import NOT_FOUND, PENDING, UNAVAILABLE, Miss
+from pitboard.drivers.errors import (
+    RateLimitedError,
+    RefusedError,
+    StoreError,
+    UnreachableError,
+    UpstreamError,
+)
+from pitboard.drivers.misses import NOT_FOUND, PENDING, UNAVAILABLE, WITHHELD, Miss
 from pitboard.drivers.model import CallContext, IdEntry, Priority, Record, Room
 from pitboard.drivers.names import Name
 
@@ -315,6 +321,9 @@ class Plan:
         if cust_id is None:
             self._nobody(key)
             return
+        if withhold_also(self._deps, key, cust_id):
+            self._settle(key, WITHHELD)
+            return
         until = self._deps.clock() + freshness.ID_KEPT
         self._deps.store.keep_ids([IdEntry(key, cust_id, "iRacing", until)])
         self._identified({key: cust_id})
@@ -481,6 +490,18 @@ def _profile_until(older: Record, member: Mapping[str, Any], now: float) -> floa
     latest = now + freshness.PROFILE.fresh * (1 + freshness.JITTER)
     until = max(-latest, min(older.profile_until, latest))
     return min(until, now) if until > 0 and records.has_raced(older.body, member) else until
+
+
+def withhold_also(dependencies: Dependencies, key: str, cust_id: int) -> bool:
+    """Whether a name that was found is the new one of a member who is withheld. Then it is withheld from now
+    on, too, so that it is not searched for again."""
+    if not dependencies.members.current().withholds_id(cust_id):
+        return False
+    try:
+        dependencies.members.change(lambda members: members.forgetting([key], [cust_id]))
+    except StoreError as error:
+        log.warning("a further name of a withheld member could not be noted: %s", error)
+    return True
 
 
 def exact_match(name: Name, rows: Iterable[tuple[int, str]]) -> int | None:

@@ -1,11 +1,12 @@
 """What the core needs from outside, as protocols: a store, the upstream, a renewal queue, telemetry."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 from pitboard.drivers.index import IndexedDriver
+from pitboard.drivers.members import Members
 from pitboard.drivers.model import CallContext, Document, IdEntry, Record, Room
 from pitboard.drivers.ranks import Ranks
 
@@ -58,6 +59,11 @@ class Store(Protocol):
 
     def release(self, keys: Sequence[str], owner: str) -> None:
         """Gives up this owner's leases."""
+
+    def sweep(self, keeps: Callable[[str, int | None], bool]) -> int:
+        """Deletes the records, id entries and leases of whose key and customer id (None: it has none)
+        `keeps` says no, so that no byte of them is left; gives their number. It looks at everything there
+        is."""
 
     def purge(self, now: float) -> int:
         """Deletes what is past its TTL; gives the number of rows. A store that does so by itself: 0."""
@@ -129,6 +135,16 @@ class NoIndex:
     def ranks(self) -> Ranks:
         """Empty."""
         return self._none
+
+
+class MembersSource(Protocol):
+    """What members have asked for, and whom the host lists. Safe for threads."""
+
+    def current(self) -> Members:
+        """What holds now. Raises `StoreError` when it was never read."""
+
+    def change(self, edit: Callable[[Members], Members]) -> Members:
+        """Makes a change; gives the new state. Raises `StoreError`."""
 
 
 class RenewalQueue(Protocol):

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import islice
 from mmap import mmap
 from typing import Any, NamedTuple, Protocol
@@ -26,6 +27,7 @@ from pitboard.drivers.index import (
     parse_name,
     parse_numbers,
 )
+from pitboard.drivers.members import Gate
 from pitboard.drivers.model import CallContext, Priority
 from pitboard.drivers.ranks import Tally
 
@@ -179,8 +181,9 @@ def refresh(
     progress: Callable[[Progress], object] = lambda _: None,
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], object] = time.sleep,
+    gate: Gate | None = None,
 ) -> Refreshed:
-    """Reads all lists and publishes the index they make.
+    """Reads all lists and publishes the index they make. `gate` says who comes into it; ranks count all.
 
     A list that cannot be had or used is replaced by the older one's. Raises `IndexRefusedError` when the
     result is not believable, an `UpstreamError` when iRacing answers nothing at all, and `StoreError`. What
@@ -196,7 +199,8 @@ def refresh(
         if category in builder.done:
             continue
         try:
-            _read_patiently(lists, builder, category, known, progress, clock, sleep)
+            reading = partial(_Reading, category, known, builder.older.get(category), progress, gate)
+            _read_patiently(lists, builder, reading, clock, sleep)
         except (UnreachableError, RefusedError, _ListError) as error:
             log.warning("the list of %s cannot be used: %s", category, error)
             failed[category] = error
@@ -205,7 +209,7 @@ def refresh(
     read = {category: builder.done[category] for category in CATEGORIES if category in builder.done}
     kept, missing = _filled_up(builder, failed, clock())
     drivers, before = builder.drivers()
-    if drivers < before * LEAST_SHARE:
+    if drivers < before * LEAST_SHARE and not (gate and gate.is_for_few):
         builder.discard()
         raise IndexRefusedError(
             f"The new index has {drivers:,} drivers, the one in use {before:,}: that cannot be right, so the "
@@ -251,20 +255,20 @@ def _filled_up(
 def _read_patiently(
     lists: Lists,
     builder: Builder,
-    category: str,
-    known: mmap,
-    progress: Callable[[Progress], object],
+    made: "Callable[[], _Reading]",
     clock: Callable[[], float],
     sleep: Callable[[float], object],
 ) -> None:
     pause = PAUSE
     for attempt in range(1, ATTEMPTS + 1):
+        reading = made()
         try:
-            _read(lists, builder, _Reading(category, known, builder.older.get(category), progress), clock())
+            _read(lists, builder, reading, clock())
         except UnreachableError as error:
             if attempt == ATTEMPTS:
                 raise
-            log.warning("the list of %s broke off (attempt %d of %d): %s", category, attempt, ATTEMPTS, error)
+            told = "the list of %s broke off (attempt %d of %d): %s"
+            log.warning(told, reading.category, attempt, ATTEMPTS, error)
             sleep(pause)
             pause *= 2
         else:
@@ -301,7 +305,9 @@ class _Reading:
         known: mmap,
         older: ListReport | None,
         progress: Callable[[Progress], object],
+        gate: Gate | None,
     ) -> None:
+        self._gate = gate
         self.category = category
         self._id = CATEGORIES[category]
         self._known = known
@@ -342,14 +348,18 @@ class _Reading:
         if self._seen[cust_id]:
             raise RowError("a customer id that was there already")
         country = parse_country(location)
+        taken = True
         if not self._known[cust_id]:
             shown, key = parse_name(driver)
+            taken = self._gate is None or self._gate.takes(key, cust_id)
+        if taken and not self._known[cust_id]:
             newcomers.append(Newcomer(cust_id, key, shown, country))
             self._new.append(cust_id)
         self._seen[cust_id] = 1
         self._drivers += 1
         packed, irating = parse_numbers(self._id, starts, wins, incidents, licence, rating, trial)
-        numbers.append((cust_id, packed))
+        if taken:
+            numbers.append((cust_id, packed))
         if irating >= 0:
             self._rated[country][irating] += 1
 

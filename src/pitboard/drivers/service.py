@@ -13,11 +13,11 @@ from pitboard.drivers import freshness, misses, names
 from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import MaintenanceError, OutageError, UpstreamError
 from pitboard.drivers.index import IndexedDriver
-from pitboard.drivers.misses import NOT_FOUND, PENDING, TOO_MANY, UNAVAILABLE, Miss
+from pitboard.drivers.misses import NOT_FOUND, PENDING, TOO_MANY, UNAVAILABLE, WITHHELD, Miss
 from pitboard.drivers.model import CallContext, IdEntry, Priority, Record
 from pitboard.drivers.names import InvalidNameError, Name
 from pitboard.drivers.page import Page, compose
-from pitboard.drivers.plan import Failed, Plan, Target, exact_match
+from pitboard.drivers.plan import Failed, Plan, Target, exact_match, withhold_also
 from pitboard.drivers.ports import FailedNames, RenewalQueue
 from pitboard.drivers.single_flight import SingleFlight
 from pitboard.drivers.views import Views
@@ -129,6 +129,7 @@ class DriverService:
         means to wait. Raises `StoreError` when the store cannot be read.
         """
         texts, valid, missed = _parse(asked)
+        missed |= self._withheld(valid)
         now = self._deps.clock()
         with self._deps.telemetry.span("store"):
             found = self._deps.store.records(list(valid)) if valid else {}
@@ -213,6 +214,7 @@ class DriverService:
         """What is due of these names. `again`: also a profile that iRacing has just failed at; else none of
         a driver who is not known."""
         _, valid, _ = _parse(asked)
+        self._withheld(valid)
         found = self._deps.store.records(list(valid)) if valid else {}
         due = {}
         for key, name in valid.items():
@@ -234,6 +236,8 @@ class DriverService:
             name = names.parse(text)
         except InvalidNameError as error:
             return misses.invalid(str(error))
+        if not self._deps.members.current().permits(name.key):
+            return WITHHELD
         if asker.web_page:
             if driver := self._deps.index.find([name.key]).get(name.key):
                 return driver.cust_id, "index"
@@ -288,10 +292,22 @@ class DriverService:
             if entry := misses.remembered(name.key, None, context, now):
                 self._deps.store.keep_ids([entry])
             return NOT_FOUND
+        if withhold_also(self._deps, name.key, cust_id):
+            return WITHHELD
         self._deps.store.keep_ids([IdEntry(name.key, cust_id, "iRacing", now + freshness.ID_KEPT)])
         return cust_id, "iRacing"
 
     # --- what is missing, what is due
+
+    def _withheld(self, valid: dict[str, Name]) -> dict[str, Miss]:
+        """Takes the names of members who are withheld out of `valid`: nothing is looked up of them."""
+        members = self._deps.members.current()
+        if members.all_shown:
+            return {}
+        missed = {key: WITHHELD for key in valid if not members.permits(key)}
+        for key in missed:
+            del valid[key]
+        return missed
 
     @staticmethod
     def _wanted(

@@ -253,7 +253,7 @@ _SCHEMAS: dict[str, Any] = {
         "required": ["error", "code"],
         "properties": {
             "error": {"type": "string"},
-            "code": {"enum": ["not_found", "pending", "invalid_name", "unavailable"]},
+            "code": {"enum": ["not_found", "pending", "invalid_name", "unavailable", "withheld"]},
             "retry_after": {"type": "integer", "description": "Seconds."},
         },
     },

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from pitboard.drivers.cars import CarService
 from pitboard.drivers.categories import CATEGORIES
-from pitboard.drivers.errors import RefusedError
+from pitboard.drivers.errors import RefusedError, WithheldError
 from pitboard.drivers.history import KINDS, HistoryService
 from pitboard.drivers.misses import Miss
 from pitboard.drivers.page import Page
@@ -73,6 +73,8 @@ async def _detail(
         body = await _in_lookup_thread(look_up, *arguments, seconds, asker)
     except RefusedError:
         raise Problem(404, "not_found", "iRacing has no such driver.") from None
+    except WithheldError as error:
+        raise Problem(404, "withheld", str(error)) from None
     headers = {"Cache-Control": f"public, max-age={max_age}", "Vary": "Origin"}
     return Response(body, headers=headers, media_type="application/json")
 
@@ -87,7 +89,7 @@ def custid_routes(service: DriverService) -> list[Route]:
         seconds, asker = asked_wait(request), Asker(client(request), web_page=is_web_page(request))
         found = await _in_lookup_thread(service.customer_id, asked[0], seconds, asker)
         if isinstance(found, Miss):
-            status = 404 if found.code == "not_found" else 503
+            status = 404 if found.code in ("not_found", "withheld") else 503
             after = {} if found.retry_after is None else {"Retry-After": str(found.retry_after)}
             raise Problem(status, found.code, found.error, headers=after)
         cust_id, origin = found

@@ -136,6 +136,13 @@ class DataApi:
         asked = frozenset(cust_ids)
         return {member["cust_id"]: member for member in members if member["cust_id"] in asked}
 
+    def roster(self, league_id: int, context: CallContext) -> Mapping[int, str]:
+        """league/roster: the names of a league's members by customer id. One call of the budget."""
+        with self._telemetry.span("league_roster"):
+            answer = _dict(self.get("/data/league/roster", {"league_id": league_id}, context))
+        members = _checked(shapes.rows(shapes.FOUND), answer.get("roster"), "league/roster")
+        return {member["cust_id"]: member["display_name"] for member in members}
+
     def profile(self, cust_id: int, context: CallContext) -> Mapping[str, Any]:
         """member/profile; see `ports.Upstream`."""
         with self._telemetry.span("profile"):

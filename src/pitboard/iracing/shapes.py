@@ -162,7 +162,7 @@ _LICENCE = form(
     },
 )
 FOUND = form({"cust_id": _CUST_ID, "display_name": _NAME})
-"""One driver of lookup/drivers."""
+"""One driver of lookup/drivers or league/roster."""
 
 MEMBER = form(
     {"cust_id": _CUST_ID, "display_name": _NAME},

@@ -17,6 +17,7 @@ def files_of(db: Path) -> list[Path]:
     return [
         *(db.with_name(db.name + ending) for ending in ("", "-wal", "-shm", "-journal")),
         *sorted(db.parent.glob(f"{db.stem}.index*")),
+        *sorted(db.parent.glob(f"{db.stem}.members.sqlite3*")),
         *older_log_files(lines),
         lines,
     ]

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pitboard.drivers.cars import CarService
 from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import CredentialsError, StoreError, UpstreamError
+from pitboard.drivers.guard import GuardedIndex, GuardedStore
 from pitboard.drivers.health import Health, Part, looked
 from pitboard.drivers.history import HistoryService
 from pitboard.drivers.ports import Telemetry, request_id
@@ -22,6 +23,7 @@ from pitboard.iracing.tokens import TokenKeeper, token_part
 from pitboard.iracing.transport import Transport
 from pitboard.local import remedies
 from pitboard.local.again import AskingAgain
+from pitboard.local.members import LocalMembers
 from pitboard.local.renewals import BackgroundRenewals
 from pitboard.settings import Settings
 from pitboard.stores import processes
@@ -100,13 +102,15 @@ class LocalHome:
         self._planners = ThreadPoolExecutor(PLANNERS, "pitboard-plan")
         self._lookups = ThreadPoolExecutor(LOOKUPS, "pitboard-lookup")
         self.index = IndexFile(settings.db)
+        self.members = LocalMembers(settings, self.store, self.index)
         dependencies = Dependencies(
-            self.store,
+            GuardedStore(self.store, self.members.kept),
             self.upstream,
             self._callers,
             self._behind,
             self._lookups,
-            self.index,
+            GuardedIndex(self.index, self.members.kept),
+            self.members.kept,
             clock,
             telemetry=telemetry,
             worded=remedies.worded,
@@ -157,6 +161,7 @@ class LocalHome:
         for thread in waiting:
             thread.join(max(0.0, end - time.monotonic()))
         self._transport.close()
+        self.members.close()
         self.index.close()
         self.store.close()
 

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from pitboard.drivers import refresh
+from pitboard.drivers.members import Gate
 from pitboard.drivers.refresh import Refreshed
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.data_api import DataApi
@@ -18,6 +19,7 @@ from pitboard.iracing.tokens import TokenKeeper
 from pitboard.iracing.transport import Transport
 from pitboard.local.credentials import find
 from pitboard.local.files import tighten
+from pitboard.local.members import LocalMembers
 from pitboard.settings import Settings
 from pitboard.stores import processes
 from pitboard.stores.index_file import IndexBuilder
@@ -39,7 +41,9 @@ def refresh_index(
         IndexBuilder(settings.db) as builder,
         closing(SqliteStore(settings.db)) as store,
         closing(Transport()) as transport,
+        closing(LocalMembers(settings)) as members,
     ):
+        gate = Gate(members.kept.current())
         oauth = OAuth(settings.upstream.oauth_url, transport)
         tokens = TokenKeeper(
             store.documents, oauth, credentials, worker=processes.mark, is_dead=processes.is_dead
@@ -51,7 +55,10 @@ def refresh_index(
             Meter(store.documents),
             link_hosts=settings.upstream.link_hosts,
         )
-        return refresh.refresh(DriverLists(api), builder, progress=progress)
+        done = refresh.refresh(DriverLists(api), builder, progress=progress, gate=gate)
+    with closing(LocalMembers(settings)) as members:  # the builder's lock is given up
+        members.take_note(gate)
+    return done
 
 
 def refresh_with_progress(settings: Settings, console: Console) -> Refreshed:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pitboard.iracing.credentials import Credentials
+from pitboard.local import members
 from pitboard.local.credentials import find
 from pitboard.local.files import tighten
 from pitboard.local.home import LocalHome
@@ -47,6 +48,7 @@ def serve(settings: Settings, console: Console) -> None:
     """
     if settings.listens_beyond and not settings.front.allowed_hosts:
         raise SettingError(BEYOND.format(host=settings.host))
+    members.check_chosen(settings)
     closed = threading.Event()
     configure_logging("INFO")
     tighten(settings.db)
@@ -65,6 +67,7 @@ def serve(settings: Settings, console: Console) -> None:
         where = url(socket) if settings.socket_path else f"{url(socket)}/"
         answers = Text.assemble("Pitboard answers at ", (where, "bold"), ". Press Ctrl+C to stop.")
         console.print(answers, soft_wrap=True)
+        home.members.watch()
         home.sign_in_behind(lambda sentence: console.print(Text(sentence), soft_wrap=True))
         with schedule(settings):
             gc.freeze()  # what was imported stays; a collection that looks through all of it takes 20 ms

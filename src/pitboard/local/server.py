@@ -30,6 +30,7 @@ from pitboard.http.state_routes import auth_routes, health_routes
 from pitboard.local import extension, limits, proxy, remedies, site, unix_socket, userscript
 from pitboard.local.extension import BROWSERS
 from pitboard.local.home import LocalHome
+from pitboard.local.members_page import MembersPage
 from pitboard.settings import UNIX, UsageError
 from pitboard.telemetry import PrometheusTelemetry
 
@@ -99,6 +100,7 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
         *custid_routes(home.service),
         *auth_routes(home),
         *health_routes(home.health, __version__, may_see),
+        *(MembersPage(home.members).routes if home.settings.self_service else ()),
         Route("/", look_up, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
         Route("/openapi.json", openapi, methods=["GET"]),

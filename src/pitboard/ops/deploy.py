@@ -17,8 +17,9 @@ from pitboard.aws import deploy_settings
 from pitboard.aws.names import ALIAS, API_URL_OUTPUT, REFRESH_INDEX
 from pitboard.aws.secret import FIELDS, parse
 from pitboard.drivers.errors import CredentialsError
+from pitboard.drivers.members import Audience
 from pitboard.iracing.credentials import Credentials
-from pitboard.ops import cdk, deploy_checks
+from pitboard.ops import aws_members, cdk, deploy_checks
 from pitboard.ops.deploy_checks import DeployState
 from pitboard.ops.environment import AwsEnvironment
 from pitboard.ops.table_settings import turn_on_expiry, turn_on_recovery
@@ -41,6 +42,7 @@ class DeployOptions:
     import_secret: bool = False
     context: tuple[str, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
+    audience: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Plan:
     state: DeployState
     credentials: Credentials | None
     settings: Mapping[str, str]
+    audience: Audience
     context: tuple[str, ...]
 
 
@@ -65,6 +68,7 @@ def prepare(aws: AwsEnvironment, options: DeployOptions) -> Plan:
     state = deploy_checks.check(aws, import_tables=options.import_tables, import_secret=options.import_secret)
     if credentials is None:
         deploy_checks.check_secret(aws)
+    audience = aws_members.chosen(aws, options.audience)
     tables = {**state.tables, **options.tables}
     replaced = [f"{name}={table}" for name, table in tables.items() if name != table]
     existing = sorted(state.existing | set(options.tables.values()))
@@ -80,7 +84,7 @@ def prepare(aws: AwsEnvironment, options: DeployOptions) -> Plan:
     context |= {"former": ",".join(former)} if former else {}
     context |= {"existing": ",".join(existing)} if existing else {}
     _check_settings(root, context)
-    return Plan(aws, state, credentials, settings, tuple(f"{k}={v}" for k, v in context.items()))
+    return Plan(aws, state, credentials, settings, audience, tuple(f"{k}={v}" for k, v in context.items()))
 
 
 def _check_shell(settings: Mapping[str, str]) -> None:
@@ -131,8 +135,11 @@ class Deployment:
         self._cdk("deploy", *words, tell=tell)
         tell("tables and secret")
         stack = aws.fresh_stack()
-        for table in deploy_checks.tables_in_use(aws, stack).values():
+        tables = deploy_checks.tables_in_use(aws, stack)
+        for table in tables.values():
             protect(aws, table)
+        drivers, custid = tables[aws.names.drivers_table], tables[aws.names.custid_table]
+        aws_members.choose(aws, drivers, custid, self._plan.audience)
         if self._plan.credentials is not None:
             write_secret(aws, self._plan.credentials)
         begin_index_refresh(aws)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from pitboard.aws.names import ALIAS
 from pitboard.ops import table_settings
+from pitboard.ops.aws_members import carry_over
 from pitboard.ops.deploy import DeployOptions, Plan, prepare, protect
 from pitboard.ops.deploy_checks import tables_in_use
 from pitboard.ops.environment import AwsEnvironment, as_list
@@ -151,6 +152,7 @@ def restore(aws: AwsEnvironment, table: str, source: str, when: datetime) -> str
     except aws.errors as error:
         raise ChangeFailedError(f"{source} could not be restored: {error}") from None
     protect(aws, name)
+    carry_over(aws, table, name)
     return name
 
 

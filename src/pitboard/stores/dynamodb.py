@@ -54,6 +54,10 @@ THROTTLED = frozenset(
 
 _LEASE = "LEASE:"
 _DOCUMENT = "DOCUMENT:"
+_INDEXED, _SHARED = "INDEX:", "SHARED:"
+"""What stands before a name key in a lease, and in an entry of the driver index (`dynamodb_index`)."""
+
+_NOBODYS, _NOBODYS_PREFIXES = ("INDEX", "LEASE:INDEX"), (_DOCUMENT, "RANKS:")
 
 Item = dict[str, Any]
 """An item in DynamoDB's own notation: {"name": {"S": "..."}}."""
@@ -122,6 +126,16 @@ class DynamoStore:
             )
 
         self._each(give_up, keys)
+
+    def sweep(self, keeps: Callable[[str, int | None], bool]) -> int:
+        """Also deletes entries of the driver index, which lie in the table of customer ids."""
+        return sum(sweep(table, keeps) for table in (self._drivers, self._custid))
+
+    def keys_of(self, cust_ids: Sequence[int]) -> list[str]:
+        """The keys under which anything of these customer ids is kept. Reads both tables."""
+        wanted = set(cust_ids)
+        tables = (self._drivers, self._custid)
+        return [key for table in tables for key, whose in table.scan_ids() if whose in wanted]
 
     def purge(self, now: float) -> int:  # noqa: ARG002 - the port's; DynamoDB deletes by itself
         return 0
@@ -215,6 +229,23 @@ class Table:
         while True:
             answer = self._call("scan", **request)
             yield from answer["Items"]
+            if not (last := answer.get("LastEvaluatedKey")):
+                return
+            request["ExclusiveStartKey"] = last
+
+    def scan_ids(self) -> Iterator[tuple[str, int | None]]:
+        """The key and the customer id, if it has one, of every item. It reads the whole table."""
+        request: Item = {
+            "TableName": self._name,
+            "ProjectionExpression": "#key, cust_id",
+            "ExpressionAttributeNames": {"#key": self.key},
+            "ConsistentRead": True,
+        }
+        while True:
+            answer = self._call("scan", **request)
+            for item in answer["Items"]:
+                number = item.get("cust_id", {}).get("N")
+                yield item[self.key]["S"], int(number) if number else None
             if not (last := answer.get("LastEvaluatedKey")):
                 return
             request["ExclusiveStartKey"] = last
@@ -324,6 +355,28 @@ def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 def _kind(error: BotoCoreError) -> str:
     """The kind of a botocore error; its text may hold the endpoint and more."""
     return type(error).__name__.removesuffix("Error")
+
+
+def sweep(table: "Table", keeps: Callable[[str, int | None], bool], *, index: bool = True) -> int:
+    """Deletes the items of one table of whom `keeps` says no (`ports.Store.sweep`), also entries of the
+    driver `index`; gives their number."""
+    spared = () if index else (_INDEXED, _SHARED)
+    found = ((key, cust_id) for key, cust_id in table.scan_ids() if not key.startswith(spared))
+    keys = [key for key, cust_id in found if not _stays(key, cust_id, keeps)]
+    table.delete(keys)
+    return len(keys)
+
+
+def _stays(key: str, cust_id: int | None, keeps: Callable[[str, int | None], bool]) -> bool:
+    """What `keeps` says of an item; all that is about nobody stays."""
+    if key in _NOBODYS or key.startswith(_NOBODYS_PREFIXES):
+        return True
+    if key.startswith(_SHARED):
+        key, _, number = key.rpartition(":")
+        cust_id = int(number) if number.isdecimal() else cust_id
+    for prefix in (_LEASE, _INDEXED, _SHARED):
+        key = key.removeprefix(prefix)
+    return keeps(key, cust_id)
 
 
 # --- items ---------------------------------------------------------------------------------------

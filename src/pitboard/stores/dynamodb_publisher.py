@@ -42,6 +42,12 @@ class Published:
     deleted: int = 0
     unchanged: int = 0
 
+    def add(self, later: "Published") -> None:
+        """Adds what was published after that."""
+        self.written += later.written
+        self.deleted += later.deleted
+        self.unchanged = later.unchanged
+
 
 class IndexTable:
     """The table of the index, for the one who refreshes it. Raises `StoreError`."""

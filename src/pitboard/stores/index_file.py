@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import sqlite3
 import threading
 import time
@@ -33,6 +34,9 @@ SCHEMA = 1
 
 RESUME_SECONDS = 6 * 3600.0
 """How old the lists of an unfinished index may be for the next refresh to go on with it."""
+
+STRIP_SECONDS = 60.0
+"""How long a refresh waits while drivers are taken out of the index in use."""
 
 LOOK_SECONDS = 3.0
 """How often a reader looks for a newer file."""
@@ -124,6 +128,48 @@ def write(
             _insert_list(file, category, report, ranks)
         _finish(file, "main")
     return path
+
+
+def strip(db: Path, keeps: Callable[[str, int], bool]) -> int:
+    """Takes the drivers of whose name key and customer id `keeps` says no out of the index in use, so that
+    no byte of them is left; gives their number.
+
+    A new file takes the place of the old one, and what a refresh before left half done is deleted. Raises
+    `IndexRefusedError` while a refresh runs, and `StoreError`.
+    """
+    with closing(_lock(db, "strip", STRIP_SECONDS)), closing(_lock(db)):
+        for ending in ("building", "merged"):
+            _remove(db.with_name(f"{db.stem}.index.{ending}"))
+        older = generations(db)
+        gone = _stripped(db, *older[0], keeps) if older else 0
+        for _, path in older[0 if gone else 1 :]:
+            with suppress(OSError):  # Windows deletes no file that is open
+                path.unlink()
+    return gone
+
+
+def _stripped(db: Path, number: int, path: Path, keeps: Callable[[str, int], bool]) -> int:
+    with _named_errors(path), closing(_opened(path)) as whole:
+        rows = whole.execute("SELECT key, cust_id FROM drivers")
+        gone = [(cust_id,) for key, cust_id in rows if not keeps(key, cust_id)]
+    if not gone:
+        return 0
+    merged = db.with_name(f"{db.stem}.index.merged")
+    _create(merged)
+    with _named_errors(merged):
+        shutil.copyfile(path, merged)
+        with closing(_connected(merged)) as file:
+            file.execute("PRAGMA journal_mode = OFF")  # it would hold the names, too
+            with _transaction(file):
+                file.executemany("DELETE FROM drivers WHERE cust_id = ?", gone)
+            file.execute("VACUUM")
+    try:
+        made = path.stat().st_mtime
+        os.utime(merged, (made, made))
+        merged.rename(db.with_name(f"{db.stem}.index-{number + 1}.sqlite3"))
+    except OSError as error:
+        raise StoreError(f"{merged} cannot be renamed: {error.strerror}.") from error
+    return len(gone)
 
 
 _COLUMNS = ", ".join(("key", "cust_id", "name", "country", *CATEGORIES))
@@ -305,7 +351,7 @@ class IndexBuilder:
         self.older: dict[str, ListReport] = {}
 
     def __enter__(self) -> "IndexBuilder":
-        self._lock()
+        self._held = _builders_lock(self._target)
         try:
             with _named_errors(self._path):
                 self._open()
@@ -397,21 +443,6 @@ class IndexBuilder:
 
     # --- opening
 
-    def _lock(self) -> None:
-        """Holds a lock that ends with the process. SQLite's is one that every system has."""
-        path = self._target.with_name(f"{self._target.stem}.index.lock")
-        _create(path)
-        with _named_errors(path):
-            self._held = sqlite3.connect(path, timeout=0, isolation_level=None)
-            try:
-                self._held.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as error:
-                self._held.close()
-                self._held = None
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                    raise
-                raise IndexRefusedError("Another refresh of the driver index is running.") from None
-
     def _open(self) -> None:
         try:
             self._db = self._resumed()
@@ -468,6 +499,31 @@ class IndexBuilder:
         if self._db is None:
             raise ValueError("the builder is not open")
         return self._db
+
+
+def _builders_lock(db: Path) -> sqlite3.Connection:
+    """The lock of a refresh. It waits for `strip`, which is short, and not for another refresh."""
+    try:
+        return _lock(db)
+    except IndexRefusedError:
+        _lock(db, "strip", STRIP_SECONDS).close()
+        return _lock(db)
+
+
+def _lock(db: Path, name: str = "lock", seconds: float = 0.0) -> sqlite3.Connection:
+    """Holds a lock that ends with the process, until it is closed. SQLite's is one that every system has."""
+    path = db.with_name(f"{db.stem}.index.{name}")
+    _create(path)
+    with _named_errors(path):
+        held = sqlite3.connect(path, timeout=seconds, isolation_level=None)
+        try:
+            held.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            held.close()
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            raise IndexRefusedError("Another refresh of the driver index is running.") from None
+        return held
 
 
 class _ListWriter:

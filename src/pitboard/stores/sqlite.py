@@ -216,6 +216,27 @@ class SqliteStore:
                 [(key, f"{processes.mark()}/{owner}") for key in keys],
             )
 
+    def sweep(self, keeps: Callable[[str, int | None], bool]) -> int:
+        self.file.look()
+        gone = 0
+        with self._writer.transaction() as cursor:
+            for table, cust_id in (("records", "cust_id"), ("ids", "cust_id"), ("leases", "NULL")):
+                rows = cursor.execute(f"SELECT key, {cust_id} FROM {table}").fetchall()  # noqa: S608 - our own names
+                keys = [(key,) for key, whose in rows if not keeps(key, whose)]
+                cursor.executemany(f"DELETE FROM {table} WHERE key = ?", keys)  # noqa: S608 - the same
+                gone += len(keys)
+            if gone:
+                _records_changed(cursor)
+        if gone:
+            self.file.scrub()
+        return gone
+
+    def keys_of(self, cust_ids: Sequence[int]) -> list[str]:
+        """The keys under which anything of these customer ids is kept."""
+        within = "cust_id IN (SELECT value FROM json_each(?1))"
+        statement = f"SELECT key FROM records WHERE {within} UNION SELECT key FROM ids WHERE {within}"  # noqa: S608
+        return [key for (key,) in self._reader.rows(statement, (json.dumps(list(cust_ids)),))]
+
     def purge(self, now: float) -> int:
         self.file.look()
         with self._writer.transaction() as cursor:
@@ -383,6 +404,22 @@ class SqliteFile:
             raise
         finally:
             migrating.close()
+
+    def scrub(self) -> None:
+        """Writes the file anew without the bytes of what was deleted, and empties its log.
+
+        Raises `StoreError`, also when other processes read the log for so long that it cannot be emptied.
+        """
+        connection = _Connection(self, "NORMAL")
+        try:
+            connection.rows("VACUUM", ())
+            end = time.monotonic() + BUSY_SECONDS
+            while connection.rows("PRAGMA wal_checkpoint(TRUNCATE)", ())[0][0]:
+                if time.monotonic() > end:
+                    raise StoreError(f"The log of {self.path} is in use and could not be emptied; try again.")
+                time.sleep(0.05)
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Closes the connections; the last one of all processes moves the log into the file."""

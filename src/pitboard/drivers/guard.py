@@ -1,0 +1,66 @@
+"""A store and an index that neither take in nor give out anything about members who are withheld.
+
+Every read and write of the services goes through these, so that no path is forgotten; the services
+themselves only have to say `withheld` where a driver would stand.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pitboard.drivers.index import IndexedDriver
+from pitboard.drivers.model import IdEntry, Record
+from pitboard.drivers.ports import Documents, DriverIndex, MembersSource, Store
+
+
+class GuardedStore:
+    """`ports.Store` over another one."""
+
+    def __init__(self, store: Store, members: MembersSource) -> None:
+        self._store = store
+        self._members = members
+        # What has no driver in it is passed on as it is.
+        self.forget = store.forget
+        self.claim = store.claim
+        self.release = store.release
+        self.sweep = store.sweep
+        self.purge = store.purge
+        self.ping = store.ping
+        self.close = store.close
+
+    @property
+    def documents(self) -> Documents:
+        return self._store.documents
+
+    def records(self, keys: Sequence[str]) -> dict[str, Record]:
+        found, members = self._store.records(keys), self._members.current()
+        if members.all_shown:
+            return found
+        return {key: record for key, record in found.items() if members.keeps(key, record.cust_id)}
+
+    def keep(self, records: Iterable[Record]) -> None:
+        members = self._members.current()
+        self._store.keep([record for record in records if members.keeps(record.key, record.cust_id)])
+
+    def ids(self, keys: Sequence[str]) -> dict[str, IdEntry]:
+        found, members = self._store.ids(keys), self._members.current()
+        if members.all_shown:
+            return found
+        return {key: entry for key, entry in found.items() if members.keeps(key, entry.cust_id)}
+
+    def keep_ids(self, entries: Iterable[IdEntry]) -> None:
+        members = self._members.current()
+        self._store.keep_ids([entry for entry in entries if members.keeps(entry.key, entry.cust_id)])
+
+
+class GuardedIndex:
+    """`ports.DriverIndex` over another one."""
+
+    def __init__(self, index: DriverIndex, members: MembersSource) -> None:
+        self._index = index
+        self._members = members
+        self.ranks = index.ranks
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, IndexedDriver]:
+        found, members = self._index.find(keys), self._members.current()
+        if members.all_shown:
+            return found
+        return {key: driver for key, driver in found.items() if members.keeps(key, driver.cust_id)}

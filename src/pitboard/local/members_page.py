@@ -1,0 +1,106 @@
+"""The page at `/members`, where members ask not to be shown. It is there if the host has switched it on."""
+
+import threading
+import time
+from collections import Counter
+from html import escape
+from urllib.parse import parse_qs
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from pitboard.drivers import names
+from pitboard.drivers.freshness import DAY
+from pitboard.drivers.names import InvalidNameError
+from pitboard.http.problems import Problem
+from pitboard.http.routes import client, is_web_page
+from pitboard.local.members import LocalMembers
+
+MOST_A_CLIENT = 5
+MOST = 200
+"""Requests of one network, and of all, that are taken in a day. More is somebody who hides others."""
+
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+_HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+
+
+class MembersPage:
+    """The page and its form. What is asked takes effect at once; the host can take it back."""
+
+    def __init__(self, members: LocalMembers) -> None:
+        self._members = members
+        self._lock = threading.Lock()
+        self._asked: Counter[str] = Counter()
+        self._since = time.monotonic()
+
+    @property
+    def routes(self) -> list[Route]:
+        """GET and POST /members."""
+        return [
+            Route("/members", self._show, methods=["GET"]),
+            Route("/members", self._ask, methods=["POST"]),
+        ]
+
+    async def _show(self, _: Request) -> Response:
+        return HTMLResponse(page(), headers=_HEADERS)
+
+    async def _ask(self, request: Request) -> Response:
+        if is_web_page(request):
+            raise Problem(403, "wrong_origin", "This form is answered on this server's own page only.")
+        fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
+        text = fields.get("name", [""])[0]
+        try:
+            name = names.parse(text)
+        except InvalidNameError as error:
+            return HTMLResponse(page(text, problem=str(error)), 400, _HEADERS)
+        if not self._has_room(client(request)):
+            problem = "Too many requests for today. Please write to the host of this server."
+            return HTMLResponse(page(text, problem=problem), 429, _HEADERS)
+        await anyio.to_thread.run_sync(self._members.forget_soon, [name])
+        return HTMLResponse(page(done=name.shown), headers=_HEADERS)
+
+    def _has_room(self, who: str) -> bool:
+        with self._lock:
+            if time.monotonic() - self._since > DAY:
+                self._asked.clear()
+                self._since = time.monotonic()
+            if self._asked[who] >= MOST_A_CLIENT or self._asked.total() >= MOST:
+                return False
+            self._asked[who] += 1
+            return True
+
+
+def page(text: str = "", *, problem: str = "", done: str = "") -> str:
+    """The page as HTML, with what came of the form."""
+    told = ""
+    if problem:
+        told = f'<article class="miss" role="alert"><p>{escape(problem)}</p></article>'
+    elif done:
+        told = (
+            f'<article role="status"><h2>{escape(done)}</h2><p>This name is not shown here any more, and'
+            " iRacing is not asked for it again. What was kept is being deleted. Browsers may show what they"
+            " already had for up to a day.</p></article>"
+        )
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Pitboard: members</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="static/logo.svg"><link rel="stylesheet" href="static/site.css"></head><body><main>
+<header class="top"><img src="static/logo.svg" alt="">
+<h1>Pitboard<small>What is shown about you</small></h1></header>
+{told}
+<article><h2>Do you want not to be shown?</h2>
+<p>This server shows readers of the iRacing forum the licences, ratings and recent races of its authors. It
+has them from iRacing, and deletes them after 30 days without use.</p>
+<p>Type your name as the forum shows it, with the number at its end. What is kept about you is deleted, you
+are not shown here any more, and your name is not looked up again. What stays is a fingerprint of the name and
+of your customer id, by which this is known.</p></article>
+<form action="members" method="post"><input name="name" value="{escape(text)}" aria-label="Your name"
+ placeholder="Ann Tester" autocomplete="off" maxlength="200" required><button>Do not show me</button></form>
+<p class="hint">Did you change your mind? Ask the host of this server.</p>
+<footer><a href="./">Look drivers up</a></footer>
+</main></body></html>"""
