@@ -19,8 +19,15 @@ class Synthesized:
     config: Config
 
     def of(self, kind: str) -> dict[str, Any]:
-        """The resources of a type such as AWS::Lambda::Function, by their logical ids."""
-        return {k: r for k, r in self.template["Resources"].items() if r["Type"] == kind}
+        """The resources of a type such as AWS::Lambda::Function, by their logical ids; at least one, so that
+        no test about all of them passes without any."""
+        found = {k: r for k, r in self.template["Resources"].items() if r["Type"] == kind}
+        assert found, f"the template has no {kind}"
+        return found
+
+    def lacks(self, kind: str) -> bool:
+        """Whether there is no resource of a type."""
+        return all(resource["Type"] != kind for resource in self.template["Resources"].values())
 
     def properties(self, kind: str) -> list[dict[str, Any]]:
         """The properties of all resources of a type."""

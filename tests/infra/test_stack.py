@@ -68,8 +68,8 @@ def test_existing_tables_and_an_existing_secret_are_used_and_not_made(synthesize
     existing = frozenset({"ir_auth", "ir_custid", "ir_drivers_restored", "iRacing/OAuth/Credentials"})
     config = replace(environment("prod"), existing=existing, tables={"ir_drivers": "ir_drivers_restored"})
     one = synthesize(config)
-    assert not one.of("AWS::DynamoDB::Table")
-    assert not one.of("AWS::SecretsManager::Secret")
+    assert one.lacks("AWS::DynamoDB::Table")
+    assert one.lacks("AWS::SecretsManager::Secret")
     drivers = one.one("AWS::Lambda::Function", FunctionName="ir-drivers-prod")
     assert drivers["Environment"]["Variables"]["DRIVERS_TABLE"] == "ir_drivers_restored"
     assert one.template["Outputs"]["TableDrivers"]["Value"] == "ir_drivers_restored"
@@ -536,7 +536,7 @@ def test_the_accounts_costs_have_a_budget_whose_messages_go_to_the_same_people(s
         assert subscriber["SubscriptionType"] == "SNS"
         kinds.add(kind)
     assert kinds == {"ACTUAL", "FORECASTED"}
-    assert not synthesize(replace(environment("dev"), budget=0)).of("AWS::Budgets::Budget")
+    assert synthesize(replace(environment("dev"), budget=0)).lacks("AWS::Budgets::Budget")
 
 
 def test_our_metrics_are_ones_that_the_functions_write(each):

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import astuple
 
 import keyring
@@ -130,10 +131,42 @@ def test_names_go_into_pipes_that_cannot_hold_them(environment, encoding):
     assert list(json.loads(out)) == ["Jiří Čestný"]
 
 
-def test_no_colours_in_a_pipe_or_with_no_color(environment):
-    for env in (environment, {**environment, "NO_COLOR": "1", "FORCE_COLOR": ""}):
-        _, out, _ = run("drivers", "Ann Tester", env=env)
-        assert "\x1b" not in out
+def test_no_colours_in_a_pipe(environment):
+    _, out, _ = run("drivers", "Ann Tester", env=environment)
+    assert "\x1b" not in out
+
+
+def on_a_terminal(environment, *arguments):
+    """What a command writes to a terminal."""
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pitboard", *arguments],
+        env={**environment, "COLUMNS": "120", "TERM": "xterm-256color"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    said = b""
+    with (
+        suppress(OSError),
+        open(master, "rb", buffering=0) as terminal,
+    ):  # Linux: EIO when the process is gone
+        while some := terminal.read(4096):
+            said += some
+    process.wait(30)
+    return said.decode()
+
+
+def test_a_terminal_shows_colours_unless_no_color_is_set(environment):
+    """See no-color.org: any value that is not empty."""
+    plain = {name: value for name, value in environment.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    coloured = re.compile(r"\x1b\[[\d;]*3\d")
+    shown = on_a_terminal(plain, "drivers", "--help")
+    assert coloured.search(shown)
+    for value in ("1", "yes"):
+        assert not coloured.search(on_a_terminal({**plain, "NO_COLOR": value}, "drivers", "--help"))
+        assert not coloured.search(on_a_terminal({**plain, "NO_COLOR": value}, "drivers", "Ann Tester"))
 
 
 def test_an_error_may_hold_brackets(environment):

@@ -161,3 +161,17 @@ class TestCertificates:
         transport = Transport()
         assert transport.post_form(f"{server.url}/token", {}, soon()).body == b"ok"
         transport.close()
+
+    def test_a_public_address_is_asked_over_tls_and_its_connection_is_kept(
+        self, server: FakeHttp, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+        monkeypatch.setattr("pitboard.iracing.transport.is_public", lambda _: True)
+        transport = Transport()
+        for _ in range(2):
+            assert transport.get(f"{server.url}/token", soon(), public=True).body == b"ok"
+        with transport.stream(f"{server.url}/token", soon(), public=True) as stream:
+            assert b"".join(stream.parts) == b"ok"
+        first, second, third = (got.port for got in server.got)
+        assert first == second == third
+        transport.close()

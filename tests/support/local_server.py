@@ -30,7 +30,9 @@ class Backend:
 
     def drivers(self, count: int, seed: int = 1) -> list[Any]:
         """Drivers that the simulator knows: `cust_id`, `display_name`."""
-        return list(self.simulator.population.sample(count, seed=seed))
+        found = list(self.simulator.population.sample(count, seed=seed))
+        assert len(found) == count, "a test about no driver says nothing"
+        return found
 
 
 @contextmanager
