@@ -148,12 +148,10 @@ def on_a_terminal(environment, *arguments):
     )
     os.close(slave)
     said = b""
-    with (
-        suppress(OSError),
-        open(master, "rb", buffering=0) as terminal,
-    ):  # Linux: EIO when the process is gone
-        while some := terminal.read(4096):
+    with suppress(OSError):  # EIO on Linux when the process is gone
+        while some := os.read(master, 4096):
             said += some
+    os.close(master)
     process.wait(30)
     return said.decode()
 
