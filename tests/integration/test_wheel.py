@@ -36,6 +36,12 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_licence(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in held)
 
 
+def test_two_builds_give_the_same_bytes(uv, wheel, tmp_path):
+    subprocess.run([uv, "build", "-q", "--wheel", "-o", tmp_path], cwd=ROOT, check=True, timeout=100)
+    (again,) = tmp_path.glob("*.whl")
+    assert again.read_bytes() == wheel.read_bytes()
+
+
 @pytest.mark.slow
 def test_the_demo_runs_from_the_wheel_and_leaves_no_files(uv, wheel, tmp_path):
     place, empty = tmp_path / "venv", tmp_path / "empty"
