@@ -6,7 +6,12 @@ export default defineConfig({
     projects: [
       {
         plugins: [virtualModules()],
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "happy-dom", setupFiles: ["test/support/dom.ts"] },
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          environment: "happy-dom",
+          setupFiles: ["test/support/dom.ts"],
+        },
       },
       {
         test: {

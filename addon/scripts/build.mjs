@@ -2,15 +2,18 @@
  * Builds all outputs: dist/chromium and dist/firefox (folder and zip each) and the userscript (two files). The local
  * server hands out the userscript and both zips; they are committed in ../src/pitboard/local.
  *
- *   node scripts/build.mjs [--out FOLDER]    --out: a folder instead of ../src/pitboard/local
+ *   node scripts/build.mjs [--out FOLDER]    --out: a folder instead of ../src/pitboard/local, or of dist/userscript
+ *   where that is not, as in the source archive
  */
 
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync } from "node:zlib";
 import { build, transform } from "esbuild";
+import { settings } from "./settings.mjs";
 import { unzip, zip } from "./zip.mjs";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
@@ -103,9 +106,13 @@ const script = async (entry, more) => bundle(entry, plugin(new Set(await keysOf(
 
 /** The manifest for one browser, without the keys that are only for the other. */
 function manifestFor(browser, manifest) {
-  const { browser_specific_settings, minimum_chrome_version, background, ...common } = manifest;
+  const { browser_specific_settings, minimum_chrome_version, background, ...rest } = manifest;
+  const common = settings.homepage ? { ...rest, homepage_url: settings.homepage } : rest;
+  const gecko = { id: settings.firefoxId, ...browser_specific_settings.gecko };
+  if (settings.firefoxUpdates) gecko.update_url = settings.firefoxUpdates;
+  const firefox = { ...browser_specific_settings, gecko };
   return browser === "firefox"
-    ? { ...common, version, background: { scripts: background.scripts }, browser_specific_settings }
+    ? { ...common, version, background: { scripts: background.scripts }, browser_specific_settings: firefox }
     : { ...common, version, background: { service_worker: background.service_worker }, minimum_chrome_version };
 }
 
@@ -116,7 +123,10 @@ export async function filesFor(browser, scripts) {
   const files = new Map(scripts);
   const manifest = JSON.parse(await readFile(join(root, "manifest.json"), "utf8"));
   files.set("manifest.json", json(manifestFor(browser, manifest)));
-  for (const page of ["options.html", "welcome.html"]) files.set(page, await readFile(join(root, "src/options", page)));
+  for (const page of ["options/options.html", "options/welcome.html", "demo/demo.html"])
+    files.set(basename(page), await readFile(join(root, "src", page)));
+  files.set("flags.webp", await readFile(join(root, "flags/flags.webp")));
+  files.set("flags-LICENSE.txt", await readFile(join(root, "flags/LICENSE.txt")));
   for (const icon of await readdir(join(root, "icons"))) {
     if (icon.endsWith(".png")) files.set(`icons/${icon}`, await readFile(join(root, "icons", icon)));
   }
@@ -160,7 +170,17 @@ export async function extensionScripts(background = {}) {
     ["background.js", await script("src/entries/background.ts", background)],
     ["options.js", await script("src/entries/options.ts")],
     ["welcome.js", await script("src/entries/welcome.ts")],
+    ["demo.js", await script("src/entries/demo.ts")],
   ]);
+}
+
+/** The header's lines with the publisher's pages. */
+function pages() {
+  const lines = [
+    ["@homepageURL", settings.homepage],
+    ["@supportURL", settings.support],
+  ];
+  return lines.map(([key, url]) => (url ? `// ${key.padEnd(12)} ${url}\n` : "")).join("");
 }
 
 const hash = (data) => createHash("sha256").update(data).digest("base64");
@@ -179,6 +199,7 @@ async function userscript() {
   const options = await bundle(dialog, plugin(all, false), { globalName: "pitboardOptions" });
   const banner = (await readFile(join(root, "scripts/userscript.txt"), "utf8"))
     .replace("{version}", version)
+    .replace("{addresses}\n", pages())
     .replace("{description}", en.description.message)
     .replace("{card_hash}", hash(details))
     .replace("{options_hash}", hash(options));
@@ -198,7 +219,10 @@ export const outputs = async () => ({ extension: await extensionScripts(), users
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const out = process.argv.indexOf("--out");
   const { extension, userscript } = await outputs();
-  const folder = out > 0 ? resolve(process.argv[out + 1]) : USERSCRIPT;
+  // the source archive has the addon alone
+  const own = existsSync(USERSCRIPT) ? USERSCRIPT : join(root, "dist/userscript");
+  const folder = out > 0 ? resolve(process.argv[out + 1]) : own;
+  await mkdir(folder, { recursive: true });
   await packageFor("chromium", extension, folder);
   await packageFor("firefox", extension, folder);
   for (const [name, data] of userscript) await writeFile(join(folder, name), data);

@@ -1,6 +1,6 @@
-/** Makes the pictures of the README and the shops in docs/images (1280 by 800): npm run build && npm run pictures. */
+/** Makes the pictures of the README and the shops in docs/images (1280 by 800, the tile 440 by 280): npm run build && npm run pictures. */
 
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { startBackend } from "../test/support/backend.mjs";
 import { startChromium } from "../test/support/browser.mjs";
@@ -49,6 +49,12 @@ await options.evaluate(() => document.activeElement?.blur());
 // the switch is animated
 await options.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished)));
 await options.screenshot({ path: join(folder, "options.png") });
+
+const tile = await forum.context.newPage();
+await tile.setViewportSize({ width: 440, height: 280 });
+const html = await readFile(join(import.meta.dirname, "tile.html"), "utf8");
+await tile.setContent(html.replace("ICON", await readFile(join(import.meta.dirname, "../icons/icon.svg"), "utf8")));
+await tile.screenshot({ path: join(folder, "tile.png") });
 
 await forum.close();
 await backend.close();

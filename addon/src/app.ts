@@ -15,7 +15,7 @@ import { Watcher } from "./site/watch.ts";
 import { Banner } from "./ui/banner.ts";
 import { createHost, drawHost, HOST_TAG } from "./ui/host.ts";
 import { LazyCard } from "./ui/lazy_card.ts";
-import type { View } from "./ui/parts.ts";
+import { useFlags, type View } from "./ui/parts.ts";
 import { keepPrivate, rootOf } from "./ui/shadow.ts";
 
 /** How often a host that another script removes is put back. */
@@ -354,6 +354,7 @@ export async function run(platform: Platform): Promise<void> {
   if (!document.documentElement) await rootElement();
   // asked for first, so that they load while the rest starts
   const stored = Promise.all([platform.options(), platform.notes()]);
+  useFlags(platform.flags);
   const app = new App(platform);
   app.start();
   await app.settle(...(await stored));

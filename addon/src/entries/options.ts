@@ -1,13 +1,15 @@
 /** The extension's options page. */
 
 import { diagnose } from "../core/diagnose.ts";
-import { currentLanguage, useLanguage } from "../core/i18n.ts";
+import { currentLanguage, t, useLanguage } from "../core/i18n.ts";
 import { Form } from "../options/form.ts";
 import css from "../options/options.css";
 import { preview } from "../options/preview.ts";
-import { api, askPermission, isAllowed, storedNotes, storedOptions } from "../platform/extension.ts";
+import { api, askPermission, flags, isAllowed, storedNotes, storedOptions } from "../platform/extension.ts";
 import { fetchGet } from "../platform/get.ts";
 import { SURFACES } from "../site/surfaces.ts";
+import { h } from "../ui/h.ts";
+import { useFlags } from "../ui/parts.ts";
 
 const { storage } = api;
 
@@ -21,6 +23,7 @@ async function start(): Promise<void> {
   await useLanguage(options.language);
   document.documentElement.lang = currentLanguage();
   main.className = "options";
+  useFlags(flags);
   new Form(main, {
     options,
     surfaces: SURFACES,
@@ -32,6 +35,8 @@ async function start(): Promise<void> {
     forbidden: location.hash === "#allow" && !(await isAllowed(options.backend)),
     preview,
   });
+  const demo = h("a", { href: "demo.html", target: "_blank" }, t("demo"));
+  main.append(h("nav", { class: "pages", "aria-label": "Pitboard" }, demo));
 }
 
 void start().then(() => {

@@ -7,10 +7,11 @@ import { backendField } from "../options/backend-field.ts";
 import css from "../options/options.css";
 import { preview } from "../options/preview.ts";
 import { sampleDriver, sampleReader } from "../options/sample.ts";
-import { api, askPermission, storedOptions } from "../platform/extension.ts";
+import { api, askPermission, flags, storedOptions } from "../platform/extension.ts";
 import { fetchGet } from "../platform/get.ts";
 import { button, h } from "../ui/h.ts";
 import { icon } from "../ui/icons.ts";
+import { useFlags } from "../ui/parts.ts";
 
 /** A post as it will look, by an invented driver whose ratings are `by` from those of the sample. */
 function post(name: string, by: number): HTMLElement {
@@ -44,6 +45,7 @@ async function start(): Promise<void> {
   await useLanguage(options.language);
   document.documentElement.lang = currentLanguage();
   main.className = "options";
+  useFlags(flags);
   const field = backendField({
     address: options.backend,
     change: (backend) =>
@@ -56,7 +58,12 @@ async function start(): Promise<void> {
     h("p", { class: "lead" }, t("welcome_lead")),
     section(t("preview"), post("Ann Tester", 0), post("Bo Demo", -420), steps()),
     section(t("section_backend"), field),
-    h("p", {}, button({ id: "options", onclick: () => void api.runtime.openOptionsPage() }, t("options"))),
+    h(
+      "p",
+      { class: "buttons" },
+      button({ id: "options", onclick: () => void api.runtime.openOptionsPage() }, t("options")),
+      button({ id: "demo", onclick: () => void open("demo.html") }, t("demo")),
+    ),
   );
 }
 

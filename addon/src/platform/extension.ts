@@ -1,10 +1,11 @@
 /** In an extension: the APIs that we use, as both browsers have them, and the platform made of them. */
 
+import { flagAt } from "../core/flags.ts";
 import type { Answer, History, Results } from "../core/model.ts";
 import { readNotes, withNote } from "../core/notes.ts";
 import { readOptions } from "../core/options.ts";
 import type { Store } from "../core/shelf.ts";
-import type { Platform } from "./platform.ts";
+import type { Flags, Platform } from "./platform.ts";
 
 interface StorageArea {
   get(keys: string[] | null): Promise<Record<string, unknown>>;
@@ -90,6 +91,16 @@ async function ask<T>(message: { type: string; [key: string]: unknown }): Promis
   return reply.value;
 }
 
+export const flags: Flags = (code) => {
+  const at = flagAt(code);
+  return (
+    at && {
+      backgroundImage: `url("${runtime.getURL("flags.webp")}")`,
+      backgroundPosition: `-${at[0] * 16}px -${at[1] * 12}px`,
+    }
+  );
+};
+
 /** For content scripts. The background does all fetching. */
 export const platform: Platform = {
   drivers: async (names, asking) =>
@@ -111,6 +122,7 @@ export const platform: Platform = {
     const options = await storedOptions();
     await storage.sync.set({ options: readOptions({ ...options, hiddenDrivers: [...options.hiddenDrivers, name] }) });
   },
+  flags,
   openOptions: (allow = false) => void ask({ type: "options", allow }),
   loadCard: async () => {
     await ask({ type: "card" });

@@ -4,6 +4,9 @@ import type { Answer, Asking, History, Results } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Options } from "../core/options.ts";
 
+/** Where the flag of a country code is in the picture of all flags, as styles; null: there is none. */
+export type Flags = (code: string) => { backgroundImage: string; backgroundPosition: string } | null;
+
 export interface Platform {
   /** An answer for each name. */
   drivers(names: string[], asking: Asking): Promise<Record<string, Answer>>;
@@ -18,6 +21,7 @@ export interface Platform {
   hideDriver(name: string): Promise<void>;
   /** @param allow asks for the permission to use the backend's address */
   openOptions(allow?: boolean): void;
+  flags: Flags | null;
   /** Loads the card's script, and gives what it exports. Rejects when that is not possible. */
   loadCard(): Promise<unknown>;
 }

@@ -133,6 +133,7 @@ export async function saveNotes(changed: ReturnType<typeof readNotes>): Promise<
 export const platform: Omit<Platform, "openOptions" | "loadCard"> = {
   drivers: (names, asking) => backend.drivers(names, asking),
   history: (custId, category, kind) => backend.history(custId, category, kind),
+  flags: null,
   races: (custId, me) => backend.races(custId, me),
   options,
   notes,

@@ -16,13 +16,14 @@ import { NoteForm } from "./note-form.ts";
 import {
   cars,
   categoryName,
-  flagged,
+  flagIcon,
   licenceChip,
   licenceTitle,
   links,
   memberFact,
   rankShare,
   ranks,
+  useFlags,
   type View,
 } from "./parts.ts";
 import { raceList, signedSafety, togetherList } from "./results.ts";
@@ -60,7 +61,7 @@ export interface Context {
   isLoading(name: string): boolean;
 }
 
-type CardPlatform = Pick<Platform, "history" | "races" | "saveNote" | "hideDriver" | "openOptions">;
+type CardPlatform = Pick<Platform, "history" | "races" | "saveNote" | "hideDriver" | "openOptions" | "flags">;
 
 export class Card {
   readonly #platform: CardPlatform;
@@ -84,6 +85,7 @@ export class Card {
   constructor(platform: CardPlatform, context: Context) {
     this.#platform = platform;
     this.#context = context;
+    useFlags(platform.flags);
   }
 
   /** Opens the card at a host, or closes it if it is open there. */
@@ -241,7 +243,7 @@ export class Card {
       "div",
       { class: "head" },
       h("h2", { dir: "auto" }, driver.name),
-      driver.country && h("span", { class: "quiet" }, flagged(driver.country.code, countryName(driver))),
+      driver.country && h("span", { class: "quiet" }, flagIcon(driver.country.code), countryName(driver)),
       iconButton("close", t("close"), driver, () => this.#box?.hidePopover()),
     );
   }
@@ -410,7 +412,7 @@ function standing(driver: Driver, licence: Licence, hideRatings: boolean): HTMLE
   if (starts) {
     cells.push([t("starts"), formatNumber(starts)]);
     if (wins !== null) cells.push([t("win_rate"), formatShare(wins / starts)]);
-    if (licence.incidents !== null) cells.push([t("incidents_race"), formatNumber(licence.incidents)]);
+    if (licence.incidents !== null) cells.push([t("incidents_race"), formatNumber(tenths(licence.incidents))]);
   }
   return figureList(cells, "standing");
 }
@@ -441,8 +443,10 @@ function figures(history: History, kind: Kind, starts: boolean): HTMLElement[] {
   if (career) {
     if (starts) rows.push([t("starts"), String(career.starts)]);
     rows.push([t("wins"), String(career.wins)], [t("top5"), String(career.top5)], [t("poles"), String(career.poles)]);
-    if (starts && career.incidents !== null) rows.push([t("incidents_race"), formatNumber(career.incidents)]);
+    if (starts && career.incidents !== null) rows.push([t("incidents_race"), formatNumber(tenths(career.incidents))]);
     if (career.finish !== null) rows.push([t("average_finish"), formatNumber(career.finish)]);
   }
   return figureList(rows);
 }
+
+const tenths = (value: number): number => Math.round(value * 10) / 10;

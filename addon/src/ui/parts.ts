@@ -7,6 +7,7 @@ import type { Category, Driver, Licence, LicenceClass, Race, Rank } from "../cor
 import { type Options, RACE_TYPES } from "../core/options.ts";
 import { licencesInOrder } from "../core/order.ts";
 import { membership } from "../core/time.ts";
+import type { Flags } from "../platform/platform.ts";
 import { h, linkOut } from "./h.ts";
 import { icon } from "./icons.ts";
 
@@ -110,17 +111,30 @@ export function licences(driver: Driver, view: View): HTMLElement {
   return h("span", { class: "licences", role: "list", "aria-label": t("licences") }, first, mark, ...others);
 }
 
-/** In Chromium on Windows there are no flag emoji: letters are shown instead. */
-const hasFlags = (navigator as { userAgentData?: { platform: string } }).userAgentData?.platform !== "Windows";
+/** Gives the flags. null: there are none, as in the userscript. */
+let picture: Flags | null = null;
+export const useFlags = (flags: Flags | null): void => {
+  picture = flags;
+};
 
-/** Text with the country's flag before it, if there is one. */
-export const flagged = (code: string, text: string): string => [hasFlags && flag(code), text].filter(Boolean).join(" ");
+/** In Chromium on Windows there are no flag emoji. */
+const hasEmoji = (navigator as { userAgentData?: { platform: string } }).userAgentData?.platform !== "Windows";
+
+/** The country's flag: from the picture, which is everywhere the same, else as an emoji. It has its size from the start. */
+export function flagIcon(code: string): HTMLElement | null {
+  const found = picture?.(code);
+  const emoji = !picture && hasEmoji && flag(code);
+  if (!found && !emoji) return null;
+  const box = h("span", { class: "flag", "aria-hidden": "true" }, emoji);
+  if (found) Object.assign(box.style, found);
+  return box;
+}
 
 /** The country's flag and code. The tooltip is its name, as iRacing says it. */
 export function country(driver: Driver): HTMLElement | null {
   if (!driver.country) return null;
   const { code, name } = driver.country;
-  return h("abbr", { class: "country", title: name }, flagged(code, code || name));
+  return h("abbr", { class: "country", title: name }, flagIcon(code), code || name);
 }
 
 export function memberYears(driver: Driver, view: View): HTMLElement | null {

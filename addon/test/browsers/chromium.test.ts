@@ -373,6 +373,31 @@ describe("the card", () => {
     expect(backend.state.calls).toHaveLength(2);
   });
 
+  it("has flags that the browser loads from the extension, on any system", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    const image = await page
+      .locator("pitboard-stats .flag")
+      .first()
+      .evaluate((flag) => getComputedStyle(flag).backgroundImage.slice(5, -2));
+    expect(image).toMatch(/^chrome-extension:.*\/flags\.webp$/);
+    expect(await page.evaluate(async (url) => (await fetch(url)).status, image)).toBe(200);
+  });
+
+  it("can be tried on the demo page, where nothing asks a backend", async () => {
+    const page = await forum.context.newPage();
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).protocol));
+    await page.goto(`chrome-extension://${forum.id}/demo.html`);
+    await settled(page, 8);
+    await page.locator("pitboard-stats .open").nth(1).click();
+    await page.locator("pitboard-card .history .figures").waitFor();
+    await page.locator("pitboard-card .met-list").waitFor();
+    expect(new Set(asked)).toEqual(new Set(["chrome-extension:"]));
+    expect([backend.state.calls.length, backend.state.histories]).toEqual([0, 0]);
+    expect(await violations(page)).toEqual([]);
+  });
+
   it("has races with what they did to the ratings, and marks those that the reader drove, too, later also on the line", async () => {
     const page = await open(pages.classic({ posts: 3, me: "Ann Tester" }));
     await settled(page, 3);

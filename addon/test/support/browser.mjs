@@ -10,7 +10,7 @@ const built = resolve(import.meta.dirname, "../../dist/chromium");
 /** A copy of a built extension whose shadow roots are open, so that tests can look into them. */
 export async function opened(extension, folder) {
   await cp(extension, folder, { recursive: true });
-  for (const script of ["content.js", "card.js", "options.js", "welcome.js"]) {
+  for (const script of ["content.js", "card.js", "options.js", "welcome.js", "demo.js"]) {
     const source = await readFile(join(folder, script), "utf8");
     if (!source.includes(CLOSED)) throw new Error(`${script} has no closed shadow root`);
     await writeFile(join(folder, script), source.replaceAll(CLOSED, OPEN));

@@ -3,8 +3,11 @@
  * reader's. `test/browsers/sealed.test.ts` tests that both is not so in a browser.
  */
 
-const attach = Element.prototype.attachShadow;
-Element.prototype.attachShadow = function (init) {
-  return attach.call(this, { ...init, mode: "open" });
-};
-Object.defineProperty(Event.prototype, "isTrusted", { get: () => true });
+// the tests of the build run without a document
+if (typeof Element !== "undefined") {
+  const attach = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function (init) {
+    return attach.call(this, { ...init, mode: "open" });
+  };
+  Object.defineProperty(Event.prototype, "isTrusted", { get: () => true });
+}

@@ -6,6 +6,7 @@ import { createServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { launch } from "puppeteer-core";
+import { settings } from "../../scripts/settings.mjs";
 import { opened } from "./browser.mjs";
 
 const extension = resolve(import.meta.dirname, "../../dist/firefox");
@@ -72,7 +73,7 @@ export async function startFirefox(backend, { sealed = false } = {}) {
     extraPrefsFirefox: {
       "network.dns.localDomains": "forums.iracing.com",
       "network.lna.address_space.public.override": `127.0.0.1:${port}`,
-      "extensions.webextensions.uuids": JSON.stringify({ "pitboard@pitboard.invalid": UUID }),
+      "extensions.webextensions.uuids": JSON.stringify({ [settings.firefoxId]: UUID }),
     },
   });
   await browser.installExtension(copy);

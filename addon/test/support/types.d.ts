@@ -87,6 +87,20 @@ declare module "*/support/firefox.mjs" {
   export function startFirefox(backend: string, settings?: { sealed?: boolean }): Promise<Firefox>;
 }
 
+declare module "*/scripts/html.mjs" {
+  export function htmlOf(markdown: string): string;
+}
+
+declare module "*/scripts/release.mjs" {
+  export function sources(): Promise<Map<string, Buffer>>;
+  export function builtFromSources(files: Map<string, Buffer>): Promise<string>;
+}
+
+declare module "*/scripts/settings.mjs" {
+  export const settings: Record<string, string>;
+  export function refusals(given: Record<string, string>): string[];
+}
+
 declare module "*/scripts/build.mjs" {
   /** The folder of the committed userscript and zips. */
   export const USERSCRIPT: string;

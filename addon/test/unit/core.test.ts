@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { change, chart, levels } from "../../src/core/chart.ts";
 import { diagnose, isOlder } from "../../src/core/diagnose.ts";
+import { flagAt } from "../../src/core/flags.ts";
 import {
   difference,
   flag,
@@ -210,6 +211,13 @@ describe("numbers and places in the reader's language", () => {
 });
 
 describe("flags", () => {
+  it("of the picture are those of all countries and of the parts of the United Kingdom", () => {
+    expect(flagAt("AD")).toEqual([0, 0]);
+    expect(flagAt("AE")).toEqual([1, 0]);
+    expect(["NL", "ENG", "SCT", "WLS", "NIR"].every(flagAt)).toBe(true);
+    expect(["", "N", "DA ", "ZZ", "XXX", "EN"].some(flagAt)).toBe(false);
+  });
+
   it("are emoji for two-letter codes and for parts of the United Kingdom", () => {
     expect([flag("NL"), flag("SCT"), flag("ENG"), flag("WLS")]).toEqual(["🇳🇱", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🏴󠁧󠁢󠁷󠁬󠁳󠁿"]);
   });

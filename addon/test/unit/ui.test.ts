@@ -3,7 +3,7 @@ import { type Answer, parseAnswer } from "../../src/core/model.ts";
 import { DEFAULTS, type Options } from "../../src/core/options.ts";
 import { historyChart } from "../../src/ui/chart.ts";
 import { createHost, drawHost } from "../../src/ui/host.ts";
-import { raceTime } from "../../src/ui/parts.ts";
+import { raceTime, useFlags } from "../../src/ui/parts.ts";
 import { driver, indexed } from "../support/drivers.mjs";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
@@ -48,11 +48,19 @@ describe("the line", () => {
 
   it("shows the country's flag and code, and its name as a tooltip", () => {
     const country = draw(ann()).root.querySelector(".country");
-    expect(country?.textContent).toBe("🇳🇱 NL");
+    expect(country?.textContent).toBe("🇳🇱NL");
     expect(country?.getAttribute("title")).toBe("Netherlands");
   });
 
-  it("shows only the country code in Chromium on Windows, which has no flags", async () => {
+  it("shows the flag out of the picture where there is one, also on Windows, in a box of a fixed size", () => {
+    useFlags(() => ({ backgroundImage: 'url("flags.webp")', backgroundPosition: "-16px -12px" }));
+    const country = draw(ann()).root.querySelector(".country");
+    useFlags(null);
+    expect(country?.textContent).toBe("NL");
+    expect(country?.querySelector<HTMLElement>(".flag")?.style.backgroundImage).toContain("flags.webp");
+  });
+
+  it("shows only the country code in the userscript in Chromium on Windows, which has no flags", async () => {
     vi.stubGlobal("navigator", { ...navigator, languages: ["en"], userAgentData: { platform: "Windows" } });
     vi.resetModules();
     const { country } = await import("../../src/ui/parts.ts");
@@ -92,7 +100,7 @@ describe("the line", () => {
   it("from the index alone has licences and the country's code, and no races", () => {
     const { root, text } = draw(parseAnswer(indexed(driver(0, "Ann Tester", NOW)), NOW), { layout: "full" });
     expect(root.querySelectorAll(".chip")).toHaveLength(5);
-    expect(root.querySelector(".country")?.textContent).toBe("🇳🇱 NL");
+    expect(root.querySelector(".country")?.textContent).toBe("🇳🇱NL");
     expect(text).toContain("The profile is loading");
     expect(text).not.toMatch(/undefined|NaN|null/);
   });
