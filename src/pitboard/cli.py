@@ -10,6 +10,7 @@ from pitboard import __version__
 from pitboard.commands import (
     addon,
     allow,
+    backup,
     bench,
     bootstrap,
     demo,
@@ -42,6 +43,10 @@ app.command(epilog=drivers.EXAMPLE)(drivers.drivers)
 app.command(epilog=login.EXAMPLE)(login.login)
 app.command(epilog=forget.EXAMPLE)(forget.forget)
 app.command(epilog=allow.EXAMPLE)(allow.allow)
+app.command(epilog=backup.BACKUP_EXAMPLE)(backup.backup)
+app.command(epilog=backup.RESTORE_EXAMPLE)(backup.restore)
+app.command(epilog=backup.EXPORT_EXAMPLE)(backup.export)
+app.command("import", epilog=backup.IMPORT_EXAMPLE)(backup.import_)
 app.command(epilog=bench.EXAMPLE)(bench.bench)
 app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
 app.command(epilog=logs.EXAMPLE)(logs.logs)

@@ -24,7 +24,7 @@ EnvironmentOrHere = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show all that CDK says.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before production is changed.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
 
 
 def confirm(environment: str, question: str, *, yes: bool) -> None:

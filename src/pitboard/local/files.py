@@ -18,6 +18,7 @@ def files_of(db: Path) -> list[Path]:
         *(db.with_name(db.name + ending) for ending in ("", "-wal", "-shm", "-journal")),
         *sorted(db.parent.glob(f"{db.stem}.index*")),
         *sorted(db.parent.glob(f"{db.stem}.members.sqlite3*")),
+        *sorted(db.parent.glob(f"{db.name}.damaged-*")),
         *older_log_files(lines),
         lines,
     ]

@@ -7,9 +7,10 @@ is a fingerprint, by which the name stays away (`drivers.members`).
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.kept_members import KeptMembers
@@ -20,6 +21,7 @@ from pitboard.settings import Settings, UsageError
 from pitboard.stores.index_file import IndexFile, strip
 from pitboard.stores.members_file import MembersFile
 from pitboard.stores.sqlite import SqliteStore
+from pitboard.stores.sqlite_copy import set_aside_before
 
 SECONDS = 1.0
 """So often a running server looks whether somebody has asked for something."""
@@ -33,11 +35,13 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     """What was deleted: rows of the database, entries of the index. `index_busy`: a refresh of the index runs
-    and takes its entry out at its end; until then nobody is shown it."""
+    and takes its entry out at its end; until then nobody is shown it. `set_aside` are damaged databases of
+    before, out of which nothing can be deleted."""
 
     rows: int
     indexed: int
     index_busy: bool
+    set_aside: Sequence[Path] = ()
 
 
 def check_chosen(settings: Settings) -> None:
@@ -92,7 +96,7 @@ class LocalMembers:
         if self._store:
             self._store.file.scrub()  # what was deleted earlier may still lie between the rows
         stripped = self._strip(members.keeps, STRIP_SECONDS)
-        return Forgotten(rows, stripped or 0, stripped is None)
+        return Forgotten(rows, stripped or 0, stripped is None, set_aside_before(self._db))
 
     def allow(self, names: Mapping[str, int], *, only: bool = False) -> int:
         """Puts name keys with their customer ids (0: not known) on the list; `only`: takes all others off it.

@@ -20,6 +20,7 @@ from pitboard.local.credentials import find
 from pitboard.local.files import tighten
 from pitboard.local.home import LocalHome
 from pitboard.local.index_schedule import schedule
+from pitboard.local.repair import repair
 from pitboard.local.server import listen, make_local_app, server, url
 from pitboard.settings import SettingError, Settings
 from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, spans
@@ -52,6 +53,7 @@ def serve(settings: Settings, console: Console) -> None:
     closed = threading.Event()
     configure_logging("INFO")
     tighten(settings.db)
+    repair(settings.db, lambda told: console.print(Text(told), soft_wrap=True))
     credentials = find()
     hide(*(getattr(credentials, field.name) for field in fields(Credentials)), settings.front.status_token)
     telemetry = PrometheusTelemetry(spans("pitboard"))

@@ -72,6 +72,9 @@ class LocalDesk:
         told = f"Forgotten. Deleted: {done.rows} rows, {done.indexed} entries of the driver index."
         if done.index_busy:
             told += " A refresh of the index is running; it takes the entry out of its file at its end."
+        if done.set_aside:
+            files = ", ".join(map(str, done.set_aside))
+            told += f" These damaged files may still have the name; delete them: {files}."
         return told
 
     def allow(

@@ -75,6 +75,14 @@ _ID = "key, cust_id, origin, until, reason, failed_until, doubted_at"
 _RECORD = "key, cust_id, body, as_of, fresh_until, stale_until, profile_until"
 
 
+class DamagedError(StoreError):
+    """Pitboard's own database is damaged. `happened` is the message without the remedy."""
+
+    def __init__(self, happened: str, remedy: str) -> None:
+        super().__init__(f"{happened} {remedy}")
+        self.happened = happened
+
+
 class SqliteStore:
     """`ports.Store` on one file. Open it once a process and share it among threads.
 
@@ -237,6 +245,45 @@ class SqliteStore:
         statement = f"SELECT key FROM records WHERE {within} UNION SELECT key FROM ids WHERE {within}"  # noqa: S608
         return [key for (key,) in self._reader.rows(statement, (json.dumps(list(cust_ids)),))]
 
+    def take_over(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Writes rows of a table of another file, replacing; gives their number. Columns that either does not
+        know, and rows that cannot be kept here, are left out."""
+        taken = 0
+        with self._writer.transaction() as cursor:
+            known = {column[1] for column in cursor.execute(f"PRAGMA table_info({table})")}
+            for row in rows:
+                columns = [column for column in row if column in known]
+                names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+                statement = f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - ours
+                with suppress(sqlite3.IntegrityError):
+                    cursor.execute(statement, [row[column] for column in columns])
+                    taken += 1
+            _records_changed(cursor)
+        return taken
+
+    def drop_document(self, key: str) -> None:
+        """Deletes a document."""
+        with self._writer.transaction() as cursor:
+            cursor.execute("DELETE FROM documents WHERE key = ?", (key,))
+
+    def count(self) -> int:
+        """The number of records."""
+        return int(self._reader.rows("SELECT count(*) FROM records", ())[0][0])
+
+    def all_records(self) -> Iterator[Record]:
+        """Every record that has not ended, by key. Reads as it goes, from a connection of its own."""
+        statement = f"SELECT {_RECORD} FROM records WHERE stale_until > ? ORDER BY key"  # noqa: S608 - ours
+        yield from (Record(*row) for row in self._all(statement))
+
+    def all_ids(self) -> Iterator[IdEntry]:
+        """Every id entry that has not ended, in the same way."""
+        statement = f"SELECT {_ID} FROM ids WHERE until > ? ORDER BY key"  # noqa: S608 - ours
+        yield from (IdEntry(*row) for row in self._all(statement))
+
+    def _all(self, statement: str) -> Iterator[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as db:
+            yield from db.execute(statement, (self._clock(),))
+
     def purge(self, now: float) -> int:
         self.file.look()
         with self._writer.transaction() as cursor:
@@ -392,7 +439,7 @@ class SqliteFile:
     def _prepare(self) -> None:
         """Makes the file, or looks at the one that is there, and brings it to the newest schema."""
         if self.path.exists() and self.path.stat().st_size:
-            _inspect(self.path)
+            inspect(self.path)
         else:
             _create(self.path)
         self.usable = True
@@ -504,10 +551,7 @@ class _Connection:
             yield
         except sqlite3.Error as error:
             sentence = f"The database {self._path} cannot be used: {error}."
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
-                sqlite3.SQLITE_CORRUPT,
-                sqlite3.SQLITE_NOTADB,
-            ):
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
                 self._file.damage = sentence
             if writing:
                 self._file.write_failure = sentence
@@ -568,9 +612,9 @@ def _create(path: Path) -> None:
         raise StoreError(f"The database {path} cannot be made: {error.strerror}.") from error
 
 
-def _inspect(path: Path) -> None:
-    """Looks at an existing file without writing; raises `StoreError` if it is not one to work with."""
-    away = "Move it away or set PITBOARD_DB to another path."
+def inspect(path: Path, away: str = "Move it away or set PITBOARD_DB to another path.") -> None:
+    """Looks at an existing file without writing; raises `StoreError` if it is not one to work with, and
+    `DamagedError` if it is Pitboard's. `away` is the remedy."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             db.execute("BEGIN")  # one look, while another process may be making its tables
@@ -586,9 +630,19 @@ def _inspect(path: Path) -> None:
                 )
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
-                raise StoreError(f"The database {path} is damaged ({verdict}). {away}")
+                raise DamagedError(f"The database {path} is damaged ({verdict}).", away)
     except sqlite3.Error as error:
-        raise StoreError(f"The database {path} cannot be read: {error}. {away}") from error
+        happened = f"The database {path} cannot be read: {error}."
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED and _is_ours(path):
+            raise DamagedError(happened, away) from error
+        raise StoreError(f"{happened} {away}") from error
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file that SQLite cannot read has Pitboard's mark. Source: SQLite's file format, offset 68."""
+    with path.open("rb") as file:
+        head = file.read(72)
+    return int.from_bytes(head[68:72], "big") == APPLICATION_ID
 
 
 def _migrate(connection: _Connection) -> None:

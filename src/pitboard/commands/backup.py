@@ -1,0 +1,57 @@
+"""`pitboard backup`, `restore`, `export` and `import`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pitboard.commands.options import Yes, log_to_stderr
+from pitboard.settings import Settings
+
+BACKUP_EXAMPLE = "Example: pitboard backup /backups/pitboard.sqlite3"
+RESTORE_EXAMPLE = "Example: pitboard restore /backups/pitboard.sqlite3"
+EXPORT_EXAMPLE = "Example: pitboard export drivers.jsonl"
+IMPORT_EXAMPLE = "Example: pitboard import drivers.jsonl"
+
+File = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False)]
+
+
+def backup(file: File) -> None:
+    """Copy the database into one file, also while the server runs. An older backup of that name is replaced.
+
+    It holds the token to iRacing, and what members have asked for; the driver index is not in it.
+    """
+    from pitboard.local.backup import backup as run
+
+    log_to_stderr("ERROR")
+    typer.echo(run(Settings.read(), file))
+
+
+def restore(file: File, yes: Yes = False) -> None:
+    """Put a backup in the place of the database, also while the server runs.
+
+    Members who have asked not to be shown since then are deleted from it. The token in use stays in use.
+    """
+    from pitboard.local.backup import restore as run
+
+    log_to_stderr("ERROR")
+    settings = Settings.read()
+    if settings.db.exists() and not yes:
+        typer.confirm(f"Replace what is in {settings.db}?", abort=True)
+    typer.echo(run(settings, file))
+
+
+def export(file: File) -> None:
+    """Write what is kept of drivers, and members' wishes, as lines of JSON, without any secret."""
+    from pitboard.local.portable import export as run
+
+    log_to_stderr("ERROR")
+    typer.echo(run(Settings.read(), file))
+
+
+def import_(file: File) -> None:
+    """Take in what `pitboard export` has written. What is newer here stays."""
+    from pitboard.local.portable import import_ as run
+
+    log_to_stderr("ERROR")
+    typer.echo(run(Settings.read(), file))
