@@ -3,8 +3,8 @@
     uv run scripts/release.py [--tag v1.2.3] [--out FOLDER] [--no-image] [--base IMAGE]
 
 FOLDER (build/release) then has the wheel, the source archive, the zips of the extension, the userscript, the
-image for each platform, the bill of materials, SHA256SUMS and provenance.json. Nothing is uploaded. Needs Node.js with
-npm, and buildah for the image. buildah reads BUILDAH_ISOLATION and STORAGE_DRIVER.
+image for each platform, the bill of materials, SHA256SUMS and provenance.json. Nothing is uploaded. Needs
+Node.js with npm, and buildah for the image. buildah reads BUILDAH_ISOLATION and STORAGE_DRIVER.
 """
 
 import argparse
@@ -139,8 +139,8 @@ def images(out: Path, version: str, platforms: Sequence[str], base: str) -> None
 
 
 def provenance(sums: dict[str, str], tag: str) -> dict[str, object]:
-    """Where the files come from: an in-toto statement with SLSA's provenance 1.0, not signed. GitHub signs one
-    of its own for the same digests (`.github/workflows/release.yml`)."""
+    """Where the files come from: an in-toto statement with SLSA's provenance 1.0, not signed. GitHub signs
+    one of its own for the same digests (`.github/workflows/release.yml`)."""
     environment = os.environ
     if "GITHUB_SHA" in environment:
         site, project = environment["GITHUB_SERVER_URL"], environment["GITHUB_REPOSITORY"]

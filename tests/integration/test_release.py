@@ -1,4 +1,4 @@
-"""The dry run of a release, in its short form: everything but the image, which tests/e2e/test_image.py builds."""
+"""The dry run of a release, in its short form: all but the image (tests/e2e/test_image.py)."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ WORKFLOW = (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("addon")
+@pytest.mark.xdist_group("browser")  # its tests use addon/dist, too
 def test_a_dry_run_makes_all_that_a_release_has_and_two_builds_are_equal(uv, tmp_path):
     needs.program("npm", "install Node.js 22")
     done = subprocess.run(
@@ -35,9 +35,9 @@ def test_a_dry_run_makes_all_that_a_release_has_and_two_builds_are_equal(uv, tmp
     made = {path.name: path for path in (tmp_path / "release").iterdir()}
     v = __version__
     listed = {
-        f"pitboard-{v}-py3-none-any.whl", f"pitboard-{v}.tar.gz", f"pitboard-{v}.cdx.json", "pitboard.user.js",
-        "pitboard-card.js", "pitboard-options.js", f"pitboard-chromium-{v}.zip", f"pitboard-firefox-{v}.zip",
-        f"pitboard-source-{v}.zip",
+        f"pitboard-{v}-py3-none-any.whl", f"pitboard-{v}.tar.gz", f"pitboard-{v}.cdx.json",
+        "pitboard.user.js", "pitboard-card.js", "pitboard-options.js",
+        f"pitboard-chromium-{v}.zip", f"pitboard-firefox-{v}.zip", f"pitboard-source-{v}.zip",
     }  # fmt: skip
     assert {*made} == {*listed, "SHA256SUMS", "provenance.json"}
     sums = dict(reversed(line.split("  ")) for line in made["SHA256SUMS"].read_text().splitlines())

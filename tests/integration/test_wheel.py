@@ -58,3 +58,58 @@ def test_the_demo_runs_from_the_wheel_and_leaves_no_files(uv, wheel, tmp_path):
     assert "20 drivers nobody had asked for" in done.stdout
     assert done.stderr == ""
     assert list(empty.iterdir()) == []
+
+
+def bare(folder, **more):
+    """The environment of a user who has a home and nothing else; `folder` is the home."""
+    known = (
+        "PATH",
+        "SSL_CERT_FILE",
+        "UV_SYSTEM_CERTS",
+        "PIP_CERT",
+        "PIP_INDEX_URL",
+        "UV_INDEX_URL",
+        "UV_CACHE_DIR",
+    )
+    kept = {name: os.environ[name] for name in known if name in os.environ}
+    return kept | {"HOME": str(folder), "COLUMNS": "120", "UV_PYTHON": sys.executable} | more
+
+
+def demo_of(*command, environment, cwd):
+    done = subprocess.run(
+        [*command, "demo", "--once", "--port", "0"],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "20 drivers nobody had asked for" in done.stdout
+
+
+@pytest.mark.slow
+def test_uvx_runs_the_demo_from_the_wheel(uv, wheel, tmp_path):
+    cache = subprocess.run([uv, "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
+    environment = bare(tmp_path, UV_CACHE_DIR=cache)
+    demo_of(uv, "tool", "run", "--from", wheel, "pitboard", environment=environment, cwd=tmp_path)
+
+
+@pytest.mark.long
+def test_pipx_installs_the_wheel_with_a_command(uv, wheel, tmp_path):
+    place = tmp_path / "pipx"
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, place], check=True, timeout=60)
+    subprocess.run([uv, "pip", "install", "-q", "--python", place, "pipx==1.8.0"], check=True, timeout=100)
+    pipx = place / ("Scripts" if os.name == "nt" else "bin") / "pipx"
+    environment = bare(tmp_path, PIPX_HOME=str(tmp_path / "home"), PIPX_BIN_DIR=str(tmp_path / "bin"))
+    done = subprocess.run(
+        [pipx, "install", "--python", sys.executable, wheel],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    demo_of(tmp_path / "bin" / "pitboard", environment=environment, cwd=tmp_path)
