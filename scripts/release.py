@@ -58,7 +58,6 @@ def arguments() -> argparse.Namespace:
 def release(tag: str, out: Path, platforms: Sequence[str], base: str) -> None:
     """Everything, in the order in which one thing needs the other. Raises `ReleaseError`."""
     version = checked_version(tag)
-    addon(version)
     twice(lambda folder: packages(folder, version), out)
     images(out, version, platforms, base)
     names = sorted(path.name for path in out.iterdir())
@@ -85,26 +84,26 @@ def checked_version(tag: str) -> str:
     return version
 
 
-def addon(version: str) -> None:
-    """Builds the addon twice, with its checks. What is committed of it must be what was built."""
+def addon() -> None:
+    """Builds the addon. What is committed of it must be what was built."""
     if not (ADDON / "node_modules").exists():
         run("npm", "ci", "--no-audit", "--no-fund", "--silent", cwd=ADDON)
     before = {path.name: path.read_bytes() for path in LOCAL.glob("pitboard*.*")}
-    run("npm", "run", "release", "--silent", cwd=ADDON)
+    run("npm", "run", "build", "--silent", cwd=ADDON)
     if changed := [name for name, content in before.items() if (LOCAL / name).read_bytes() != content]:
         raise ReleaseError(f"The addon's build changed {', '.join(changed)}: commit that first.")
-    if not (ADDON / "dist" / f"pitboard-chromium-{version}.zip").exists():
-        raise ReleaseError("The addon's build made no zip of this version.")
 
 
 def packages(out: Path, version: str) -> None:
     """What has equal bytes each time: wheel, source archive, zips, userscript, bill of materials."""
+    addon()
     run("uv", "build", "--quiet", "--out-dir", str(out))
     (out / ".gitignore").unlink(missing_ok=True)
-    for path in (ADDON / "dist").glob(f"pitboard-*-{version}.zip"):
+    for browser in ("chromium", "firefox"):
+        name = f"pitboard-{browser}-{version}.zip"
+        shutil.copyfile(ADDON / "dist" / name, out / name)
+    for path in LOCAL.glob("pitboard*.js"):
         shutil.copyfile(path, out / path.name)
-    for name in ("pitboard.user.js", "pitboard-card.js", "pitboard-options.js"):
-        shutil.copyfile(LOCAL / name, out / name)
     run(sys.executable, "scripts/sbom.py", str(out / f"pitboard-{version}.cdx.json"))
 
 
