@@ -1,8 +1,9 @@
 """The command line: its commands in the order of the help, and how errors are shown."""
 
 import io
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -82,7 +83,19 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # A pipe on Windows may not have every letter of a name.
             stream.reconfigure(errors="replace")
     try:
-        app()
+        _run()
+    except OSError as error:  # of the output: everything else is one of the errors below
+        _show(f"The output cannot be written: {error.strerror}.")
+        _leave_unwritten(sys.stdout)
+        sys.exit(2)
+
+
+def _run() -> None:
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where an error of it can still be told
     except ChangeFailedError as error:
         _show(str(error))
         sys.exit(1)
@@ -91,6 +104,13 @@ def main() -> None:
 
         _show(worded(error))
         sys.exit(2)
+
+
+def _leave_unwritten(stream: TextIO) -> None:
+    """Keeps Python from trying once more at its end, which would be a traceback."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, stream.fileno())
+    os.close(nothing)
 
 
 def _show(sentence: str) -> None:

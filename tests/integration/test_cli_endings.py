@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import astuple
+from pathlib import Path
 
 import keyring
 import pytest
@@ -116,6 +117,26 @@ def test_a_closed_output_is_no_error(environment, how):
     assert "Traceback" not in said
     assert "Exception" not in said
     assert process.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize(
+    "command", [["drivers", "Ann Tester"], ["drivers", "Ann Tester", "--json"], ["--help"]]
+)
+def test_a_full_device_is_one_sentence(environment, command):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pitboard", *command],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    said = " ".join(done.stderr.split())
+    assert said == "pitboard: The output cannot be written: No space left on device."
 
 
 # --- what is written

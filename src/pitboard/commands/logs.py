@@ -38,10 +38,14 @@ def logs(
     if count:
         _print_counts(log.read(wanted))
         return
+    shown = False
     with suppress(KeyboardInterrupt):
         for line in log.follow(wanted) if follow else log.read(wanted):
             typer.echo(line.text if as_json else line.short)
             sys.stdout.flush()
+            shown = True
+    if not shown and not follow:
+        typer.echo(f"No such lines in the last {since}; --since looks further back.", err=True)
 
 
 def _print_query(name: str, environment: str, seconds: float) -> None:
@@ -67,6 +71,9 @@ def _print_counts(lines: "list[Line]") -> None:
 
     from pitboard.ops.logs import count, utc_time
 
+    if not lines:
+        typer.echo("No errors in this time; --since looks further back.", err=True)
+        return
     table = Table("times", "last (UTC)", "error")
     for kind, times, last in count(lines):
         table.add_row(str(times), utc_time(last), kind)

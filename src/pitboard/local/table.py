@@ -1,9 +1,11 @@
 """Drivers as a table for a terminal."""
 
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +21,8 @@ _COLOURS = {
     "WC": "bold",
 }
 _HEADINGS = {
+    "from": ("From", "From"),
+    "since": ("Since", "Since"),
     "oval": ("Oval", "Oval"),
     "sports_car": ("Sports car", "Sports"),
     "formula_car": ("Formula car", "Formula"),
@@ -26,37 +30,56 @@ _HEADINGS = {
     "dirt_road": ("Dirt road", "D. road"),
 }
 _ORDER = ("sports_car", "formula_car", "oval", "dirt_oval", "dirt_road")
+_FALL_AWAY = ("dirt_road", "dirt_oval", "since", "from", "oval", "formula_car")
+"""The columns that a narrow terminal does not have, the first one first."""
 
 
 def driver_table(answer: Mapping[str, Any], width: int, title: str | None = None) -> Table:
     """A row for each driver of an answer of GET /drivers, in its order, for a terminal of `width` columns.
 
-    Below 106 columns the safety ratings fall away. What is to be said of the other names stands below.
+    On a narrow terminal the safety ratings fall away, then columns; the line below the table says which. No
+    name and no number is cut. What is to be said of the other names stands below, too.
     """
-    wide = width >= 106
-    table = Table(
-        title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, padding=(0, int(wide))
-    )
-    table.add_column("Driver", no_wrap=True, max_width=26 if wide else 22)
-    table.add_column("From", no_wrap=True)
-    table.add_column("Since", justify="right")
-    for category in _ORDER:
-        table.add_column(_HEADINGS[category][not wide], justify="right", no_wrap=True)
+    drivers = {name: value for name, value in answer.items() if "error" not in value}
     missed = [f"{name}: {value['error']}" for name, value in answer.items() if "error" in value]
+    measuring = Console(width=10_000, file=io.StringIO())
+    for wide, absent in ((True, ()), *((False, _FALL_AWAY[:count]) for count in range(len(_FALL_AWAY) + 1))):
+        table = _table(drivers, absent, wide=wide)
+        if measuring.measure(table).maximum <= width:
+            break
+    table.title, table.title_justify = title, "left"
+    if not drivers and missed:
+        missed.insert(0, "None of these names was found.")
+    if drivers and absent:
+        missed.append(f"A wider terminal also shows: {', '.join(_heading(column) for column in absent)}.")
     if missed:
         table.caption, table.caption_justify, table.min_width = Text("\n".join(missed)), "left", width - 1
-    for name, value in answer.items():
-        if "error" in value:
-            continue
-        info = value["member_info"]
-        by_category = {licence.get("category"): licence for licence in info.get("licenses", [])}
-        table.add_row(
-            Text(info.get("display_name", name)),
-            Text(info.get("country_code") or info.get("flair_shortname") or ""),
-            str(info.get("member_since", ""))[:4],
-            *[_licence(by_category.get(category), wide) for category in _ORDER],
-        )
     return table
+
+
+def _table(drivers: Mapping[str, Any], absent: Sequence[str], *, wide: bool) -> Table:
+    """The table without `absent` columns; `wide` has safety ratings and more room."""
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, int(wide)))
+    columns = [column for column in ("from", "since", *_ORDER) if column not in absent]
+    table.add_column("Driver", overflow="fold")
+    for column in columns:
+        table.add_column(
+            _HEADINGS[column][not wide], justify="left" if column == "from" else "right", no_wrap=True
+        )
+    for name, value in drivers.items():
+        info = value["member_info"]
+        cells: dict[str, Text] = {
+            "from": Text(info.get("country_code") or info.get("flair_shortname") or ""),
+            "since": Text(str(info.get("member_since", ""))[:4]),
+        }
+        by_category = {licence.get("category"): licence for licence in info.get("licenses", [])}
+        cells |= {category: _licence(by_category.get(category), wide) for category in _ORDER}
+        table.add_row(Text(info.get("display_name", name)), *[cells[column] for column in columns])
+    return table
+
+
+def _heading(column: str) -> str:
+    return _HEADINGS[column][0].lower() if column in _ORDER else column
 
 
 def _licence(licence: Mapping[str, Any] | None, wide: bool) -> Text:
