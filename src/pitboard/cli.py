@@ -24,6 +24,7 @@ from pitboard.commands import (
     logs,
     rollback,
     serve,
+    top,
     verify,
 )
 from pitboard.drivers.errors import StoreError, UpstreamError
@@ -51,6 +52,7 @@ app.command("import", epilog=backup.IMPORT_EXAMPLE)(backup.import_)
 app.command(epilog=bench.EXAMPLE)(bench.bench)
 app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
 app.command(epilog=logs.EXAMPLE)(logs.logs)
+app.command(epilog=top.EXAMPLE)(top.top)
 app.command(epilog=bootstrap.EXAMPLE)(bootstrap.bootstrap)
 app.command(epilog=deploy.EXAMPLE)(deploy.deploy)
 app.command(epilog=verify.EXAMPLE)(verify.verify)

@@ -20,9 +20,9 @@ def mirrors() -> list[tuple[str, Any]]:
     return [found for found in options(typer.main.get_command(cli.app)) if getattr(found[1], "envvar", None)]
 
 
-def test_serve_and_demo_have_options_for_host_and_port() -> None:
+def test_serve_demo_and_top_have_options_for_host_and_port() -> None:
     found = {(command, option.envvar) for command, option in mirrors()}
-    assert found == {(c, s) for c in ("demo", "serve") for s in ("PITBOARD_HOST", "PITBOARD_PORT")}
+    assert found == {(c, s) for c in ("demo", "serve", "top") for s in ("PITBOARD_HOST", "PITBOARD_PORT")}
 
 
 def test_options_take_default_and_help_from_the_settings() -> None:

@@ -21,6 +21,8 @@ from pitboard.local.credentials import find
 from pitboard.local.demo_forum import forum_routes
 from pitboard.local.home import LocalHome
 from pitboard.local.server import listen, make_local_app, running, url
+from pitboard.local.status import Day
+from pitboard.local.status_page import status_routes
 from pitboard.local.table import driver_table
 from pitboard.settings import Settings
 from pitboard.simulator import CATEGORIES, Population, Simulator
@@ -57,8 +59,9 @@ def running_demo(host: str, port: int) -> Iterator[RunningDemo]:
         settings = replace(Settings.read(environment), host=host, db=Path(folder) / "pitboard.sqlite3")
         authors = [driver.display_name for driver in simulator.population.sample(AUTHORS, seed=7)]
         telemetry = PrometheusTelemetry()
-        with LocalHome(settings, find(environment), telemetry) as home:
-            app = make_local_app(home, telemetry, forum_routes(authors))
+        with LocalHome(settings, find(environment), telemetry) as home, Day(telemetry) as day:
+            routes = [*forum_routes(authors), *status_routes(home, day)]
+            app = make_local_app(home, telemetry, routes)
             with running(app, [socket], home.stop):
                 yield RunningDemo(url(socket), simulator, home, authors)
 

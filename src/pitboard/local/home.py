@@ -214,6 +214,10 @@ class LocalHome:
 
     # --- what the routes ask
 
+    def now(self) -> float:
+        """The home's clock: Unix seconds."""
+        return self._clock()
+
     def check(self) -> int:
         """`http.state_routes.Auth`: seconds the token has left; a refresh is made if due, a login never."""
         self.tokens.access_token(time.monotonic() + 8, may_login=False)

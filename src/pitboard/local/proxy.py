@@ -6,8 +6,10 @@ uvicorn itself takes the client's address and the scheme from X-Forwarded-For an
 import hmac
 import logging
 import time
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
@@ -17,6 +19,8 @@ from pitboard.http.app import HEADERS
 from pitboard.http.problems import Problem
 from pitboard.local.limits import MOST_AN_ADDRESS, TOLD_EVERY, group
 from pitboard.settings import FrontSettings
+
+_SCHEMES = 'Bearer, Basic realm="Pitboard (the password is PITBOARD_STATUS_TOKEN)", charset="UTF-8"'
 
 log = logging.getLogger(__name__)
 
@@ -80,16 +84,27 @@ async def _refusal(scope: Scope, receive: Receive, send: Send) -> None:
 
 def host_only(front: FrontSettings) -> Callable[[Request], bool]:
     """Says whether a request may see what is for the host: everybody who reaches a server without allowed
-    hosts, which serves its own machine; otherwise who sends the status token."""
-    wanted = f"Bearer {front.status_token}".encode()
+    hosts, which serves its own machine; otherwise who sends the status token, as a bearer or, as a browser
+    does that asks for it, as the password of any user."""
 
     def may_see(request: Request) -> bool:
         if not front.allowed_hosts:
             return True
-        given = request.headers.get("authorization", "").encode("latin-1")
-        return bool(front.status_token) and hmac.compare_digest(given, wanted)
+        given = _token(request.headers.get("authorization", ""))
+        return bool(front.status_token) and hmac.compare_digest(given, front.status_token.encode())
 
     return may_see
+
+
+def _token(header: str) -> bytes:
+    """The token in an Authorization header (RFC 6750, RFC 7617); nothing if there is none."""
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip().encode("latin-1")
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            return b64decode(rest, validate=True).partition(b":")[2]
+    return b""
 
 
 def for_the_host_only(front: FrontSettings) -> Problem:
@@ -97,4 +112,4 @@ def for_the_host_only(front: FrontSettings) -> Problem:
     if not front.status_token:
         return Problem(403, "host_only", "This is for the host, who has not set PITBOARD_STATUS_TOKEN.")
     detail = "This is for the host: send PITBOARD_STATUS_TOKEN as `Authorization: Bearer ...`."
-    return Problem(401, "host_only", detail, headers={"WWW-Authenticate": "Bearer"})
+    return Problem(401, "host_only", detail, headers={"WWW-Authenticate": _SCHEMES})

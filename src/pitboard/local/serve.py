@@ -22,6 +22,8 @@ from pitboard.local.home import LocalHome
 from pitboard.local.index_schedule import schedule
 from pitboard.local.repair import repair
 from pitboard.local.server import listen, make_local_app, server, url
+from pitboard.local.status import Day
+from pitboard.local.status_page import status_routes
 from pitboard.settings import SettingError, Settings
 from pitboard.telemetry import PrometheusTelemetry, configure_logging, hide, spans
 from pitboard.telemetry.files import log_file, log_file_handler
@@ -71,9 +73,10 @@ def serve(settings: Settings, console: Console) -> None:
         console.print(answers, soft_wrap=True)
         home.members.watch()
         home.sign_in_behind(lambda sentence: console.print(Text(sentence), soft_wrap=True))
-        with schedule(settings):
+        with schedule(settings), Day(telemetry) as day:
             gc.freeze()  # what was imported stays; a collection that looks through all of it takes 20 ms
-            app, proxies = make_local_app(home, telemetry), settings.front.trusted_proxies
+            routes = status_routes(home, day)
+            app, proxies = make_local_app(home, telemetry, routes), settings.front.trusted_proxies
             server(app, home.stop, told, proxies).run(sockets=[socket])
     closed.set()
 

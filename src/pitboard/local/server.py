@@ -36,11 +36,6 @@ from pitboard.telemetry import PrometheusTelemetry
 
 STATIC = files("pitboard.local") / "static"
 
-_PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
-    " frame-ancestors 'none'"
-)
-
 
 class PortTakenError(UsageError):
     """The port is in use. `happened` says so; the message has the remedy, too."""
@@ -152,7 +147,9 @@ def _addon_routes(address: Callable[[Request], str]) -> list[BaseRoute]:
 
 
 def _html(page: str) -> Response:
-    return HTMLResponse(page, headers={"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"})
+    return HTMLResponse(
+        page, headers={"Content-Security-Policy": site.PAGE_POLICY, "Cache-Control": "no-store"}
+    )
 
 
 def host_guard(listening: str, more: Sequence[str] = ()) -> Callable[[str], bool]:

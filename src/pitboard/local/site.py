@@ -12,6 +12,12 @@ from typing import Any
 from pitboard import __version__
 from pitboard.drivers.categories import CLASSES
 
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+"""The Content-Security-Policy of the pages that have no script."""
+
 _KINDS = {
     "oval": "Oval",
     "sports_car": "Sports car",
@@ -42,7 +48,7 @@ def lookup_page(query: str, answer: bytes | None, problem: str = "", *, exposed:
 {results}
 {_WARNING if exposed else ""}
 <footer>Pitboard {__version__} &middot; <a href="addon/">Get the addon</a> &middot;
-<a href="health">Health</a> &middot; <a href="metrics">Metrics</a> &middot;
+<a href="status">Status</a> &middot; <a href="health">Health</a> &middot; <a href="metrics">Metrics</a> &middot;
 <a href="openapi.json">API</a></footer>""",
     )
 
@@ -146,7 +152,8 @@ def _races(events: list[Mapping[str, Any]]) -> str:
         return ""
     rows = "".join(_race(event) for event in events)
     return (
-        '<div class="wide"><table><tr><th>When (UTC)</th><th>Event</th><th>Car</th><th>Track</th>'
+        '<div class="wide"><table class="races">'
+        "<tr><th>When (UTC)</th><th>Event</th><th>Car</th><th>Track</th>"
         f'<th class="n">Start</th><th class="n">Finish</th></tr>{rows}</table></div>'
     )
 

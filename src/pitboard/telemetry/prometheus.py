@@ -49,6 +49,16 @@ class PrometheusTelemetry(Telemetry):
     def span(self, name: str, **attributes: str | int) -> AbstractContextManager[None]:
         return self._spans.span(name, attributes)
 
+    def values(self, metric: str) -> dict[tuple[str, ...], float]:
+        """What a counter or a gauge stands at, by the values of its labels in their order."""
+        made = self._metrics[metric]
+        return {
+            tuple(sample.labels.values()): sample.value
+            for family in made.collect()
+            for sample in family.samples
+            if not sample.name.endswith("_created")
+        }
+
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format 0.0.4, to be sent as `content_type`."""
         from prometheus_client import generate_latest
