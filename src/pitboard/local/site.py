@@ -48,8 +48,8 @@ def lookup_page(query: str, answer: bytes | None, problem: str = "", *, exposed:
 {results}
 {_WARNING if exposed else ""}
 <footer>Pitboard {__version__} &middot; <a href="addon/">Get the addon</a> &middot;
-<a href="status">Status</a> &middot; <a href="health">Health</a> &middot; <a href="metrics">Metrics</a> &middot;
-<a href="openapi.json">API</a></footer>""",
+<a href="status">Status</a> &middot; <a href="health">Health</a> &middot; <a href="metrics">Metrics</a>
+&middot; <a href="openapi.json">API</a></footer>""",
     )
 
 
