@@ -22,7 +22,7 @@ def figure(*, fine: bool) -> Figure:
 
 @pytest.mark.parametrize("fine", [True, False])
 def test_a_target_that_is_missed_is_said_and_is_exit_code_1(monkeypatch, capsys, fine):
-    monkeypatch.setattr(bench.shutil, "which", lambda _: "/usr/bin/wrk")
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/wrk")
     for step in STEPS:
         monkeypatch.setattr(bench, step, lambda *_: [figure(fine=fine)])
     if fine:
