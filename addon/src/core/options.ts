@@ -30,6 +30,8 @@ export interface Options {
   /** All categories, in the reader's order. */
   categories: Category[];
   hiddenCategories: Category[];
+  /** Categories that the compact line always shows, beside the first one. */
+  pinned: Category[];
   mainFirst: boolean;
   cpi: boolean;
   country: boolean;
@@ -62,6 +64,7 @@ export const DEFAULTS: Options = {
   order: "custom",
   categories: [...CATEGORIES],
   hiddenCategories: ["road"],
+  pinned: [],
   mainFirst: true,
   cpi: false,
   country: true,
@@ -192,6 +195,7 @@ export function readOptions(stored: unknown): Options {
     surfaces: switches(raw.surfaces),
     categories: [...categories, ...CATEGORIES.filter((c) => !categories.includes(c))],
     hiddenCategories: subset(CATEGORIES, raw.hiddenCategories, DEFAULTS.hiddenCategories),
+    pinned: subset(CATEGORIES, raw.pinned, DEFAULTS.pinned),
     raceCount: Number.isInteger(number) ? Math.min(10, Math.max(1, number)) : DEFAULTS.raceCount,
     raceTypes: subset(RACE_TYPES, raw.raceTypes, DEFAULTS.raceTypes),
     links: linkTemplates(raw.links),

@@ -4,6 +4,7 @@ import { diagnose } from "../core/diagnose.ts";
 import { currentLanguage, t, useLanguage } from "../core/i18n.ts";
 import { readOptions } from "../core/options.ts";
 import { backendField } from "../options/backend-field.ts";
+import { legend } from "../options/legend.ts";
 import css from "../options/options.css";
 import { preview } from "../options/preview.ts";
 import { sampleDriver, sampleReader } from "../options/sample.ts";
@@ -56,7 +57,7 @@ async function start(): Promise<void> {
   main.append(
     h("h1", {}, t("welcome_title")),
     h("p", { class: "lead" }, t("welcome_lead")),
-    section(t("preview"), post("Ann Tester", 0), post("Bo Demo", -420), steps()),
+    section(t("preview"), post("Ann Tester", 0), post("Bo Demo", -420), legend(), steps()),
     section(t("section_backend"), field),
     h(
       "p",

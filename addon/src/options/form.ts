@@ -18,6 +18,7 @@ import { button, h } from "../ui/h.ts";
 import { icon } from "../ui/icons.ts";
 import { categoryName } from "../ui/parts.ts";
 import { backendField } from "./backend-field.ts";
+import { legend } from "./legend.ts";
 import type { Preview } from "./preview.ts";
 import { sampleDriver, sampleReader } from "./sample.ts";
 
@@ -96,6 +97,7 @@ export class Form {
         { class: "stage", "aria-label": t("preview") },
         h("h2", {}, t("preview")),
         this.#preview,
+        legend(),
         this.#alert,
       ),
       this.#section(
@@ -243,10 +245,21 @@ export class Form {
         this.#change({ hiddenCategories: input.checked ? others : [...others, category] });
       });
       const name = categoryName(category);
+      const pin = h("input", {
+        type: "checkbox",
+        id: `pin-${category}`,
+        "aria-label": `${name}: ${t("pinned")}`,
+        checked: this.#options.pinned.includes(category),
+      });
+      pin.addEventListener("change", () => {
+        const others = this.#options.pinned.filter((other) => other !== category);
+        this.#change({ pinned: pin.checked ? [...others, category] : others });
+      });
       return h(
         "li",
         {},
         h("label", { class: "box" }, input, icon(category), name),
+        h("label", { class: "box" }, pin, t("pinned")),
         this.#moveButton(`up-${category}`, "up", name, i === 0, () => move(i, i - 1)),
         this.#moveButton(`down-${category}`, "down", name, i === categories.length - 1, () => move(i, i + 1)),
       );

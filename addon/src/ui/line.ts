@@ -54,9 +54,15 @@ function noteMarks(note: Note | undefined): Node[] {
 const metMark = ({ met }: Driver): HTMLElement | null =>
   met ? h("span", { class: "fact met", title: t("met_n", met) }, icon("met"), met) : null;
 
+/** Keeps the place of what a driver lacks. */
+const gap = (className: string): HTMLElement => h("span", { class: `${className} gap` });
+
 function compact(driver: Driver, view: View, note: Note | undefined): Node[] {
   const { options } = view;
-  const facts = [options.country && country(driver), options.member && memberYears(driver, view)];
+  const facts = [
+    options.country && (country(driver) ?? gap("country")),
+    options.member && (memberYears(driver, view) ?? gap("fact")),
+  ];
   return [licences(driver, view), h("span", { class: "facts" }, ...facts, metMark(driver), ...noteMarks(note))];
 }
 

@@ -102,14 +102,37 @@ function rankMark(driver: Driver, licence: Licence): HTMLElement | null {
   );
 }
 
+/**
+ * The licences of a line. The compact one has one glance: the first category and those that the reader has pinned, and how
+ * many more there are. Its parts are as wide in every line, and what a driver lacks has a gap, so that the lines align.
+ */
 export function licences(driver: Driver, view: View): HTMLElement {
-  const { rank, hideRatings } = view.options;
-  const shown = licencesInOrder(driver, view.options);
+  const { rank, hideRatings, layout, pinned, compare } = view.options;
+  const all = licencesInOrder(driver, view.options);
+  const compact = layout === "compact";
+  const shown = compact ? all.filter(({ category }, i) => !i || pinned.includes(category)) : all;
   // the line has one difference and one rank only, the card has all
   const [first, ...others] = shown.map((licence, i) => licenceChip(licence, view, i === 0));
   const mark = rank && !hideRatings && shown[0] && rankMark(driver, shown[0]);
-  return h("span", { class: "licences", role: "list", "aria-label": t("licences") }, first, mark, ...others);
+  const parts = compact
+    ? [
+        first ?? h("span", { class: "chip gap" }),
+        rank && !hideRatings && (mark || h("span", { class: "rank gap" })),
+        ...others,
+        // pinned ones that the driver does not have, or that are first already
+        ...pinned.slice(others.length).map(() => h("span", { class: "chip gap" })),
+        moreMark(all.length - shown.length),
+      ]
+    : [first, mark, ...others];
+  const wide = compact && compare && !hideRatings ? " compared" : "";
+  return h("span", { class: `licences${wide}`, role: "list", "aria-label": t("licences") }, ...parts);
 }
+
+/** "+3" */
+const moreMark = (count: number): HTMLElement =>
+  count > 0
+    ? h("span", { role: "listitem", class: "rest", title: t("more_categories", count) }, `+${count}`)
+    : h("span", { class: "rest gap" });
 
 /** Gives the flags. null: there are none, as in the userscript. */
 let picture: Flags | null = null;

@@ -6,7 +6,7 @@ import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type FakeBackend, startBackend } from "../support/backend.mjs";
 import { type Forum, startChromium } from "../support/browser.mjs";
-import { driver, NAMES } from "../support/drivers.mjs";
+import { driver, mainRating, NAMES } from "../support/drivers.mjs";
 import * as pages from "../support/pages.mjs";
 import { fixture, idsIn } from "../support/surfaces.ts";
 
@@ -82,8 +82,7 @@ describe("a discussion", () => {
     await page.goto(`https://forums.iracing.com${THREAD}`);
     await settled(page, 30);
     for (const [name, text] of await shown(page)) {
-      const licence = driver(NAMES.indexOf(name), name).member_info.licenses[1];
-      expect(text).toContain(licence.irating === undefined ? "–" : String(licence.irating));
+      expect(text).toContain(mainRating(NAMES.indexOf(name)));
     }
     expect(backend.state.asked).toHaveLength(1);
     expect(backend.state.asked[0]).toHaveLength(20);
@@ -703,7 +702,7 @@ describe("options", () => {
     const page = await forum.context.newPage();
     await page.goto(`chrome-extension://${forum.id}/options.html`);
     await page.locator("#cpi").check();
-    expect(await page.locator(".preview .cpi").count()).toBe(5);
+    expect(await page.locator(".preview .cpi").count()).toBe(1);
     await page.locator("#test").click();
     await expect.poll(() => page.locator("#finding").textContent()).toBe("Works. Pitboard 0.1.0 answers.");
     await page.locator("#backend").fill("127.0.0.1:9");
@@ -742,37 +741,64 @@ it("page, card and options have no accessibility violations, light and dark", as
   }
 });
 
-it("a narrow line shows fewer licences, but country and years", async () => {
-  await forum.setOptions({ backend: backend.url, cpi: true });
-  const page = await open(pages.classic({ posts: 3 }));
-  await page.setViewportSize({ width: 700, height: 900 });
-  await settled(page, 3);
-  const seen = await page.evaluate(() => {
-    const root = document.querySelector("pitboard-stats")?.shadowRoot;
-    const bottom = root?.querySelector(".items")?.getBoundingClientRect().bottom ?? 0;
-    const visible = (selector: string) =>
-      [...(root?.querySelectorAll(selector) ?? [])].map((part) => part.getBoundingClientRect().bottom <= bottom + 1);
-    return { chips: visible(".chip"), facts: visible(".country, .fact") };
-  });
-  expect(seen).toEqual({ chips: [true, true, true, false, false], facts: [true, true] });
-});
+describe("a compact line", () => {
+  /** For each line: the left edges of its parts, and which of them are whole inside the line. */
+  const parts = (page: Page) =>
+    page.evaluate(() =>
+      [...document.querySelectorAll("pitboard-stats")].map((host) => {
+        const root = host.shadowRoot;
+        const line = host.getBoundingClientRect();
+        return [".chip", ".rank", ".rest", ".country", ".fact", ".open"].flatMap((selector) =>
+          [...(root?.querySelectorAll(`.items ${selector}, .row > ${selector}`) ?? [])].map((part) => {
+            const { left, right, bottom } = part.getBoundingClientRect();
+            return [selector, Math.round(left), right <= line.right && bottom <= line.bottom ? "whole" : "cut"];
+          }),
+        );
+      }),
+    );
 
-it("a narrow line has a whole rank or none", async () => {
-  await forum.setOptions({ backend: backend.url, rank: true });
-  const page = await open(pages.classic({ posts: 3 }));
-  await settled(page, 3);
-  const seen = [];
-  for (const width of [1000, 420, 360]) {
-    await page.setViewportSize({ width, height: 900 });
-    const rank = await page.evaluate(() => {
-      const list = document.querySelector("pitboard-stats")?.shadowRoot?.querySelector(".licences");
-      const [box, mark] = [list, list?.querySelector(".rank")].map((element) => element?.getBoundingClientRect());
-      if (!box || !mark) return "missing";
-      return mark.top >= box.bottom ? "hidden" : mark.right <= box.right ? "whole" : "cut";
-    });
-    seen.push(rank);
-  }
-  expect(seen).toEqual(["whole", "whole", "hidden"]);
+  it.each([360, 768, 1280])(
+    "has one licence, the number of others, country and years, aligned, at %i pixels",
+    async (width) => {
+      const page = await forum.page(THREAD, pages.classic({ posts: 8 }), width);
+      await settled(page, 8);
+      const [first, ...others] = await parts(page);
+      expect(first?.map(([selector, , whole]) => [selector, whole])).toEqual(
+        [".chip", ".rest", ".country", ".fact", ".open"].map((selector) => [selector, "whole"]),
+      );
+      for (const other of others) expect(other).toEqual(first);
+    },
+  );
+
+  it("shows the reader's own categories too, and aligns with rank, comparison and gaps", async () => {
+    const own = { rank: true, compare: true, pinned: ["oval", "dirt_road"] };
+    await forum.setOptions({ backend: backend.url, ...own });
+    const page = await forum.page(THREAD, pages.classic({ posts: 8, me: "Bo Demo" }), 1280);
+    await settled(page, 8);
+    await expect.poll(() => page.locator("pitboard-stats .delta").count()).toBeGreaterThan(4);
+    const [first, ...others] = await parts(page);
+    expect(first?.filter(([selector]) => selector === ".chip")).toHaveLength(3);
+    for (const other of others) expect(other).toEqual(first);
+    expect(await page.locator("pitboard-stats").first().locator(".rest").textContent()).toBe("+2");
+  });
+
+  it("has a whole rank or none", async () => {
+    await forum.setOptions({ backend: backend.url, rank: true });
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    const seen = [];
+    for (const width of [1000, 420, 360]) {
+      await page.setViewportSize({ width, height: 900 });
+      const rank = await page.evaluate(() => {
+        const list = document.querySelector("pitboard-stats")?.shadowRoot?.querySelector(".licences");
+        const [box, mark] = [list, list?.querySelector(".rank")].map((element) => element?.getBoundingClientRect());
+        if (!box || !mark) return "missing";
+        return mark.top >= box.bottom ? "hidden" : mark.right <= box.right ? "whole" : "cut";
+      });
+      seen.push(rank);
+    }
+    expect(seen).toEqual(["whole", "whole", "hidden"]);
+  });
 });
 
 it("a line in a right-to-left page begins at the right", async () => {

@@ -129,6 +129,10 @@ export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
   };
 }
 
+/** The iRating of the n-th driver's main category: the one with the most starts. */
+export const mainRating = (n) =>
+  driver(n).member_info.licenses.reduce((most, one) => (one.starts > most.starts ? one : most)).irating;
+
 /** The same driver as the backend sends it with `profile=0`. */
 export function licencesOnly({ cust_id, member_info, _meta }) {
   return { cust_id, member_info, _meta: { source: "iracing", ..._meta } };

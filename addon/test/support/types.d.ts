@@ -5,6 +5,7 @@ declare module "*/support/drivers.mjs" {
   export function licencesOnly(driver: any): any;
   // biome-ignore lint/suspicious/noExplicitAny: as above
   export function indexed(driver: any, now?: number): any;
+  export function mainRating(n: number): number;
   export const NAMES: string[];
   export const SHARED: number;
   // biome-ignore lint/suspicious/noExplicitAny: as above

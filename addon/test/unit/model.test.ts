@@ -86,7 +86,8 @@ describe("a driver from the backend", () => {
   });
 
   it("keeps its profile when newer licences come, but not another driver's", () => {
-    const [older, newer] = [parsed(driver(0)), parsed(licencesOnly(driver(0)))];
+    const raw = driver(0);
+    const [older, newer] = [parsed(raw), parsed(licencesOnly(raw))];
     newer.licences = [];
     expect(merged(older, newer)).toEqual({ ...older, licences: [] });
     expect(merged(older, { ...newer, custId: 7 }).races).toBeNull();

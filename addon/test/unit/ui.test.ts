@@ -94,7 +94,7 @@ describe("the line", () => {
   it("has no rank at a licence without an iRating, or from a backend without ranks", () => {
     const raw = driver(0, "Ann Tester", NOW);
     for (const licence of raw.member_info.licenses) delete licence.rank;
-    expect(draw(parseAnswer(raw, NOW), { rank: true }).root.querySelector(".rank")).toBeNull();
+    expect(draw(parseAnswer(raw, NOW), { rank: true }).root.querySelector(".rank:not(.gap)")).toBeNull();
   });
 
   it("from the index alone has licences and the country's code, and no races", () => {
@@ -124,6 +124,33 @@ describe("the line", () => {
     expect([...root.querySelectorAll(".links a")].map((a) => a.getAttribute("rel"))).toContain("noopener noreferrer");
     const cars = draw(ann(), { layout: "full", races: false });
     expect(cars.text).toContain("Porsche 911 GT3 R (992)");
+  });
+});
+
+describe("the compact line", () => {
+  const chips = (changed: Partial<Options>) => {
+    const { root } = draw(ann(), changed);
+    const shown = [...root.querySelectorAll(".licences > *")];
+    return shown.map((part) =>
+      part.classList.contains("gap") ? "gap" : (part.getAttribute("title")?.split(":")[0] ?? ""),
+    );
+  };
+
+  it("has the main category alone, and says how many more there are", () => {
+    expect(chips({})).toEqual(["Sports car", "4 more categories, on the card"]);
+  });
+
+  it("has the categories that the reader has pinned, and a gap for one that is the main category already", () => {
+    expect(chips({ pinned: ["dirt_road", "sports_car"] })).toEqual([
+      "Sports car",
+      "Dirt road",
+      "gap",
+      "3 more categories, on the card",
+    ]);
+  });
+
+  it("has all categories in the other layouts", () => {
+    for (const layout of ["full", "portrait"] as const) expect(chips({ layout })).toHaveLength(5);
   });
 });
 
