@@ -28,7 +28,15 @@ PYTEST = ("pytest", "-n", "2", "--dist", "loadgroup", "-q")
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 """Every minor version of Python that pyproject.toml claims."""
 
-PACKAGES = {"chromium": "chromium", "firefox-esr": "firefox-esr", "wrk": "wrk", "openssl": "openssl"}
+PACKAGES = {
+    "chromium": "chromium",
+    "firefox-esr": "firefox-esr",
+    "wrk": "wrk",
+    "openssl": "openssl",
+    "caddy": "caddy",
+    "nginx": "nginx-light",
+    "systemd-analyze": "systemd",
+}
 """Programs that tests need, with Debian's package of each."""
 
 NODE = ("node", "npm")
