@@ -74,6 +74,12 @@ SETTINGS = (
         " such page.",
     ),
     Setting("PITBOARD_OAUTH_URL", "https://oauth.iracing.com/oauth2/token", "iRacing's token endpoint."),
+    Setting(
+        "PITBOARD_REDIRECT_URI",
+        "http://127.0.0.1:8766/callback",
+        "Where iRacing sends the browser after `pitboard login --browser`: an address of this machine,"
+        " exactly as it is registered for the OAuth client.",
+    ),
     Setting("PITBOARD_DATA_URL", "https://members-ng.iracing.com", "Base address of iRacing's Data API."),
     Setting(
         "PITBOARD_LINK_HOSTS",

@@ -17,6 +17,7 @@ SENTENCES = {
         f" {_UPDATE}."
     ),
     Remedy.LOG_IN: f"Check the credentials, then {_UPDATE}.",
+    Remedy.LOG_IN_BROWSER: f"Functions log in with a password: {_UPDATE}.",
     Remedy.GET_FIRST_TOKEN: "A look-up gets one: run `pitboard verify`.",
 }
 

@@ -61,6 +61,7 @@ class Remedy(StrEnum):
     CHECK_ACCOUNT = "check_account"
     REGISTER_CLIENT = "register_client"
     LOG_IN = "log_in"
+    LOG_IN_BROWSER = "log_in_browser"
     GET_FIRST_TOKEN = "get_first_token"  # noqa: S105 - the code of a remedy
 
 

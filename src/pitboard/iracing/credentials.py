@@ -15,6 +15,16 @@ class Credentials:
     username: str = field(repr=False)
     password: str = field(repr=False)
 
+    @property
+    def account(self) -> str:
+        """What tells this account's token from others."""
+        return self.username.strip().lower()
+
+    @property
+    def interactive(self) -> bool:
+        """Whether only the member himself can log in, in his browser."""
+        return False
+
     def fingerprint(self) -> str:
         """Sixteen hex digits that are the same for the same credentials.
 
@@ -31,3 +41,27 @@ class Credentials:
             raise CredentialsError(
                 f"iRacing credentials are missing: {', '.join(missing)}.", Remedy.SET_CREDENTIALS
             )
+
+
+class BrowserClient(Credentials):
+    """An OAuth client for which members log in with a browser (authorization code with PKCE). The client
+    secret may be "": iRacing gives none to a public client. There is neither username nor password."""
+
+    __slots__ = ()
+
+    def __init__(self, client_id: str, client_secret: str = "") -> None:
+        super().__init__(client_id, client_secret, "", "")
+
+    @property
+    def account(self) -> str:
+        return f"browser:{self.client_id}"
+
+    @property
+    def interactive(self) -> bool:
+        return True
+
+    def check(self) -> None:
+        """Raises `CredentialsError` without a client id."""
+        if not self.client_id:
+            message = "iRacing credentials are missing: PITBOARD_CLIENT_ID."
+            raise CredentialsError(message, Remedy.SET_CREDENTIALS)

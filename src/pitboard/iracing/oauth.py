@@ -1,4 +1,4 @@
-"""iRacing's token endpoint: the two grants we use, and its errors.
+"""iRacing's token endpoint: the grants we use, and its errors.
 
 Source of every fact in here: iRacing's OAuth book (token endpoint, errors). Fields that clients have
 seen absent are optional.
@@ -77,6 +77,19 @@ class OAuth:
         }
         return _grant(self._transport.post_form(self._url, form, deadline), refreshed=False)
 
+    def exchange(
+        self, credentials: Credentials, code: str, verifier: str, redirect_uri: str, deadline: float
+    ) -> Grant:
+        """The authorization code grant with PKCE. `verifier` is what the challenge of the login was made of.
+        A code can be used once. Raises as `login` does."""
+        form = _client(credentials) | {
+            "grant_type": "authorization_code",
+            "code": code,
+            "code_verifier": verifier,
+            "redirect_uri": redirect_uri,
+        }
+        return _grant(self._transport.post_form(self._url, form, deadline), refreshed=False)
+
     def refresh(self, credentials: Credentials, refresh_token: str, deadline: float) -> Grant:
         """The refresh grant. `refresh_token` can be used once, whatever becomes of the answer.
 
@@ -113,6 +126,8 @@ def is_maintenance(document: object) -> bool:
 
 
 def _client(credentials: Credentials) -> dict[str, str]:
+    if not credentials.client_secret:  # a public client has none, and must send none
+        return {"client_id": credentials.client_id}
     secret = mask(credentials.client_secret, credentials.client_id)
     return {"client_id": credentials.client_id, "client_secret": secret}
 

@@ -101,7 +101,7 @@ class TokenKeeper:
         self._credentials = credentials
         self._clock = clock
         self._telemetry = telemetry or Telemetry()
-        self._key = key or f"TOKEN:{credentials.username.strip().lower()}"
+        self._key = key or f"TOKEN:{credentials.account}"
         self._worker = worker
         self._is_dead = is_dead
         self._lock = threading.Lock()
@@ -148,6 +148,13 @@ class TokenKeeper:
         with self._alone(deadline):
             self._lead(deadline, proving=True)
 
+    def adopt(self, exchange: Callable[[float], Grant], deadline: float) -> None:
+        """Keeps the tokens of a login that the member has made in his browser. `exchange` gets them until a
+        deadline and raises an `UpstreamError`. Raises as `access_token`."""
+        with self._alone(deadline):
+            owner = f"{self._worker()}/{secrets.token_hex(8)}"
+            self._hold(self._keep(self._ask("authorization_code", exchange), owner, refreshed=False))
+
     def stop(self) -> None:
         """Begins no more grants and ends the waits for them: the program is about to end."""
         self._stopping.set()
@@ -173,7 +180,8 @@ class TokenKeeper:
     def status(self) -> TokenStatus:
         """How things stand, from the document; asks iRacing nothing."""
         state, now = self._read()[0], self._clock()
-        refusal = state.refusal(now) or state.login_refusal(now, self._credentials.fingerprint())
+        lasts = self._credentials.interactive and state.refreshable(now)  # no login is in sight
+        refusal = state.refusal(now) or (None if lasts else self._login_refusal(state, now))
         pause = refusal.retry_after if refusal else None
         valid = state.valid(now)
         return TokenStatus(
@@ -256,12 +264,20 @@ class TokenKeeper:
 
     def _check_login(self, state: TokenState, now: float, *, may_login: bool, proving: bool) -> None:
         """Raises why no password login may be made now."""
-        if not may_login:
+        if not may_login and not self._credentials.interactive:
             raise CredentialsError(
                 "No valid token is held, and this request may not log in.", Remedy.GET_FIRST_TOKEN
             )
-        if refusal := state.login_refusal(now, self._credentials.fingerprint(), proving=proving):
+        if refusal := self._login_refusal(state, now, proving=proving):
             raise refusal
+
+    def _login_refusal(self, state: TokenState, now: float, *, proving: bool = False) -> UpstreamError | None:
+        """Why no login may be made now, or None."""
+        if self._credentials.interactive:
+            return CredentialsError(
+                "Somebody has to log in to iRacing in the browser.", Remedy.LOG_IN_BROWSER
+            )
+        return state.login_refusal(now, self._credentials.fingerprint(), proving=proving)
 
     # --- under the lease
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from pitboard.drivers.errors import CredentialsError, Remedy
-from pitboard.iracing.credentials import Credentials
+from pitboard.iracing.credentials import BrowserClient, Credentials
 from pitboard.private import make_folder
 from pitboard.settings import UsageError
 
@@ -35,10 +35,19 @@ def find(environment: Mapping[str, str] | None = None, file: Path | None = None)
     }
     if not all(parts.values()):
         kept = _from_keyring() or _from_file(file or default_file())
+        if kept.get("browser") and not (parts["username"] or parts["password"]):
+            return _browser_client(parts, kept)
         parts = {name: value or str(kept.get(name, "")) for name, value in parts.items()}
     credentials = Credentials(**parts)
     credentials.check()
     return credentials
+
+
+def _browser_client(parts: Mapping[str, str], kept: Mapping[str, str]) -> BrowserClient:
+    found = {name: parts[name] or str(kept.get(name, "")) for name in ("client_id", "client_secret")}
+    client = BrowserClient(**found)
+    client.check()
+    return client
 
 
 def save(credentials: Credentials, file: Path | None = None) -> str:
@@ -47,7 +56,10 @@ def save(credentials: Credentials, file: Path | None = None) -> str:
     A keyring that is known to keep clear text is not used: the file is at least known to be private. What
     lay at the other place is taken away. Raises `UsageError` when neither can be written.
     """
-    text = json.dumps({field.name: getattr(credentials, field.name) for field in fields(Credentials)})
+    kept: dict[str, object] = {field.name: getattr(credentials, field.name) for field in fields(Credentials)}
+    if credentials.interactive:
+        kept["browser"] = True
+    text = json.dumps(kept)
     file = file or default_file()
     try:
         if _to_keyring(text):

@@ -19,6 +19,7 @@ SENTENCES = {
         " iracing.auth, then run `pitboard login`."
     ),
     Remedy.LOG_IN: "Run `pitboard login`.",
+    Remedy.LOG_IN_BROWSER: "Run `pitboard login --browser`.",
     Remedy.GET_FIRST_TOKEN: "Run `pitboard login`.",
 }
 

@@ -88,6 +88,8 @@ class Faults:
     """Whether token answers hold a refresh token."""
     account_inactive: bool = False
     """Whether the member's subscription has ended."""
+    login_declined: bool = False
+    """Whether the member says no on the page where he logs in."""
     client_disabled: bool = False
     """Whether the OAuth client has been disabled."""
     withhold_scope: bool = False

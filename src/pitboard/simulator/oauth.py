@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from pitboard.simulator.calls import Call, Calls
 from pitboard.simulator.clock import Clock, Window
@@ -21,16 +21,23 @@ from pitboard.simulator.wire import Request, Response, json_response
 
 AUTH_SCOPE, PROFILE_SCOPE = "iracing.auth", "iracing.profile"
 LOGINS_AN_HOUR = 12
+CODE_SECONDS = 60.0
+"""Seconds for which an authorization code can be exchanged. A guess; iRacing does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The OAuth client and the member it is registered for. All invented."""
+    """The OAuth client and the member it is registered for. All invented.
+
+    With a `redirect_uri` it is registered for the authorization code grant instead of the password grant;
+    without a secret it is a public client.
+    """
 
     id: str = "pitboard-demo"
     secret: str = field(default="demo-secret/not+real=", repr=False)
     username: str = "Demo.Host@example.invalid"
     password: str = field(default="demo-password", repr=False)
+    redirect_uri: str = ""
 
 
 class OAuthError(Exception):
@@ -58,6 +65,14 @@ class _Token:
     used: bool = False
 
 
+@dataclass(slots=True)
+class _Code:
+    scope: str
+    challenge: str
+    method: str
+    expires: float
+
+
 class OAuthService:
     """Grants tokens to one client for one member. Runs in the simulator's event loop."""
 
@@ -69,6 +84,7 @@ class OAuthService:
         self.logins = Window(LOGINS_AN_HOUR, 3600)
         self._access: dict[str, _Token] = {}
         self._refresh: dict[str, _Token] = {}
+        self._codes: dict[str, _Code] = {}
 
     def session(self, access_token: str) -> Session | None:
         """The session of a valid access token, else None."""
@@ -87,6 +103,8 @@ class OAuthService:
     async def handle(self, request: Request) -> Response:
         """Answers one request to the service."""
         endpoint = "token" if request.path == "/oauth2/token" else request.path
+        if request.path == "/oauth2/authorize":
+            return self._authorized(request)
         form = _form(request)
         shown = {key: value for key, value in form.items() if key in ("grant_type", "client_id", "scope")}
         call = Call(
@@ -121,6 +139,39 @@ class OAuthService:
             response = _refusal(error)
         return spoil(response, fault) if fault else response
 
+    def _authorized(self, request: Request) -> Response:
+        """The authorize endpoint, with a member who is logged in already and agrees at once, unless
+        `faults.login_declined`. Source: iRacing's OAuth book (authorize endpoint)."""
+        query = dict(request.query)
+        known = self._client.redirect_uri and query.get("redirect_uri") == self._client.redirect_uri
+        if query.get("client_id") != self._client.id or not known:
+            return _refusal(OAuthError("unauthorized_client", "client_id or redirect_uri is not known"))
+        answer = {"state": query["state"]} if "state" in query else {}
+        if query.get("response_type") != "code" or not query.get("code_challenge"):
+            answer["error"] = "invalid_request"
+        elif self._faults.login_declined:
+            answer["error"] = "access_denied"
+        else:
+            answer["code"] = code = secrets.token_urlsafe(24)
+            method = query.get("code_challenge_method", "plain")
+            end = self._clock.now() + CODE_SECONDS
+            self._codes[code] = _Code(query.get("scope", ""), query["code_challenge"], method, end)
+        return Response(302, b"", {"Location": f"{self._client.redirect_uri}?{urlencode(answer)}"})
+
+    def _exchange(self, form: dict[str, str]) -> Session:
+        code = self._codes.pop(_required(form, "code"), None)
+        verifier = _required(form, "code_verifier")
+        if code is None or self._clock.now() >= code.expires:
+            raise OAuthError("invalid_grant", "code is invalid or has been used")
+        if _required(form, "redirect_uri") != self._client.redirect_uri:
+            raise OAuthError("invalid_grant", "redirect_uri is another one")
+        digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        if code.challenge != (digest if code.method == "S256" else verifier):
+            raise OAuthError("invalid_grant", "code_verifier does not match")
+        if self._faults.account_inactive:
+            raise OAuthError("invalid_grant", "the subscription is inactive")
+        return Session("" if self._faults.withhold_scope else code.scope)
+
     def _grant(self, request: Request, form: dict[str, str]) -> dict[str, object]:
         if self._faults.oauth_maintenance:
             raise OAuthError("temporarily_unavailable", "the service is in maintenance")
@@ -128,6 +179,10 @@ class OAuthService:
             raise OAuthError("invalid_request", f"Content-Type must be {_FORM}")
         grant = _required(form, "grant_type")
         self._check_client(form)
+        if grant == "authorization_code":
+            return self._tokens(self._exchange(form))
+        if grant == "password_limited" and self._client.redirect_uri:
+            raise OAuthError("unauthorized_client", "the client is not registered for password_limited")
         if grant == "password_limited":
             return self._tokens(self._login(form))
         if grant == "refresh_token":
@@ -135,11 +190,16 @@ class OAuthService:
         raise OAuthError("unsupported_grant_type", f"grant_type {grant[:40]} is not supported")
 
     def _check_client(self, form: dict[str, str]) -> None:
-        client_id, secret = _required(form, "client_id"), _required(form, "client_secret")
+        client_id = _required(form, "client_id")
+        secret = _required(form, "client_secret") if self._client.secret else ""
         if client_id != self._client.id:
             raise OAuthError("unauthorized_client", "client_id is not known")
         if self._faults.client_disabled:
             raise OAuthError("invalid_client", "the client has been disabled")
+        if not self._client.secret:
+            if "client_secret" in form:
+                raise OAuthError("invalid_client", "a public client has no secret")
+            return
         if not hmac.compare_digest(secret.encode(), masked(self._client.secret, self._client.id).encode()):
             raise OAuthError("invalid_client", "client authentication failed")
 
