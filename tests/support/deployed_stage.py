@@ -59,6 +59,7 @@ class Stage:
             "NO_COLOR": "1",
             "COLUMNS": "200",
             **self.simulator.environment(),
+            "PITBOARD_AUDIENCE": "everyone",
         }
 
     def client(self, service: str) -> Any:

@@ -34,6 +34,7 @@ ALLOWED = {
     ("src/pitboard/ops/doctor/checks/ttl.py", "attribute of a table"): "the check's own id",
     ("src/pitboard/iracing/oauth.py", "secret's field"): "the form fields of iRacing's token endpoint",
     ("src/pitboard/simulator/oauth.py", "secret's field"): "the same, as iRacing reads them",
+    ("src/pitboard/local/browser_login.py", "secret's field"): "a field of iRacing's authorize endpoint",
     ("src/pitboard/simulator/answers.py", "secret's field"): "a field of iRacing's answers",
     ("src/pitboard/telemetry/redact.py", "secret's field"): "words for secrets in any text",
     ("src/pitboard/telemetry/tracing.py", "secret's field"): "words for people in any span",

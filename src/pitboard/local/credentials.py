@@ -35,19 +35,17 @@ def find(environment: Mapping[str, str] | None = None, file: Path | None = None)
     }
     if not all(parts.values()):
         kept = _from_keyring() or _from_file(file or default_file())
-        if kept.get("browser") and not (parts["username"] or parts["password"]):
-            return _browser_client(parts, kept)
+        given = Credentials(**parts)
         parts = {name: value or str(kept.get(name, "")) for name, value in parts.items()}
-    credentials = Credentials(**parts)
+        if kept.get("browser") and not (given.username or given.password):
+            client = Credentials(**parts)
+            return _checked(BrowserClient(client.client_id, client.client_secret))
+    return _checked(Credentials(**parts))
+
+
+def _checked(credentials: Credentials) -> Credentials:
     credentials.check()
     return credentials
-
-
-def _browser_client(parts: Mapping[str, str], kept: Mapping[str, str]) -> BrowserClient:
-    found = {name: parts[name] or str(kept.get(name, "")) for name in ("client_id", "client_secret")}
-    client = BrowserClient(**found)
-    client.check()
-    return client
 
 
 def save(credentials: Credentials, file: Path | None = None) -> str:
