@@ -211,10 +211,10 @@ class Budget:
 
     def resumed(self, now: float) -> "Budget":
         """After a good answer. It ends the pause only if a probe was out: before that it is the late answer
-        to a call from before."""
+        to a call from before. Every client has its whole share again: what it used has brought nothing."""
         if not self.probing:
             return self
-        return replace(self, paused_until=0.0, paused_code="", probing=False, back_at=now)
+        return replace(self, paused_until=0.0, paused_code="", probing=False, back_at=now, clients={})
 
 
 _PROBED = (MaintenanceError.code, OutageError.code)

@@ -108,6 +108,9 @@ class Plan:
             if not self._context.is_over:  # else it had to queue for too long
                 self._run()
             self._settle_all(self._targets, PENDING)
+        except StoreError as error:
+            log.error("a plan failed: %s", error)  # noqa: TRY400 - a sentence, not a defect
+            self._settle_all(self._targets, UNAVAILABLE)
         except Exception:  # not pending: who asked would come again at once, and it would fail again
             log.exception("a plan failed")
             self._settle_all(self._targets, UNAVAILABLE)

@@ -191,12 +191,16 @@ class DataApi:
         try:
             yield
         except RefusedError:
-            self._meter.answered()
+            self._answered(begun)
             raise
         except UnreachableError:
             self._meter.failed(begun)
             raise
-        self._meter.answered()
+        self._answered(begun)
+
+    def _answered(self, begun: float) -> None:
+        if self._meter.answered():
+            self._transport.give_up(begun)
 
     # --- any endpoint
 

@@ -132,12 +132,14 @@ class Meter:
         if not _alike(self._last.filled(now), change(self._last, now)):
             self._update(change)
 
-    def answered(self) -> None:
-        """Notes a good answer, all of it. If it was a probe's, the maintenance or outage is over."""
+    def answered(self) -> bool:
+        """Notes a good answer, all of it. True if it was a probe's: the maintenance or outage is over."""
         with self._lock:
             self._failures, self._known_at = 0, time.monotonic()
-        if self._last.probing:
-            self._update(lambda budget, now: budget.resumed(now))
+        if not self._last.probing:
+            return False
+        self._update(lambda budget, now: budget.resumed(now))
+        return True
 
     def failed(self, begun: float, *, surely: bool = False) -> None:
         """Counts a failure of a call that was `begun` at that time (monotonic seconds); from `OUTAGE_AFTER`

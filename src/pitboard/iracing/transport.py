@@ -6,12 +6,13 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, ClassVar, cast
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
-from urllib3.connection import HTTPSConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -73,7 +74,8 @@ class Transport:
 
     def __init__(self, *, request_id: Callable[[], str] = str) -> None:
         self._request_id = request_id
-        self._plain = urllib3.PoolManager(maxsize=CONNECTIONS)
+        self._out: dict[HTTPConnection, float] = {}
+        self._plain = self._watched(urllib3.PoolManager(maxsize=CONNECTIONS))
         self._tls: urllib3.PoolManager | None = None
         self._public: urllib3.PoolManager | None = None
         self._tls_lock = threading.Lock()
@@ -81,11 +83,22 @@ class Transport:
     def get(self, url: str, deadline: float, *, bearer: str = "", public: bool = False) -> Answer:
         """GETs a whole answer before the deadline. Raises `NoAnswerError`; a status is not an error.
 
-        With `public` (https only) nothing is sent to an address that is not one of the internet.
+        With `public` (https only) nothing is sent to an address that is not one of the internet. All of the
+        answer has to come within `READ_SECONDS`.
         """
+        deadline = min(deadline, time.monotonic() + CONNECT_SECONDS + READ_SECONDS)
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         with self._open("GET", url, deadline, headers, self._pools(url, public)) as response:
             return _whole(response, deadline)
+
+    def give_up(self, before: float) -> None:
+        """Breaks off the GETs that were sent before (monotonic seconds) and have no answer yet: the other
+        side has answered later ones, and will not answer these."""
+        for connection, since in list(self._out.items()):
+            if since < before and (sock := getattr(connection, "sock", None)):
+                with suppress(OSError):
+                    # below TLS, which only the thread that reads may touch
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def post_form(self, url: str, form: Mapping[str, str], deadline: float) -> Answer:
         """POSTs a percent-encoded form on a connection of its own.
@@ -158,21 +171,46 @@ class Transport:
         if public:
             with self._tls_lock:
                 if self._public is None:
-                    self._public = self._new_pools("https:")
-                    self._public.pool_classes_by_scheme = {"https": _PublicPool}
+                    self._public = self._watched(self._new_pools("https:"), _PublicConnection)
                 return self._public
         if not url.startswith("https:"):
             return self._plain
         with self._tls_lock:
             if self._tls is None:
-                self._tls = self._new_pools(url)
+                self._tls = self._watched(self._new_pools(url))
             return self._tls
+
+    def _watched(
+        self, pools: urllib3.PoolManager, secure: type[HTTPSConnection] | None = None
+    ) -> urllib3.PoolManager:
+        """The pools, with connections that are in `_out` while they wait for an answer."""
+        out = {"out": self._out}
+        plain = type("Plain", (_Watched, HTTPConnection), out)
+        tls = type("Secure", (_Watched, secure or HTTPSConnection), out)
+        pools.pool_classes_by_scheme = {
+            "http": type("Pool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": plain}),
+            "https": type("SecurePool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": tls}),
+        }
+        return pools
 
     def _new_pools(self, url: str) -> urllib3.PoolManager:
         if not url.startswith("https:"):
             return urllib3.PoolManager(maxsize=CONNECTIONS)
         # One context for all connections: urllib3 would read the certificate store anew for each.
         return urllib3.PoolManager(maxsize=CONNECTIONS, ssl_context=ssl.create_default_context())
+
+
+class _Watched:
+    """Notes in `out` since when a connection waits for the head of an answer."""
+
+    out: ClassVar[dict[Any, float]]
+
+    def getresponse(self) -> Any:
+        self.out[self] = time.monotonic()
+        try:
+            return cast("Any", super()).getresponse()
+        finally:
+            self.out.pop(self, None)
 
 
 class _PublicConnection(HTTPSConnection):
@@ -187,10 +225,6 @@ class _PublicConnection(HTTPSConnection):
             return opened
         opened.close()
         raise NewConnectionError(self, "a link leads to an address that is not public")
-
-
-class _PublicPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _PublicConnection
 
 
 def is_public(address: str) -> bool:

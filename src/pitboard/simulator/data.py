@@ -93,9 +93,11 @@ class DataService:
         return response
 
     async def _answer(self, request: Request, endpoint: str) -> Response:
-        fault = self._faults.due(endpoint)
+        fault = self._faults.due(endpoint, "data")
         if self._faults.maintenance:
-            return _maintenance(old_shape=self._faults.maintenance_old_shape)
+            return _maintenance(
+                old_shape=self._faults.maintenance_old_shape, note=self._faults.maintenance_note
+            )
         within = self.limit.take(self._clock.now(), 1 + self._faults.other_calls)
         if fault and fault.kind is Kind.STATUS:
             response = error(fault.status or 500)
@@ -136,10 +138,14 @@ class DataService:
             raise RefusedError(403)
 
     def _common_headers(self) -> dict[str, str]:
-        return {
+        shown = self.limit.resets + self._faults.clock_skew + self._faults.reset_shift
+        limits = {
             "X-RateLimit-Limit": str(self.limit.limit),
             "X-RateLimit-Remaining": str(self.limit.remaining),
-            "X-RateLimit-Reset": str(int(self.limit.resets + self._faults.clock_skew)),
+            "X-RateLimit-Reset": str(int(shown)),
+        }
+        return {
+            **({} if self._faults.limits_hidden else limits),
             "Cache-Control": "max-age=60",
             "X-iRacing-Id": secrets.token_hex(16),
             "X-iRacing-ServiceName": "data-server",
@@ -283,16 +289,16 @@ def error(status: int, message: str = "") -> Response:
         return json_response({"error": "access_denied", "error_description": message}, 401)
     texts = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
     if status == 503:
-        return _maintenance(old_shape=False)
+        return _maintenance(old_shape=False, note=True)
     document = {"error": texts.get(status, "Internal Server Error" if status >= 500 else "Error")}
     return json_response(document | ({"message": message} if message else {}), status)
 
 
-def _maintenance(*, old_shape: bool) -> Response:
-    note = "The site is currently undergoing maintenance.  Please try your request later."
+def _maintenance(*, old_shape: bool, note: bool) -> Response:
+    text = "The site is currently undergoing maintenance.  Please try your request later."
     if old_shape:
-        return json_response({"httpCode": 503, "errorCode": "Site Maintenance", "errorDesc": note}, 503)
-    return json_response({"error": "Site Maintenance", "note": note}, 503)
+        return json_response({"httpCode": 503, "errorCode": "Site Maintenance", "errorDesc": text}, 503)
+    return json_response({"error": "Site Maintenance", **({"note": text} if note else {})}, 503)
 
 
 def _number(text: str | None) -> int:

@@ -1,7 +1,10 @@
 """What can go wrong, settable while the simulator runs."""
 
+import json
+import zlib
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -28,11 +31,24 @@ class Kind(StrEnum):
     """The connection is reset before any answer."""
     HANG = "hang"
     """No answer ever comes."""
+    DRIP = "drip"
+    """The answer comes at 20 bytes a second."""
+    REDIRECT = "redirect"
+    """A redirect (302) to a login page."""
+    FOREIGN_LINK = "foreign_link"
+    """The link of a call leads to a host that is none of iRacing's."""
+    WRONG_TYPES = "wrong_types"
+    """JSON in which every number is a text and every text a number."""
+    BOMB = "bomb"
+    """A body of 200 MB."""
+    GZIP_BOMB = "gzip_bomb"
+    """200 MB that are compressed to 200 kB."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """One fault for the next `times` calls of `endpoint`: as in `calls.Call`, or `link` or `*` for any."""
+    """One fault for the next `times` calls of `endpoint`: as in `calls.Call`; `data` for any call of the Data
+    API, `link` for any link, or `*` for all three services."""
 
     kind: Kind
     endpoint: str = "*"
@@ -74,6 +90,12 @@ class Faults:
     """Whether the Data API is in maintenance."""
     maintenance_old_shape: bool = False
     """Whether it says so in the older shape."""
+    maintenance_note: bool = True
+    """Whether there is a note in the answer."""
+    reset_shift: float = 0.0
+    """Seconds by which the end of the rate limit's minute is shown too late."""
+    limits_hidden: bool = False
+    """Whether the Data API's answers lack the headers about the rate limit."""
     oauth_maintenance: bool = False
     """Whether the token endpoint answers 503."""
     clock_skew: float = 0.0
@@ -160,9 +182,47 @@ def spoil(response: Response, fault: Fault) -> Response:
         return Response(200, b"Rate limit exceeded", {"Content-Type": "text/plain; charset=utf-8"})
     if fault.kind is Kind.BAD_JSON and isinstance(response.body, bytes):
         response.body = response.body[: len(response.body) // 2]
+    if fault.kind is Kind.REDIRECT:
+        return Response(302, b"", {"Location": "https://members-login.invalid/login"})
+    if fault.kind is Kind.DRIP:
+        response.rate = 20
+    if fault.kind in (Kind.BOMB, Kind.GZIP_BOMB):
+        return _bomb(compressed=fault.kind is Kind.GZIP_BOMB)
+    if fault.kind is Kind.FOREIGN_LINK:
+        response.body = json.dumps(
+            {"link": "https://elsewhere.invalid/a.json", "expires": "2099-01-01"}
+        ).encode()
+    if fault.kind is Kind.WRONG_TYPES and isinstance(response.body, bytes):
+        response.body = json.dumps(_wrong(json.loads(response.body))).encode()
     endings = {Kind.CUT: Ending.CUT, Kind.RESET: Ending.RESET, Kind.HANG: Ending.HANG}
     response.ending = endings.get(fault.kind, Ending.WHOLE)
     return response
+
+
+_BOMB_MB = 200
+
+
+def _bomb(*, compressed: bool) -> Response:
+    if not compressed:
+        return Response(200, (bytes(2**20) for _ in range(_BOMB_MB)), {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    return Response(200, _packed(), headers)
+
+
+@cache
+def _packed() -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    parts = [packer.compress(bytes(2**20)) for _ in range(_BOMB_MB)]
+    return b"".join([*parts, packer.flush()])
+
+
+def _wrong(value: Any) -> Any:
+    """The same JSON, every number as a text and every text as a number."""
+    if isinstance(value, dict):
+        return {key: _wrong(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_wrong(part) for part in value]
+    return 7 if isinstance(value, str) else str(value)
 
 
 def html(status: int) -> Response:

@@ -67,9 +67,9 @@ class Simulator:
             self.faults, self.clock, self.calls, self.population, self._oauth.logins, self._data.limit
         )
         self._listeners = _listen(port)
-        oauth, self.data_url, self.assets_url = (
-            f"http://127.0.0.1:{listener.getsockname()[1]}" for listener in self._listeners
-        )
+        self._ports = [listener.getsockname()[1] for listener in self._listeners]
+        self._hosts: list[Host] = []
+        oauth, self.data_url, self.assets_url = (f"http://127.0.0.1:{port}" for port in self._ports)
         self.oauth_url = f"{oauth}/oauth2/token"
         self._assets.url = self.assets_url
         self._thread: threading.Thread | None = None
@@ -103,6 +103,22 @@ class Simulator:
     def race(self, cust_id: int, category: str = "sports_car", *, irating: int = 40, sr: int = 8) -> None:
         """Lets a driver finish a race now that changes iRating and safety rating (x 100) by so much."""
         self.population.race(cust_id, CATEGORY_BY_KEY[category], self.clock.now(), irating, sr)
+
+    def set_reachable(self, reachable: bool) -> None:
+        """Whether anybody listens on the Data API's and the assets' ports. Unreachable, every connection ends
+        and new ones are refused. Returns when it is so."""
+        if self._loop is None:
+            raise RuntimeError("the simulator does not run")
+        asyncio.run_coroutine_threadsafe(self._reach(reachable), self._loop).result(10)
+
+    async def _reach(self, reachable: bool) -> None:
+        for number, host in list(enumerate(self._hosts))[1:]:
+            if not reachable:
+                await host.stop()
+            else:
+                listener = _bound(self._ports[number])
+                self._listeners[number] = listener
+                await host.start(listener)
 
     def start(self) -> Self:
         """Begins to answer. Returns when all three services listen."""
@@ -150,12 +166,12 @@ class Simulator:
             self._data_or_control(_delayed(self._data.handle, call_latency)),
             _delayed(self._assets.handle, link_latency),
         )
-        hosts = [Host(handler, self._shown_time) for handler in handlers]
-        for host, listener in zip(hosts, self._listeners, strict=True):
+        self._hosts = [Host(handler, self._shown_time) for handler in handlers]
+        for host, listener in zip(self._hosts, self._listeners, strict=True):
             await host.start(listener)
         self._ready.set()
         await self._stopping.wait()
-        for host in hosts:
+        for host in self._hosts:
             await host.stop()
 
     def _data_or_control(self, data: Handler) -> Handler:
@@ -186,17 +202,26 @@ def _listen(port: int) -> list[socket.socket]:
     listeners: list[socket.socket] = []
     try:
         for number in range(3):
-            listener = socket.socket()
-            listeners.append(listener)
-            if sys.platform != "win32":
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", port + number if port else 0))
-            listener.listen(1024)
+            listeners.append(_bound(port + number if port else 0))  # noqa: PERF401 - closed if one fails
     except OSError:
         for listener in listeners:
             listener.close()
         raise
     return listeners
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket that listens on 127.0.0.1. Raises OSError when the port is taken."""
+    listener = socket.socket()
+    try:
+        if sys.platform != "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -65,6 +65,9 @@ MOST_IDS = 100_000
 """Rows that are kept, some 800 MB at most. Beyond, the records that were used longest ago go, and the ids
 and negative answers that end first."""
 
+TRIAL_BYTES = 64 * 1024
+"""Bytes that are written to see whether writing is possible again: about those of a page of drivers."""
+
 LOOK_SECONDS = 1.0
 """So often it is looked whether the file has been deleted or replaced."""
 
@@ -297,9 +300,11 @@ class SqliteStore:
         return count
 
     def try_writing(self) -> None:
-        """Raises `StoreError` if nothing can be written (a full disk)."""
+        """Raises `StoreError` if a page of drivers cannot be written. A full disk may have room for less."""
         with self._writer.transaction() as cursor:
-            cursor.execute("UPDATE changes SET version = version WHERE kind = 'records'")
+            cursor.execute("INSERT OR REPLACE INTO leases VALUES ('TRIAL', ?, 0)", ("x" * TRIAL_BYTES,))
+        with self._writer.transaction() as cursor:
+            cursor.execute("DELETE FROM leases WHERE key = 'TRIAL'")
 
     def ping(self) -> None:
         self.file.look()

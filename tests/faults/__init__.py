@@ -1,0 +1,1 @@
+"""How Pitboard fails: a matrix of faults, kills, load. Each has a command that prints its table."""
