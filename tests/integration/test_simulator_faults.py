@@ -57,6 +57,56 @@ def test_a_status_fault_has_the_body_recorded_from_iracing(client, faults, statu
     assert "X-RateLimit-Remaining" in answer.headers
 
 
+def test_a_redirect_leads_to_a_login_page(client, faults):
+    faults.add("redirect", "data")
+    answer = client.api("constants/categories")
+    assert (answer.status, answer.headers["Location"]) == (302, "https://members-login.invalid/login")
+
+
+def test_a_foreign_link_is_none_of_the_asset_host(client, faults):
+    faults.add("foreign_link", "data")
+    assert client.link("lookup/flairs") == "https://elsewhere.invalid/a.json"
+
+
+def test_wrong_types_keep_the_shape_of_an_answer(client, faults):
+    faults.add("wrong_types", "link")
+    (group, *_) = client.get("lookup/licenses")
+    assert isinstance(group["license_group"], str)
+    assert isinstance(group["group_name"], int)
+
+
+def test_a_bomb_of_gzip_is_small_on_the_wire(client, faults):
+    faults.add("gzip_bomb", "link")
+    answer = client.request("GET", client.link("lookup/flairs"), decode_content=False)
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert len(answer.data) < 300_000
+
+
+def test_an_answer_can_drip(client, faults):
+    faults.add("drip", "data")
+    began = time.monotonic()
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+        client.request("GET", f"{client.simulator.data_url}/data/x", timeout=0.05)
+    assert time.monotonic() - began < 5
+
+
+def test_it_can_be_unreachable_for_a_while(client):
+    assert client.api("constants/categories").status == 200
+    client.simulator.set_reachable(False)
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        client.api("constants/categories")
+    client.simulator.set_reachable(True)
+    assert client.api("constants/categories").status == 200
+
+
+def test_the_end_of_the_minute_can_be_shown_wrong_or_not_at_all(client, faults):
+    faults.set("reset_shift", -3600.0)
+    shown = float(client.api("constants/categories").headers["X-RateLimit-Reset"])
+    assert shown < time.time() - 3000
+    faults.set("limits_hidden", True)
+    assert "X-RateLimit-Reset" not in client.api("constants/categories").headers
+
+
 def test_a_429_may_have_retry_after(client, faults):
     faults.add("status", "constants/categories", status=429, retry_after=7)
     answer = client.api("constants/categories")

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from tests.support.fake_http import FakeHttp, Reply, fake_http_server
+from tests.support.waiting import wait_until
 
 from pitboard.drivers.errors import UnreachableError
 from pitboard.iracing.links import Links
 from pitboard.iracing.transport import NoAnswerError, Transport, is_loopback
+from pitboard.simulator import Simulator
 
 
 @pytest.fixture
@@ -52,6 +54,31 @@ class TestConnections:
             assert next(stream.parts)
         assert transport.get(f"{server.url}/", soon()).body == b"ok"
         assert len({got.port for got in server.got}) == 2
+
+    def test_a_get_that_hangs_is_broken_off_when_later_ones_are_answered(self) -> None:
+        with Simulator(latency=0.0) as simulator, ThreadPoolExecutor(1) as pool:
+            simulator.faults.add("hang", "data")
+            transport = Transport()
+            url = f"{simulator.data_url}/data/constants/categories"
+            hanging = pool.submit(transport.get, url, soon())
+            wait_until(lambda: simulator.calls.count(service="data"))
+            began = time.monotonic()
+            assert transport.get(url, soon()).status == 401
+            transport.give_up(began)
+            with pytest.raises(NoAnswerError):
+                hanging.result(timeout=5)
+            transport.close()
+
+    def test_a_post_that_hangs_is_not_broken_off(self) -> None:
+        with Simulator(latency=0.0) as simulator, ThreadPoolExecutor(1) as pool:
+            simulator.faults.add("hang", "token")
+            transport = Transport()
+            hanging = pool.submit(transport.post_form, simulator.oauth_url, {"a": "b"}, soon(1.0))
+            wait_until(lambda: simulator.calls.count("token"))
+            transport.give_up(time.monotonic())
+            with pytest.raises(NoAnswerError, match="in time"):
+                hanging.result(timeout=5)
+            transport.close()
 
     def test_a_post_has_its_own_connection(self, server: FakeHttp) -> None:
         transport = Transport()

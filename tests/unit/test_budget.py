@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pitboard.drivers.budget import LIMIT, PROBE_PAUSE, WINDOW, Budget
-from pitboard.drivers.errors import MaintenanceError, RateLimitedError
+from pitboard.drivers.errors import MaintenanceError, OutageError, RateLimitedError
 from pitboard.drivers.model import Priority
 
 T0 = 1_800_000_000.0
@@ -183,6 +183,16 @@ class TestPauses:
         assert count == 1
         assert greedy(budget, now + PROBE_PAUSE - 1)[1] == 0
         assert greedy(budget.resumed(T0), now + 1)[1] > 20
+
+    def test_after_an_outage_every_client_has_its_whole_share_again(self) -> None:
+        budget = Budget()
+        for _ in range(25):
+            budget = budget.take(T0, READER, client="one").budget
+        budget = budget.paused(T0, PROBE_PAUSE, OutageError.code)
+        probe = budget.take(T0 + PROBE_PAUSE, READER, client="one").budget
+        back = probe.resumed(T0 + PROBE_PAUSE + 1)
+        assert back.share_left("one") == back.share
+        assert back.back_at == T0 + PROBE_PAUSE + 1
 
     def test_a_probe_that_is_never_heard_of_is_followed_by_another(self) -> None:
         budget = Budget().paused(T0, PROBE_PAUSE, MaintenanceError.code)
