@@ -162,14 +162,22 @@ export async function isPacked(browser, files, folder) {
   return files.size === packed.size && [...files].every(([name, data]) => packed.get(name)?.equals(data));
 }
 
+/** The scripts of pages of the extension, without messages, and `words.js` with the messages of all. */
+async function pageScripts(...names) {
+  const entries = names.map((name) => [`${name}.js`, `src/entries/${name}.ts`]);
+  const used = (await Promise.all(entries.map(([, entry]) => keysOf(entry)))).flat();
+  const words = await bundle("src/entries/words.ts", plugin(new Set(used), false), { globalName: "pitboardWords" });
+  const scripts = entries.map(async ([file, entry]) => [file, await bundle(entry, plugin(new Set(), true))]);
+  return [["words.js", words], ...(await Promise.all(scripts))];
+}
+
 /** The extension's scripts, by file name. `background` are more settings of esbuild for the background. */
 export async function extensionScripts(background = {}) {
   return new Map([
     ["content.js", await script("src/entries/content.ts")],
     ["card.js", await script("src/entries/card.ts", { globalName: "pitboardCard" })],
     ["background.js", await script("src/entries/background.ts", background)],
-    ["options.js", await script("src/entries/options.ts")],
-    ["welcome.js", await script("src/entries/welcome.ts")],
+    ...(await pageScripts("options", "welcome")),
     ["demo.js", await script("src/entries/demo.ts")],
   ]);
 }

@@ -1,7 +1,7 @@
 /** The extension's options page. */
 
 import { diagnose } from "../core/diagnose.ts";
-import { currentLanguage, t, useLanguage } from "../core/i18n.ts";
+import { currentLanguage, t, useLanguage, useMessages } from "../core/i18n.ts";
 import { Form } from "../options/form.ts";
 import css from "../options/options.css";
 import { preview } from "../options/preview.ts";
@@ -13,7 +13,11 @@ import { useFlags } from "../ui/parts.ts";
 
 const { storage } = api;
 
+/** From `words.js`. */
+declare const pitboardWords: typeof import("./words.ts");
+
 async function start(): Promise<void> {
+  useMessages(pitboardWords.messages);
   const main = document.getElementById("options");
   if (!main) return;
   const style = document.createElement("style");

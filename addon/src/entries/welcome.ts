@@ -1,7 +1,7 @@
 /** The page that opens after the installation: what the addon does, its backend, and how a forum page will look. */
 
 import { diagnose } from "../core/diagnose.ts";
-import { currentLanguage, t, useLanguage } from "../core/i18n.ts";
+import { currentLanguage, t, useLanguage, useMessages } from "../core/i18n.ts";
 import { readOptions } from "../core/options.ts";
 import { backendField } from "../options/backend-field.ts";
 import { legend } from "../options/legend.ts";
@@ -38,7 +38,11 @@ const steps = () =>
     h("li", {}, icon("gear"), t("welcome_private")),
   );
 
+/** From `words.js`. */
+declare const pitboardWords: typeof import("./words.ts");
+
 async function start(): Promise<void> {
+  useMessages(pitboardWords.messages);
   const main = document.getElementById("welcome");
   if (!main) return;
   document.head.append(h("style", {}, css));

@@ -143,17 +143,14 @@ it("the userscript shows stats, the card and the options dialog, and stores what
   ]);
 });
 
-/** The card's script and the userscript, without the dialog. */
-async function withoutDialog(): Promise<string> {
-  const [card, , userscript] = await scripts();
-  return `${card}\n${userscript}`;
-}
+/** The userscript without the scripts that it requires. */
+const alone = async () => (await scripts()).at(-1) ?? "";
 
 /** Opens a page of three posts that names its backend, with `scripts` on it. */
 async function demo(page: Page, content: string): Promise<void> {
   await page.route(`${backend.url}/demo*`, async (route) => {
     const file = new URL(route.request().url()).pathname.endsWith(".js");
-    if (file) return route.fulfill({ contentType: "text/javascript", body: await withoutDialog() });
+    if (file) return route.fulfill({ contentType: "text/javascript", body: await alone() });
     const body = pages.classic({ posts: 3 }).replace("</body>", `${content}</body>`);
     return route.fulfill({ contentType: "text/html", body });
   });
@@ -177,7 +174,7 @@ it("the userscript runs without a manager on a page that names its backend, and 
 
 it("the userscript may start before the page has a root element, as with some managers", async () => {
   const page = await context.newPage();
-  await page.addInitScript(`window.rootless = !document.documentElement; ${named()}\n${await withoutDialog()}`);
+  await page.addInitScript(`window.rootless = !document.documentElement; ${named()}\n${await alone()}`);
   await demo(page, "");
   expect(await page.evaluate("window.rootless")).toBe(true);
 });
