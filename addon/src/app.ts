@@ -5,16 +5,18 @@ import { Loader } from "./core/loader.ts";
 import type { Driver } from "./core/model.ts";
 import { nameKey } from "./core/names.ts";
 import { type Note, noteOf } from "./core/notes.ts";
-import { DEFAULTS, isOn, type Options, readOptions, type Theme } from "./core/options.ts";
+import { DEFAULTS, isOn, type Options, type Theme } from "./core/options.ts";
 import type { Platform } from "./platform/platform.ts";
 import { expectsAuthors, ownName } from "./site/page.ts";
 import type { MountPoint } from "./site/surface.ts";
 import { SURFACES, scopeOf } from "./site/surfaces.ts";
 import { detectTheme } from "./site/theme.ts";
 import { Watcher } from "./site/watch.ts";
+import { lastSpace, spaceOf, storeSpace } from "./space.ts";
 import { Banner } from "./ui/banner.ts";
 import { createHost, drawHost, HOST_TAG } from "./ui/host.ts";
 import { LazyCard } from "./ui/lazy_card.ts";
+import { COMPACT_HEIGHT } from "./ui/line.ts";
 import { useFlags, type View } from "./ui/parts.ts";
 import { keepPrivate, rootOf } from "./ui/shadow.ts";
 
@@ -31,13 +33,6 @@ interface Mount {
   remounts: number;
 }
 
-/** The options that decide where hosts are and how much space they take, as JSON. */
-const spaceOf = (options: Options): string => {
-  const { layout, races, cars, raceCount, hiddenCategories, rank } = options;
-  const surfaces = Object.fromEntries(SURFACES.map((surface) => [surface.id, isOn(options, surface)]));
-  return JSON.stringify({ layout, races, cars, raceCount, hiddenCategories, rank, surfaces });
-};
-
 /** Whether the lines show races or cars: they are in the profile, which takes the backend a call for each driver. */
 const showsProfiles = ({ layout, races, cars }: Options): boolean => layout !== "compact" && (races || cars);
 
@@ -48,33 +43,6 @@ const pageVisible = () =>
     else document.addEventListener("visibilitychange", () => resolve(), { once: true });
   });
 
-/** The key in the page's own storage. Readers have it already, so it stays. */
-const SPACE = "pitboard room";
-
-/**
- * The default options, but with the space that the reader's last page had. Only the page's own storage answers
- * immediately. It is empty for readers with the defaults. Its first use on a page takes milliseconds, so it is read only
- * when posts are there before the stored options.
- */
-function lastSpace(): Options {
-  try {
-    return readOptions(JSON.parse(localStorage.getItem(SPACE) ?? "{}"));
-  } catch {
-    return DEFAULTS;
-  }
-}
-
-function storeSpace(options: Options): void {
-  setTimeout(() => {
-    try {
-      if (spaceOf(options) === spaceOf(DEFAULTS)) localStorage.removeItem(SPACE);
-      else localStorage.setItem(SPACE, spaceOf(options));
-    } catch {
-      // no storage: the next page may move once while it loads
-    }
-  });
-}
-
 export class App {
   readonly #platform: Platform;
   readonly #loader: Loader;
@@ -83,6 +51,8 @@ export class App {
   readonly #byName = new Map<string, Set<Mount>>();
   /** Tells which hosts are on the screen or near it. */
   readonly #visibility: IntersectionObserver;
+  /** Tells which of the hosts that have all they will show have left the screen. */
+  readonly #leaving = new IntersectionObserver((entries) => this.#left(entries));
   readonly #watcher: Watcher;
   readonly #card: LazyCard;
   readonly #banner: Banner;
@@ -299,6 +269,15 @@ export class App {
     this.#loadReader();
   }
 
+  /** Takes back the space that hosts have reserved and do not need, where the reader does not see the page move. */
+  #left(entries: IntersectionObserverEntry[]): void {
+    for (const { isIntersecting, target } of entries) {
+      if (isIntersecting) continue;
+      (target as HTMLElement).style.minBlockSize = `${COMPACT_HEIGHT}px`;
+      this.#leaving.unobserve(target);
+    }
+  }
+
   /** Loads the reader's own stats, if others are compared with them. */
   #loadReader(): void {
     const name = this.#options.compare && !this.#reader ? this.#ownName() : "";
@@ -331,6 +310,8 @@ export class App {
       hover: (over) => this.#card.hover(name, host, over),
       retry: () => void this.#loader.reload(name),
     });
+    const complete = drawing.answer && (!showsProfiles(this.#options) || !this.#loader.isLoading(name));
+    if (complete && host.dataset.form === "line" && this.#options.layout !== "compact") this.#leaving.observe(host);
   }
 }
 
