@@ -1,4 +1,4 @@
-/** The userscript: the addon on the page and the backend's client in one script. */
+/** The userscript: the addon on the page. Card, options dialog and the backend's client are in the scripts that it requires. */
 
 import { run } from "../app.ts";
 import { t, useMessages } from "../core/i18n.ts";
@@ -13,7 +13,7 @@ declare const pitboardOptions: typeof dialog | undefined;
 /** From `pitboard-card.js`, likewise. */
 declare const pitboardCard: typeof card | undefined;
 
-/** Without the second script the addon is in English, and has lines only. */
+/** Without the second script the addon is in English, and has no stats. */
 const second = typeof pitboardOptions === "undefined" ? undefined : pitboardOptions;
 if (second) useMessages(second.messages);
 

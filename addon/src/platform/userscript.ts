@@ -1,6 +1,6 @@
 /** In a userscript: the functions of the script manager, and the platform made of them. */
 
-import { Backend, type Reply } from "../core/backend.ts";
+import type { Backend, Reply } from "../core/backend.ts";
 import { readNotes, withNote } from "../core/notes.ts";
 import { DEFAULTS, type Options, readOptions } from "../core/options.ts";
 import type { Store } from "../core/shelf.ts";
@@ -122,7 +122,18 @@ export async function saveOptions(changed: Options): Promise<void> {
 export const notes = async () => readNotes(await settings.read("notes"));
 
 export const get = request ? gmGet : fetchGet;
-const backend = new Backend(async () => (await options()).backend, get, storeIn(sessionStorage), local);
+
+/** From `pitboard-options.js`, which the manager loads with this script: the backend's client, too, has no room here. */
+declare const pitboardOptions: { Backend: typeof Backend } | undefined;
+
+let made: Backend | undefined;
+
+/** The backend's client. Throws without the script that has it. */
+function backend(): Backend {
+  if (typeof pitboardOptions === "undefined") throw new Error("a script is missing");
+  made ??= new pitboardOptions.Backend(async () => (await options()).backend, get, storeIn(sessionStorage), local);
+  return made;
+}
 
 export async function saveNotes(changed: ReturnType<typeof readNotes>): Promise<void> {
   await settings.write("notes", changed);
@@ -131,10 +142,10 @@ export async function saveNotes(changed: ReturnType<typeof readNotes>): Promise<
 
 /** All but what is in the second script. */
 export const platform: Omit<Platform, "openOptions" | "loadCard"> = {
-  drivers: (names, asking) => backend.drivers(names, asking),
-  history: (custId, category, kind) => backend.history(custId, category, kind),
+  drivers: async (names, asking) => backend().drivers(names, asking),
+  history: async (custId, category, kind) => backend().history(custId, category, kind),
   flags: null,
-  races: (custId, me) => backend.races(custId, me),
+  races: async (custId, me) => backend().races(custId, me),
   options,
   notes,
   onOptions: (changed) => void optionListeners.push(changed),

@@ -143,14 +143,17 @@ it("the userscript shows stats, the card and the options dialog, and stores what
   ]);
 });
 
-/** The userscript without the scripts that it requires. */
-const alone = async () => (await scripts()).at(-1) ?? "";
+/** The userscript without its card. */
+async function withoutCard(): Promise<string> {
+  const [, options, userscript] = await scripts();
+  return `${options}\n${userscript}`;
+}
 
 /** Opens a page of three posts that names its backend, with `scripts` on it. */
 async function demo(page: Page, content: string): Promise<void> {
   await page.route(`${backend.url}/demo*`, async (route) => {
     const file = new URL(route.request().url()).pathname.endsWith(".js");
-    if (file) return route.fulfill({ contentType: "text/javascript", body: await alone() });
+    if (file) return route.fulfill({ contentType: "text/javascript", body: await withoutCard() });
     const body = pages.classic({ posts: 3 }).replace("</body>", `${content}</body>`);
     return route.fulfill({ contentType: "text/html", body });
   });
@@ -174,7 +177,7 @@ it("the userscript runs without a manager on a page that names its backend, and 
 
 it("the userscript may start before the page has a root element, as with some managers", async () => {
   const page = await context.newPage();
-  await page.addInitScript(`window.rootless = !document.documentElement; ${named()}\n${await alone()}`);
+  await page.addInitScript(`window.rootless = !document.documentElement; ${named()}\n${await withoutCard()}`);
   await demo(page, "");
   expect(await page.evaluate("window.rootless")).toBe(true);
 });
