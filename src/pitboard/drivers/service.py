@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pitboard.drivers import freshness, misses, names
 from pitboard.drivers.dependencies import Dependencies
@@ -40,6 +41,9 @@ BACKGROUND_SECONDS = 60.0
 
 BEFORE_THE_ANSWER = 0.3
 """Seconds before the answer at which look-ups end in a home that is frozen after it."""
+
+LONGEST_REMEMBERED = 2_048
+"""Characters of a page's names that are remembered together; twenty or thirty names have fewer."""
 
 LONGEST_QUIET = 1.5
 """Seconds without news after which an answer goes out, if it has something to show."""
@@ -474,7 +478,18 @@ def lookup_context(own: float | None, seconds: float, client: str) -> CallContex
 
 
 def _parse(asked: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], dict[str, Name], dict[str, Miss]]:
-    """Each distinct text with its key, the names by key, and the misses of texts that are no names."""
+    """Each distinct text with its key, the names by key, and the misses of texts that are no names.
+
+    What many readers of one page ask for is parsed once; long texts, which strangers send, are not kept.
+    """
+    short = len(asked) <= MOST_NAMES and sum(map(len, asked)) <= LONGEST_REMEMBERED
+    texts, valid, missed = (_remembered_page if short else _parsed)(tuple(asked))
+    return texts, dict(valid), dict(missed)
+
+
+def _parsed(
+    asked: tuple[str, ...],
+) -> tuple[tuple[tuple[str, str], ...], Mapping[str, Name], Mapping[str, Miss]]:
     texts: dict[str, str] = {}
     valid: dict[str, Name] = {}
     missed: dict[str, Miss] = {}
@@ -488,3 +503,6 @@ def _parse(asked: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], dict[str,
             texts[text] = name.key
             valid.setdefault(name.key, name)
     return tuple(texts.items()), valid, missed
+
+
+_remembered_page = lru_cache(maxsize=1_000)(_parsed)

@@ -8,14 +8,11 @@ from starlette.requests import Request
 
 from pitboard.drivers import names
 from pitboard.drivers.names import LONGEST, InvalidNameError
-from pitboard.drivers.service import MOST_NAMES
+from pitboard.drivers.service import LONGEST_REMEMBERED, MOST_NAMES
 from pitboard.http.problems import Problem
 
 LONGEST_WAIT = 10.0
 DEFAULT_WAIT = 8.0
-
-LONGEST_REMEMBERED = 2_048
-"""Bytes of a query whose names are remembered; twenty or thirty names have fewer."""
 
 
 def asked_names(query: bytes) -> list[str]:
