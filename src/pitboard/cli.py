@@ -21,6 +21,7 @@ from pitboard.commands import (
     forget,
     index,
     login,
+    logout,
     logs,
     rollback,
     serve,
@@ -43,6 +44,7 @@ app.command(epilog=demo.EXAMPLE)(demo.demo)
 app.command(epilog=serve.EXAMPLE)(serve.serve)
 app.command(epilog=drivers.EXAMPLE)(drivers.drivers)
 app.command(epilog=login.EXAMPLE)(login.login)
+app.command(epilog=logout.EXAMPLE)(logout.logout)
 app.command(epilog=forget.EXAMPLE)(forget.forget)
 app.command(epilog=allow.EXAMPLE)(allow.allow)
 app.command(epilog=backup.BACKUP_EXAMPLE)(backup.backup)

@@ -71,6 +71,28 @@ def save(credentials: Credentials, file: Path | None = None) -> str:
     return f"{file}, in clear text, readable by your user alone"
 
 
+def remove(file: Path | None = None) -> list[str]:
+    """Deletes what `save` kept, in the keyring and in the file; says where something was. Raises `UsageError`
+    when the file cannot be deleted."""
+    import keyring
+    from keyring.errors import KeyringError
+
+    places = []
+    with suppress(KeyringError):
+        if keyring.get_password(SERVICE, ENTRY) is not None:
+            keyring.delete_password(SERVICE, ENTRY)
+            places.append(_keyring_in_words())
+    file = file or default_file()
+    try:
+        file.unlink()
+        places.append(str(file))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UsageError(f"{file} cannot be deleted: {error.strerror}.") from error
+    return places
+
+
 _ENCRYPTED = {
     "keyring.backends.SecretService": "the system's keyring (Secret Service)",
     "keyring.backends.libsecret": "the system's keyring (Secret Service)",

@@ -1,0 +1,126 @@
+"""The container's image, built from its Containerfile on a Debian of this machine, started and asked."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import urllib3
+from tests.support import debian, needs
+from tests.support.hosting_site import free_port
+from tests.support.waiting import wait_until
+
+from pitboard import __version__
+from pitboard.simulator import Simulator
+
+ROOT = Path(__file__).parents[2]
+NAME = "localhost/pitboard-test"
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+
+
+def buildah(*arguments, check=True, **more):
+    """Runs buildah without a container runtime; the storage is this machine's."""
+    environment = os.environ | {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+    return subprocess.run(
+        ["buildah", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=check,
+        **more,
+    )
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    """The name of the image."""
+    needs.program("buildah")
+    base = debian.tree(tmp_path_factory.mktemp("debian"))
+    container = buildah("from", "scratch").stdout.strip()
+    buildah("add", "--quiet", container, str(base), "/")
+    buildah("commit", "--quiet", "--rm", container, f"{NAME}-base")
+    certificates = "/etc/ssl/certs:/etc/ssl/certs:ro"
+    build = ("build", "--format", "docker", "--build-arg", f"BASE={NAME}-base", "--volume", certificates)
+    done = buildah(*build, "--tag", NAME, ".", check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    yield NAME
+    buildah("rmi", "--force", NAME, f"{NAME}-base", check=False)
+
+
+@pytest.fixture
+def container(image):
+    made = buildah("from", image).stdout.strip()
+    yield made
+    buildah("rm", made)
+
+
+def test_the_image_says_how_it_runs(image):
+    config = json.loads(buildah("inspect", "--type", "image", image).stdout)["Docker"]["config"]
+    assert config["User"] == "10001:10001"
+    assert config["Volumes"] == {"/data": {}}
+    assert config["Cmd"] == ["pitboard", "serve"]
+    assert config["Healthcheck"]["Test"][0] == "CMD"
+
+
+def test_it_has_the_program_and_nothing_of_its_building(container):
+    mounted = Path(buildah("mount", container).stdout.strip())
+    assert not (mounted / "build").exists()
+    size = sum(path.lstat().st_size for path in (mounted / "opt").rglob("*") if not path.is_symlink())
+    assert size < 120e6
+    assert __version__ in buildah("run", container, "--", "pitboard", "--version").stdout
+
+
+def test_it_serves_as_a_user_who_writes_nothing_but_its_data_and_passes_its_health_check(image, container):
+    mounted = Path(buildah("mount", container).stdout.strip())
+    check = json.loads(buildah("inspect", "--type", "image", image).stdout)["Docker"]["config"]["Healthcheck"]
+    port, begun = free_port(), time.time()
+    with Simulator(latency=0.0, link_latency=0.0) as simulator:
+        settings = simulator.environment() | {
+            "PITBOARD_PORT": str(port),
+            "PITBOARD_ALLOWED_HOSTS": "pit.example.org",
+            "PITBOARD_AUDIENCE": "everyone",
+        }
+        given = [f"--env={name}={value}" for name, value in settings.items()]
+        command = ["buildah", "run", *given, container, "--", "pitboard", "serve"]
+        environment = os.environ | {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+        serving = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        try:
+            wait_until(lambda: answers(port) or serving.poll() is not None, 60.0)
+            assert serving.poll() is None, serving.stderr.read()
+            told = urllib3.request("GET", f"http://127.0.0.1:{port}/health").json()
+            assert told["status"] in ("healthy", "degraded")
+            asked = buildah("run", *given, container, "--", *check["Test"][1:], check=False)
+            assert asked.returncode == 0, asked.stderr
+            assert "uid=10001" in buildah("run", container, "--", "id").stdout
+        finally:
+            serving.terminate()
+            serving.communicate(timeout=20)
+    assert (mounted / "data" / "pitboard.sqlite3").exists()
+    assert written(mounted, begun) <= {"data", "tmp"}
+    asked = buildah("run", *given, container, "--", *check["Test"][1:], check=False)
+    assert asked.returncode != 0
+
+
+def answers(port):
+    try:
+        return urllib3.request("GET", f"http://127.0.0.1:{port}/health", retries=False, timeout=5)
+    except urllib3.exceptions.HTTPError:
+        return None
+
+
+def written(folder, since):
+    """The top folders in which a file of the program's user is younger."""
+    young = set()
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not path.is_file() or path.stat().st_mtime <= since:
+            continue
+        top = path.relative_to(folder).parts[0]
+        if path.stat().st_uid == 10001 or top == "opt":
+            young.add(top)
+    return young
