@@ -48,6 +48,8 @@ export interface Options {
   compare: boolean;
   /** The world rank on the line. */
   rank: boolean;
+  /** The customer id on the card. iRacing is reported to ask that it is not shown without consent. */
+  customerId: boolean;
   /** The reader's own name; "": it is read from the page. */
   me: string;
 }
@@ -94,6 +96,7 @@ export const DEFAULTS: Options = {
   hiddenDrivers: [],
   compare: false,
   rank: false,
+  customerId: false,
   me: "",
 };
 

@@ -123,6 +123,7 @@ export class Form {
         this.#flag("country"),
         this.#flag("member"),
         this.#flag("followers"),
+        this.#flag("customerId"),
         this.#flag("races"),
         this.#flag("cars"),
         this.#raceCount(),

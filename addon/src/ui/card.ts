@@ -260,8 +260,10 @@ export class Card {
     const weeks = activity && activity.weeks > 1 ? ` · ${t("weeks_n", activity.weeks)}` : "";
     const active = activity ? t("activity_n", activity.last30, activity.before30) + weeks : loading;
     if (active) rows.push([t("activity"), active]);
-    const copy = iconButton("copy", t("copy"), driver, () => void navigator.clipboard.writeText(String(driver.custId)));
-    rows.push([t("customer_id"), h("span", {}, driver.custId, copy)]);
+    if (options.customerId) {
+      const copied = () => void navigator.clipboard.writeText(String(driver.custId));
+      rows.push([t("customer_id"), h("span", {}, driver.custId, iconButton("copy", t("copy"), driver, copied))]);
+    }
     return h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   }
 

@@ -254,6 +254,11 @@ describe("links", () => {
 });
 
 describe("options", () => {
+  it("show no customer id unless the reader wants it", () => {
+    expect(readOptions(undefined).customerId).toBe(false);
+    expect(readOptions({ customerId: true }).customerId).toBe(true);
+  });
+
   it("are the defaults for missing and for wrong values", () => {
     expect(readOptions(undefined)).toEqual(DEFAULTS);
     expect(

@@ -16,17 +16,14 @@ from pitboard.drivers.freshness import DAY
 from pitboard.drivers.names import InvalidNameError
 from pitboard.http.problems import Problem
 from pitboard.http.routes import client, is_web_page
+from pitboard.local import site
 from pitboard.local.members import LocalMembers
 
 MOST_A_CLIENT = 5
 MOST = 200
 """Requests of one network, and of all, that are taken in a day. More is somebody who hides others."""
 
-_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
-    " frame-ancestors 'none'"
-)
-_HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+_HEADERS = {"Content-Security-Policy": site.PAGE_POLICY, "Cache-Control": "no-store"}
 
 
 class MembersPage:
@@ -86,13 +83,10 @@ def page(text: str = "", *, problem: str = "", done: str = "") -> str:
             " iRacing is not asked for it again. What was kept is being deleted. Browsers may show what they"
             " already had for up to a day.</p></article>"
         )
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Pitboard: members</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="static/logo.svg"><link rel="stylesheet" href="static/site.css"></head><body><main>
-<header class="top"><img src="static/logo.svg" alt="">
-<h1>Pitboard<small>What is shown about you</small></h1></header>
-{told}
+    return site.page(
+        "Pitboard: members",
+        "What is shown about you",
+        f"""{told}
 <article><h2>Do you want not to be shown?</h2>
 <p>This server shows readers of the iRacing forum the licences, ratings and recent races of its authors. It
 has them from iRacing, and deletes them after 30 days without use.</p>
@@ -102,5 +96,5 @@ of your customer id, by which this is known.</p></article>
 <form action="members" method="post"><input name="name" value="{escape(text)}" aria-label="Your name"
  placeholder="Ann Tester" autocomplete="off" maxlength="200" required><button>Do not show me</button></form>
 <p class="hint">Did you change your mind? Ask the host of this server.</p>
-<footer><a href="./">Look drivers up</a></footer>
-</main></body></html>"""
+<footer><a href="./">Look drivers up</a></footer>""",
+    )

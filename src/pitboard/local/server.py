@@ -78,7 +78,13 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
             except Problem as error:
                 problem = error.detail
         return _html(
-            site.lookup_page(query, answer, problem, exposed=userscript.is_exposed(address(request)))
+            site.lookup_page(
+                query,
+                answer,
+                problem,
+                exposed=userscript.is_exposed(address(request)),
+                self_service=home.settings.self_service,
+            )
         )
 
     async def metrics(request: Request) -> Response:

@@ -28,9 +28,15 @@ _KINDS = {
 }
 
 
-def lookup_page(query: str, answer: bytes | None, problem: str = "", *, exposed: bool = False) -> str:
+_MEMBERS = ' &middot; <a href="members">Are you shown here?</a>'
+
+
+def lookup_page(
+    query: str, answer: bytes | None, problem: str = "", *, exposed: bool = False, self_service: bool = False
+) -> str:
     """The whole page as HTML. `answer` is the encoded answer of the service, `query` what was typed;
-    `exposed`: the page and the userscript come over a network without TLS."""
+    `exposed`: the page and the userscript come over a network without TLS; `self_service`: there is a page on
+    which members ask not to be shown."""
     results = "".join(_entry(name, value) for name, value in json.loads(answer).items()) if answer else ""
     if problem:
         results = f'<article class="miss" role="alert"><p>{escape(problem)}</p></article>'
@@ -39,7 +45,7 @@ def lookup_page(query: str, answer: bytes | None, problem: str = "", *, exposed:
             '<p class="hint">Type one name or several, with commas between them, just as the forum shows'
             " them. The number at the end of a name belongs to it.</p>"
         )
-    return _page(
+    return page(
         "Pitboard",
         "Who are you talking to?",
         f"""<form action="./" role="search"><input name="names" value="{escape(query)}"
@@ -49,13 +55,13 @@ def lookup_page(query: str, answer: bytes | None, problem: str = "", *, exposed:
 {_WARNING if exposed else ""}
 <footer>Pitboard {__version__} &middot; <a href="addon/">Get the addon</a> &middot;
 <a href="status">Status</a> &middot; <a href="health">Health</a> &middot; <a href="metrics">Metrics</a>
-&middot; <a href="openapi.json">API</a></footer>""",
+&middot; <a href="openapi.json">API</a>{_MEMBERS if self_service else ""}</footer>""",
     )
 
 
 def addon_page(address: str, *, exposed: bool = False) -> str:
     """The page that hands the addon out, as HTML; `address` is the server's, which the addon asks."""
-    return _page(
+    return page(
         "Pitboard: the addon",
         "Driver stats in the iRacing forum",
         f"""<p>Each of these asks this server, <code>{escape(address)}</code>. You need one of them.</p>
@@ -89,7 +95,7 @@ _WARNING = (
 )
 
 
-def _page(title: str, says: str, content: str, up: str = "") -> str:
+def page(title: str, says: str, content: str, up: str = "") -> str:
     """A page round `content`; `up` leads from its folder to the server's first page."""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
@@ -125,7 +131,6 @@ def _facts(value: Mapping[str, Any]) -> Iterable[str]:
         yield f"member since {since[:4]} ({_years(since)})"
     if counts := value.get("follow_counts"):
         yield f"{counts.get('followers', 0)} followers"
-    yield f"customer {value['cust_id']}"
     if meta["state"] == "partial":
         yield "profile still to come"
     elif meta["state"] == "stale":
