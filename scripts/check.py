@@ -24,7 +24,8 @@ CONTRACT = ROOT / "tests" / "contract"
 CI = os.environ.get("CI") == "true"
 
 ALL = ("--all-groups", "--all-extras")
-PYTEST = ("pytest", "-n", "2", "--dist", "loadgroup", "-q")
+PYTEST = ("pytest", "-n", "4", "--dist", "loadgroup", "-q")
+"""Four at a time also on two cores: most tests wait for answers more than they compute."""
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 """Every minor version of Python that pyproject.toml claims."""
 
@@ -166,14 +167,17 @@ def environment(name: str) -> dict[str, str]:
 
 
 def pythons(long: bool) -> bool:
-    """Each Python has an environment of its own. Without --long the integration tests that take more than two
-    seconds are left out: the part `tests` runs them."""
-    shortened = () if long else ("-m", "not long and not slow")
-    chosen = (*PYTEST, *shortened, "tests/unit", "tests/integration")
+    """Each Python has an environment of its own. Without --long the integration tests run on the newest one
+    only, and those that take more than two seconds are left out: the part `tests` runs them."""
+    found = list(interpreters())
     fine = []
-    for version, path in interpreters():
-        print(f"-- Python {version}: {path}", flush=True)
-        done = uv("--python", path, *ALL, *chosen, environment=environment(version))
+    for version, path in found:
+        chosen = ["tests/unit"]
+        if long or (version, path) == found[-1]:
+            chosen.append("tests/integration")
+        shortened = () if long else ("-m", "not long and not slow")
+        print(f"-- Python {version}: {path}, {' '.join(chosen)}", flush=True)
+        done = uv("--python", path, *ALL, *PYTEST, *shortened, *chosen, environment=environment(version))
         print(f"-- Python {version}: {'fine' if done else 'FAILED'}", flush=True)
         fine.append(done)
     return all(fine)
@@ -253,7 +257,7 @@ PARTS = {
     "unit": Part("the unit tests as `uv run pytest tests/unit` runs them, with few packages", unit),
     "tests": Part("all tests", tests, wants=(*NODE, *PACKAGES), folders=(ADDON, CONTRACT)),
     "pythons": Part(
-        "unit and integration tests (without --long the quick ones) on the other Pythons that are here",
+        "unit tests on the other Pythons that are here, integration tests on the newest (--long: on all)",
         pythons,
         wants=(*NODE, *PACKAGES),
         folders=(CONTRACT,),
