@@ -274,3 +274,15 @@ def test_an_interrupted_write_leaves_nothing_and_the_next_one_succeeds(path):
     store.keep(records_of(["bo"]))
     assert store.records(["bo"])
     store.close()
+
+
+def test_a_record_that_was_purged_is_gone_from_memory_too_also_in_other_processes(path):
+    clock = Clock(10.0)
+    store, other = SqliteStore(path, clock), SqliteStore(path, clock)
+    store.keep([Record("ann", 1, b"{}", 1.0, 2.0, 20.0)])
+    assert store.records(["ann"])
+    assert other.records(["ann"])
+    assert store.purge(30.0) == 1
+    assert store.records(["ann"]) == other.records(["ann"]) == {}  # the clock may have been set back
+    store.close()
+    other.close()

@@ -294,6 +294,8 @@ class SqliteStore:
             _evict(cursor)
             cursor.execute("DELETE FROM records WHERE stale_until <= ?", (now,))
             count = cursor.rowcount
+            if count:
+                _records_changed(cursor)
             cursor.execute("DELETE FROM ids WHERE until <= ?", (now,))
             count += cursor.rowcount
             cursor.execute("DELETE FROM leases WHERE until <= ?", (now,))
