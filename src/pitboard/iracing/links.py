@@ -18,6 +18,9 @@ HOSTS = ("scorpio-assets.s3.amazonaws.com", "scorpio-assets.s3.*.amazonaws.com",
 """iRacing's own hosts, and its bucket in S3 with and without a region. All links in recorded answers of 2024
 and 2025 lead to the first; the others are names that nobody but iRacing can have."""
 
+_AMBIGUOUS = re.compile(r"[\x00-\x20\x7f]")
+"""Characters that `urlsplit` drops from a link and others do not, so that it would mean two things."""
+
 log = logging.getLogger(__name__)
 
 
@@ -34,7 +37,7 @@ class Links:
     def check(self, link: str) -> None:
         """Raises `UnreachableError` for a link that is not followed."""
         try:
-            parts = urlsplit(link)
+            parts = urlsplit("" if _AMBIGUOUS.search(link) else link)
             parts.port  # noqa: B018 - raises ValueError for what is no port
         except ValueError:
             raise UnreachableError("iRacing's answer has a link that cannot be read.") from None
