@@ -132,15 +132,18 @@ const positive = (value: unknown): number | null => {
   return n !== null && n > 0 ? n : null;
 };
 
-/** One line of plain text: no control characters, no direction overrides, at most `max` characters. */
+/**
+ * One line of plain text: no control characters, no direction overrides, no halves of characters (in an address they
+ * are an error), at most `max` characters.
+ */
 export function text(value: unknown, max = 80): string {
   if (typeof value !== "string") return "";
   const clean = value
     .slice(0, max * 4)
-    .replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]/gu, " ")
+    .replace(/[\p{Cc}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]/gu, " ")
     .replace(/\s+/g, " ")
     .trim();
-  return clean.length > max ? `${clean.slice(0, max - 1)}…` : clean;
+  return clean.length > max ? `${clean.slice(0, max - 1).replace(/\p{Cs}$/u, "")}…` : clean;
 }
 
 /** A timestamp of iRacing's (with up to nine decimals of a second) in milliseconds since 1970, or null. */

@@ -164,6 +164,12 @@ describe("text", () => {
     expect(text({})).toBe("");
   });
 
+  it("has no half of a character, also where it is cut, so that a link can hold it", () => {
+    expect(text("🏁".repeat(100))).toBe(`${"🏁".repeat(39)}…`);
+    expect(text("Ann \ud800 Tester")).toBe("Ann Tester");
+    expect(() => encodeURIComponent(text(`x${"🏁".repeat(100)}`))).not.toThrow();
+  });
+
   it("keeps markup as text", () => expect(text("<img src=x onerror=alert(1)>")).toContain("<img"));
 });
 
