@@ -107,26 +107,37 @@ class Api(Construct):
             stage_name=config.names.environment,
             throttling_rate_limit=config.rate,
             throttling_burst_limit=config.burst,
-            metrics_enabled=True,
             tracing_enabled=True,
             access_log_destination=apigateway.LogGroupLogDestination(self._log_group),
             access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
             cache_cluster_enabled=config.cache or None,
             cache_cluster_size=config.cache_size if config.cache else None,
-            method_options=self._cached_methods() if config.cache else None,
+            method_options=self._methods(),
         )
 
-    def _cached_methods(self) -> dict[str, apigateway.MethodDeploymentOptions]:
-        """Only answers about drivers are cached: /auth and /health tell the present state."""
-        options = apigateway.MethodDeploymentOptions(
-            caching_enabled=True,
-            cache_ttl=Duration.seconds(self._config.cache_seconds),
-            cache_data_encrypted=True,
-            throttling_rate_limit=self._config.rate,
-            throttling_burst_limit=self._config.burst,
-            metrics_enabled=True,
-        )
-        return {f"{path}/GET": options for path in CACHED}
+    def _methods(self) -> dict[str, apigateway.MethodDeploymentOptions]:
+        """Routes have lower limits than the whole stage: one request for 50 names costs far more than others,
+        and /auth and /health are for the host and for monitors. Only answers about drivers are cached: /auth
+        and /health tell the present state."""
+        config = self._config
+        limits = {
+            "/drivers/GET": (200, 400),
+            **{f"{path}/GET": (200, 400) for path in CACHED},
+            "/custid/GET": (50, 100),
+            "/auth/POST": (10, 50),
+            "/health/GET": (20, 50),
+        }
+        cached = {f"{path}/GET" for path in CACHED} if config.cache else set()
+        return {
+            route: apigateway.MethodDeploymentOptions(
+                throttling_rate_limit=min(config.rate, rate),
+                throttling_burst_limit=min(config.burst, burst),
+                caching_enabled=True if route in cached else None,
+                cache_ttl=Duration.seconds(config.cache_seconds) if route in cached else None,
+                cache_data_encrypted=True if route in cached else None,
+            )
+            for route, (rate, burst) in limits.items()
+        }
 
     def _add_cors_to_errors(self) -> None:
         """Without CORS headers a browser hides a 429 from the addon."""

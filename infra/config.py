@@ -16,6 +16,7 @@ PACKAGE_LIMIT = 40_000_000
 
 PYTHONS = {"3.11", "3.12", "3.13", "3.14"}
 ARCHITECTURES = {"arm64", "x86_64"}
+KINDS = ("auth", "custid", "drivers", "index")
 SNAP_START_PYTHONS = {"3.12", "3.13", "3.14"}
 
 
@@ -40,6 +41,11 @@ class Size:
             raise ConfigError(
                 f"{name} has both SnapStart and provisioned concurrency; Lambda allows one of them."
             )
+        if self.reserved and self.provisioned > self.reserved:
+            raise ConfigError(
+                f"{name} has {self.provisioned} provisioned copies and may run {self.reserved}; give"
+                " reserved=false."
+            )
         if self.snap_start and python not in SNAP_START_PYTHONS:
             raise ConfigError(f"{name} has SnapStart, which Lambda does not have for Python {python}.")
 
@@ -54,15 +60,15 @@ class Config:
     the tables, and perhaps the secret, that exist already and are not created. `oauth_url` and `data_url`
     are for an upstream that is not iRacing; `link_hosts` is PITBOARD_LINK_HOSTS (docs/SETTINGS.md). `former`
     are the tables that were used before, in place of the contract's: the version that runs still uses them.
-    `given`
-    are the settings that differ from the environment's, as they were given.
+    `given` are the settings as they were given. `protect` is off at the first deploy: a failed one must be
+    able to delete what it has made.
     """
 
     names: Names
-    auth: Size = Size(memory=512, timeout=60)
-    custid: Size = Size(memory=512, timeout=45)
-    drivers: Size = Size(memory=1024, timeout=75)
-    index: Size = Size(memory=1024, timeout=900, disk=1024)
+    auth: Size = Size(memory=512, timeout=60, reserved=5)
+    custid: Size = Size(memory=512, timeout=45, reserved=3)
+    drivers: Size = Size(memory=1024, timeout=75, reserved=15)
+    index: Size = Size(memory=1024, timeout=900, disk=1024, reserved=2)
     rate: int = 1000
     burst: int = 2000
     cache: bool = False
@@ -71,6 +77,7 @@ class Config:
     log_days: int = 30
     protect: bool = False
     canary: bool = False
+    waf: bool = False
     alarm_email: str = ""
     budget: int = 20
     python: str = "3.13"
@@ -90,7 +97,7 @@ class Config:
         if self.architecture not in ARCHITECTURES:
             known = " or ".join(sorted(ARCHITECTURES))
             raise ConfigError(f"The architecture {self.architecture!r} is not one of Lambda's: {known}.")
-        for name in ("auth", "custid", "drivers", "index"):
+        for name in KINDS:
             getattr(self, name).check(getattr(self.names, name), self.python)
         if not 0 < self.rate <= 10_000 or not 0 < self.burst <= 5_000:
             raise ConfigError(
@@ -98,13 +105,14 @@ class Config:
             )
         return self
 
+    @property
+    def reserved(self) -> int:
+        """The concurrency that all functions reserve."""
+        return sum(getattr(self, name).reserved for name in KINDS)
+
     def table(self, name: str) -> str:
         """The table that is used in place of one of the contract's; usually that table itself."""
         return self.tables.get(name, name)
-
-    def suffixed(self, name: str) -> str:
-        """A name that must be unique in an account: outside prod, with the environment at its end."""
-        return name if self.names.environment == "prod" else f"{name}-{self.names.environment}"
 
 
 def environment(name: str) -> Config:
@@ -117,7 +125,15 @@ def environment(name: str) -> Config:
         return replace(base, log_days=7, rate=50, burst=100)
     if name == "staging":
         return replace(base, rate=200, burst=400)
-    return replace(base, log_days=90, protect=True, budget=50, drivers=replace(base.drivers, snap_start=True))
+    sizes = {"auth": 10, "custid": 10, "drivers": 40, "index": 3}
+    base = replace(base, **{kind: replace(getattr(base, kind), reserved=n) for kind, n in sizes.items()})
+    return replace(
+        base,
+        log_days=90,
+        protect=base.names.protected,
+        budget=50,
+        drivers=replace(base.drivers, snap_start=True),
+    )
 
 
 def from_context(context: Callable[[str], Any]) -> Config:
@@ -128,7 +144,7 @@ def from_context(context: Callable[[str], Any]) -> Config:
     config = environment(str(context("env") or ""))
     texts = ("python", "architecture", "oauth_url", "data_url", "link_hosts", "alarm_email")
     changes: dict[str, Any] = {name: str(context(name)) for name in texts if context(name)}
-    for name in ("cache", "canary"):
+    for name in ("cache", "canary", "waf"):
         if context(name) is not None:
             changes[name] = _switch(name, context(name))
     if context("budget") is not None:
@@ -141,6 +157,13 @@ def from_context(context: Callable[[str], Any]) -> Config:
     if context("snap_start") is not None:
         drivers = changes.get("drivers", config.drivers)
         changes["drivers"] = replace(drivers, snap_start=_switch("snap_start", context("snap_start")))
+    if str(context("first")) == "true":
+        changes["protect"] = False
+    if str(context("reserved")) == "false" or str(context("no_room")) == "true":
+        for name in KINDS:
+            changes[name] = replace(changes.get(name, getattr(config, name)), reserved=0)
+    elif context("reserved") is not None:
+        _switch("reserved", context("reserved"))
     given = {name: str(context(name)) for name in SETTING_NAMES if context(name) is not None}
     return replace(config, given=given, **changes).check()
 

@@ -174,7 +174,7 @@ class Functions(Construct):
         role = iam.Role(
             self,
             f"{kind}-role",
-            role_name=self._config.suffixed(f"ir-{kind}-role"),
+            role_name=self._config.names.role(kind),
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={
                 name: iam.PolicyDocument(statements=list(statements)) for name, statements in inline.items()

@@ -90,7 +90,7 @@ class Canary(Construct):
         role = iam.Role(
             self,
             f"{kind}-preflight-role",
-            role_name=config.suffixed(f"ir-{kind}-preflight-role"),
+            role_name=config.names.role(f"{kind}-preflight"),
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={
                 "InvokePolicy": iam.PolicyDocument(

@@ -11,6 +11,7 @@ from infra.api import Api
 from infra.bundle import Package
 from infra.config import Config
 from infra.dashboards import Dashboards
+from infra.firewall import Firewall
 from infra.functions import Functions
 from infra.queues import Renewals
 from infra.release import Canary, Release
@@ -23,7 +24,13 @@ class PitboardStack(cdk.Stack):
     """Everything that one environment has in AWS."""
 
     def __init__(self, scope: Construct, config: Config, package: Package, **options: Any) -> None:
-        super().__init__(scope, config.names.stack, description="Pitboard", **options)
+        super().__init__(
+            scope,
+            config.names.stack,
+            description="Pitboard",
+            termination_protection=config.protect,
+            **options,
+        )
         tables = Tables(self, "tables", config)
         credentials = Credentials(self, "credentials", config)
         renewals = Renewals(self, "renewals", config)
@@ -31,6 +38,8 @@ class PitboardStack(cdk.Stack):
         self.release = Release(self, "release", config, self.functions)
         renewals.feed(self.release.aliases["drivers"])
         self.api = Api(self, "api", config, self.release)
+        if config.waf:
+            Firewall(self, "firewall", config, self.api.rest)
         self.schedule = Schedule(self, "schedule", config, self.release, self.api.rest.url)
         self.alarms = Alarms(self, "alarms", config)
         Dashboards(self, "dashboards", config)

@@ -39,7 +39,7 @@ class Tables(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
             deletion_protection=self._config.protect,
         )
 
@@ -57,5 +57,5 @@ class Credentials(Construct):
         secret = secretsmanager.CfnSecret(
             self, "Secret", name=name, description="iRacing's OAuth client and account, for ir-auth alone."
         )
-        secret.apply_removal_policy(RemovalPolicy.RETAIN)
+        secret.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         self.arn = secret.ref

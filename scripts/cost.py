@@ -1,4 +1,4 @@
-"""The monthly cost of the AWS home at three sizes: prices, assumptions and arithmetic.
+"""The monthly cost of the AWS home at three sizes, and of an attack: prices, assumptions and arithmetic.
 
     uv run scripts/cost.py [--write]
 
@@ -40,7 +40,10 @@ PRICES = {
     "alarm": 0.10,
     # https://aws.amazon.com/secrets-manager/pricing/
     "secret": 0.40,
-    # https://aws.amazon.com/xray/pricing/
+    # https://aws.amazon.com/waf/pricing/ (an ACL with one rule)
+    "firewall": 6.00,
+    "firewall request": 0.60 / MILLION,
+    # https://aws.amazon.com/xray/pricing/ (100,000 traces a month are free for good)
     "trace": 5.00 / MILLION,
     # https://aws.amazon.com/sqs/pricing/ (standard; a million requests a month are free for good)
     "queue request": 0.40 / MILLION,
@@ -105,27 +108,60 @@ times a day, when they read it."""
 UNKNOWN_NAMES = 0.05
 """Share of the names of a page that no record is kept of, and that are looked up in the index."""
 
-VERSIONS = 3
+VERSIONS = 2
 """Versions of ir-drivers that are kept; each has a snapshot."""
 
 TRACED = 0.05
-"""X-Ray's default rule: one request a second, and 5 % of the others."""
+TRACED_A_SECOND = 1
+FREE_TRACES = 100_000
+"""X-Ray's default rule: the first request of each second, and 5 % of the others. Source: X-Ray's guide,
+"Configuring sampling rules"."""
+
+HEARTBEATS = 30 * 24 * 12
+"""Each asks the API twice and runs for about a second in ir-index."""
+
+DOCUMENT_READS = 1
+"""Read units of a page for what all functions share: the call budget, what members asked for."""
+
+# An attack: requests of 50 random names with wait=10, one after the other without a pause.
+ATTACK_NAMES = 50
+ATTACK_SECONDS = 1.5
+"""A request that waits in vain ends after 1.5 s, and at once when the budget is empty (ADR 17)."""
+
+ATTACK_EMPTY_SECONDS = 0.05
+ATTACK_KB_OUT = 6.0
+STAGE_RATE = 200
+"""Requests a second to /drivers that infra/api.py lets through."""
+
+RESERVED = 40
+"""Copies of ir-drivers that run at a time at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Requests in a month. `drivers` is the number of different drivers that are requested."""
+    """Page views in a day. `drivers` is the number of different drivers that are requested."""
 
     name: str
-    pages: int
+    daily: int
     drivers: int
+
+    @property
+    def pages(self) -> int:
+        """Pages in a month."""
+        return self.daily * 30
 
 
 SIZES = (
-    Size("a league", 30_000, 300),
-    Size("a busy part of the forum", 600_000, 5_000),
-    Size("everybody", 6_000_000, 20_000),
+    Size("a league", 1_000, 300),
+    Size("a busy part of the forum", 10_000, 2_000),
+    Size("everybody", 1_000_000, 20_000),
 )
+
+
+def traces(pages: int) -> float:
+    """The traces that are paid for, at most: when no two pages come within a second."""
+    first = min(pages, TRACED_A_SECOND * SECONDS)
+    return max(0.0, first + (pages - first) * TRACED - FREE_TRACES)
 
 
 def parts(size: Size) -> dict[str, float]:
@@ -134,12 +170,14 @@ def parts(size: Size) -> dict[str, float]:
     renewals = size.drivers * RENEWALS_A_DRIVER_AND_DAY * 30
     messages = size.pages * PAGES_WITH_DUE_NAMES
     events = min(messages, BATCHES_A_WINDOW * SECONDS / WINDOW)
-    reads = size.pages * NAMES_A_PAGE * math.ceil(RECORD_KB / 4) + renewals
+    reads = size.pages * (NAMES_A_PAGE * math.ceil(RECORD_KB / 4) + DOCUMENT_READS) + renewals
     stored = size.drivers * RECORD_KB / MILLION
     compute = (size.pages * PAGE_SECONDS + events * RENEWING_SECONDS) * GB_OF_DRIVERS
+    compute += HEARTBEATS * GB_OF_INDEX
+    asked = size.pages + 2 * HEARTBEATS
     return {
-        "API Gateway": size.pages * p["gateway request"],
-        "Lambda": (size.pages + events) * p["lambda request"] + compute * p["lambda GB-second"],
+        "API Gateway": asked * p["gateway request"],
+        "Lambda": (asked + HEARTBEATS + events) * p["lambda request"] + compute * p["lambda GB-second"],
         "SnapStart": VERSIONS * GB_OF_DRIVERS * SECONDS * p["SnapStart cache GB-second"]
         + size.pages / 200 * GB_OF_DRIVERS * p["SnapStart restore GB"],
         "DynamoDB": reads * p["read unit"]
@@ -148,11 +186,44 @@ def parts(size: Size) -> dict[str, float]:
         "Driver index": sum(index(size).values()),
         "Queue": max(0.0, POLLS + messages * 2 - FREE_QUEUE_REQUESTS) * p["queue request"],
         "Logs and traces": size.pages * LOG_KB_A_PAGE / MILLION * p["log GB"]
-        + size.pages * TRACED * p["trace"],
+        + traces(size.pages) * p["trace"],
         "Metrics and alarms": METRICS * p["metric"] + ALARMS * p["alarm"],
         "Secret": p["secret"],
         "Data out": max(0.0, size.pages * PAGE_KB_OUT / MILLION - 100) * p["GB out"],
     }
+
+
+def attack(requests: float) -> dict[str, float]:
+    """Dollars for an hour of such requests, so many an hour. Compute is bounded by the copies that run."""
+    p = PRICES
+    busy = min(requests * ATTACK_EMPTY_SECONDS, RESERVED * 3600.0)
+    busy = max(busy, min(requests * ATTACK_SECONDS, 6 * 3600.0))  # a few of them find the budget filled again
+    reads = ATTACK_NAMES * (1 + 0.5) + DOCUMENT_READS
+    return {
+        "API Gateway": requests * p["gateway request"],
+        "Lambda": requests * p["lambda request"] + busy * GB_OF_DRIVERS * p["lambda GB-second"],
+        "DynamoDB": requests * reads * p["read unit"],
+        "Logs and traces": requests * LOG_KB_A_PAGE / MILLION * p["log GB"] + requests * TRACED * p["trace"],
+        "Data out": requests * ATTACK_KB_OUT / MILLION * p["GB out"],
+    }
+
+
+ATTACKS = (
+    ("six requests at a time", 6 * 3600 / ATTACK_SECONDS),
+    ("all that the stage lets through", STAGE_RATE * 3600.0),
+)
+
+
+def attack_table() -> str:
+    """What an hour of an attack costs, as a Markdown table in dollars."""
+    lines = ["| an attack, $ | requests an hour | an hour | a day |", "| --- | ---: | ---: | ---: |"]
+    for name, requests in ATTACKS:
+        cost = sum(attack(requests).values())
+        lines.append(f"| {name} | {requests:,.0f} | {cost:.2f} | {24 * cost:.2f} |")
+    p = PRICES
+    month = p["firewall"] + SIZES[1].pages * p["firewall request"]
+    text = f"The firewall (`waf=true`), for a busy part of the forum: {month:.2f} a month more."
+    return "\n".join([*lines, "", text])
 
 
 def index(size: Size) -> dict[str, float]:
@@ -186,7 +257,7 @@ def index_table() -> str:
 def table() -> str:
     """The costs as a Markdown table, in dollars a month."""
     costs = [parts(size) for size in SIZES]
-    heads = [f"{size.name}: {size.pages:,} pages, {size.drivers:,} drivers" for size in SIZES]
+    heads = [f"{size.name}: {size.daily:,} page views a day, {size.drivers:,} drivers" for size in SIZES]
     lines = [f"| $ a month | {' | '.join(heads)} |", "| --- |" + " ---: |" * len(SIZES)]
     lines += [f"| {part} | {' | '.join(f'{cost[part]:.2f}' for cost in costs)} |" for part in costs[0]]
     totals = " | ".join(f"**{sum(cost.values()):.2f}**" for cost in costs)
@@ -196,14 +267,19 @@ def table() -> str:
     )
 
 
+def everything() -> str:
+    """All tables."""
+    return f"{table()}\n\n{index_table()}\n\n{attack_table()}"
+
+
 def in_document(text: str) -> str:
     """The document with the current table."""
     head, rest = text.split(BEGIN)
     tail = rest.split(END, 1)[1]
-    return f"{head}{BEGIN}\n{table()}\n\n{index_table()}\n{END}{tail}"
+    return f"{head}{BEGIN}\n{everything()}\n{END}{tail}"
 
 
 if __name__ == "__main__":
     if "--write" in sys.argv[1:]:
         DOCUMENT.write_text(in_document(DOCUMENT.read_text("utf-8")), "utf-8")
-    print(f"{table()}\n\n{index_table()}")
+    print(everything())

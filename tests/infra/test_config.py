@@ -11,6 +11,7 @@ def read(**context):
 
 def test_defaults_are_those_of_the_environment():
     assert read() == environment("prod")
+    assert read(canary="true").given == {"canary": "true"}
 
 
 def test_settings_come_from_the_context():
@@ -41,6 +42,11 @@ def test_settings_come_from_the_context():
         ({"python": "3.11"}, "ir-drivers-prod has SnapStart, which Lambda does not have for Python 3.11"),
         ({"python": "2.7"}, "Python 2.7 is not one of Lambda's"),
         ({"architecture": "riscv"}, "The architecture 'riscv' is not one of Lambda's: arm64 or x86_64"),
+        ({"reserved": "some"}, "reserved is 'some'; it must be true or false"),
+        (
+            {"snap_start": "false", "provisioned": "50"},
+            "ir-drivers-prod has 50 provisioned copies and may run 40; give reserved=false",
+        ),
         ({"canary": "perhaps"}, "canary is 'perhaps'; it must be true or false"),
         ({"tables": "ir_drivers"}, "tables has 'ir_drivers'; it takes NAME=OTHER"),
     ],

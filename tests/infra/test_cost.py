@@ -37,16 +37,35 @@ def test_it_counts_the_memory_and_the_versions_that_there_are(cost, prod):
     assert cost["GB_OF_INDEX"] == prod.config.index.memory / 1024
 
 
+def test_it_counts_the_limits_that_there_are(cost, prod):
+    stage = prod.one("AWS::ApiGateway::Stage")["MethodSettings"]
+    (drivers,) = [s for s in stage if s["ResourcePath"] == "/~1drivers"]
+    assert cost["STAGE_RATE"] == drivers["ThrottlingRateLimit"]
+    assert cost["RESERVED"] == prod.config.drivers.reserved
+
+
+def test_an_attack_costs_more_than_nothing_and_less_than_twenty_dollars_an_hour(cost):
+    costs = [sum(cost["attack"](requests).values()) for _, requests in cost["ATTACKS"]]
+    assert 0 < costs[0] < 1
+    assert costs[0] < costs[1] < 20
+
+
+def test_the_first_hundred_thousand_traces_are_free_and_the_reservoir_is_counted(cost):
+    assert cost["traces"](30_000) == 0
+    assert cost["traces"](300_000) == 200_000
+    assert 2_600_000 < cost["traces"](30_000_000) < 4_500_000
+
+
 def test_it_counts_the_windows_and_the_invocations_that_there_are(cost):
     from infra import queues
 
     assert (cost["WINDOW"], cost["BATCHES_A_WINDOW"]) == (queues.WINDOW, queues.CONCURRENCY)
 
 
-def test_the_index_of_half_a_million_drivers_costs_less_than_two_dollars(cost):
+def test_the_index_of_half_a_million_drivers_costs_less_than_four_dollars(cost):
     assert cost["INDEXED_DRIVERS"] == 500_000
     for size in cost["SIZES"]:
-        assert 0.5 < sum(cost["index"](size).values()) < 2.0
+        assert 0.5 < sum(cost["index"](size).values()) < 4.0
 
 
 def test_more_readers_never_cost_less(cost):

@@ -46,8 +46,23 @@ def test_tables_expire_by_ttl_are_paid_by_use_and_can_be_restored(each):
 def test_tables_and_secret_stay_when_the_stack_is_deleted(each):
     for kind in ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"):
         for resource in each.of(kind).values():
-            assert resource["DeletionPolicy"] == "Retain"
+            assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
             assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_a_failed_first_deploy_leaves_nothing_that_the_next_one_collides_with(synthesize):
+    """With `Retain` a table outlives the first deploy that failed, and its name is taken. Source:
+    CloudFormation's guide, "DeletionPolicy attribute", RetainExceptOnCreate. DynamoDB does not delete a table
+    that is protected, nor CloudFormation a stack. Sources: DynamoDB's guide, "Using deletion protection";
+    CloudFormation's guide, "Protect a stack from being deleted"."""
+    from infra.config import from_context
+
+    first = synthesize(from_context({"env": "prod", "first": "true", "canary": "true"}.get))
+    assert not any(t.get("DeletionProtectionEnabled") for t in first.properties("AWS::DynamoDB::Table"))
+    named = ("TableName", "FunctionName", "RoleName", "LogGroupName", "QueueName", "TopicName", "Name")
+    for resource in first.template["Resources"].values():
+        if any(isinstance(resource.get("Properties", {}).get(name), str) for name in named):
+            assert resource.get("DeletionPolicy", "Delete") in ("Delete", "RetainExceptOnCreate")
 
 
 def test_production_tables_cannot_be_deleted_by_mistake(prod, dev):
@@ -232,8 +247,73 @@ def test_the_queue_feeds_the_live_ir_drivers_in_batches_and_two_at_a_time(each):
 # --- the API
 
 
+def method_settings(one):
+    return one.one("AWS::ApiGateway::Stage")["MethodSettings"]
+
+
+def test_each_route_has_a_limit_below_the_stages(each):
+    """Source: API Gateway's guide, "Throttle requests to your REST APIs": a method's limit goes first."""
+    stage = {s["ResourcePath"]: s for s in method_settings(each)}
+    whole = stage.pop("/*")
+    served = {path for path, method in routes(each) if method != "OPTIONS"} - {"/cars"}
+    assert {path.replace("/~1", "/").replace("~1", "/") for path in stage} == served
+    for settings in stage.values():
+        assert settings["ThrottlingRateLimit"] <= min(200, whole["ThrottlingRateLimit"])
+        assert settings["ThrottlingBurstLimit"] <= min(400, whole["ThrottlingBurstLimit"])
+
+
+def test_the_gateways_detailed_metrics_are_off(each):
+    """They cost about 7.50 dollars a month, and all alarms look at the stage. Source: API Gateway's guide,
+    "Amazon API Gateway dimensions and metrics"."""
+    assert not any(settings.get("MetricsEnabled") for settings in method_settings(each))
+
+
+def test_each_function_may_run_so_many_copies_and_no_more(each):
+    """Source: Lambda's guide, "Configuring reserved concurrency": it is a limit, too. AWS keeps 100 of an
+    account's 1,000 for functions without one."""
+    reserved = {
+        kind: each.one("AWS::Lambda::Function", FunctionName=f"ir-{kind}-{each.config.names.environment}")[
+            "ReservedConcurrentExecutions"
+        ]
+        for kind in KINDS
+    }
+    assert sum(reserved.values()) == each.config.reserved < 100
+    (mapping,) = each.properties("AWS::Lambda::EventSourceMapping")
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] < reserved["drivers"]
+
+
+def test_an_account_without_room_reserves_nothing(synthesize):
+    from infra.config import from_context
+
+    for settings in ({"no_room": "true"}, {"reserved": "false"}):
+        one = synthesize(from_context({"env": "dev", **settings}.get))
+        functions = one.properties("AWS::Lambda::Function")
+        assert not any("ReservedConcurrentExecutions" in function for function in functions)
+
+
+def test_the_firewall_blocks_an_address_that_asks_too_often_and_keeps_no_samples(synthesize, prod):
+    """A rate rule counts over one, two, five or ten minutes; its limit is 10 and more. Source: WAF's API
+    reference, RateBasedStatement. Samples of requests hold names and addresses."""
+    from dataclasses import replace
+
+    from infra.config import environment
+
+    one = synthesize(replace(environment("prod"), waf=True))
+    acl = one.one("AWS::WAFv2::WebACL")
+    assert acl["Scope"] == "REGIONAL"
+    (rule,) = acl["Rules"]
+    assert rule["Statement"]["RateBasedStatement"] == {
+        "AggregateKeyType": "IP",
+        "EvaluationWindowSec": 300,
+        "Limit": 600,
+    }
+    assert rule["VisibilityConfig"]["SampledRequestsEnabled"] is False
+    assert "/stages/" in json.dumps(one.one("AWS::WAFv2::WebACLAssociation")["ResourceArn"])
+    assert not prod.of("AWS::WAFv2::WebACL")
+
+
 def test_production_is_throttled_at_a_thousand_a_second_and_bursts_of_two_thousand(prod):
-    (settings,) = prod.one("AWS::ApiGateway::Stage")["MethodSettings"]
+    (settings,) = [s for s in method_settings(prod) if s["ResourcePath"] == "/*"]
     assert settings["ThrottlingRateLimit"] == 1000
     assert settings["ThrottlingBurstLimit"] == 2000
     assert (settings["HttpMethod"], settings["ResourcePath"]) == ("*", "/*")

@@ -243,6 +243,61 @@ def test_commands_are_refused_while_another_deploy_runs(cloud, said, monkeypatch
     assert state(cloud) == before
 
 
+@pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"])
+def test_a_stack_that_cannot_be_changed_is_named_with_the_way_out(cloud, said, monkeypatch, status):
+    cloud.template("pitboard-dev", {"Topic": {"Type": "AWS::SNS::Topic"}})
+
+    def change(_, code, content):
+        return code, content.replace(b"CREATE_COMPLETE", status.encode())
+
+    with between(cloud.url, change) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        code, sentence = said("deploy", "--env", "dev")
+    assert code == 2
+    assert f"pitboard-dev is {status}" in sentence
+    assert "pitboard rollback --env dev --stack" in sentence
+
+
+def test_an_environment_in_a_second_region_of_an_account_is_refused(cloud, said):
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    cloud.client("iam").create_role(
+        RoleName="ir-drivers-role-dev", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
+    )
+    sentence = refused(cloud, said, "deploy", "--env", "dev")
+    assert "The role ir-drivers-role-dev exists already" in sentence
+    assert "an account can have dev in one region only" in sentence
+
+
+def test_a_log_group_that_is_left_over_is_named_with_the_remedy(cloud, said):
+    cloud.client("logs").create_log_group(logGroupName="/aws/lambda/ir-auth-dev")
+    sentence = refused(cloud, said, "deploy", "--env", "dev")
+    assert "aws logs delete-log-group --log-group-name /aws/lambda/ir-auth-dev" in sentence
+
+
+def test_what_a_failed_deploy_has_skipped_is_not_the_stacks(cloud, said, monkeypatch):
+    """The table of a first deploy that failed is in DELETE_SKIPPED: it is there, and CloudFormation has
+    forgotten it."""
+    table(cloud, "ir_auth_dev", "username")
+    cloud.template("pitboard-dev", {"Topic": {"Type": "AWS::SNS::Topic"}})
+    listed = (
+        b"<member><LogicalResourceId>a</LogicalResourceId><PhysicalResourceId>ir_auth_dev</PhysicalResourceId>"
+        b"<ResourceType>AWS::DynamoDB::Table</ResourceType><ResourceStatus>DELETE_SKIPPED</ResourceStatus>"
+        b"<LastUpdatedTimestamp>2026-11-01T00:00:00Z</LastUpdatedTimestamp></member>"
+    )
+
+    def change(body, code, content):
+        if b"ListStackResources" in body:
+            content = content.replace(b"</StackResourceSummaries>", listed + b"</StackResourceSummaries>")
+        return code, content.replace(b"CREATE_COMPLETE", b"ROLLBACK_COMPLETE")
+
+    with between(cloud.url, change) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        code, sentence = said("deploy", "--env", "dev")
+    assert code == 2
+    assert "Table already exists: ir_auth_dev" in sentence
+
+
+@pytest.mark.slow
 def test_production_is_not_changed_without_a_yes(cloud, said, monkeypatch):
     before = state(cloud)
     with Path(os.devnull).open() as nothing:
@@ -253,6 +308,7 @@ def test_production_is_not_changed_without_a_yes(cloud, said, monkeypatch):
     assert state(cloud) == before
 
 
+@pytest.mark.slow
 def test_a_deploy_says_what_would_change_in_ten_lines_and_not_what_cdk_says(cloud, said):
     code, sentence = said("deploy", "--env", "dev", "--dry-run", "--context", "canary=true")
     assert code == 0, sentence
@@ -271,6 +327,7 @@ def test_another_iracing_that_is_left_in_the_shell_is_not_deployed(cloud, said, 
     assert f"--context {variable.removeprefix('PITBOARD_').lower()}=" in sentence
 
 
+@pytest.mark.slow
 def test_an_account_is_bootstrapped_once_and_anew_when_that_is_too_old(emulator, monkeypatch, said):
     cloud = AwsAccount(emulator)
     cloud.use(monkeypatch)

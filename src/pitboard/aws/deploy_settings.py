@@ -37,6 +37,19 @@ DEPLOY_SETTINGS = (
         " whole account. 0: none.",
     ),
     DeploySetting(
+        "reserved",
+        "false",
+        "on",
+        "Bounds how many copies of each function run at a time, and so the costs; other functions of the"
+        " account keep their part. Where the account's limit leaves no room, it is off by itself.",
+    ),
+    DeploySetting(
+        "waf",
+        "true",
+        "off",
+        "A firewall that blocks an address with more than 600 requests in five minutes, for 6 $ a month.",
+    ),
+    DeploySetting(
         "canary",
         "true",
         "off",

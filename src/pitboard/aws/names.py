@@ -166,6 +166,17 @@ class Names:
         """The full name of an alarm."""
         return f"pitboard-{self.environment}-{name}"
 
+    @property
+    def protected(self) -> bool:
+        """Whether stack and tables are protected from deletion."""
+        return self.environment == "prod"
+
+    def role(self, kind: str) -> str:
+        """The role of a function, by the function's short name. An account has one of a name, whatever the
+        region."""
+        suffix = "" if self.environment == "prod" else f"-{self.environment}"
+        return f"ir-{kind}-role{suffix}"
+
     def log_group(self, function: str) -> str:
         """The log group of a function."""
         return f"/aws/lambda/{function}"

@@ -65,6 +65,10 @@ def deploy(
     console.print(f"{aws.names.stack} in {aws.place}", highlight=False)
     if plan.settings:
         console.print(f"Settings: {', '.join(f'{k}={v}' for k, v in plan.settings.items())}", highlight=False)
+    if "no_room=true" in plan.context:
+        typer.echo(
+            "No concurrency is reserved: the account's limit has no room for it, and bounds the costs itself."
+        )
     with deployment(plan, verbose=verbose) as prepared:
         with console.status("Looking what would change ..."):
             changes = prepared.changes()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pitboard
 from pitboard.aws import deploy_settings
@@ -22,11 +23,12 @@ from pitboard.iracing.credentials import Credentials
 from pitboard.ops import aws_members, cdk, deploy_checks
 from pitboard.ops.deploy_checks import DeployState
 from pitboard.ops.environment import AwsEnvironment
-from pitboard.ops.table_settings import turn_on_expiry, turn_on_recovery
+from pitboard.ops.table_settings import turn_on_expiry, turn_on_protection, turn_on_recovery
 from pitboard.settings import UsageError
 
-VERSIONS_KEPT = 3
-"""Versions of a function that are kept for a rollback. With SnapStart each costs about 4 dollars a month."""
+VERSIONS_KEPT = 2
+"""Versions of a function that are kept: the newest, and one to go back to. With SnapStart each costs
+about 4 dollars a month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,11 @@ def prepare(aws: AwsEnvironment, options: DeployOptions) -> Plan:
     former = [
         f"{name}={state.tables[name]}" for name, new in options.tables.items() if state.tables[name] != new
     ]
+    context |= {} if stack and stack.outputs else {"first": "true"}
     context |= {"former": ",".join(former)} if former else {}
     context |= {"existing": ",".join(existing)} if existing else {}
-    _check_settings(root, context)
+    config = _check_settings(root, context)
+    context |= {} if deploy_checks.has_room(aws, config.reserved) else {"no_room": "true"}
     return Plan(aws, state, credentials, settings, audience, tuple(f"{k}={v}" for k, v in context.items()))
 
 
@@ -100,15 +104,15 @@ def _check_shell(settings: Mapping[str, str]) -> None:
             )
 
 
-def _check_settings(root: Path, context: Mapping[str, str]) -> None:
-    """Raises `UsageError` for a value that the stack cannot be made with."""
+def _check_settings(root: Path, context: Mapping[str, str]) -> Any:
+    """The stack's `infra.config.Config`. Raises `UsageError` for a value that it cannot be made with."""
     sys.path.insert(0, str(root))
     try:
         config, errors = importlib.import_module("infra.config"), importlib.import_module("infra.errors")
     finally:
         sys.path.remove(str(root))
     try:
-        config.from_context(context.get)
+        return config.from_context(context.get)
     except errors.ConfigError as error:
         raise UsageError(str(error)) from None
 
@@ -140,6 +144,7 @@ class Deployment:
             protect(aws, table)
         drivers, custid = tables[aws.names.drivers_table], tables[aws.names.custid_table]
         aws_members.choose(aws, drivers, custid, self._plan.audience)
+        protect_stack(aws)
         if self._plan.credentials is not None:
             write_secret(aws, self._plan.credentials)
         begin_index_refresh(aws)
@@ -212,10 +217,23 @@ def begin_index_refresh(aws: AwsEnvironment) -> None:
 
 
 def protect(aws: AwsEnvironment, table: str) -> None:
-    """Turns on time to live and point-in-time recovery if they are off, as in an imported table."""
+    """Turns on time to live, point-in-time recovery and in prod the protection from deletion if they are off,
+    as in an imported table."""
     with aws.change(f"The settings of {table} could not be changed"):
+        if aws.names.protected:
+            turn_on_protection(aws, table)
         turn_on_expiry(aws, table)
         turn_on_recovery(aws, table)
+
+
+def protect_stack(aws: AwsEnvironment) -> None:
+    """Protects the stack of prod from deletion. Not in its template at first: CDK deletes a stack whose first
+    deploy has failed, to make it again."""
+    if aws.names.protected:
+        with aws.change(f"{aws.names.stack} could not be protected from deletion"):
+            aws.client("cloudformation").update_termination_protection(
+                StackName=aws.names.stack, EnableTerminationProtection=True
+            )
 
 
 def delete_old_versions(aws: AwsEnvironment, function: str) -> None:

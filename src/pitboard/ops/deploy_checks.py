@@ -10,6 +10,9 @@ from pitboard.drivers.errors import CredentialsError
 from pitboard.ops.environment import AwsEnvironment, Stack
 from pitboard.settings import UsageError
 
+UNRESERVED = 100
+"""Concurrency that must be left for functions without a reservation."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeployState:
@@ -31,7 +34,13 @@ def check(aws: AwsEnvironment, *, import_tables: bool = False, import_secret: bo
             f"Another deployment of {aws.names.stack} is running ({stack.status}); wait for it, or cancel it"
             f" with `pitboard rollback --env {aws.names.environment} --stack`."
         )
+    if stack and stack.status in ("ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"):
+        raise UsageError(
+            f"{aws.names.stack} is {stack.status}: its events in CloudFormation say why. Delete it there, or"
+            f" after UPDATE_ROLLBACK_FAILED run `pitboard rollback --env {aws.names.environment} --stack`."
+        )
     own, tables = aws.own_resources() if stack else set(), tables_in_use(aws, stack)
+    _check_names(aws, own)
     deployed = bool(stack and stack.outputs)  # then an earlier deploy has imported what is not the stack's
     keys = aws.names.tables
     existing = {
@@ -42,6 +51,38 @@ def check(aws: AwsEnvironment, *, import_tables: bool = False, import_secret: bo
     if _secret_is_imported(aws, own, allowed=deployed or import_secret):
         existing.add(aws.names.secret)
     return DeployState(tables, frozenset(existing))
+
+
+def has_room(aws: AwsEnvironment, reserved: int) -> bool:
+    """Whether the account's concurrency allows to reserve so much: AWS keeps 100 for functions that reserve
+    nothing, and a new account has 10 in all. Source: Lambda's guide, "Configuring reserved concurrency"."""
+    client = aws.client("lambda")
+    free = client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+    answers = (aws.found(client.get_function_concurrency, FunctionName=name) for name in aws.names.functions)
+    own = sum(answer.get("ReservedConcurrentExecutions", 0) for answer in answers if answer)
+    return bool(free + own - reserved >= UNRESERVED)
+
+
+def _check_names(aws: AwsEnvironment, own: set[str]) -> None:
+    """Raises `UsageError` if a role or a log group has a name that the stack needs. CloudFormation would fail
+    half-way."""
+    iam, logs = aws.client("iam"), aws.client("logs")
+    for kind in ("auth", "custid", "drivers", "index"):
+        role = aws.names.role(kind)
+        if role not in own and aws.found(iam.get_role, RoleName=role):
+            raise UsageError(
+                f"The role {role} exists already, and is not of {aws.names.stack} in {aws.region}: an account"
+                f" can have {aws.names.environment} in one region only. Use that one or another account, or"
+                " delete the role if nothing uses it."
+            )
+    for function in aws.names.functions:
+        group = aws.names.log_group(function)
+        found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        if group not in own and any(one["logGroupName"] == group for one in found):
+            raise UsageError(
+                f"The log group {group} exists already: delete it with `aws logs delete-log-group"
+                f" --log-group-name {group}`."
+            )
 
 
 def check_bootstrap(aws: AwsEnvironment) -> None:

@@ -37,8 +37,8 @@ class Stack:
 
     @property
     def in_progress(self) -> bool:
-        """Whether a change of the stack is running."""
-        return self.status.endswith("_IN_PROGRESS")
+        """Whether a change of the stack is running. In review it waits for one, and CDK goes on with it."""
+        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
     @property
     def complete(self) -> bool:
@@ -141,14 +141,16 @@ class AwsEnvironment:
             return self._stack
 
     def own_resources(self) -> set[str]:
-        """The names and ARNs of what the stack has created. Raises AWS' error if there is no stack."""
+        """The names and ARNs of what the stack has created. Raises AWS' error if there is no stack.
+
+        What was skipped at a deletion is its own no more (CloudFormation's guide, DELETE_SKIPPED).
+        """
         pages = self.client("cloudformation").get_paginator("list_stack_resources")
         found = (
             r for page in pages.paginate(StackName=self.names.stack) for r in page["StackResourceSummaries"]
         )
-        return {
-            str(r.get("PhysicalResourceId", "")) for r in found if r["ResourceStatus"] != "DELETE_COMPLETE"
-        }
+        gone = ("DELETE_COMPLETE", "DELETE_SKIPPED")
+        return {str(r.get("PhysicalResourceId", "")) for r in found if r["ResourceStatus"] not in gone}
 
     def bootstrap_version(self) -> int | None:
         """The version of CDK's bootstrap in this account and region, None if it is not bootstrapped."""

@@ -151,6 +151,8 @@ def restore(aws: AwsEnvironment, table: str, source: str, when: datetime) -> str
             time.sleep(RESTORE_POLL)
     except aws.errors as error:
         raise ChangeFailedError(f"{source} could not be restored: {error}") from None
+    with aws.change(f"{name} could not be tagged"):
+        table_settings.tag(aws, name)
     protect(aws, name)
     carry_over(aws, table, name)
     return name

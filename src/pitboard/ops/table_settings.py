@@ -62,3 +62,18 @@ def turn_on_recovery(aws: AwsEnvironment, table: str) -> None:
         aws.client("dynamodb").update_continuous_backups(
             TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
         )
+
+
+def turn_on_protection(aws: AwsEnvironment, table: str) -> None:
+    """Protects a table from deletion, if it is not protected."""
+    found = aws.client("dynamodb").describe_table(TableName=table)["Table"]
+    if not found.get("DeletionProtectionEnabled"):
+        aws.client("dynamodb").update_table(TableName=table, DeletionProtectionEnabled=True)
+
+
+def tag(aws: AwsEnvironment, table: str) -> None:
+    """Gives a table the tags that the stack's resources have. A restored table has none."""
+    client = aws.client("dynamodb")
+    arn = client.describe_table(TableName=table)["Table"]["TableArn"]
+    tags = {"application": "pitboard", "environment": aws.names.environment}
+    client.tag_resource(ResourceArn=arn, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
