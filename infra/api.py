@@ -15,12 +15,12 @@ from infra.functions import retention
 from infra.release import Release
 from pitboard.aws.names import API_URL_OUTPUT
 
+_VARIED = ("querystring.wait", "header.Origin", "header.If-None-Match")
 CACHED = {
-    "/drivers": ("querystring.names", "querystring.name", "querystring.wait"),
-    "/drivers/{cust_id}/history": ("path.cust_id", "querystring.category", "querystring.kind"),
-    "/drivers/{cust_id}/races": ("path.cust_id",),
+    "/drivers/{cust_id}/history": ("path.cust_id", "querystring.category", "querystring.kind", *_VARIED),
+    "/drivers/{cust_id}/races": ("path.cust_id", *_VARIED),
 }
-"""The parameters that an answer depends on. They are the cache's key."""
+"""The parameters that an answer depends on. They are the cache's key. /drivers is not cached: see ADR 51."""
 
 ACCESS_LOG = {
     "requestId": "$context.requestId",

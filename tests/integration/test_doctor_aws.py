@@ -180,7 +180,7 @@ def test_the_deployer_may_not_make_roles(as_role, doctor):
 
 @breaks("package-size", "a (sparse) file larger than Lambda's limit lies in the built package")
 def test_a_package_that_is_too_large(cloud, doctor, tmp_path):
-    asset = tmp_path / "cdk.out" / "asset.1"
+    asset = tmp_path / "build" / "lambda" / "3.13-arm64"
     asset.mkdir(parents=True)
     with (asset / "large").open("wb") as file:
         file.truncate(LIMIT + 1)

@@ -276,7 +276,7 @@ class DataApi:
         self._meter.spend(context)
         outcome, begun = "ok", time.monotonic()
         try:
-            with self.last_calls.one(context):
+            with self._telemetry.span("upstream", endpoint=endpoint), self.last_calls.one(context):
                 return self._read(self._transport.get(url, context.deadline, bearer=token))
         except UpstreamError as error:
             outcome = error.code

@@ -1,4 +1,4 @@
-"""Traces through the OpenTelemetry API, if they are turned on and OpenTelemetry is installed.
+"""Traces through the OpenTelemetry API, if they are turned on and OpenTelemetry is installed; in Lambda to X-Ray.
 
 `OTEL_TRACES_EXPORTER=otlp` (OpenTelemetry's own variable) turns them on; `OTEL_EXPORTER_OTLP_ENDPOINT` and
 OpenTelemetry's other variables say where they go. Without it, OpenTelemetry is not imported.
@@ -43,7 +43,7 @@ class OpenTelemetrySpans(Spans):
         self._processor = processor
 
     def span(self, name: str, attributes: Mapping[str, str | int]) -> AbstractContextManager[None]:
-        return self._span(name, {key: _attribute(key, value) for key, value in attributes.items()})
+        return self._span(name, {key: safe_attribute(key, value) for key, value in attributes.items()})
 
     def flush(self) -> None:
         self._processor.force_flush()
@@ -69,6 +69,10 @@ def spans(service: str, *, at_once: bool = False) -> Spans:
     """
     exporter = os.environ.get("OTEL_TRACES_EXPORTER", "none").strip().lower()
     if exporter in ("", "none"):
+        if daemon := os.environ.get("AWS_XRAY_DAEMON_ADDRESS"):
+            from pitboard.telemetry.xray import XRaySpans
+
+            return XRaySpans(daemon)
         return Spans()
     if exporter != "otlp":
         _log.warning(
@@ -89,7 +93,8 @@ def spans(service: str, *, at_once: bool = False) -> Spans:
     return OpenTelemetrySpans(provider.get_tracer("pitboard"), processor)
 
 
-def _attribute(key: str, value: str | int) -> str | int:
+def safe_attribute(key: str, value: str | int) -> str | int:
+    """The value as it may be recorded: a person's name or id is masked, a secret is taken out."""
     if key in _PERSONAL:
         return mask_secret(str(value))
     return SECRETS.text(value) if isinstance(value, str) else value

@@ -11,11 +11,12 @@ LIMIT = 262_144_000
 UNPACKED = 4
 """Unpacked, Python code with its bytecode has about four times the size of the zip."""
 
-ASSETS = Path("cdk.out")
+BUILT = Path("build") / "lambda"
+"""Where `pitboard deploy` builds the package, in the checkout."""
 
 
 def aws(environment: AwsEnvironment) -> Finding:
-    if built := [folder for folder in ASSETS.glob("asset.*") if folder.is_dir()]:
+    if built := [folder for folder in BUILT.glob("*") if folder.is_dir()]:
         largest = max(sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) for folder in built)
         if largest > LIMIT:
             return problem(f"The built package has {largest:,} bytes unpacked; Lambda's limit is {LIMIT:,}.")
@@ -37,6 +38,6 @@ CHECK = Check(
     section=Section.DEPLOYMENT,
     guide="Lambda Package Too Large",
     symptoms=("Unzipped size must be smaller than 262144000 bytes",),
-    remedy="Find what is large with `du -sh cdk.out/asset.*/* | sort -h`; boto3 need not be in it.",
+    remedy="Find what is large with `du -sh build/lambda/*/* | sort -h`; boto3 need not be in it.",
     aws=aws,
 )
