@@ -73,8 +73,8 @@ DEPLOY_SETTINGS = (
         "cache",
         "true",
         "off",
-        "API Gateway's cache for charts and races, 0.5 GB, 5 minutes. It ignores our `Cache-Control`. Lists of"
-        " names are not cached there (ADR 51).",
+        "API Gateway's cache for charts and races, 0.5 GB, 5 minutes. It ignores our `Cache-Control`. Lists"
+        " of names are not cached there (ADR 51).",
     ),
     DeploySetting("python", "3.12", "3.13", "The Python that the functions run on."),
     DeploySetting("architecture", "x86_64", "arm64", "The processor that the functions run on."),

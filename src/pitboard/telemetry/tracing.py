@@ -1,4 +1,4 @@
-"""Traces through the OpenTelemetry API, if they are turned on and OpenTelemetry is installed; in Lambda to X-Ray.
+"""Traces through the OpenTelemetry API, if they are turned on and it is installed; in Lambda to X-Ray.
 
 `OTEL_TRACES_EXPORTER=otlp` (OpenTelemetry's own variable) turns them on; `OTEL_EXPORTER_OTLP_ENDPOINT` and
 OpenTelemetry's other variables say where they go. Without it, OpenTelemetry is not imported.
