@@ -31,7 +31,6 @@ class XRaySpans(Spans):
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
         self._address = (host, int(port))
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     def span(self, name: str, attributes: Mapping[str, str | int]) -> AbstractContextManager[None]:
         return self._span(name, attributes)
@@ -60,5 +59,6 @@ class XRaySpans(Spans):
                 "annotations": {key: safe_attribute(key, value) for key, value in attributes.items()},
                 **({"fault": True} if fault else {}),
             }
-            with suppress(OSError):
-                self._socket.sendto(HEADER + json.dumps(document).encode(), self._address)
+            # A socket for each: one that is kept would be part of SnapStart's snapshot.
+            with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+                daemon.sendto(HEADER + json.dumps(document).encode(), self._address)
