@@ -58,6 +58,7 @@ class Stage:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "NO_COLOR": "1",
             "COLUMNS": "200",
+            "PITBOARD_AUDIENCE": "everyone",
             **self.simulator.environment(),
             "PITBOARD_AUDIENCE": "everyone",
         }

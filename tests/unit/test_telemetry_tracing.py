@@ -12,7 +12,8 @@ pytest.importorskip("opentelemetry.sdk", reason="needs the extra `tracing`")
 
 from tests.support.otlp_collector import OtlpCollector, otlp_collector
 
-from pitboard.telemetry.tracing import OpenTelemetrySpans, Spans, spans
+from pitboard.telemetry.spans import Spans
+from pitboard.telemetry.tracing import OpenTelemetrySpans, spans
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pitboard.telemetry.tracing import Spans, spans
+from pitboard.telemetry.spans import Spans
+from pitboard.telemetry.tracing import spans
 
 SAMPLED = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from pitboard.drivers.ports import Telemetry, request_id
 from pitboard.telemetry.metrics import BY_NAME, Kind, Metric
-from pitboard.telemetry.tracing import Spans
+from pitboard.telemetry.spans import Spans
 
 _MOST_VALUES = 100
 _log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pitboard.drivers.ports import Telemetry
 from pitboard.telemetry.metrics import METRICS, Kind
-from pitboard.telemetry.tracing import Spans
+from pitboard.telemetry.spans import Spans
 
 if TYPE_CHECKING:
     from prometheus_client.metrics import MetricWrapperBase

@@ -8,31 +8,18 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from pitboard.telemetry.logs import SECRETS
-from pitboard.telemetry.redact import mask_secret
+from pitboard.telemetry.spans import Spans, safe_attribute
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Tracer
 
-_PERSONAL = frozenset({"user", "username", "email", "name", "display_name", "cust_id"})
 _XRAY = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24});Parent=([0-9a-f]{16})(?:;Sampled=([01]))?")
 _log = logging.getLogger(__name__)
-
-
-class Spans:
-    """Spans that are not exported."""
-
-    def span(self, _name: str, _attributes: Mapping[str, str | int]) -> AbstractContextManager[None]:
-        """A span around a block."""
-        return nullcontext()
-
-    def flush(self) -> None:
-        """Sends the spans that wait."""
 
 
 class OpenTelemetrySpans(Spans):
@@ -91,13 +78,6 @@ def spans(service: str, *, at_once: bool = False) -> Spans:
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     provider.add_span_processor(processor)
     return OpenTelemetrySpans(provider.get_tracer("pitboard"), processor)
-
-
-def safe_attribute(key: str, value: str | int) -> str | int:
-    """The value as it may be recorded: a person's name or id is masked, a secret is taken out."""
-    if key in _PERSONAL:
-        return mask_secret(str(value))
-    return SECRETS.text(value) if isinstance(value, str) else value
 
 
 def _parent() -> "Context | None":

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 
-from pitboard.telemetry.tracing import Spans, safe_attribute
+from pitboard.telemetry.spans import Spans, safe_attribute
 
 HEADER = b'{"format": "json", "version": 1}\n'
 ADDRESS = "AWS_XRAY_DAEMON_ADDRESS"
