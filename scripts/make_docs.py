@@ -2,13 +2,14 @@
 
     uv run scripts/make_docs.py [--check]
 
-docs/TROUBLESHOOTING.md and docs/SETTINGS.md are made as a whole. In other documents, the text between
+TROUBLESHOOTING.md, SETTINGS.md and PERMISSIONS.md are made as a whole. In other documents, the text between
 `<!-- made: NAME -->` and `<!-- end -->` is made. With --check nothing is written, and the exit code is 1 if
 a document is not current.
 """
 
 import ast
 import importlib
+import json
 import re
 import runpy
 import sys
@@ -20,6 +21,7 @@ from pitboard.aws.deploy_settings import DEPLOY_SETTINGS
 from pitboard.ops.doctor.check import Check, Section
 from pitboard.ops.doctor.run import all_checks
 from pitboard.ops.logs import QUERIES
+from pitboard.ops.permissions import TASKS, policy
 from pitboard.settings import SETTINGS
 from pitboard.telemetry.metrics import METRICS
 
@@ -170,6 +172,33 @@ def deploy_settings() -> str:
     return _table(("`--context`", "default", "meaning"), rows)
 
 
+PERMISSIONS = """# Permissions in AWS
+
+{made}
+
+What each task needs. A test runs the commands and compares their calls with these lists. The actions are
+allowed on every resource here; narrow them to `pitboard-*`, `ir-*` and `ir_*` if the account has more in it.
+
+CDK makes the stack as its own roles, which `pitboard bootstrap` creates; that itself needs an administrator,
+once. The role that CloudFormation then works as (`cdk-hnb659fds-cfn-exec-role-...`) is an administrator, too.
+
+{tasks}
+"""
+
+
+def permissions() -> str:
+    """The whole of PERMISSIONS.md."""
+    parts = []
+    for task in TASKS:
+        parts.append(f"## {task.name}\n\nFor {task.what}.")
+        if secret := ", ".join(map(_code, task.secret)):
+            parts.append(
+                f"These show or change what is secret or stored; leave them out if you must: {secret}."
+            )
+        parts.append(f"```json\n{json.dumps(policy(task), indent=2)}\n```")
+    return PERMISSIONS.format(made=MADE, tasks="\n\n".join(parts))
+
+
 def metrics() -> str:
     """The table of metrics."""
     rows = [
@@ -187,7 +216,11 @@ def queries() -> str:
     )
 
 
-WHOLE: dict[str, Callable[[], str]] = {"TROUBLESHOOTING.md": troubleshooting, "SETTINGS.md": settings}
+WHOLE: dict[str, Callable[[], str]] = {
+    "PERMISSIONS.md": permissions,
+    "SETTINGS.md": settings,
+    "TROUBLESHOOTING.md": troubleshooting,
+}
 PARTS: dict[str, Callable[[], str]] = {
     "deploy_settings": deploy_settings,
     "metrics": metrics,

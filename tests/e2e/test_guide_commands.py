@@ -36,7 +36,7 @@ def shell_environment() -> Iterator[dict[str, str]]:
         check=True,
     )
     with emulated(latency=0.0, link_latency=0.0) as stage:
-        options = (*HOST, "--context", "snap_start=false", "--update-secrets", "--yes")
+        options = (*HOST, *stage.upstream, "--context", "snap_start=false", "--update-secrets", "--yes")
         done = stage.pitboard("deploy", "--env", "prod", *options)
         assert done.returncode == 0, done.stdout
         stage.client("iam").create_user(UserName="deployer")

@@ -243,6 +243,27 @@ def test_commands_are_refused_while_another_deploy_runs(cloud, said, monkeypatch
     assert state(cloud) == before
 
 
+def test_three_environments_on_one_iracing_account_are_refused(cloud, said, monkeypatch):
+    """Their four logins an hour each are the twelve after which iRacing locks an account."""
+    for name in ("iRacing/OAuth/Credentials", "iRacing/OAuth/Credentials-staging"):
+        cloud.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(CREDENTIALS))
+    for name, value in {**CREDENTIALS, "username": " U "}.items():
+        monkeypatch.setenv(f"PITBOARD_{name.upper()}", value)
+    sentence = refused(cloud, said, "deploy", "--env", "dev", "--update-secrets")
+    assert "staging and prod use the same iRacing account as dev" in sentence
+
+
+def test_two_environments_on_one_iracing_account_are_told(cloud, monkeypatch):
+    from pitboard.ops.deploy_checks import others_of_the_account
+    from pitboard.ops.environment import AwsEnvironment
+
+    cloud.client("secretsmanager").create_secret(
+        Name="iRacing/OAuth/Credentials", SecretString=json.dumps(CREDENTIALS)
+    )
+    assert others_of_the_account(AwsEnvironment("dev"), "u") == ["prod"]
+    assert others_of_the_account(AwsEnvironment("dev"), "another") == []
+
+
 @pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"])
 def test_a_stack_that_cannot_be_changed_is_named_with_the_way_out(cloud, said, monkeypatch, status):
     cloud.template("pitboard-dev", {"Topic": {"Type": "AWS::SNS::Topic"}})

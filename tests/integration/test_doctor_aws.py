@@ -22,6 +22,7 @@ from pitboard.ops.doctor import run
 from pitboard.ops.doctor.check import Finding, Status
 from pitboard.ops.doctor.checks.package_size import LIMIT
 from pitboard.ops.environment import AwsEnvironment
+from pitboard.ops.permissions import DEPLOY
 from pitboard.settings import UsageError
 
 AUTH, CUSTID, DRIVERS, INDEX = Names("prod").functions
@@ -158,12 +159,17 @@ def as_role(cloud: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> Callable[[lis
     return assume
 
 
-@breaks("deploy-permissions", "a role that may call CloudFormation but make no table")
+@breaks("deploy-permissions", "a role that may call CloudFormation but not assume CDK's roles")
 def test_the_deployer_may_not_deploy(as_role, doctor):
     as_role(["cloudformation:*", "lambda:*", "iam:SimulatePrincipalPolicy"])
     finding = finding_of(doctor(), "deploy-permissions")
-    assert_found(finding, Status.PROBLEM, "dynamodb:CreateTable")
+    assert_found(finding, Status.PROBLEM, "sts:AssumeRole", "dynamodb:UpdateTable")
     assert "cloudformation" not in finding.summary
+
+
+def test_the_policy_of_the_documents_suffices_to_deploy(as_role, doctor):
+    as_role(sorted({*DEPLOY.actions, *DEPLOY.secret, "iam:SimulatePrincipalPolicy"}))
+    assert_found(finding_of(doctor(), "deploy-permissions"), Status.OK)
 
 
 def test_a_role_with_all_permissions_may_deploy(as_role, doctor):

@@ -30,7 +30,11 @@ COMMANDS = (
     Command("aws secretsmanager describe-secret --secret-id iRacing/OAuth/Credentials"),
     Command("aws secretsmanager get-secret-value --secret-id iRacing/OAuth/Credentials"),
     Command("aws lambda get-function --function-name ir-auth-prod"),
-    Command("aws lambda get-policy --function-name ir-auth-prod"),
+    Command(
+        "aws lambda get-policy --function-name ir-auth-prod",
+        "the emulator answers, AWS does not: all permissions are the alias's",
+        "aws lambda get-policy --function-name ir-auth-prod --qualifier live",
+    ),
     Command("aws iam get-role-policy --role-name ir-auth-role --policy-name SecretsManagerPolicy"),
     Command(
         "aws logs tail /aws/lambda/ir-auth-prod --since 1h",

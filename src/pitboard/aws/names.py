@@ -46,6 +46,9 @@ BOOTSTRAP_STACK = "CDKToolkit"
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 """The stack that `cdk bootstrap` makes, and its version's SSM parameter with CDK's default qualifier."""
 
+CDK_ROLE = "cdk-hnb659fds"
+"""How the names of CDK's roles begin: cdk-hnb659fds-ROLE-ACCOUNT-REGION."""
+
 BOOTSTRAP_VERSION = 6
 """The lowest bootstrap version that templates of CDK 2 accept (rule CheckBootstrapVersion)."""
 

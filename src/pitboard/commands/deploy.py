@@ -65,6 +65,11 @@ def deploy(
     console.print(f"{aws.names.stack} in {aws.place}", highlight=False)
     if plan.settings:
         console.print(f"Settings: {', '.join(f'{k}={v}' for k, v in plan.settings.items())}", highlight=False)
+    if plan.others:
+        typer.echo(
+            f"{', '.join(plan.others)} uses the same iRacing account and counts calls and logins for itself:"
+            " together they may be too many for iRacing. An account for each is safer."
+        )
     if "no_room=true" in plan.context:
         typer.echo(
             "No concurrency is reserved: the account's limit has no room for it, and bounds the costs itself."

@@ -57,6 +57,7 @@ class Plan:
     settings: Mapping[str, str]
     audience: Audience
     context: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 def prepare(aws: AwsEnvironment, options: DeployOptions) -> Plan:
@@ -88,7 +89,10 @@ def prepare(aws: AwsEnvironment, options: DeployOptions) -> Plan:
     context |= {"existing": ",".join(existing)} if existing else {}
     config = _check_settings(root, context)
     context |= {} if deploy_checks.has_room(aws, config.reserved) else {"no_room": "true"}
-    return Plan(aws, state, credentials, settings, audience, tuple(f"{k}={v}" for k, v in context.items()))
+    username = credentials.username if credentials else deploy_checks.kept_username(aws)
+    others = tuple(deploy_checks.others_of_the_account(aws, username))
+    words = tuple(f"{k}={v}" for k, v in context.items())
+    return Plan(aws, state, credentials, settings, audience, words, others)
 
 
 def _check_shell(settings: Mapping[str, str]) -> None:

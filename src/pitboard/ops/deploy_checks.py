@@ -1,14 +1,16 @@
 """What a deploy checks before it begins: bootstrap, stack, tables and secret. Nothing is changed."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from pitboard.aws.names import BOOTSTRAP_VERSION
+from pitboard.aws.names import BOOTSTRAP_VERSION, ENVIRONMENTS, Names
 from pitboard.aws.remedies import worded
 from pitboard.aws.secret import parse
 from pitboard.drivers.errors import CredentialsError
 from pitboard.ops.environment import AwsEnvironment, Stack
 from pitboard.settings import UsageError
+from pitboard.telemetry import hide
 
 UNRESERVED = 100
 """Concurrency that must be left for functions without a reservation."""
@@ -51,6 +53,40 @@ def check(aws: AwsEnvironment, *, import_tables: bool = False, import_secret: bo
     if _secret_is_imported(aws, own, allowed=deployed or import_secret):
         existing.add(aws.names.secret)
     return DeployState(tables, frozenset(existing))
+
+
+def others_of_the_account(aws: AwsEnvironment, username: str) -> list[str]:
+    """The other environments here whose secret has the same iRacing account. They share neither the budget of
+    calls nor the count of logins, as each has its own tables. Raises `UsageError` if all three have it:
+    three times four logins an hour are as many as iRacing takes before it locks an account."""
+    found = []
+    for environment in ENVIRONMENTS:
+        if environment == aws.names.environment or not username:
+            continue
+        codes = ("AccessDeniedException",)
+        get = aws.client("secretsmanager").get_secret_value
+        answer = aws.found(get, *codes, SecretId=Names(environment).secret)
+        with suppress(CredentialsError):
+            other = parse(answer["SecretString"] if answer else "", "The secret").username
+            hide(other)
+            found += [environment] if _same_account(other, username) else []
+    if len(found) == len(ENVIRONMENTS) - 1:
+        raise UsageError(
+            f"{' and '.join(found)} use the same iRacing account as {aws.names.environment}. Each counts calls"
+            " and password logins for itself, and together they could lock the account: give each its own."
+        )
+    return found
+
+
+def kept_username(aws: AwsEnvironment) -> str:
+    """The iRacing account in the environment's secret, "" if there is none."""
+    with suppress(CredentialsError):
+        return parse(aws.secret() or "", "The secret").username
+    return ""
+
+
+def _same_account(one: str, other: str) -> bool:
+    return one.strip().lower() == other.strip().lower()
 
 
 def has_room(aws: AwsEnvironment, reserved: int) -> bool:

@@ -48,6 +48,9 @@ CHECK = Check(
     section=Section.RUNTIME,
     guide="Lambda Invocation Permissions",
     symptoms=("User is not authorized to perform: lambda:InvokeFunction", "Every new name is `unavailable`"),
-    remedy="Run `pitboard deploy`; check with `aws lambda get-policy --function-name ir-auth-prod`.",
+    remedy=(
+        "Run `pitboard deploy`; check the alias, which has all permissions: `aws lambda get-policy"
+        " --function-name ir-auth-prod --qualifier live`."
+    ),
     aws=aws,
 )

@@ -1,5 +1,7 @@
-"""Each function has its own role. The account that deploys must be allowed to create and pass it."""
+"""Each function has its own role. CDK's role for CloudFormation must be allowed to create and pass them,
+or the caller where there is no such role."""
 
+from pitboard.aws.names import CDK_ROLE
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.doctor.checks.deploy_permissions import simulate
 from pitboard.ops.environment import AwsEnvironment
@@ -8,11 +10,15 @@ ACTIONS = ("iam:CreateRole", "iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:P
 
 
 def aws(environment: AwsEnvironment) -> Finding:
-    denied, failure = simulate(environment, ACTIONS)
+    account, region = environment.caller["Account"], environment.region
+    name = f"{CDK_ROLE}-cfn-exec-role-{account}-{region}"
+    found = environment.found(environment.client("iam").get_role, RoleName=name)
+    principal = str(found["Role"]["Arn"]) if found else environment.caller["Arn"]
+    denied, failure = simulate(environment, ACTIONS, principal=str(found["Role"]["Arn"]) if found else "")
     if failure:
         return skipped(failure)
     if denied:
-        return problem(f"{environment.caller['Arn']} may not: {', '.join(denied)}.")
+        return problem(f"{principal} may not: {', '.join(denied)}.")
     return ok("The account may create the functions' roles.")
 
 

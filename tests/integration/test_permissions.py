@@ -1,0 +1,107 @@
+"""The lists of permissions have every call that the commands make, recorded where AWS' library makes it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ministack", reason="needs the dependency group `infra`")
+
+import botocore.client
+from tests.support.aws_account import AwsAccount, ministack
+from typer.testing import CliRunner
+
+from pitboard import cli
+from pitboard.aws.names import ALIAS, Names
+from pitboard.iracing.credentials import Credentials
+from pitboard.ops import deploy, deploy_checks, rollback, table_settings
+from pitboard.ops.environment import AwsEnvironment
+from pitboard.ops.permissions import DEPLOY, LOOK, ON_CALL, TASKS, Task, action, policy
+from pitboard.settings import UsageError
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[AwsAccount]:
+    """A deployed environment, with two versions of each function."""
+    with ministack() as url:
+        cloud = AwsAccount(url).build()
+        client = cloud.client("lambda")
+        for function in Names("prod").functions:
+            client.publish_version(FunctionName=function)
+            client.update_function_configuration(FunctionName=function, Timeout=30)
+            version = client.publish_version(FunctionName=function)["Version"]
+            client.create_alias(FunctionName=function, Name=ALIAS, FunctionVersion=version)
+        yield cloud
+
+
+@pytest.fixture
+def recorded(cloud: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The actions of the calls that are made in this process."""
+    cloud.use(monkeypatch)
+    seen: set[str] = set()
+    make: Callable[..., Any] = botocore.client.BaseClient._make_api_call
+
+    def record(self: Any, operation: str, arguments: Any) -> Any:
+        seen.add(action(self.meta.service_model.service_name, operation))
+        return make(self, operation, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", record)
+    return seen
+
+
+def allowed(*tasks: Task) -> set[str]:
+    return {name for task in tasks for name in (*task.actions, *task.secret)}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("doctor", "--env", "prod", "--json"),
+        ("verify", "--env", "prod", "--json"),
+        ("logs", "--env", "prod"),
+        ("logs", "--env", "prod", "--query", "errors"),
+    ],
+)
+def test_who_looks_needs_no_more_than_is_listed(recorded, words):
+    CliRunner().invoke(cli.app, words)
+    assert len(recorded) > 1
+    assert recorded <= allowed(LOOK)
+
+
+def test_who_is_on_call_needs_no_more_than_is_listed(recorded):
+    done = CliRunner().invoke(cli.app, ("rollback", "--env", "prod", "--yes"))
+    assert done.exit_code == 0, done.output
+    CliRunner().invoke(cli.app, ("rollback", "--env", "prod", "--stack", "--yes"))
+    assert "lambda:UpdateAlias" in recorded
+    assert recorded <= allowed(LOOK, ON_CALL)
+
+
+def test_who_deploys_needs_no_more_than_is_listed(recorded):
+    """What CDK's command line calls, it calls as its own roles."""
+    aws = AwsEnvironment("prod")
+    with suppress(UsageError):  # the roles of this account are not of a stack
+        deploy_checks.check(aws, import_tables=True, import_secret=True)
+    deploy_checks.has_room(aws, 50)
+    deploy_checks.check_secret(aws)
+    for table in aws.names.tables:
+        deploy.protect(aws, table)
+        table_settings.tag(aws, table)
+    deploy.protect_stack(aws)
+    deploy.write_secret(aws, Credentials("a", "b", "c@example.test", "d"))
+    deploy.begin_index_refresh(aws)
+    for function in aws.names.functions:
+        deploy.delete_old_versions(aws, function)
+    with suppress(UsageError):
+        rollback.check_restore(aws, "ir_drivers", rollback.parse_moment("2026-01-01"))
+    assert "dynamodb:UpdateTable" in recorded
+    assert recorded <= allowed(DEPLOY)
+
+
+def test_a_policy_allows_what_its_task_lists_and_cdks_roles_alone_are_assumed():
+    for task in TASKS:
+        statements: Any = policy(task, "1")["Statement"]
+        assert set(statements[0]["Action"]) == allowed(task) - {"sts:AssumeRole"}
+        assert all(":role/cdk-hnb659fds-" in arn for one in statements[1:] for arn in one["Resource"])
