@@ -73,7 +73,7 @@ def others_of_the_account(aws: AwsEnvironment, username: str) -> list[str]:
     if len(found) == len(ENVIRONMENTS) - 1:
         raise UsageError(
             f"{' and '.join(found)} use the same iRacing account as {aws.names.environment}. Each counts"
-            " calls and password logins for itself, and together they could lock the account: give each its own."
+            " calls and logins for itself, and together they could lock the account: give each its own."
         )
     return found
 
