@@ -20,6 +20,7 @@ from pathlib import Path
 from pitboard.aws.deploy_settings import DEPLOY_SETTINGS
 from pitboard.ops.doctor.check import Check, Section
 from pitboard.ops.doctor.run import all_checks
+from pitboard.ops.github_role import template
 from pitboard.ops.logs import QUERIES
 from pitboard.ops.permissions import TASKS, policy
 from pitboard.settings import SETTINGS
@@ -232,6 +233,7 @@ _PART = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 def documents() -> dict[Path, str]:
     """Every document with a made part, as it must be."""
     wanted = {DOCS / name: make() for name, make in WHOLE.items()}
+    wanted[ROOT / "infra" / "github-role.json"] = json.dumps(template(), indent=2) + "\n"
     for path in sorted(DOCS.rglob("*.md")):
         text = path.read_text(encoding="utf-8")
         if path not in wanted and "<!-- made: " in text:
