@@ -65,6 +65,17 @@ Every `aws ...` command of the guide that reads something. The tests run each of
 
 {commands}
 
+## Getting help
+
+1. [RUNBOOK.md](RUNBOOK.md) for the first five minutes, [ROLLBACK.md](ROLLBACK.md) to go back. When in doubt,
+   roll back first and look afterwards: readers are better off with the older version.
+2. Tell whoever is on call, then the host: the table "Who may do what" in the runbook.
+3. An issue in this repository, with what `pitboard doctor --json` says: it holds no secret. The decisions are
+   in [adr/](adr/README.md).
+4. AWS Support, if AWS itself is the cause: its status is on https://health.aws.amazon.com. Have the account,
+   the region, the time in UTC and a request id at hand (`x-amzn-requestid`, or `request_id` in our logs).
+   CloudWatch Logs Insights, the X-Ray service map and the AWS Well-Architected Framework help to look.
+
 ## What the emulator lacks
 
 After a deploy to the emulator, the doctor finds everything healthy except the following, which the emulator
@@ -146,6 +157,7 @@ def _entry(check: Check) -> str:
         f"- Symptoms: {'; '.join(check.symptoms)}.",
         f"- Remedy: {check.remedy}",
     ]
+    lines += [f"- {text}" for text in check.more]
     if check.fix.question:
         fixable = " and ".join(HOMES[home] for home in check.homes if getattr(check.fix, home))
         lines.append(f"- `--fix` ({fixable}) asks: {check.fix.question}")

@@ -85,7 +85,8 @@ class Check:
     """One check.
 
     `guide` is the heading of the troubleshooting guide that it belongs to ("": none). `symptoms` are what a
-    person sees, in that person's words; `remedy` says what to do, with the exact command. `local` and `aws`
+    person sees, in that person's words; `remedy` says what to do, with the exact command. `more` is
+    for the guide alone, in Markdown: how AWS is used here, and how to look for yourself. `local` and `aws`
     run the check in the home of that name: None if it does not apply there.
     """
 
@@ -95,6 +96,7 @@ class Check:
     symptoms: tuple[str, ...]
     remedy: str
     guide: str = ""
+    more: tuple[str, ...] = ()
     local: Callable[["LocalEnvironment"], Finding] | None = None
     aws: Callable[["AwsEnvironment"], Finding] | None = None
     fix: Fix = field(default=Fix(""))

@@ -28,5 +28,12 @@ CHECK = Check(
         "Check whether iRacing is slow (metric UpstreamSeconds), the budget is used up (BudgetLeft), or cold"
         " starts are slow (`pitboard doctor --env prod --only cold-start`)."
     ),
+    more=(
+        (
+            "The functions are proxy integrations. `--context cache=true` caches charts and races. Limits"
+            " are 1,000 requests a second for the stage with bursts of 2,000, and lower ones for each"
+            " route (infra/api.py); who is over them gets 429 at once."
+        ),
+    ),
     aws=aws,
 )

@@ -25,5 +25,13 @@ CHECK = Check(
     guide="Stack Uses Assets Error",
     symptoms=("This stack uses assets, so the toolkit stack must be deployed to the environment",),
     remedy=("Run `pitboard bootstrap --env prod`; with a profile, set AWS_PROFILE before it."),
+    more=(
+        (
+            "With a profile: `AWS_PROFILE=my-profile pitboard bootstrap --env prod`; every command takes"
+            " the profile from there. What was made: `aws cloudformation describe-stacks --stack-name"
+            " CDKToolkit`, and the bucket for assets with `aws cloudformation describe-stack-resources"
+            " --stack-name CDKToolkit`."
+        ),
+    ),
     aws=aws,
 )

@@ -21,5 +21,6 @@ CHECK = Check(
     guide="Bootstrap Version Mismatch",
     symptoms=("This CDK deployment requires bootstrap stack version 'X', found 'Y'",),
     remedy="Run `pitboard bootstrap --env prod`: it brings CDK's stack up to date.",
+    more=("The version that is there: `aws ssm get-parameter --name /cdk-bootstrap/hnb659fds/version`.",),
     aws=aws,
 )

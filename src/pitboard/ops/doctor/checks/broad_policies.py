@@ -41,5 +41,12 @@ CHECK = Check(
     guide="Overly Permissive IAM Policies",
     symptoms=("Security audit findings", "Wildcard permissions"),
     remedy="Delete the policy by hand (`aws iam delete-role-policy`), then run `pitboard deploy`.",
+    more=(
+        (
+            "Each function has a role of its own. ir-auth's, as an example: `DynamoDBPolicy` (GetItem and"
+            " PutItem on ir_auth), `SecretsManagerPolicy`, `LogsPolicy`, `TracingPolicy`;"
+            " infra/functions.py has all of them."
+        ),
+    ),
     aws=aws,
 )

@@ -40,5 +40,12 @@ CHECK = Check(
         "Tokens refused right after a renewal",
     ),
     remedy="Remove the replicas: `aws dynamodb update-table --table-name NAME --replica-updates ...`.",
+    more=(
+        (
+            "Tokens, records, leases and the budget are read consistently (`ConsistentRead`); entries of"
+            " the driver index are not, because they are a day old anyway. So nothing is read again after"
+            " a pause."
+        ),
+    ),
     aws=aws,
 )

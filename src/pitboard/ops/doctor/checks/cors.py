@@ -33,5 +33,14 @@ CHECK = Check(
     guide="CORS Configuration Problems",
     symptoms=("No 'Access-Control-Allow-Origin' header is present",),
     remedy="Run `pitboard deploy`: the header is part of the stack, for the gateway's own errors too.",
+    more=(
+        (
+            "Every origin is allowed, without credentials, for GET, POST and OPTIONS, and the headers"
+            " `Content-Type` and `If-None-Match`: the data is public. There is no `Authorization` header"
+            " to allow. To allow only your own origins, change `default_cors_preflight_options` in"
+            " infra/api.py and the header in `pitboard.http.app`; a browser then keeps other pages out,"
+            " and nothing else does."
+        ),
+    ),
     aws=aws,
 )

@@ -61,5 +61,12 @@ CHECK = Check(
         f"Attach the policy of docs/PERMISSIONS.md. CDK makes the stack as its own roles (`{CDK_ROLE}-*`);"
         " who deploys needs no permission to make tables or functions, but must be able to assume them."
     ),
+    more=(
+        (
+            "The first deploy as an administrator is not needed, only `pitboard bootstrap`. The policy is"
+            " in docs/PERMISSIONS.md as JSON; the role for GitHub with the same actions is"
+            " infra/github-role.json."
+        ),
+    ),
     aws=aws,
 )

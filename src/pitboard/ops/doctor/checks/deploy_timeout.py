@@ -33,5 +33,12 @@ CHECK = Check(
     guide="Lambda Function Timeout During Deployment",
     symptoms=("The function could not be created/updated because it exceeded the timeout",),
     remedy="Find the reason with `aws cloudformation describe-stack-events`, then run `pitboard deploy`.",
+    more=(
+        (
+            "A function's timeout is not what ends a deploy: CloudFormation waits for as long as it"
+            " takes. Times and memory of the functions are in infra/config.py (`Size`): ir-drivers 75 s,"
+            " ir-index 900 s."
+        ),
+    ),
     aws=aws,
 )

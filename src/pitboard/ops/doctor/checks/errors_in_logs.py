@@ -48,6 +48,12 @@ CHECK = Check(
     guide="CloudWatch Logs",
     symptoms=("Something fails now and then", "The logs are empty"),
     remedy="Show them with `pitboard logs --errors`, in AWS with `pitboard logs --env prod --errors`.",
+    more=(
+        (
+            "Live: `pitboard logs --env prod --follow`, or `aws logs tail /aws/lambda/ir-auth-prod"
+            " --follow`. Counting by kind: `--count`. Logs Insights: `--query list`."
+        ),
+    ),
     local=local,
     aws=aws,
 )

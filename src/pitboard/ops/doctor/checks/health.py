@@ -51,6 +51,13 @@ CHECK = Check(
     guide="Health Checks",
     symptoms=("503 from /health", "A monitor has raised the alarm"),
     remedy="The answer names what is unhealthy; `pitboard doctor` has a check for each part.",
+    more=(
+        (
+            'In AWS: `curl https://API/prod/health` and `curl -X POST https://API/prod/auth -d \'{"test":'
+            " true}'`. /health reads the table, the secret and the token, asks iRacing nothing, and"
+            " answers 200 or 503."
+        ),
+    ),
     local=local,
     aws=aws,
 )

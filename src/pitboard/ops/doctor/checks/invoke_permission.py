@@ -52,5 +52,8 @@ CHECK = Check(
         "Run `pitboard deploy`; check the alias, which has all permissions: `aws lambda get-policy"
         " --function-name ir-auth-prod --qualifier live`."
     ),
+    more=(
+        ("The rights are in the functions' roles (`InvokePolicy`), for the alias `live` of ir-auth alone."),
+    ),
     aws=aws,
 )

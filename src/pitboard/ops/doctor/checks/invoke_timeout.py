@@ -37,5 +37,12 @@ CHECK = Check(
         'Find what was slow with `pitboard logs --env prod --pattern "Task timed out"`, and in the'
         " dashboard's times of calls to iRacing. Timeouts are in infra/config.py."
     ),
+    more=(
+        (
+            "Connections, clients and tokens are kept between invocations. What nobody waits for goes"
+            " through the queue of renewals, not by an asynchronous invocation, so that names of many"
+            " pages share a call."
+        ),
+    ),
     aws=aws,
 )

@@ -27,5 +27,12 @@ CHECK = Check(
     guide="DynamoDB Item Not Found",
     symptoms=("Empty query results", "ValidationException: the provided key element does not match"),
     remedy="Run `pitboard deploy`. Before that, back up and delete a table with the wrong key.",
+    more=(
+        (
+            "An item that is not there is an ordinary answer to our code, never a KeyError. Keys:"
+            " `username` is `TOKEN:` and the account in lower case; `name` is the driver's name in lower"
+            " case, composed (NFC), with single spaces. The end is checked at each read."
+        ),
+    ),
     aws=aws,
 )

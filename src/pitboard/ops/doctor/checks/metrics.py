@@ -56,6 +56,13 @@ CHECK = Check(
         "Send one request to the API, wait, and run"
         f" `aws cloudwatch list-metrics --namespace {METRICS_NAMESPACE}`."
     ),
+    more=(
+        (
+            "Lambda's duration, errors and throttles, the API's 4XX and 5XX and the tables' units have"
+            " alarms (RUNBOOK.md). Our own are written as lines of the log in CloudWatch's embedded"
+            " format, with the dimension Environment: PutMetricData would cost a call for each."
+        ),
+    ),
     local=local,
     aws=aws,
 )

@@ -81,6 +81,17 @@ CHECK = Check(
         "Set the four credentials again: `pitboard login`, in AWS `pitboard deploy --update-secrets`."
         " Do not try passwords: iRacing limits logins."
     ),
+    more=(
+        (
+            "Step by step in AWS: `aws secretsmanager describe-secret --secret-id"
+            " iRacing/OAuth/Credentials` (is it there?); `pitboard verify --env prod` (is it complete? its"
+            " value is not shown); `aws iam get-role-policy --role-name ir-auth-role --policy-name"
+            " SecretsManagerPolicy` (may ir-auth read it?); `pitboard logs --env prod --query logins`"
+            " (what did iRacing answer?). The username is the account's e-mail address, not the name of"
+            " the driver; it is masked in lower case, without white space at its ends. The endpoint is"
+            " PITBOARD_OAUTH_URL."
+        ),
+    ),
     local=local,
     aws=aws,
 )

@@ -32,5 +32,13 @@ CHECK = Check(
         "Allow the four actions, and check again with `aws iam simulate-principal-policy"
         " --policy-source-arn ARN --action-names iam:CreateRole iam:PassRole`."
     ),
+    more=(
+        (
+            "Who you are and what you have: `aws iam get-user`, `aws iam list-attached-user-policies"
+            " --user-name NAME`. What a role has: `aws iam list-attached-role-policies --role-name"
+            " ir-auth-role` (none: all policies of our roles are inline, `aws iam list-role-policies"
+            " --role-name ir-auth-role`)."
+        ),
+    ),
     aws=aws,
 )

@@ -41,5 +41,12 @@ CHECK = Check(
     guide="Secrets Manager Access Denied",
     symptoms=("User is not authorized to perform: secretsmanager:GetSecretValue",),
     remedy="Run `pitboard deploy`: the policy SecretsManagerPolicy is part of the stack.",
+    more=(
+        (
+            'ir-auth\'s policy: `{"Effect": "Allow", "Action": "secretsmanager:GetSecretValue",'
+            ' "Resource":'
+            ' "arn:aws:secretsmanager:REGION:ACCOUNT:secret:iRacing/OAuth/Credentials-??????"}`.'
+        ),
+    ),
     aws=aws,
 )

@@ -77,6 +77,13 @@ CHECK = Check(
         "Change the password, ask iRacing for a new client secret, and run `pitboard login` (in AWS"
         " `pitboard deploy --update-secrets`); then delete the log stream with `aws logs delete-log-stream`."
     ),
+    more=(
+        (
+            "Secrets are taken out by value, by name and by pattern when a line is written, in JSON logs;"
+            " names of forum authors and addresses are in no log. This is also what an audit asks for: one"
+            " place (`telemetry`), tested with a log of everything."
+        ),
+    ),
     local=local,
     aws=aws,
     fix=Fix("Redact the secrets in the log files?", local=redact),

@@ -25,5 +25,11 @@ CHECK = Check(
     guide="API Gateway Deployment Failed",
     symptoms=("Invalid stage identifier specified", "The API answers every request with 403 Forbidden"),
     remedy="Run `pitboard deploy`; check with `aws apigateway get-stages --rest-api-id ID`.",
+    more=(
+        (
+            "The stage is named after the environment. `pitboard deploy`"
+            " prints its address, the stack's output `ApiUrl`."
+        ),
+    ),
     aws=aws,
 )

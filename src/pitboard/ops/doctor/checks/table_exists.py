@@ -24,5 +24,11 @@ CHECK = Check(
     guide="DynamoDB Table Already Exists",
     symptoms=("Table already exists: ir_auth",),
     remedy="Use it with `pitboard deploy --import-tables`, or deploy another environment.",
+    more=(
+        (
+            "Deleting is the last resort, because it deletes the content: `aws dynamodb delete-table"
+            " --table-name ir_auth_dev`. A first deploy that failed leaves no table."
+        ),
+    ),
     aws=aws,
 )

@@ -50,6 +50,12 @@ CHECK = Check(
     guide="DynamoDB Throttling",
     symptoms=("ProvisionedThroughputExceededException",),
     remedy="Bill on demand: `aws dynamodb update-table --table-name NAME --billing-mode PAY_PER_REQUEST`.",
+    more=(
+        (
+            "Built in: reads in batches of 100, writes of 25, what DynamoDB left unprocessed and"
+            " throttled requests are repeated with growing, random pauses (`stores/dynamodb.py`)."
+        ),
+    ),
     aws=aws,
     fix=Fix("Bill these tables on demand?", aws=on_demand),
 )

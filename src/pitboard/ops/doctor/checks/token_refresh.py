@@ -78,6 +78,13 @@ CHECK = Check(
         "Run `pitboard login` once, in AWS `pitboard verify`: this makes a password login and keeps its"
         " tokens."
     ),
+    more=(
+        (
+            "The token's item has no end, so time to live does not delete it: its document has the ends"
+            " of both tokens. Nothing of a token is logged, at no level; how long it is valid is in"
+            " `pitboard doctor` and POST /auth."
+        ),
+    ),
     local=local,
     aws=aws,
     fix=Fix("Refresh the token now, without a password login?", local=refresh, aws=invoke),

@@ -39,6 +39,12 @@ CHECK = Check(
     guide="X-Ray Tracing",
     symptoms=("The service map is empty", "A slow request cannot be explained"),
     remedy="Set OTEL_TRACES_EXPORTER=otlp and OTEL_EXPORTER_OTLP_ENDPOINT; in AWS run `pitboard deploy`.",
+    more=(
+        (
+            "In AWS: active tracing, and subsegments `oauth_authentication`, `store`, `upstream`,"
+            " `lookup`, `member_get` and `profile` with annotations that name nobody (ADR 52)."
+        ),
+    ),
     local=local,
     aws=aws,
 )

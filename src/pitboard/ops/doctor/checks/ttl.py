@@ -87,6 +87,12 @@ CHECK = Check(
         "In AWS: `aws dynamodb update-time-to-live --table-name NAME --time-to-live-specification"
         f" Enabled=true,AttributeName={TTL_ATTRIBUTE}`. Locally `pitboard serve` deletes them while it runs."
     ),
+    more=(
+        (
+            "`ttl` is in Unix seconds. DynamoDB deletes within days; until then our code does not see the"
+            " item. `aws dynamodb describe-time-to-live --table-name ir_drivers` says whether it is on."
+        ),
+    ),
     local=local,
     aws=aws,
     fix=Fix("Turn time to live on, or delete the expired records?", local=purge, aws=enable),
