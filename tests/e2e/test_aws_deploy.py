@@ -208,7 +208,7 @@ def restore(stage: Stage) -> Any:
         begun = datetime.now(UTC)
         moment = begun + timedelta(seconds=later)
         words = ("--table", "ir_drivers_dev", "--to", moment.isoformat(timespec="seconds"))
-        done = stage.pitboard("rollback", "--env", "dev", *words)
+        done = stage.pitboard("rollback", "--env", "dev", *words, PITBOARD_DATA_URL="")
         missed = re.search(r"can be restored to a moment from (\S+)Z to", done.stdout)
         if missed is None:
             break
@@ -238,7 +238,7 @@ def test_a_table_is_restored_to_a_moment_and_used(deployed: Stage) -> None:
 
 @pytest.mark.long
 def test_the_next_deploy_goes_on_with_the_restored_table(deployed: Stage) -> None:
-    done = deployed.pitboard("deploy", "--env", "dev")
+    done = deployed.pitboard("deploy", "--env", "dev", PITBOARD_DATA_URL="")
     assert done.returncode == 0, done.stdout
     settings = deployed.client("lambda").get_function_configuration(
         FunctionName="ir-drivers-dev", Qualifier="live"

@@ -1,6 +1,6 @@
 """A stack that CDK made needs a minimum version of the bootstrap."""
 
-from pitboard.aws.names import BOOTSTRAP_VERSION
+from pitboard.aws.names import BOOTSTRAP_PARAMETER, BOOTSTRAP_VERSION
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.environment import AwsEnvironment
 
@@ -21,6 +21,6 @@ CHECK = Check(
     guide="Bootstrap Version Mismatch",
     symptoms=("This CDK deployment requires bootstrap stack version 'X', found 'Y'",),
     remedy="Run `pitboard bootstrap --env prod`: it brings CDK's stack up to date.",
-    more=("The version that is there: `aws ssm get-parameter --name /cdk-bootstrap/hnb659fds/version`.",),
+    more=(f"The version that is there: `aws ssm get-parameter --name {BOOTSTRAP_PARAMETER}`.",),
     aws=aws,
 )

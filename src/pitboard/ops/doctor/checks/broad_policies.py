@@ -1,6 +1,6 @@
 """A role must allow no action `*`, and a resource `*` only for actions that AWS allows on nothing else."""
 
-from pitboard.aws.names import ACTIONS_WITHOUT_RESOURCE
+from pitboard.aws.names import ACTIONS_WITHOUT_RESOURCE, Names
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.environment import AwsEnvironment, as_list
 
@@ -44,7 +44,7 @@ CHECK = Check(
     more=(
         (
             "Each function has a role of its own. ir-auth's, as an example: `DynamoDBPolicy` (GetItem and"
-            " PutItem on ir_auth), `SecretsManagerPolicy`, `LogsPolicy`, `TracingPolicy`;"
+            f" PutItem on {Names('prod').auth_table}), `SecretsManagerPolicy`, `LogsPolicy`, `TracingPolicy`;"
             " infra/functions.py has all of them."
         ),
     ),

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from pitboard.aws import remedies as aws_remedies
+from pitboard.aws.names import Names
 from pitboard.aws.secret import parse
 from pitboard.drivers.errors import CredentialsError
 from pitboard.iracing.credentials import Credentials
@@ -84,7 +85,7 @@ CHECK = Check(
     more=(
         (
             "Step by step in AWS: `aws secretsmanager describe-secret --secret-id"
-            " iRacing/OAuth/Credentials` (is it there?); `pitboard verify --env prod` (is it complete? its"
+            f" {Names('prod').secret}` (is it there?); `pitboard verify --env prod` (is it complete? its"
             " value is not shown); `aws iam get-role-policy --role-name ir-auth-role --policy-name"
             " SecretsManagerPolicy` (may ir-auth read it?); `pitboard logs --env prod --query logins`"
             " (what did iRacing answer?). The username is the account's e-mail address, not the name of"

@@ -2,6 +2,7 @@
 
 from fnmatch import fnmatchcase
 
+from pitboard.aws.names import Names
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.environment import AwsEnvironment, as_list
 
@@ -45,7 +46,7 @@ CHECK = Check(
         (
             'ir-auth\'s policy: `{"Effect": "Allow", "Action": "secretsmanager:GetSecretValue",'
             ' "Resource":'
-            ' "arn:aws:secretsmanager:REGION:ACCOUNT:secret:iRacing/OAuth/Credentials-??????"}`.'
+            f' "arn:aws:secretsmanager:REGION:ACCOUNT:secret:{Names("prod").secret}-??????"}}`.'
         ),
     ),
     aws=aws,

@@ -2,7 +2,7 @@
 
 import time
 
-from pitboard.aws.names import TTL_ATTRIBUTE
+from pitboard.aws.names import TTL_ATTRIBUTE, Names
 from pitboard.ops import table_settings
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped, warning
 from pitboard.ops.doctor.local_environment import LocalEnvironment
@@ -90,7 +90,8 @@ CHECK = Check(
     more=(
         (
             "`ttl` is in Unix seconds. DynamoDB deletes within days; until then our code does not see the"
-            " item. `aws dynamodb describe-time-to-live --table-name ir_drivers` says whether it is on."
+            " item. `aws dynamodb describe-time-to-live --table-name"
+            f" {Names('prod').drivers_table}` says whether it is on."
         ),
     ),
     local=local,
