@@ -60,7 +60,6 @@ class Stage:
             "COLUMNS": "200",
             "PITBOARD_AUDIENCE": "everyone",
             **self.simulator.environment(),
-            "PITBOARD_AUDIENCE": "everyone",
         }
 
     def client(self, service: str) -> Any:
