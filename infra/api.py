@@ -81,7 +81,30 @@ class Api(Construct):
         )
         self._add_routes(release.aliases)
         self._add_cors_to_errors()
+        if config.domain:
+            self._add_domain()
         CfnOutput(self, "url", value=self.rest.url).override_logical_id(API_URL_OUTPUT)
+
+    def _add_domain(self) -> None:
+        """The API at the host's own name, without the stage in its path. The certificate is in this region.
+        Source: API Gateway's guide, "Set up a Regional custom domain name"."""
+        name = apigateway.CfnDomainName(
+            self,
+            "domain",
+            domain_name=self._config.domain,
+            regional_certificate_arn=self._config.certificate,
+            endpoint_configuration=apigateway.CfnDomainName.EndpointConfigurationProperty(types=["REGIONAL"]),
+            security_policy="TLS_1_2",
+        )
+        apigateway.CfnBasePathMapping(
+            self,
+            "mapping",
+            domain_name=name.ref,
+            rest_api_id=self.rest.rest_api_id,
+            stage=self.rest.deployment_stage.stage_name,
+        )
+        target = CfnOutput(self, "domain-target", value=name.attr_regional_domain_name)
+        target.override_logical_id("DomainTarget")
 
     def _add_routes(self, aliases: dict[str, lambda_.Alias]) -> None:
         self._route("/auth", "POST", aliases["auth"])

@@ -78,6 +78,8 @@ class Config:
     protect: bool = False
     canary: bool = False
     waf: bool = False
+    domain: str = ""
+    certificate: str = ""
     alarm_email: str = ""
     budget: int = 20
     python: str = "3.13"
@@ -99,6 +101,8 @@ class Config:
             raise ConfigError(f"The architecture {self.architecture!r} is not one of Lambda's: {known}.")
         for name in KINDS:
             getattr(self, name).check(getattr(self.names, name), self.python)
+        if bool(self.domain) != bool(self.certificate):
+            raise ConfigError("A domain needs a certificate, and a certificate a domain: give both.")
         if not 0 < self.rate <= 10_000 or not 0 < self.burst <= 5_000:
             raise ConfigError(
                 "The stage's rate goes up to 10,000 and its burst up to 5,000 in a new account."
@@ -142,7 +146,16 @@ def from_context(context: Callable[[str], Any]) -> Config:
     `context` gives the value of a name or None. Raises `ConfigError` for a value that is not allowed.
     """
     config = environment(str(context("env") or ""))
-    texts = ("python", "architecture", "oauth_url", "data_url", "link_hosts", "alarm_email")
+    texts = (
+        "python",
+        "architecture",
+        "oauth_url",
+        "data_url",
+        "link_hosts",
+        "alarm_email",
+        "domain",
+        "certificate",
+    )
     changes: dict[str, Any] = {name: str(context(name)) for name in texts if context(name)}
     for name in ("cache", "canary", "waf"):
         if context(name) is not None:

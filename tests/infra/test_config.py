@@ -42,6 +42,7 @@ def test_settings_come_from_the_context():
         ({"python": "3.11"}, "ir-drivers-prod has SnapStart, which Lambda does not have for Python 3.11"),
         ({"python": "2.7"}, "Python 2.7 is not one of Lambda's"),
         ({"architecture": "riscv"}, "The architecture 'riscv' is not one of Lambda's: arm64 or x86_64"),
+        ({"domain": "stats.example.org"}, "A domain needs a certificate, and a certificate a domain"),
         ({"reserved": "some"}, "reserved is 'some'; it must be true or false"),
         (
             {"snap_start": "false", "provisioned": "50"},

@@ -291,6 +291,22 @@ def test_an_account_without_room_reserves_nothing(synthesize):
         assert not any("ReservedConcurrentExecutions" in function for function in functions)
 
 
+def test_a_domain_of_the_hosts_own_leads_to_the_stage_over_tls_12(synthesize, prod):
+    """A regional domain takes a certificate of its own region. Source: API Gateway's guide, "Set up a
+    Regional custom domain name"."""
+    from infra.config import from_context
+
+    arn = "arn:aws:acm:eu-central-1:1:certificate/2"
+    one = synthesize(from_context({"env": "prod", "domain": "stats.example.org", "certificate": arn}.get))
+    domain = one.one("AWS::ApiGateway::DomainName", DomainName="stats.example.org")
+    assert domain["RegionalCertificateArn"] == arn
+    assert domain["SecurityPolicy"] == "TLS_1_2"
+    mapping = one.one("AWS::ApiGateway::BasePathMapping")
+    assert "BasePath" not in mapping
+    assert "DomainTarget" in one.template["Outputs"]
+    assert prod.lacks("AWS::ApiGateway::DomainName")
+
+
 def test_the_firewall_blocks_an_address_that_asks_too_often_and_keeps_no_samples(synthesize, prod):
     """A rate rule counts over one, two, five or ten minutes; its limit is 10 and more. Source: WAF's API
     reference, RateBasedStatement. Samples of requests hold names and addresses."""
@@ -309,7 +325,7 @@ def test_the_firewall_blocks_an_address_that_asks_too_often_and_keeps_no_samples
     }
     assert rule["VisibilityConfig"]["SampledRequestsEnabled"] is False
     assert "/stages/" in json.dumps(one.one("AWS::WAFv2::WebACLAssociation")["ResourceArn"])
-    assert not prod.of("AWS::WAFv2::WebACL")
+    assert prod.lacks("AWS::WAFv2::WebACL")
 
 
 def test_production_is_throttled_at_a_thousand_a_second_and_bursts_of_two_thousand(prod):

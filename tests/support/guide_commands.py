@@ -67,6 +67,10 @@ GAPS = {
     "alarms": ("warning", "the tests name no address"),
     "cors": ("skipped", "the API's address in the stack's outputs is AWS' own and leads nowhere"),
     "health": ("problem", "the API's address in the stack's outputs is AWS' own and leads nowhere"),
+    "role-creation": (
+        "problem",
+        "the emulator's policy simulator does not know AWS' policy AdministratorAccess",
+    ),
     "secret-access": ("problem", "a secret's `Ref` is its ARN in AWS, its name in the emulator"),
     "ttl": ("problem", "the emulator's CloudFormation leaves time to live out"),
     "cold-start": ("skipped", "no `Init Duration` is in the emulator's REPORT lines"),

@@ -50,6 +50,16 @@ DEPLOY_SETTINGS = (
         "A firewall that blocks an address with more than 600 requests in five minutes, for 6 $ a month.",
     ),
     DeploySetting(
+        "domain",
+        "stats.example.org",
+        "none",
+        "An address of your own that lasts, beside AWS'; with `certificate`. Its DNS record, a CNAME, goes"
+        " to the stack's output `DomainTarget`.",
+    ),
+    DeploySetting(
+        "certificate", "ARN", "none", "The domain's certificate in Certificate Manager, of the same region."
+    ),
+    DeploySetting(
         "canary",
         "true",
         "off",
