@@ -1,5 +1,7 @@
 """Where links in iRacing's answers may lead."""
 
+import socket
+
 import pytest
 
 from pitboard.drivers.errors import UnreachableError
@@ -90,6 +92,43 @@ def test_a_simulator_on_this_machine_may_point_to_this_machine():
     for link in ("http://10.0.0.1/x", "http://user@127.0.0.1/x", "ftp://127.0.0.1/x"):
         with pytest.raises(UnreachableError):
             links.check(link)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "public_only"),
+    [
+        (["8.8.8.8"], True),
+        (["8.8.8.8", "2606:4700::1111"], True),
+        (["10.1.2.3"], False),
+        (["8.8.8.8", "10.1.2.3"], False),
+        ([], True),
+    ],
+    ids=["public", "two public", "private", "one of two private", "cannot be resolved"],
+)
+def test_links_may_lead_into_a_private_network_only_if_the_data_api_is_in_one(
+    monkeypatch, addresses, public_only
+):
+    """A Data API whose address is not known now may have any, so nothing private is followed."""
+    asked = []
+
+    def resolve(host: str, port: int, **named: object) -> list[object]:
+        asked.append((host, port, named))
+        if not addresses:
+            raise socket.gaierror
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    links = Links("https://data.example.org")
+    assert links.public_only is public_only
+    assert links.public_only is public_only
+    assert asked == [("data.example.org", 443, {"type": socket.SOCK_STREAM})]
+
+
+def test_links_to_the_data_apis_own_host_are_followed():
+    links = Links("https://data.example.org")
+    links.check("https://data.example.org/x")
+    with pytest.raises(UnreachableError):
+        links.check("https://other.example.org/x")
 
 
 @pytest.mark.parametrize(
