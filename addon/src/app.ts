@@ -16,7 +16,6 @@ import { lastSpace, spaceOf, storeSpace } from "./space.ts";
 import { Banner } from "./ui/banner.ts";
 import { createHost, drawHost, HOST_TAG } from "./ui/host.ts";
 import { LazyCard } from "./ui/lazy_card.ts";
-import { COMPACT_HEIGHT } from "./ui/line.ts";
 import { useFlags, type View } from "./ui/parts.ts";
 import { keepPrivate, rootOf } from "./ui/shadow.ts";
 
@@ -51,8 +50,6 @@ export class App {
   readonly #byName = new Map<string, Set<Mount>>();
   /** Tells which hosts are on the screen or near it. */
   readonly #visibility: IntersectionObserver;
-  /** Tells which of the hosts that have all they will show have left the screen. */
-  readonly #leaving = new IntersectionObserver((entries) => this.#left(entries));
   readonly #watcher: Watcher;
   readonly #card: LazyCard;
   readonly #banner: Banner;
@@ -269,15 +266,6 @@ export class App {
     this.#loadReader();
   }
 
-  /** Takes back the space that hosts have reserved and do not need, where the reader does not see the page move. */
-  #left(entries: IntersectionObserverEntry[]): void {
-    for (const { isIntersecting, target } of entries) {
-      if (isIntersecting) continue;
-      (target as HTMLElement).style.minBlockSize = `${COMPACT_HEIGHT}px`;
-      this.#leaving.unobserve(target);
-    }
-  }
-
   /** Loads the reader's own stats, if others are compared with them. */
   #loadReader(): void {
     const name = this.#options.compare && !this.#reader ? this.#ownName() : "";
@@ -310,8 +298,6 @@ export class App {
       hover: (over) => this.#card.hover(name, host, over),
       retry: () => void this.#loader.reload(name),
     });
-    const complete = drawing.answer && (!showsProfiles(this.#options) || !this.#loader.isLoading(name));
-    if (complete && host.dataset.form === "line" && this.#options.layout !== "compact") this.#leaving.observe(host);
   }
 }
 

@@ -88,6 +88,6 @@ export class Shelf<T extends Item> {
     const stored = await this.#store.read(keys);
     const age = (key: string) => Number(fields(stored[key]).at) || 0;
     const oldest = keys.sort((a, b) => age(a) - age(b));
-    await this.#store.remove(oldest.slice(0, Math.ceil(keys.length - most * 0.9)));
+    await this.#store.remove(oldest.slice(0, Math.ceil(keys.length - most * 0.7)));
   }
 }

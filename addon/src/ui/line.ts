@@ -13,13 +13,10 @@ import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
 import { cars, country, licences, links, memberYears, races, type View } from "./parts.ts";
 
-/** Pixels of a compact line, which is the first row of the other layouts, too. */
-export const COMPACT_HEIGHT = 30;
-
 /** The height in pixels that a host has from the start, so that nothing on the page moves later. */
 export function reservedHeight(form: "line" | "badge", options: Options): number {
   if (form === "badge") return 18;
-  if (options.layout === "compact") return COMPACT_HEIGHT;
+  if (options.layout === "compact") return 30;
   const races = options.races ? options.raceCount : options.cars ? 1 : 0;
   const rows = CATEGORIES.length - options.hiddenCategories.length + 1 + Number(options.rank);
   const chips = options.layout === "full" ? 30 : 4 + 25 * rows;

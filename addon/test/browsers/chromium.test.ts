@@ -741,35 +741,6 @@ it("page, card and options have no accessibility violations, light and dark", as
   }
 });
 
-it("a full line gives back the space that it does not need, and the page does not move", async () => {
-  await forum.setOptions({ backend: backend.url, layout: "full" });
-  const page = await open(pages.classic({ posts: 20 }));
-  await settled(page, 4);
-  const gaps = () =>
-    page.evaluate(() =>
-      [...document.querySelectorAll<HTMLElement>("pitboard-stats[data-state=fresh]")].map((host) => {
-        const content = host.shadowRoot?.querySelector(".root")?.getBoundingClientRect().height ?? 0;
-        return Math.round(host.getBoundingClientRect().height - content);
-      }),
-    );
-  for (let y = 300; y < 9000; y += 300) await page.mouse.wheel(0, 300);
-  await settled(page, 20);
-  await expect.poll(gaps).toEqual(expect.arrayContaining([0]));
-  await expect.poll(async () => (await gaps()).filter((gap) => gap > 0).length).toBeLessThanOrEqual(4);
-  const shift = await page.evaluate(
-    () =>
-      new Promise<number>((resolve) => {
-        new PerformanceObserver((list) => {
-          resolve(
-            list.getEntries().reduce((sum, entry) => sum + (entry as PerformanceEntry & { value: number }).value, 0),
-          );
-        }).observe({ type: "layout-shift", buffered: true });
-        setTimeout(() => resolve(0), 500);
-      }),
-  );
-  expect(shift).toBeLessThan(0.001);
-});
-
 describe("a compact line", () => {
   /** For each line: the left edges of its parts, and which of them are whole inside the line. */
   const parts = (page: Page) =>
