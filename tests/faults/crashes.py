@@ -194,14 +194,16 @@ def machine(folder: Path, library: Path | None, seed: int) -> Iterator[Machine]:
         db = folder / "pitboard.sqlite3"
         environment = {**os.environ, **simulator.environment(), "DURABLE": str(folder / "durable")}
         environment |= {"LD_PRELOAD": str(library)} if library else {}
+        said = (folder / "stderr").open("w")
         zygote = subprocess.Popen(
             [sys.executable, lives.__file__, str(db), json.dumps(names)],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=(folder / "stderr").open("w"),
+            stderr=said,
             text=True,
         )
+        said.close()  # it is the other process's now
         try:
             yield Machine(folder, simulator, zygote, random.Random(seed))
         finally:
