@@ -44,6 +44,21 @@ export async function surfacesModule() {
   return `${imports.join("\n")}\nexport default [${entries.join(", ")}];`;
 }
 
+/** What the options page says of the surfaces: without their code, which only forum pages need. */
+async function surfaceNamesModule() {
+  const folder = join(root, "src/site/surfaces");
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".ts")).sort();
+  const facts = names.map(async (name) => {
+    const source = await readFile(join(folder, name), "utf8");
+    const [order, byDefault] = [/^ {2}order: (\d+),$/m, /^ {2}byDefault: (true|false),$/m].map(
+      (p) => p.exec(source)?.[1],
+    );
+    if (!order || !byDefault) throw new Error(`${name} has no plain order or byDefault`);
+    return { id: basename(name, ".ts"), order: Number(order), byDefault: byDefault === "true" };
+  });
+  return (await Promise.all(facts)).sort((a, b) => a.order - b.order);
+}
+
 /**
  * Gives scripts the messages in `used` (keys once, English plain, the others packed), surfaces and style sheets.
  * `english`: without the other languages.
@@ -55,6 +70,10 @@ const plugin = (used, english) => ({
     on.onLoad({ filter: /:surfaces$/, namespace: "virtual" }, async () => ({
       contents: await surfacesModule(),
       resolveDir: root,
+    }));
+    on.onLoad({ filter: /:surface-names$/, namespace: "virtual" }, async () => ({
+      contents: JSON.stringify(await surfaceNamesModule()),
+      loader: "json",
     }));
     on.onLoad({ filter: /:messages$/, namespace: "virtual" }, async () => {
       const { en, ...others } = await locales();
@@ -123,7 +142,7 @@ export async function filesFor(browser, scripts) {
   const files = new Map(scripts);
   const manifest = JSON.parse(await readFile(join(root, "manifest.json"), "utf8"));
   files.set("manifest.json", json(manifestFor(browser, manifest)));
-  for (const page of ["options/options.html", "options/welcome.html", "demo/demo.html"])
+  for (const page of ["options/options.html", "options/welcome.html", "options/notes.html", "demo/demo.html"])
     files.set(basename(page), await readFile(join(root, "src", page)));
   files.set("flags.webp", await readFile(join(root, "flags/flags.webp")));
   files.set("flags-LICENSE.txt", await readFile(join(root, "flags/LICENSE.txt")));
@@ -178,6 +197,7 @@ export async function extensionScripts(background = {}) {
     ["card.js", await script("src/entries/card.ts", { globalName: "pitboardCard" })],
     ["background.js", await script("src/entries/background.ts", background)],
     ...(await pageScripts("options", "welcome")),
+    ["notes.js", await script("src/entries/notes.ts")],
     ["demo.js", await script("src/entries/demo.ts")],
   ]);
 }
@@ -200,7 +220,7 @@ const hash = (data) => createHash("sha256").update(data).digest("base64");
  */
 async function userscript() {
   const { en } = await locales();
-  const [page, dialog, card] = ["userscript", "dialog", "card"].map((name) => `src/entries/${name}.ts`);
+  const [page, dialog, card] = ["userscript", "dialog", "user-card"].map((name) => `src/entries/${name}.ts`);
   const [own, inCard] = [await keysOf(page), await keysOf(card)];
   const all = new Set([...own, ...inCard, ...(await keysOf(dialog))]);
   const details = await bundle(card, plugin(new Set(inCard), true), { globalName: "pitboardCard" });

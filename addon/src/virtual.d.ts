@@ -14,3 +14,8 @@ declare module "*.css" {
   const css: string;
   export default css;
 }
+
+declare module "virtual:surface-names" {
+  const names: { id: string; order: number; byDefault: boolean }[];
+  export default names;
+}

@@ -6,6 +6,8 @@ import { nameKey, tidyName } from "./names.ts";
 export interface Note {
   text: string;
   tags: string[];
+  /** The driver's name as it is written; without it only its key is known. */
+  name?: string;
 }
 
 /** Notes from storage or an import. What is not a note is dropped. */
@@ -21,6 +23,8 @@ export function readNotes(stored: unknown): Record<string, Note> {
         .slice(0, 10),
     };
     const key = nameKey(tidyName(name));
+    const written = tidyName(typeof raw.name === "string" ? raw.name : name);
+    if (written !== key && nameKey(written) === key) note.name = written;
     if (key && (note.text || note.tags.length)) notes[key] = note;
   }
   return notes;
@@ -32,5 +36,5 @@ export const noteOf = (notes: Record<string, Note>, name: string): Note | undefi
 
 /** The notes with one changed. An empty note is removed. */
 export function withNote(notes: Record<string, Note>, name: string, note: Note): Record<string, Note> {
-  return readNotes({ ...notes, [nameKey(name)]: note });
+  return readNotes({ ...notes, [nameKey(name)]: { ...note, name: note.name ?? name } });
 }

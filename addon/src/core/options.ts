@@ -1,6 +1,7 @@
 /** All options: their defaults and the values that they may have. */
 
 import { CATEGORIES, type Category, fields } from "./model.ts";
+import { DEFAULT_TAGS, readTags, type TagStyle } from "./tags.ts";
 
 export const ORDERS = ["custom", "irating", "cpi", "mix"] as const;
 export const LAYOUTS = ["compact", "full", "portrait"] as const;
@@ -45,6 +46,10 @@ export interface Options {
   hideRatings: boolean;
   hideOwn: boolean;
   hiddenDrivers: string[];
+  /** Whether notes are in the synced storage, too. */
+  syncNotes: boolean;
+  /** The tags to choose from, with their colours. */
+  tags: TagStyle[];
   compare: boolean;
   /** The world rank on the line. */
   rank: boolean;
@@ -94,6 +99,8 @@ export const DEFAULTS: Options = {
   hideRatings: false,
   hideOwn: false,
   hiddenDrivers: [],
+  syncNotes: false,
+  tags: DEFAULT_TAGS,
   compare: false,
   rank: false,
   customerId: false,
@@ -203,6 +210,7 @@ export function readOptions(stored: unknown): Options {
     raceTypes: subset(RACE_TYPES, raw.raceTypes, DEFAULTS.raceTypes),
     links: linkTemplates(raw.links),
     hiddenDrivers: newest(Array.isArray(raw.hiddenDrivers) ? raw.hiddenDrivers : []),
+    tags: readTags(raw.tags),
     me: trimmed(raw.me, 100),
   };
 }

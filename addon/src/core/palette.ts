@@ -5,6 +5,7 @@
  */
 
 import type { LicenceClass } from "./model.ts";
+import { tagCss } from "./tags.ts";
 
 export interface Swatch {
   fill: string;
@@ -22,11 +23,11 @@ export const PALETTE: Record<LicenceClass, Swatch> = {
   W: { fill: "#6d28b8", ink: "#ffffff", edge: { light: "#6d28b8", dark: "#b184ea" } },
 };
 
-/** The palette as CSS rules for `.c-A`, `.c-B` and so on, for the light and the dark theme. */
+/** The palette and the colours of tags as CSS rules for `.c-A`, `.c-B` and so on, for the light and the dark theme. */
 export function paletteCss(): string {
   const rules = Object.entries(PALETTE).map(
     ([letter, { fill, ink, edge }]) =>
       `.c-${letter}{--fill:${fill};--ink:${ink};--edge:${edge.light}}.dark .c-${letter}{--edge:${edge.dark}}`,
   );
-  return rules.join("");
+  return rules.join("") + tagCss();
 }

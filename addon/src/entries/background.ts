@@ -5,9 +5,11 @@
 
 import { Backend, Forbidden, type Get } from "../core/backend.ts";
 import { CATEGORIES } from "../core/model.ts";
+import { ITEM } from "../core/note_sync.ts";
 import { readOptions } from "../core/options.ts";
 import { api, isAllowed, type Sender, storedOptions, storeIn } from "../platform/extension.ts";
 import { fetchGet } from "../platform/get.ts";
+import { NoteSync } from "../platform/note_sync.ts";
 
 const { runtime, storage, tabs } = api;
 const FORUM = "forums.iracing.com";
@@ -68,9 +70,17 @@ runtime.onMessage.addListener((message, sender, respond) => {
   return true;
 });
 
-storage.onChanged.addListener(({ options }, area) => {
-  if (area !== "sync" || !options) return;
-  if (readOptions(options.newValue).backend !== readOptions(options.oldValue).backend) void backend.forget();
+const noteSync = new NoteSync(storage.local, storage.sync, async () => (await storedOptions()).syncNotes);
+
+storage.onChanged.addListener((changes, area) => {
+  const { options, notes } = changes;
+  if (area === "local" && notes) void noteSync.changed(notes.oldValue, notes.newValue);
+  if (area !== "sync") return;
+  if (Object.keys(changes).some((name) => name.startsWith(ITEM))) void noteSync.run();
+  if (!options) return;
+  const [before, after] = [readOptions(options.oldValue), readOptions(options.newValue)];
+  if (before.backend !== after.backend) void backend.forget();
+  if (before.syncNotes !== after.syncNotes) void noteSync.run();
 });
 
 api.action.onClicked.addListener(() => void runtime.openOptionsPage());

@@ -1,5 +1,6 @@
 /** The extension's options page. */
 
+import names from "virtual:surface-names";
 import { diagnose } from "../core/diagnose.ts";
 import { currentLanguage, t, useLanguage, useMessages } from "../core/i18n.ts";
 import { Form } from "../options/form.ts";
@@ -7,7 +8,6 @@ import css from "../options/options.css";
 import { preview } from "../options/preview.ts";
 import { api, askPermission, flags, isAllowed, storedNotes, storedOptions } from "../platform/extension.ts";
 import { fetchGet } from "../platform/get.ts";
-import { SURFACES } from "../site/surfaces.ts";
 import { h } from "../ui/h.ts";
 import { useFlags } from "../ui/parts.ts";
 
@@ -30,7 +30,7 @@ async function start(): Promise<void> {
   useFlags(flags);
   new Form(main, {
     options,
-    surfaces: SURFACES,
+    surfaces: names,
     save: (changed) => storage.sync.set({ options: changed }),
     notes: storedNotes,
     saveNotes: (notes) => storage.local.set({ notes }),
@@ -39,8 +39,11 @@ async function start(): Promise<void> {
     forbidden: location.hash === "#allow" && !(await isAllowed(options.backend)),
     preview,
   });
-  const demo = h("a", { href: "demo.html", target: "_blank" }, t("demo"));
-  main.append(h("nav", { class: "pages", "aria-label": "Pitboard" }, demo));
+  const pages = [
+    h("a", { href: "notes.html", target: "_blank" }, t("manage_notes")),
+    h("a", { href: "demo.html", target: "_blank" }, t("demo")),
+  ];
+  main.append(h("nav", { class: "pages", "aria-label": "Pitboard" }, ...pages));
 }
 
 void start().then(() => {

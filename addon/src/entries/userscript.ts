@@ -5,8 +5,8 @@ import { t, useMessages } from "../core/i18n.ts";
 import { preview } from "../options/preview.ts";
 import { addMenuCommand, get, notes, options, platform, saveNotes, saveOptions } from "../platform/userscript.ts";
 import { SURFACES } from "../site/surfaces.ts";
-import type * as card from "./card.ts";
 import type * as dialog from "./dialog.ts";
+import type * as card from "./user-card.ts";
 
 /** From `pitboard-options.js`, which the manager loads with this script (`@require`). */
 declare const pitboardOptions: typeof dialog | undefined;
@@ -32,7 +32,7 @@ async function openDialog(): Promise<void> {
   });
 }
 
-async function loadCard(): Promise<unknown> {
+async function loadCard(): Promise<typeof card> {
   if (typeof pitboardCard === "undefined") throw new Error("A script is missing. Install the userscript again.");
   if (second) pitboardCard.useMessages(second.messages);
   return pitboardCard;
@@ -40,4 +40,14 @@ async function loadCard(): Promise<unknown> {
 
 const openOptions = () => void openDialog();
 
-void run({ ...platform, openOptions, loadCard }).then(() => addMenuCommand(t("options"), openOptions));
+async function openNotes(): Promise<void> {
+  const { language, tags } = await options();
+  const saveTags = async (changed: typeof tags) => saveOptions({ ...(await options()), tags: changed });
+  const { openNotes: open } = await loadCard();
+  await open(language, { notes, saveNotes, tags, saveTags });
+}
+
+void run({ ...platform, openOptions, loadCard }).then(() => {
+  addMenuCommand(t("options"), openOptions);
+  addMenuCommand(t("manage_notes"), () => void openNotes());
+});

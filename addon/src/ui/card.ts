@@ -337,8 +337,11 @@ export class Card {
 
   /** The fields of the note. They stay when the rest is drawn again: the reader may be writing. */
   #notes(driver: Driver): HTMLElement {
-    this.#note ??= new NoteForm(driver.name, this.#context.note(this.#name), (note) =>
-      this.#platform.saveNote(driver.name, note),
+    this.#note ??= new NoteForm(
+      driver.name,
+      this.#context.note(this.#name),
+      this.#context.view(this.#name).options,
+      (note) => this.#platform.saveNote(driver.name, note),
     );
     return this.#note.element;
   }

@@ -9,6 +9,7 @@ import { type Answer, CATEGORIES, type Driver, isTrouble, type Problem, type Tro
 import type { Note } from "../core/notes.ts";
 import type { Options } from "../core/options.ts";
 import { licencesInOrder } from "../core/order.ts";
+import { colourOf } from "../core/tags.ts";
 import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
 import { cars, country, licences, links, memberYears, races, type View } from "./parts.ts";
@@ -43,9 +44,20 @@ function detailsButton(name: string): Node {
   return copy;
 }
 
-function noteMarks(note: Note | undefined): Node[] {
+const tagClass = (view: View, tag: string): string => {
+  const colour = colourOf(view.options.tags, tag);
+  return colour ? ` t-${colour}` : "";
+};
+
+/** The class of a line whose driver has a tag with a colour. */
+const markOf = (note: Note | undefined, view: View): string => {
+  const first = note?.tags.map((tag) => tagClass(view, tag)).find(Boolean);
+  return first ? ` marked${first}` : "";
+};
+
+function noteMarks(note: Note | undefined, view: View): Node[] {
   if (!note) return [];
-  const marks: Node[] = note.tags.map((tag) => h("span", { class: "tag" }, tag));
+  const marks: Node[] = note.tags.map((tag) => h("span", { class: `tag${tagClass(view, tag)}` }, tag));
   if (note.text) marks.push(h("span", { class: "fact note", title: note.text }, icon("note")));
   return marks;
 }
@@ -63,7 +75,7 @@ function compact(driver: Driver, view: View, note: Note | undefined): Node[] {
     options.country && (country(driver) ?? gap("country")),
     options.member && (memberYears(driver, view) ?? gap("fact")),
   ];
-  return [licences(driver, view), h("span", { class: "facts" }, ...facts, metMark(driver), ...noteMarks(note))];
+  return [licences(driver, view), h("span", { class: "facts" }, ...facts, metMark(driver), ...noteMarks(note, view))];
 }
 
 function followers(driver: Driver): HTMLElement | null {
@@ -116,7 +128,12 @@ export function line(answer: Answer | null, view: View, note: Note | undefined):
     h("div", { class: "items" }, ...compact(driver, view, note)),
     detailsButton(driver.name),
   );
-  return h("div", { class: `line ${layout}` }, first, ...(layout === "compact" ? [] : extended(driver, view)));
+  return h(
+    "div",
+    { class: `line ${layout}${markOf(note, view)}` },
+    first,
+    ...(layout === "compact" ? [] : extended(driver, view)),
+  );
 }
 
 /** The badge: class letter and iRating of the first licence. Empty without a driver or a licence. */

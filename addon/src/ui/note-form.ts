@@ -2,19 +2,31 @@
 
 import { t } from "../core/i18n.ts";
 import type { Note } from "../core/notes.ts";
-import { h, trusted } from "./h.ts";
+import type { Options } from "../core/options.ts";
+import { type TagStyle, tagsIn, toggled } from "../core/tags.ts";
+import { button, h, trusted } from "./h.ts";
 
 export class NoteForm {
   readonly element: HTMLElement;
   readonly #text: HTMLTextAreaElement;
   readonly #tags: HTMLInputElement;
-  readonly #status = h("p", { class: "quiet small" }, t("note_private"));
+  readonly #hint: string;
+  readonly #status: HTMLElement;
   readonly #save: (note: Note) => Promise<void>;
   #stored: string;
 
-  /** @param save stores a note; rejects if the browser has no space for it */
-  constructor(driver: string, note: Note | undefined, save: (note: Note) => Promise<void>) {
+  /**
+   * @param save stores a note; rejects if the browser has no space for it
+   */
+  constructor(
+    driver: string,
+    note: Note | undefined,
+    { tags: presets, syncNotes }: Pick<Options, "tags" | "syncNotes">,
+    save: (note: Note) => Promise<void>,
+  ) {
     this.#save = save;
+    this.#hint = t(syncNotes ? "note_synced" : "note_private");
+    this.#status = h("p", { class: "quiet small" }, this.#hint);
     const label = (words: string) => `${words}: ${driver}`;
     this.#text = h("textarea", {
       id: "note",
@@ -41,16 +53,37 @@ export class NoteForm {
       h("summary", { id: "note-summary" }, t("note")),
       this.#text,
       this.#tags,
+      this.#choices(presets),
       this.#status,
     );
   }
 
   #note(): Note {
-    const tags = this.#tags.value
-      .split(",")
-      .map((tag) => tag.trim())
-      .filter(Boolean);
-    return { text: this.#text.value.trim(), tags: [...new Set(tags)].slice(0, 10) };
+    return { text: this.#text.value.trim(), tags: tagsIn(this.#tags.value) };
+  }
+
+  /** A button for each tag of the reader's list. */
+  #choices(presets: readonly TagStyle[]): HTMLElement {
+    const buttons = presets.map(({ name, colour }) => {
+      const choice = button({ class: `tag choice t-${colour}`, id: `tag-${name}` }, name);
+      choice.addEventListener(
+        "click",
+        trusted(() => {
+          this.#tags.value = toggled(tagsIn(this.#tags.value), name).join(", ");
+          show();
+          void this.store();
+        }),
+      );
+      return choice;
+    });
+    const show = () => {
+      const chosen = tagsIn(this.#tags.value).map((tag) => tag.toLowerCase());
+      for (const choice of buttons)
+        choice.setAttribute("aria-pressed", String(chosen.includes((choice.textContent ?? "").toLowerCase())));
+    };
+    this.#tags.addEventListener("input", show);
+    show();
+    return h("div", { class: "choices", role: "group", "aria-label": t("tags") }, ...buttons);
   }
 
   /** Stores what is written, if it has changed. */
@@ -61,7 +94,7 @@ export class NoteForm {
     try {
       await this.#save(note);
       this.#stored = written;
-      this.#status.textContent = t("note_private");
+      this.#status.textContent = this.#hint;
     } catch {
       this.#status.textContent = t("not_saved");
     }

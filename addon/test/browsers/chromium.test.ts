@@ -532,7 +532,9 @@ describe("the card", () => {
     expect(await page.locator("pitboard-card #note").inputValue()).toBe("Leaves room");
     await page.keyboard.press("Escape");
     const stored = () => forum.worker.evaluate("chrome.storage.local.get('notes')");
-    await expect.poll(stored).toEqual({ notes: { "ann tester": { text: "Leaves room", tags: [] } } });
+    await expect
+      .poll(stored)
+      .toEqual({ notes: { "ann tester": { text: "Leaves room", tags: [], name: "Ann Tester" } } });
   });
 
   it("says that a note could not be stored, and keeps the text", async () => {
@@ -584,8 +586,28 @@ describe("the card", () => {
     await page.locator("pitboard-stats .tag").first().waitFor();
     expect(await page.locator("pitboard-stats .tag").allTextContents()).toEqual(["league", "clean"]);
     expect(await forum.worker.evaluate("chrome.storage.local.get('notes')")).toEqual({
-      notes: { "ann tester": { text: "Leaves room in turn one", tags: ["league", "clean"] } },
+      notes: { "ann tester": { text: "Leaves room in turn one", tags: ["league", "clean"], name: "Ann Tester" } },
     });
+  });
+
+  it("has buttons for the reader's tags, whose colour the line then has, and the page of notes finds the driver", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    await page.locator("pitboard-stats .open").first().click();
+    await page.locator("pitboard-card summary").click();
+    await page.locator("pitboard-card .choice", { hasText: "careful" }).click();
+    await page.locator("pitboard-stats .marked.t-amber").waitFor();
+    expect(await violations(page)).toEqual([]);
+    const notes = await forum.context.newPage();
+    await notes.goto(`chrome-extension://${forum.id}/notes.html`);
+    await notes.locator("#search").fill("careful ann");
+    expect(await notes.locator(".list b").allTextContents()).toEqual(["Ann Tester"]);
+    expect(await violations(notes)).toEqual([]);
+    await notes.locator(".list textarea").fill("Slow in the rain");
+    await notes.locator("#search").click();
+    await page.locator("pitboard-stats .note").waitFor();
+    await notes.getByLabel("Colour: careful").selectOption("pink");
+    await page.locator("pitboard-stats .marked.t-pink").waitFor();
   });
 
   it("loads a driver again, and hides a driver", async () => {

@@ -149,7 +149,7 @@ it("in Chromium, scripts of the page are not told what the reader writes", async
   await page.evaluate("window.look()");
   await page.keyboard.press("Escape");
   const stored = () => forum.worker.evaluate("chrome.storage.local.get('notes')");
-  await expect.poll(stored).toEqual({ notes: { "ann tester": { text: SECRET, tags: [] } } });
+  await expect.poll(stored).toEqual({ notes: { "ann tester": { text: SECRET, tags: [], name: "Ann Tester" } } });
   await page.evaluate("window.look()");
   const seen = (await page.evaluate("window.seen")) as string[];
   expect(seen.join()).not.toContain(SECRET);

@@ -303,7 +303,7 @@ describe("options", () => {
 describe("notes", () => {
   it("have a name in any case, and are removed when they are empty", () => {
     const one = withNote({}, "Bo Demo", { text: "clean racer", tags: ["league"] });
-    expect(one).toEqual({ "bo demo": { text: "clean racer", tags: ["league"] } });
+    expect(one).toEqual({ "bo demo": { text: "clean racer", tags: ["league"], name: "Bo Demo" } });
     expect(withNote(one, "BO DEMO", { text: "", tags: [] })).toEqual({});
   });
   it("about a driver whose name is a word of JavaScript are kept, and nobody else has them", () => {
