@@ -12,6 +12,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -167,13 +168,15 @@ def cosmic_ray(*arguments: str, seconds: float = 300.0) -> bool:
     """Runs cosmic-ray in the copy; whether it ended well and in time."""
     environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(COPY / ".venv"), "VIRTUAL_ENV": ""}
     command = ("uv", "run", "--quiet", "--with", COSMIC_RAY, "cosmic-ray", *arguments)
+    process = subprocess.Popen(
+        command, cwd=COPY, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     try:
-        done = subprocess.run(
-            command, cwd=COPY, env=environment, timeout=seconds, stdout=subprocess.DEVNULL, check=False
-        )
+        return process.wait(seconds) == 0
     except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # uv alone would leave cosmic-ray and its tests behind
+        process.wait()
         return False
-    return done.returncode == 0
 
 
 def output(*command: str) -> str:
