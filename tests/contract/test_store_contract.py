@@ -20,6 +20,7 @@ from tests.support.stores import (
 
 from pitboard.drivers import names
 from pitboard.drivers.errors import StoreError
+from pitboard.drivers.members import Members
 from pitboard.drivers.model import Document, IdEntry, Record
 
 LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -206,6 +207,23 @@ def test_a_forgotten_name_is_gone_from_records_and_ids_alike(store, clock):
     store.forget(["ann tester", "cy absent"])
     assert set(store.records(["ann tester", "bo demo"])) == {"bo demo"}
     assert set(store.ids(["ann tester", "bo demo"])) == {"bo demo"}
+
+
+def test_a_sweep_deletes_what_may_not_be_kept_and_nothing_else(store, clock):
+    for number, key in enumerate(("ann tester", "bo demo")):
+        store.keep([record(clock, key, cust_id=7 + number)])
+        store.keep_ids([entry(clock, key, cust_id=7 + number)])
+        store.claim([key], "somebody", clock.now + 60)
+    store.keep([record(clock, "HISTORY:7:oval:irating", cust_id=7), record(clock, "CARS", cust_id=0)])
+    store.documents.put("BUDGET", {"left": 1}, expected=None)
+    members = Members().forgetting(["ann tester"], [7])
+    assert store.sweep(members.keeps) == 4
+    kept = ["bo demo", "CARS"]
+    assert set(store.records([*kept, "ann tester", "HISTORY:7:oval:irating"])) == set(kept)
+    assert set(store.ids(["ann tester", "bo demo"])) == {"bo demo"}
+    assert store.claim(["ann tester", "bo demo"], "me", clock.now + 60) == {"ann tester"}
+    assert store.documents.get("BUDGET")
+    assert store.sweep(members.keeps) == 1  # the lease that was just taken
 
 
 # --- leases

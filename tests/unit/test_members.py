@@ -1,0 +1,146 @@
+"""Whom a host shows: wishes of members, the list, and how two states of it are joined."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pitboard.drivers import names
+from pitboard.drivers.errors import StoreError
+from pitboard.drivers.kept_members import KeptMembers
+from pitboard.drivers.members import Audience, Gate, Members, fingerprint
+from pitboard.drivers.model import Document
+
+KEYS = st.text(min_size=1, max_size=30).map(lambda text: _key(text)).filter(bool)
+IDS = st.integers(min_value=1, max_value=99_999_999)
+
+
+def _key(text):
+    try:
+        return names.parse_once(text).key
+    except names.InvalidNameError:
+        return ""
+
+
+class Documents:
+    """`ports.Documents` in memory; can lose what it holds, or refuse."""
+
+    def __init__(self):
+        self.held: dict[str, Document] = {}
+        self.broken = False
+
+    def get(self, key):
+        if self.broken:
+            raise StoreError("It cannot be read.")
+        return self.held.get(key)
+
+    def put(self, key, value, *, expected):
+        version = self.held[key].version if key in self.held else None
+        if version == expected:
+            self.held[key] = Document(json.loads(json.dumps(value)), (version or 0) + 1)
+        return version == expected
+
+
+@given(st.lists(KEYS, max_size=4), st.lists(IDS, max_size=3), st.dictionaries(KEYS, IDS, max_size=4))
+def test_what_is_kept_comes_back_and_holds_no_name_of_who_is_withheld(keys, ids, listed):
+    members = Members().listing(listed).forgetting(keys, ids).choosing(Audience.LISTED)
+    kept = json.loads(json.dumps(members.as_document()))
+    assert Members.of_document(kept) == members
+    assert not any(members.permits(key) for key in keys)
+    assert all(members.withholds_id(cust_id) for cust_id in ids)
+    assert not set(keys) & kept["listed"].keys()
+
+
+@given(KEYS, KEYS, IDS)
+def test_who_agrees_again_is_free_by_all_names_and_ids_and_nobody_else_is(key, other, cust_id):
+    members = Members().forgetting([key], [cust_id]).forgetting(["somebody else"], [100_000_000])
+    members = members.forgetting([other], [cust_id])  # a further name of the same person
+    free = members.readmitting(other)
+    assert free.permits(key) or key == "somebody else"
+    assert not free.withholds_id(cust_id)
+    assert not free.permits("somebody else")
+
+
+@given(st.lists(KEYS, max_size=3), st.lists(KEYS, max_size=3))
+def test_what_was_asked_for_here_or_there_holds_in_both(ours, theirs):
+    joined = Members().forgetting(ours).joined(Members().forgetting(theirs))
+    assert not any(joined.permits(key) for key in (*ours, *theirs))
+
+
+def test_a_customer_id_is_no_name():
+    assert Members().forgetting(["id 7"]).withholds_id(7) is False
+    assert Members().forgetting([], [7]).permits("id 7")
+
+
+@pytest.mark.parametrize(
+    ("key", "cust_id", "kept"),
+    [
+        ("ann", 7, False),
+        ("ann", None, False),
+        ("new name of ann", 7, False),
+        ("bo", 8, True),
+        ("HISTORY:7:oval:irating", 7, False),
+        ("RACES:7", None, False),
+        ("HISTORY:8:oval:irating", 8, True),
+        ("CARS", 0, True),
+    ],
+)
+def test_nothing_about_a_withheld_member_is_kept_under_any_key(key, cust_id, kept):
+    assert Members().forgetting(["ann"], [7]).keeps(key, cust_id) is kept
+
+
+def test_with_a_list_charts_stay_only_of_those_whose_id_is_on_it():
+    members = Members(Audience.LISTED).listing({"bo": 8})
+    keys = ("HISTORY:8:oval:irating", "HISTORY:7:oval:irating", "CARS", "bo", "ann")
+    assert [members.strictly_keeps(key, None) for key in keys] == [True, False, True, True, False]
+
+
+def test_a_refresh_learns_the_ids_of_names_and_lets_in_whom_it_may():
+    members = Members().listing({"bo": 0}).forgetting(["ann"])
+    gate = Gate(members)
+    assert [gate.takes("ann", 7), gate.takes("bo", 8), gate.takes("cy", 9)] == [False, True, True]
+    noted = gate.noted(members)
+    assert noted.withholds_id(7)
+    assert noted.listed == {"bo": 8}
+    assert noted.readmitting("ann").withheld == {}
+
+
+@pytest.mark.parametrize(
+    "value", [{}, {"audience": "x"}, {"audience": "everyone", "withheld": 1, "listed": {}}]
+)
+def test_a_damaged_document_shows_nobody(value):
+    documents = Documents()
+    documents.held["MEMBERS"] = Document(value, 1)
+    with pytest.raises(StoreError, match="cannot be read"):
+        KeptMembers(lambda: documents, None, 0.0).current()
+
+
+def test_what_was_read_last_holds_while_it_cannot_be_read_and_is_written_again_when_it_is_gone():
+    documents = Documents()
+    kept = KeptMembers(lambda: documents, None, 0.0)
+    kept.change(lambda members: members.forgetting(["ann"]))
+    documents.broken = True
+    assert not kept.current().permits("ann")
+    documents.broken = False
+    documents.held.clear()
+    assert not kept.current().permits("ann")
+    assert not KeptMembers(lambda: documents, None, 0.0).current().permits("ann")
+
+
+def test_changes_of_two_at_a_time_both_hold():
+    documents = Documents()
+    one, other = (KeptMembers(lambda: documents, None, 0.0) for _ in range(2))
+
+    def slowly(members):
+        if not other.current().withheld:
+            other.change(lambda now: now.forgetting(["bo"]))
+        return members.forgetting(["ann"])
+
+    after = one.change(slowly)
+    assert not after.permits("ann")
+    assert not after.permits("bo")
+
+
+def test_a_fingerprint_is_the_same_in_every_version():
+    assert fingerprint("ann tester") == "9ccfaf5b2edf997afe209c9f"
