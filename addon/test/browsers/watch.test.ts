@@ -45,7 +45,7 @@ async function developerMode(): Promise<void> {
 
 beforeAll(async () => {
   copy = await mkdtemp(join(tmpdir(), "pitboard-watch-"));
-  for (const part of ["src", "_locales", "icons", "scripts", "manifest.json", "package.json"])
+  for (const part of ["src", "_locales", "icons", "flags", "scripts", "manifest.json", "package.json", "release.json"])
     await cp(join(addon, part), join(copy, part), { recursive: true });
   // so that the test can look into the shadow roots
   const roots = join(copy, "src/ui/shadow.ts");
