@@ -1,6 +1,7 @@
 """The built extension in Debian's Chromium, on the forum's address, against the server and the simulator."""
 
 import json
+import shutil
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,18 +26,29 @@ from pitboard.telemetry import PrometheusTelemetry
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "build" / "shots"
 
+# How the build writes a shadow root's mode, as in addon/test/support/browser.mjs.
+CLOSED, OPEN = 'mode:"closed"', 'mode:"open"'
+
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture(scope="session")
-def extension():
-    """The unpacked Chromium extension, built now if it has not been."""
-    folder = ROOT / "addon" / "dist" / "chromium"
-    if not (folder / "manifest.json").exists():
+def extension(tmp_path_factory):
+    """The unpacked Chromium extension, built now if it has not been; its shadow roots are open."""
+    built = ROOT / "addon" / "dist" / "chromium"
+    if not (built / "manifest.json").exists():
         npm = needs.program("npm", needs.NODE)
         if not (ROOT / "addon" / "node_modules").exists():
             subprocess.run([str(npm), "ci", "--no-audit", "--no-fund"], cwd=ROOT / "addon", check=True)
         subprocess.run([str(npm), "run", "build", "--silent"], cwd=ROOT / "addon", check=True)
+    folder = tmp_path_factory.mktemp("extension") / "chromium"
+    shutil.copytree(built, folder)
+    opened = 0
+    for script in folder.rglob("*.js"):
+        source = script.read_text("utf-8")
+        opened += source.count(CLOSED)
+        script.write_text(source.replace(CLOSED, OPEN), "utf-8")
+    assert opened, f"no script of {built} makes a closed shadow root"
     return folder
 
 
@@ -76,11 +88,12 @@ def browser(chromium, extension, profile, port, scheme="light"):
 
 
 def point_at(context, url):
-    """Sets the addon's backend, as its options page does."""
+    """Sets the addon's backend, as its options page does, and puts all categories on the line."""
     worker = (
         context.service_workers[0] if context.service_workers else context.wait_for_event("serviceworker")
     )
-    worker.evaluate("backend => chrome.storage.sync.set({ options: { backend } })", url)
+    options = {"backend": url, "pinned": [category.key for category in CATEGORIES]}
+    worker.evaluate("options => chrome.storage.sync.set({ options })", options)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
