@@ -154,11 +154,12 @@ def addon(_: bool) -> bool:
 
 def unit(_: bool) -> bool:
     """In an environment without extras and other groups, which a contributor has at first."""
-    return uv("pytest", "-q", "tests/unit", environment=environment("unit"))
+    return uv("pytest", "-n", "2", "-q", "tests/unit", environment=environment("unit"))
 
 
 def tests(long: bool) -> bool:
-    return uv(*ALL, *PYTEST, *shorter(long))
+    """All but the unit tests, which `unit` runs."""
+    return uv(*ALL, *PYTEST, *shorter(long), "--ignore", "tests/unit")
 
 
 def environment(name: str) -> dict[str, str]:
@@ -255,7 +256,7 @@ PARTS = {
         folders=(ADDON,),
     ),
     "unit": Part("the unit tests as `uv run pytest tests/unit` runs them, with few packages", unit),
-    "tests": Part("all tests", tests, wants=(*NODE, *PACKAGES), folders=(ADDON, CONTRACT)),
+    "tests": Part("all tests but the unit tests", tests, wants=(*NODE, *PACKAGES), folders=(ADDON, CONTRACT)),
     "pythons": Part(
         "unit tests on the other Pythons that are here, integration tests on the newest (--long: on all)",
         pythons,

@@ -1,11 +1,15 @@
 """What every test folder shares."""
 
+import logging
 import os
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 from tests.support import needs
+
+from pitboard.telemetry.logs import SECRETS, QuietErrors
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -39,6 +43,18 @@ def no_host_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data"))
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """The level and the handlers that a test sets, and the secrets that it hides, end with it."""
+    root = logging.getLogger()
+    level, hidden = root.level, vars(SECRETS).copy()
+    yield
+    root.setLevel(level)
+    for handler in [one for one in root.handlers if isinstance(one, QuietErrors)]:
+        root.removeHandler(handler)
+    vars(SECRETS).update(hidden)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

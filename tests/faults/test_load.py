@@ -17,7 +17,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_while_iracing_hangs_known_drivers_are_served_and_nothing_grows(tmp_path: Path) -> None:
     load = run(4.0, tmp_path)
     assert load.seen.known
-    assert load.seen.misses
     assert (load.seen.refused, load.seen.broken) == (0, 0)
     before, after = load.memory
     assert after - before <= GROWTH

@@ -613,7 +613,7 @@ class TestCsv:
         assert bench.server.paths[-1] == "/asset"
 
 
-def test_each_method_has_its_span(bench: Bench) -> None:
+def test_each_method_has_its_span_and_each_call_one_below_it(bench: Bench) -> None:
     names: list[str] = []
 
     class Spans(Counts):
@@ -626,4 +626,4 @@ def test_each_method_has_its_span(bench: Bench) -> None:
         bench.server.on(path, Reply(404))
         with pytest.raises(RefusedError):
             call(api)
-    assert names == ["lookup", "member_get", "profile"]
+    assert names == ["lookup", "upstream", "member_get", "upstream", "profile", "upstream"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pitboard.drivers.budget import PROBE_PAUSE
 from pitboard.drivers.errors import MaintenanceError, RateLimitedError, RefusedError, UnreachableError
 from pitboard.drivers.index import COLUMNS
 from pitboard.drivers.model import CallContext, Priority
@@ -175,11 +176,11 @@ class TestFaults:
     ) -> None:
         client.tokens.access_token(time.monotonic() + 5)
         simulator.faults.maintenance, simulator.faults.maintenance_old_shape = True, old_shape
-        for _ in range(60):
+        for _ in range(120):
             with pytest.raises(MaintenanceError):
                 client.api.get("/data/constants/categories", {}, context())
-            simulator.clock.advance(10)
-        assert 4 <= simulator.calls.count(service="data") <= 7
+            simulator.clock.advance(0.5)
+        assert 2 <= simulator.calls.count(service="data") <= 60 / PROBE_PAUSE + 2  # first call, last one
         simulator.faults.maintenance = False
         simulator.clock.advance(200)
         for _ in range(10):

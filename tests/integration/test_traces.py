@@ -27,7 +27,7 @@ def test_a_page_of_one_unknown_driver_is_one_trace_without_its_name(monkeypatch,
         with LocalHome(settings, credentials, PrometheusTelemetry(tracer)) as home, tracer.span("page", {}):
             home.service.page([driver.display_name], 8.0)
         tracer.flush()
-    assert sorted(collector.names) == sorted([*STEPS, "page"])
+    assert sorted(collector.names) == sorted([*STEPS, "page", *["upstream"] * 3])
     page = collector.spans["page"]
     assert {span.trace_id for span in collector.spans.values()} == {page.trace_id}
     assert collector.spans["oauth_authentication"].parent_span_id == collector.spans["lookup"].span_id
