@@ -44,8 +44,8 @@ HISTORY = Lifetime(fresh=12 * HOUR, stale=30 * DAY)
 CAREER = Lifetime(fresh=36 * HOUR, stale=30 * DAY)
 """The numbers of a career, which one race hardly changes."""
 
-RACES = Lifetime(fresh=6 * HOUR, stale=30 * DAY)
-"""The last official races. One that is newer stands in the profile already, without its ratings."""
+RACES = Lifetime(fresh=24 * HOUR, stale=30 * DAY)
+"""The last official races. A newer one stands in the profile, which is renewed after a race."""
 
 CARS = Lifetime(fresh=1 * DAY, stale=30 * DAY)
 """The list of all cars. New ones come a few times a year."""
