@@ -40,7 +40,14 @@ pytestmark = pytest.mark.xdist_group("faults")
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("fault", RUN, ids=lambda fault: fault.name)
 def test_a_fault_costs_little_and_passes(rows: dict[str, Row], fault: Fault) -> None:
-    row = rows[fault.name]
+    try:
+        check(rows[fault.name], fault)
+    except AssertionError:  # ten at a time are too much for a busy machine: it must be so for one alone
+        (alone,) = local_rows([fault], SECONDS, side_by_side=1)
+        check(alone, fault)
+
+
+def check(row: Row, fault: Fault) -> None:
     if fault.known:
         assert set(row.fresh) | set(row.stale) <= {"fresh", "stale", "partial"}, "a known driver is not shown"
     expected = {"fresh", "partial"} if fault.harmless else {"unavailable", "pending"}

@@ -12,6 +12,7 @@ import pytest
 from infra.bundle import build
 from tests.support.lambda_runtime import (
     ARCHITECTURE,
+    CREDENTIALS,
     PYTHON,
     LambdaFunctions,
     LoopbackServer,
@@ -108,6 +109,8 @@ def test_a_version_that_cannot_be_loaded_gets_no_traffic(good, monkeypatch):
     def failing(request: Any, body: bytes) -> Any:
         return 200, {"X-Amz-Function-Error": "Unhandled"}, b'{"errorType": "Runtime.ImportModuleError"}'
 
+    for name, value in {**CREDENTIALS, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
     with LoopbackServer(failing) as api:
         monkeypatch.setattr(preflight, "client", {"lambda": _lambda(api.url)}.__getitem__)
         assert not preflight._is_healthy("ir-auth:7", preflight._request("GET", "/health"))
