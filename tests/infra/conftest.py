@@ -98,3 +98,10 @@ def templates(
         files.append(folder / f"{one.config.names.environment}.json")
         files[-1].write_text(json.dumps(one.template))
     return files
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process synthesizes the stacks: in each of four it takes the time of both cores."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("infra"))
