@@ -16,7 +16,7 @@ from pitboard.drivers.kept_members import KeptMembers
 from pitboard.drivers.members import Audience
 from pitboard.drivers.model import IdEntry, Record
 from pitboard.ops import aws_members
-from pitboard.ops.aws_members import AwsDesk
+from pitboard.ops.aws_members import AwsMembersAdmin
 from pitboard.settings import UsageError
 from pitboard.stores.dynamodb import DynamoStore
 from pitboard.stores.dynamodb_index import DynamoIndex
@@ -31,7 +31,7 @@ def client():
 
 
 class Environment:
-    """The part of `ops.environment.AwsEnvironment` that the desk uses."""
+    """The part of `ops.environment.AwsEnvironment` that the administration uses."""
 
     def __init__(self, client):
         self.names = Names("prod")
@@ -72,7 +72,7 @@ def store(aws):
 @pytest.fixture(autouse=True)
 def functions_are_quick(monkeypatch):
     """No function runs here, so nothing has to be waited for."""
-    monkeypatch.setattr(AwsDesk, "_await_functions", lambda _: None)
+    monkeypatch.setattr(AwsMembersAdmin, "_await_functions", lambda _: None)
 
 
 def fill(aws, store):
@@ -113,7 +113,7 @@ def parsed(*texts):
 def test_a_forgotten_member_leaves_nothing_in_the_tables(aws, store):
     fill(aws, store)
     assert ANN.lower() in text_of(aws)
-    assert "Forgotten. Deleted: 5 items." in AwsDesk(aws).forget(parsed(ANN), [])
+    assert "Forgotten. Deleted: 5 items." in AwsMembersAdmin(aws).forget(parsed(ANN), [])
     left = text_of(aws)
     assert ANN.lower() not in left
     assert "history:7" not in left
@@ -127,14 +127,14 @@ def test_a_forgotten_member_leaves_nothing_in_the_tables(aws, store):
 
 def test_a_forgotten_member_stays_away_after_a_refresh_also_when_it_is_under_way(aws, store):
     fill(aws, store)
-    desk = AwsDesk(aws)
+    admin = AwsMembersAdmin(aws)
     asked: list[str] = []
 
     class Lists(GivenLists):
         def rows(self, category, context, received):
             yield from super().rows(category, context, received)
             if not asked:
-                asked.append(desk.forget(parsed(ANN), []))
+                asked.append(admin.forget(parsed(ANN), []))
 
     rows = [row(ANN, 7, 2000), row(BO, 8), *crowd(20)]
     kept = KeptMembers(lambda: store.documents, None, 0.0)
@@ -147,7 +147,7 @@ def test_a_forgotten_member_stays_away_after_a_refresh_also_when_it_is_under_way
 
 
 def test_a_refresh_tells_the_customer_id_of_a_name_that_nobody_had_asked_for(aws, store):
-    AwsDesk(aws).forget(parsed(ANN), [])
+    AwsMembersAdmin(aws).forget(parsed(ANN), [])
     kept = KeptMembers(lambda: store.documents, None, 0.0)
     refresh(aws, [row(ANN, 7), row(BO, 8)], kept)
     assert kept.current().withholds_id(7)
@@ -156,8 +156,8 @@ def test_a_refresh_tells_the_customer_id_of_a_name_that_nobody_had_asked_for(aws
 
 def test_with_a_list_the_index_has_those_on_it_alone(aws, store):
     fill(aws, store)
-    desk = AwsDesk(aws)
-    assert "It has no effect yet" in desk.allow(parsed(BO), [], None, only=False)
+    admin = AwsMembersAdmin(aws)
+    assert "It has no effect yet" in admin.allow(parsed(BO), [], None, only=False)
     aws_members.choose(aws, aws.drivers, aws.custid, Audience.LISTED)
     assert store.records([ANN.lower()]) == {}
     kept = KeptMembers(lambda: store.documents, None, 0.0)
@@ -167,12 +167,12 @@ def test_with_a_list_the_index_has_those_on_it_alone(aws, store):
     index = DynamoIndex(aws.client(""), aws.custid)
     assert set(index.find([ANN.lower(), BO.lower(), "driver 3"])) == {BO.lower()}
     assert index.ranks().rank("oval", "DE", 1500) is not None
-    assert desk.listed() == [BO.lower()]
+    assert admin.listed() == [BO.lower()]
 
 
 def test_a_restored_table_keeps_what_members_asked_for_since(aws, store, client):
     fill(aws, store)
-    AwsDesk(aws).forget(parsed(ANN), [])
+    AwsMembersAdmin(aws).forget(parsed(ANN), [])
     # a copy from before, as point-in-time recovery makes it
     older = Environment(client)
     fill(older, DynamoStore(client, older.drivers, older.custid))
@@ -187,7 +187,7 @@ def test_a_restored_table_keeps_what_members_asked_for_since(aws, store, client)
 def test_nothing_is_chosen_silently_and_nothing_that_was_chosen_is_changed_silently(aws, monkeypatch):
     with pytest.raises(UsageError, match="--audience listed"):
         aws_members.chosen(aws, "")
-    AwsDesk(aws).forget(parsed(ANN), [])
+    AwsMembersAdmin(aws).forget(parsed(ANN), [])
     with pytest.raises(UsageError, match="Choose once"):
         aws_members.chosen(aws, "")
     monkeypatch.setenv("PITBOARD_AUDIENCE", "everyone")

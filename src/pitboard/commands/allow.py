@@ -44,10 +44,10 @@ def allow(
     if not (names or file or league or show):
         raise UsageError("Whom? Give names, --file or --league; --list prints the list.")
     from pitboard.ops.members import parsed, read_names
-    from pitboard.ops.members_desk import desk
+    from pitboard.ops.members_admin import members_admin
 
     agreed, others = parsed(names or []), read_names(file) if file else []
-    with desk(environment) as members:
+    with members_admin(environment) as members:
         if agreed or others or league:
             typer.echo(members.allow(agreed, others, league, only=only), err=show)
         if show:

@@ -31,9 +31,9 @@ def forget(
     if not names and not ids:
         raise UsageError("Whom? Give a name as the forum shows it, or a customer id with --id.")
     from pitboard.ops.members import parsed
-    from pitboard.ops.members_desk import desk
+    from pitboard.ops.members_admin import members_admin
 
     whom = parsed(names or [])
-    with desk(environment) as members, Console(stderr=True).status("Deleting ..."):
+    with members_admin(environment) as members, Console(stderr=True).status("Deleting ..."):
         told = members.forget(whom, ids or [])
     typer.echo(told)

@@ -18,6 +18,18 @@ KEPT = 24 * 60
 
 _KNOWN = ("fresh", "stale", "partial")
 
+LABELS = {
+    "requests": "Requests",
+    "failed": "… that failed here",
+    "names": "Names asked for",
+    "known": "… answered with a driver",
+    "pending": "… still looked for",
+    "unavailable": "… iRacing did not give",
+    "calls": "Calls to iRacing",
+    "calls_failed": "… that failed",
+}
+"""The fields of `Count`, as people read them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Count:

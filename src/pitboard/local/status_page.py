@@ -13,7 +13,7 @@ from starlette.routing import Route
 from pitboard.local.home import LocalHome
 from pitboard.local.proxy import for_the_host_only, host_only
 from pitboard.local.site import PAGE_POLICY
-from pitboard.local.status import Day, columns, report
+from pitboard.local.status import LABELS, Day, columns, report
 
 WIDE, HIGH = 720, 120
 """The size of a chart in its own units."""
@@ -22,16 +22,6 @@ MOST_COLUMNS = 180
 """A day in columns of eight minutes."""
 
 _SPANS = (("last_minute", "Minute"), ("last_hour", "Hour"), ("last_day", "Day"))
-_ROWS = (
-    ("requests", "Requests"),
-    ("failed", "… that failed here"),
-    ("names", "Names asked for"),
-    ("known", "… answered with a driver"),
-    ("pending", "… still looked for"),
-    ("unavailable", "… iRacing did not give"),
-    ("calls", "Calls to iRacing"),
-    ("calls_failed", "… that failed"),
-)
 _CHARTS = (
     (
         "Names a minute",
@@ -111,7 +101,7 @@ def _counts(told: Mapping[str, Any]) -> str:
         f"<tr><th>{escape(label)}</th>"
         + "".join(f'<td class="n">{told[span][field]:,}</td>' for span, _ in _SPANS)
         + "</tr>"
-        for field, label in _ROWS
+        for field, label in LABELS.items()
     )
     return f"<table><tr><th></th>{heads}</tr>{rows}</table>"
 

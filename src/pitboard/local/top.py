@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pitboard.local.status import columns
+from pitboard.local.status import LABELS, columns
 from pitboard.settings import FrontSettings, UsageError
 
 EVERY = 2.0
@@ -21,16 +21,6 @@ EVERY = 2.0
 
 _STYLES = {"healthy": "bold green", "degraded": "bold yellow", "unhealthy": "bold red"}
 _BARS = " ▁▂▃▄▅▆▇█"
-_ROWS = (
-    ("requests", "Requests"),
-    ("failed", "  failed"),
-    ("names", "Names"),
-    ("known", "  answered"),
-    ("pending", "  looked for"),
-    ("unavailable", "  not had"),
-    ("calls", "Calls"),
-    ("calls_failed", "  failed"),
-)
 
 
 class NotServingError(UsageError):
@@ -101,7 +91,7 @@ def screen(told: Mapping[str, Any], width: int) -> Group:
 def _counts(told: Mapping[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_row("", *(Text(label, "dim", justify="right") for label in ("minute", "hour", "day")))
-    for field, label in _ROWS:
+    for field, label in LABELS.items():
         numbers = [told[span][field] for span in ("last_minute", "last_hour", "last_day")]
         table.add_row(label, *(Text(f"{number:,}", justify="right") for number in numbers))
     return table

@@ -66,7 +66,7 @@ def _kept(aws: AwsEnvironment, drivers: str) -> KeptMembers:
     return KeptMembers(lambda: documents, None, 0.0)
 
 
-class AwsDesk:
+class AwsMembersAdmin:
     """An AWS environment's, with the host's own rights."""
 
     def __init__(self, aws: AwsEnvironment) -> None:

@@ -17,7 +17,7 @@ from pitboard.settings import Settings, UsageError
 ROSTER_SECONDS = 30.0
 
 
-class Desk(Protocol):
+class MembersAdmin(Protocol):
     """Takes what members ask for. Its answers are sentences for the host. Everything raises `StoreError`."""
 
     def forget(self, names: Collection[Name], cust_ids: Collection[int]) -> str:
@@ -60,7 +60,7 @@ def read_names(file: Path) -> list[Name]:
     return found
 
 
-class LocalDesk:
+class LocalMembersAdmin:
     """This machine's."""
 
     def __init__(self, settings: Settings, members: LocalMembers) -> None:

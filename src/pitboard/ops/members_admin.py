@@ -6,27 +6,27 @@ from contextlib import contextmanager
 from pitboard.local.files import tighten
 from pitboard.local.members import LocalMembers
 from pitboard.ops.environment import AwsEnvironment
-from pitboard.ops.members import Desk, LocalDesk
+from pitboard.ops.members import LocalMembersAdmin, MembersAdmin
 from pitboard.settings import Settings
 from pitboard.stores.index_file import IndexFile
 from pitboard.stores.sqlite import SqliteStore
 
 
 @contextmanager
-def desk(environment: str = "") -> Iterator[Desk]:
+def members_admin(environment: str = "") -> Iterator[MembersAdmin]:
     """That of an AWS environment, or "": of this machine."""
     if environment:
         aws = AwsEnvironment(environment)  # first: it says in a sentence if AWS' library is missing
-        from pitboard.ops.aws_members import AwsDesk
+        from pitboard.ops.aws_members import AwsMembersAdmin
 
-        yield AwsDesk(aws)
+        yield AwsMembersAdmin(aws)
     else:
         settings = Settings.read()
         tighten(settings.db)
         store, index = SqliteStore(settings.db), IndexFile(settings.db)
         members = LocalMembers(settings, store, index)
         try:
-            yield LocalDesk(settings, members)
+            yield LocalMembersAdmin(settings, members)
         finally:
             members.close()
             index.close()
