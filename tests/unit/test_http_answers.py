@@ -1,12 +1,12 @@
 """What every answer has, and what a failure looks like: real requests to a server on loopback."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import urllib3
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from pitboard.drivers.errors import MaintenanceError, StoreError
@@ -14,8 +14,7 @@ from pitboard.drivers.ports import Telemetry
 from pitboard.http.app import LONGEST_TARGET, make_app
 from pitboard.local.server import listen, running
 
-HTTP = urllib3.PoolManager(retries=False, headers={"Connection": "close"})
-"""A connection for each request: uvicorn closes one on which a request has failed."""
+HTTP = urllib3.PoolManager(retries=False)
 
 
 async def fine(_: Request) -> Response:
@@ -27,6 +26,14 @@ def failing(error: Exception):
         raise error
 
     return fail
+
+
+async def breaking(_: Request) -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"a part"
+        raise ZeroDivisionError
+
+    return StreamingResponse(parts())
 
 
 class Counts(Telemetry):
@@ -49,6 +56,7 @@ def base(telemetry: Counts) -> Iterator[str]:
         Route("/fine", fine),
         Route("/store", failing(StoreError("The database /home/ann/p.sqlite3 is damaged."))),
         Route("/defect", failing(ZeroDivisionError("hush"))),
+        Route("/breaks", breaking),
         Route("/maintenance", failing(MaintenanceError("iRacing is in maintenance.", retry_after=0.2))),
         Route("/long/{rest:path}", fine),
     ]
@@ -95,8 +103,28 @@ def test_a_defect_is_a_500_with_a_request_id_and_the_log_has_the_rest(base, capl
     assert b"hush" not in answer.data
     assert b"Zero" not in answer.data
     assert answer.headers["X-Request-Id"]
-    assert "ZeroDivisionError" in caplog.text
+    assert caplog.text.count("ZeroDivisionError: hush") == 1
     assert telemetry.statuses[-1] == "500"
+
+
+def test_a_connection_outlives_a_defect(base):
+    with urllib3.HTTPConnectionPool(*base.removeprefix("http://").split(":"), maxsize=1) as pool:
+        for _ in range(3):
+            assert pool.request("GET", "/defect", retries=False).status == 500
+        assert pool.num_connections == 1
+
+
+def test_an_answer_that_breaks_after_its_head_is_cut_off(base, caplog, telemetry):
+    with pytest.raises(urllib3.exceptions.ProtocolError):
+        HTTP.request("GET", f"{base}/breaks")
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_head_has_no_body_and_the_next_answer_is_whole(base):
+    with urllib3.HTTPConnectionPool(*base.removeprefix("http://").split(":"), maxsize=1) as pool:
+        assert pool.request("HEAD", "/fine").headers["Content-Length"] == "13"
+        assert pool.request("GET", "/fine").json() == {"fine": True}
+        assert pool.num_connections == 1
 
 
 def test_iracing_being_away_is_a_503_that_says_when_to_come_again(base):

@@ -12,6 +12,9 @@ from pitboard.drivers.views import View
 MAX_AGE = 300
 """Longest time in seconds for which a browser may keep an answer without asking."""
 
+MOST_PAGES = 100
+"""Pages that are held for the second in which they were put together, some 3 MB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -25,6 +28,34 @@ class Page:
     etag: str
     max_age: int
     states: tuple[str, ...]
+
+
+class Pages:
+    """Puts pages together, the same one once in a second: many readers have a new thread open. Safe for
+    threads. Ages are whole seconds; what else a page says is in its views, which are compared."""
+
+    def __init__(self) -> None:
+        self._held: dict[Sequence[tuple[str, str]], tuple[int, tuple[View, ...], Page]] = {}
+
+    def page(
+        self,
+        asked: tuple[tuple[str, str], ...],
+        views: Mapping[str, View],
+        missed: Mapping[str, Miss],
+        now: float,
+    ) -> Page:
+        """As `compose`."""
+        if missed:
+            return compose(asked, views, missed, now)
+        second, shown = int(now), tuple(views.values())
+        held = self._held.get(asked)
+        if held and held[0] == second and held[1] == shown:
+            return held[2]
+        page = compose(asked, views, missed, now)
+        if len(self._held) >= MOST_PAGES:
+            self._held = {}
+        self._held[asked] = second, shown, page
+        return page
 
 
 def compose(

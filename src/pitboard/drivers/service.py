@@ -17,7 +17,7 @@ from pitboard.drivers.index import IndexedDriver
 from pitboard.drivers.misses import NOT_FOUND, PENDING, TOO_MANY, UNAVAILABLE, WITHHELD, Miss
 from pitboard.drivers.model import CallContext, IdEntry, Priority, Record
 from pitboard.drivers.names import InvalidNameError, Name
-from pitboard.drivers.page import Page, compose
+from pitboard.drivers.page import Page, Pages
 from pitboard.drivers.plan import Failed, Plan, Target, exact_match, withhold_also
 from pitboard.drivers.ports import FailedNames, RenewalQueue
 from pitboard.drivers.single_flight import SingleFlight
@@ -125,6 +125,7 @@ class DriverService:
         self._stopped = False
         self._ids = SingleFlight[tuple[int, str] | Miss](dependencies.lookups)
         self._views = Views()
+        self._pages = Pages()
 
     def begin(self, asked: Sequence[str], seconds: float, asker: Asker = HOST) -> PendingPage:
         """Reads what is known of the names, and starts a plan for the rest. Does not wait.
@@ -441,7 +442,7 @@ class DriverService:
         if begun.asker.web_page:
             views = {key: view.by_day() for key, view in views.items()}
         views |= {k: self._views.of_index(k, d, ranks) for k, d in begun.indexed.items() if k not in found}
-        page = compose(begun.texts, views, missed, now)
+        page = self._pages.page(begun.texts, views, missed, now)
         for state in set(page.states):
             self._deps.telemetry.count("names", page.states.count(state), state=state)
         lost = page.states.count("unavailable")

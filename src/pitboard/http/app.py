@@ -5,14 +5,13 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 
-from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pitboard.drivers.ports import Telemetry, request_id
-from pitboard.http.problems import Problem, handlers
+from pitboard.http.problems import Problem, answer
 
 LONGEST_TARGET = 10_240
 """Most bytes of path and query; API Gateway takes no more either. Fifty names as people have them fit, fifty
@@ -51,28 +50,38 @@ def make_app(
 ) -> ASGIApp:
     """The application. `worded` is the home's sentence for an error of iRacing's side, with its remedy;
     `host_allowed` says whether a Host header's name may be served."""
-    inner = Starlette(routes=list(routes), exception_handlers=handlers(worded))
-    inner.router.redirect_slashes = False
-    return Envelope(inner, telemetry, host_allowed)
+    return Envelope(Router(routes, redirect_slashes=False), telemetry, worded, host_allowed)
 
 
 class Envelope:
-    """Gives every answer, errors too, its CORS, security and request id headers, compresses and counts it."""
+    """Answers what routes raise. Gives every answer its CORS, security and request id headers, compresses and
+    counts it.
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, host_allowed: Callable[[str], bool]) -> None:
+    Starlette's own application would do the first with three layers more, and a thread for each error.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        telemetry: Telemetry,
+        worded: Callable[[Exception], str],
+        host_allowed: Callable[[str], bool],
+    ) -> None:
         self._app = app
-        self._compressing = GZipMiddleware(app, minimum_size=1024, compresslevel=4)
+        self._compressing = _compressing(app)
         self._telemetry = telemetry
+        self._worded = worded
         self._host_allowed = host_allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope["app"] = self  # then Starlette's router raises for what it has no route for
         began = time.perf_counter()
         identity = _identity(scope)
         token = request_id.set(identity)
-        status = 500
+        status = 0
         headers = Headers(scope=scope)
         compress = "gzip" in headers.get("accept-encoding", "")
         vary = () if compress else _VARY  # compressing sees to it itself
@@ -88,8 +97,14 @@ class Envelope:
         try:
             app = self._compressing if compress else self._app
             await (self._refusal(scope, headers) or app)(scope, receive, with_headers)
+        except Exception as error:
+            if status:  # a part of the answer has gone out
+                raise
+            problem = answer(error, self._worded)
+            await (_compressing(problem) if compress else problem)(scope, receive, with_headers)
         finally:
             route, seconds = _route(scope), time.perf_counter() - began
+            status = status or 500
             self._telemetry.count("requests", route=route, status=str(status))
             self._telemetry.observe("request_seconds", seconds, route=route)
             if status == 500:
@@ -110,6 +125,10 @@ class Envelope:
         if scope["method"] == "OPTIONS":
             return _preflight
         return None
+
+
+def _compressing(app: ASGIApp) -> ASGIApp:
+    return GZipMiddleware(app, minimum_size=1024, compresslevel=4)
 
 
 def _identity(scope: Scope) -> str:

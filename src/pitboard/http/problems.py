@@ -4,10 +4,8 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
 from pitboard.drivers.errors import StoreError, UpstreamError
@@ -60,15 +58,6 @@ def answer(error: Exception, worded: Callable[[Exception], str]) -> Response:
         ).response()
     log.error("a request failed", exc_info=error)
     return Problem(500, "internal", "Something failed; the log has it under the request id.").response()
-
-
-def handlers(worded: Callable[[Exception], str]) -> dict[Any, Callable[[Request, Exception], Response]]:
-    """For Starlette's `exception_handlers`. `worded` gives the home's sentence for an `UpstreamError`."""
-
-    def on_error(_: Request, error: Exception) -> Response:
-        return answer(error, worded)
-
-    return dict.fromkeys((Problem, HTTPException, UpstreamError, StoreError, Exception), on_error)
 
 
 def _framework(error: HTTPException) -> Problem:

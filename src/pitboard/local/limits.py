@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from pitboard.http.app import HEADERS
 from pitboard.http.problems import Problem
 from pitboard.http.routes import network
+from pitboard.local.one_write import OneWrite
 
 LONGEST_HEAD = 64 * 1024
 """Bytes of a request's head that are always read, and bytes of a body (no route reads one). What has twice as
@@ -218,6 +219,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._answer = OneWrite(transport)
         address, port = self.client or (UNIX_PEER, 0)
         self.client = (_plain(address), port)
         self.group = "" if self._is_proxy(self.client[0]) else group(self.client[0])
@@ -269,8 +271,10 @@ class LimitedProtocol(HttpToolsProtocol):
             raise _RefusedError
         self._door.serve(self)
         super().on_headers_complete()
+        self.cycle.transport = self._answer  # type: ignore[assignment] - it writes and closes, no more is asked
 
     def on_response_complete(self) -> None:
+        self._answer.finish()
         if not self.pipeline:
             self._door.wait(self)
         super().on_response_complete()

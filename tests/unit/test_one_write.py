@@ -1,0 +1,60 @@
+"""How the parts of an answer are written to a connection."""
+
+import asyncio
+
+import pytest
+
+from pitboard.local.one_write import OneWrite
+
+
+class Wire(asyncio.Transport):
+    """Notes each call, in place of a socket."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[object] = []
+
+    def write(self, data: bytes) -> None:  # type: ignore[override] - bytes are all that comes
+        self.calls.append(data)
+
+    def writelines(self, parts) -> None:
+        self.calls.append(tuple(parts))
+
+    def close(self) -> None:
+        self.calls.append("closed")
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+def test_head_and_body_are_one_write(wire):
+    answer = OneWrite(wire)
+    for _ in range(2):  # the second answer of a connection too
+        answer.write(b"head")
+        answer.write(b"body")
+        answer.finish()
+    assert wire.calls == [(b"head", b"body")] * 2
+
+
+def test_further_parts_are_written_as_they_come(wire):
+    answer = OneWrite(wire)
+    for part in (b"head", b"one", b"two"):
+        answer.write(part)
+    assert wire.calls == [(b"head", b"one"), b"two"]
+
+
+def test_a_head_without_a_body_goes_out_at_the_end(wire):
+    answer = OneWrite(wire)
+    answer.write(b"head")
+    assert wire.calls == []
+    answer.finish()
+    assert wire.calls == [b"head"]
+
+
+def test_what_was_written_goes_out_before_the_connection_is_closed(wire):
+    answer = OneWrite(wire)
+    answer.write(b"head")
+    answer.close()
+    assert wire.calls == [b"head", "closed"]
