@@ -67,7 +67,7 @@ def test_in_aws_the_request_id_is_that_of_api_gateway(stream):
     async def send(_):
         pass
 
-    asyncio.run(Envelope(app, Telemetry(), lambda _: True)(scope, receive, send))
+    asyncio.run(Envelope(app, Telemetry(), str, lambda _: True)(scope, receive, send))
     assert seen == ["gateway-7"]
     (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert (line["request_id"], line["status"], line["level"]) == ("gateway-7", 503, "WARNING")

@@ -108,7 +108,7 @@ def test_a_defect_is_a_500_with_a_request_id_and_the_log_has_the_rest(base, capl
 
 
 def test_a_connection_outlives_a_defect(base):
-    with urllib3.HTTPConnectionPool(*base.removeprefix("http://").split(":"), maxsize=1) as pool:
+    with urllib3.connection_from_url(base, maxsize=1) as pool:
         for _ in range(3):
             assert pool.request("GET", "/defect", retries=False).status == 500
         assert pool.num_connections == 1
@@ -121,7 +121,7 @@ def test_an_answer_that_breaks_after_its_head_is_cut_off(base, caplog, telemetry
 
 
 def test_head_has_no_body_and_the_next_answer_is_whole(base):
-    with urllib3.HTTPConnectionPool(*base.removeprefix("http://").split(":"), maxsize=1) as pool:
+    with urllib3.connection_from_url(base, maxsize=1) as pool:
         assert pool.request("HEAD", "/fine").headers["Content-Length"] == "13"
         assert pool.request("GET", "/fine").json() == {"fine": True}
         assert pool.num_connections == 1

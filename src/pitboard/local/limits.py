@@ -271,7 +271,7 @@ class LimitedProtocol(HttpToolsProtocol):
             raise _RefusedError
         self._door.serve(self)
         super().on_headers_complete()
-        self.cycle.transport = self._answer  # type: ignore[assignment] - it writes and closes, no more is asked
+        self.cycle.transport = self._answer
 
     def on_response_complete(self) -> None:
         self._answer.finish()

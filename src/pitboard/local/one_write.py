@@ -3,16 +3,19 @@ call more and wakes the reader for a head alone."""
 
 import asyncio
 
+Part = bytes | bytearray | memoryview
 
-class OneWrite:
+
+class OneWrite(asyncio.Transport):
     """What an answer of uvicorn's is written to: holds the head back until the body, or the end, comes."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
         self._transport = transport
-        self._head = b""
+        self._head: Part = b""
         self._begun = False
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Part) -> None:
         """The first part of an answer is its head."""
         if not self._begun:
             self._begun, self._head = True, data
