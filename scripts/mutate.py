@@ -1,16 +1,19 @@
 """Changes the code in small ways, one at a time, and counts which changes a test notices.
 
-    uv run scripts/mutate.py [MODULE ...] [--sample 40] [--minutes 10]
+    uv run --all-groups --all-extras scripts/mutate.py ROOM [--sample 120] [--minutes 60] [--again]
 
-MODULE is one of scripts/mutate.toml, such as `iracing/links.py`; all without one. Of each module's possible
-changes (cosmic-ray makes them) a sample is tried, the same each time, in a copy of the checkout in build/. No
-new change is begun after the minutes. docs/MUTATION.md gets the results; those of other modules stay.
+ROOM is a folder of src/pitboard, such as `drivers`. Of all changes that cosmic-ray can make to its modules a
+sample is tried, the same each time, in a copy of the checkout in build/, each with the tests that
+scripts/mutate.toml names for its module. The room's part of docs/MUTATION.md gets the result.
 """
 
 import argparse
+import ast
+import hashlib
+import json
 import os
-import random
 import re
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -18,170 +21,216 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COPY = ROOT / "build" / "mutation"
 DOC = ROOT / "docs" / "MUTATION.md"
-COSMIC_RAY = "cosmic-ray==8.7.0"
-TARGET = 85
-"""Percent of the changes that tests shall notice."""
+ROOMS = ("aws", "drivers", "http", "iracing", "stores")
+TOOL = ("uvx", "--quiet", "--python", sys.executable, "--from", "cosmic-ray==8.7.0", "cosmic-ray")
+PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-m", "not long", "-p", "no:cacheprovider")
+QUICKLY = ("--hypothesis-profile", "mutants")
 
 NOT_CODE = "%BitOr%"
 """Operators that change `int | None`, a type and no behaviour."""
 
+LOGGERS = ("log",)
+
 CONFIG = """
 [cosmic-ray]
-module-path = "src/pitboard/{module}"
-timeout = 90.0
+module-path = "src/pitboard/{room}"
+timeout = {seconds:.1f}
 excluded-modules = []
-test-command = "python -m pytest -x -q -n 0 -p no:cacheprovider {tests}"
+test-command = {command}
 [cosmic-ray.distributor]
 name = "local"
 """
 
-HEAD = f"""# Mutation testing
-
-`uv run scripts/mutate.py` changes the code in small ways, one at a time, and runs the tests that
-`scripts/mutate.toml` names for the module. A change that no test notices has survived. It may be one that
-changes nothing that matters; else a test is missing. The target is {TARGET} % of a sample. This file is
-written by the command; modules without a row were not run yet.
-
-| module | possible | tried | noticed | score | day |
-| --- | ---: | ---: | ---: | ---: | --- |
-"""
-
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What came of a module: a row of the table, and a line for each survivor."""
+class Change:
+    """A change that cosmic-ray can make, and once it was tried what came of it."""
 
-    row: str
-    survivors: tuple[str, ...]
+    job: str
+    module: str
+    operator: str
+    occurrence: int
+    row: int
+    column: int
+    diff: str = ""
+    survived: bool | None = None
+
+    @property
+    def place(self) -> str:
+        """What stays the same between two runs on the same code, in an order that is as good as random."""
+        text = f"{self.module} {self.operator} {self.occurrence}"
+        return hashlib.blake2s(text.encode()).hexdigest()
 
 
 def main() -> int:
-    """Tries the modules that were asked for; 1 if one cannot be tried."""
-    tests: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    """Tries the room that was asked for; 1 if its tests fail without a change."""
     parser = argparse.ArgumentParser(description="Changes the code, and counts which changes tests notice.")
-    parser.add_argument(
-        "modules", nargs="*", metavar="MODULE", help="of scripts/mutate.toml; all without one"
-    )
-    parser.add_argument("--sample", type=int, default=40, help="most changes of a module; 40 without")
-    parser.add_argument("--minutes", type=float, default=10.0, help="in all; 10 without")
+    parser.add_argument("room", choices=ROOMS, metavar="ROOM", help=", ".join(ROOMS))
+    parser.add_argument("--sample", type=int, default=120, help="changes of the room; 120 without")
+    parser.add_argument("--minutes", type=float, default=60.0, help="begins no module later; 60 without")
+    parser.add_argument("--again", action="store_true", help="only what survived the last run; writes no row")
     asked = parser.parse_args()
-    if unknown := set(asked.modules) - tests.keys():
-        parser.error(f"scripts/mutate.toml does not name {', '.join(sorted(unknown))}")
     end = time.monotonic() + 60 * asked.minutes
-    copy()
-    for module in asked.modules or list(tests):
-        if time.monotonic() >= end:
-            print(f"{module}: no time left")
-            continue
-        result = tried(module, tests[module], asked.sample, end)
-        if result is None:
-            return 1
-        note(module, result)
-        print(result.row)
+    copy = ROOT / "build" / "mutation" / asked.room
+    checkout(copy)
+    possible = changes(copy, asked.room)
+    sample = sorted(possible, key=lambda change: change.place)[: asked.sample]
+    last = copy / "survivors.json"
+    if asked.again:
+        again = set(json.loads(last.read_text("utf-8")))
+        sample = [change for change in sample if change.place in again]
+    results = list(tried(copy, asked.room, sample, end))
+    if len(results) < len(sample):
+        print(f"{len(sample) - len(results)} changes were not tried")
+        return 1
+    if not asked.again:
+        last.write_text(json.dumps([change.place for change in results if change.survived]), "utf-8")
+        note(asked.room, len(possible), results)
+    print(summary(asked.room, len(possible), results))
     return 0
 
 
-def copy() -> None:
-    """A fresh copy of what git knows, with today's changes; its environment stays."""
-    files = output("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+def tests_of() -> dict[str, list[str]]:
+    """The tests that speak for each module, by `ROOM/MODULE.py`."""
+    text = Path(__file__).with_suffix(".toml").read_text("utf-8")
+    return {module: list(tests) for module, tests in tomllib.loads(text).items()}
+
+
+def checkout(copy: Path) -> None:
+    """A fresh copy of what git knows, with today's changes."""
+    listed = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     for old in ("src", "tests", "scripts"):
-        shutil.rmtree(COPY / old, ignore_errors=True)
+        shutil.rmtree(copy / old, ignore_errors=True)
     for name in filter(None, files):
         if (ROOT / name).is_file():
-            (COPY / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, COPY / name)
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
 
 
-def tried(module: str, tests: list[str], sample: int, end: float) -> Result | None:
-    """Tries a sample of a module's changes; None if its tests fail without any."""
-    config, session = COPY / "mutate.toml", COPY / "mutate.sqlite"
-    config.write_text(CONFIG.format(module=module, tests=" ".join(tests)), "utf-8")
+def changes(copy: Path, room: str) -> list[Change]:
+    """All changes of a room that could matter."""
+    session = copy / "all.sqlite"
     session.unlink(missing_ok=True)
-    if not cosmic_ray("baseline", config.name) or not cosmic_ray("init", config.name, session.name):
-        print(f"{module}: its tests fail without a change")
-        return None
-    possible = keep_sample(session, module, sample)
-    left = max(1.0, end - time.monotonic())
-    cosmic_ray("exec", config.name, session.name, seconds=left)
-    shutil.copy2(ROOT / "src" / "pitboard" / module, COPY / "src" / "pitboard" / module)
-    return read(session, module, possible)
-
-
-def keep_sample(session: Path, module: str, sample: int) -> int:
-    """Leaves a sample of the changes in the session; gives how many were possible."""
-    with closing(sqlite3.connect(session)) as db, db:
-        db.execute("DELETE FROM mutation_specs WHERE operator_name LIKE ?", (NOT_CODE,))
-        jobs = [job for (job,) in db.execute("SELECT job_id FROM mutation_specs ORDER BY rowid")]
-        kept = set(random.Random(module).sample(jobs, min(sample, len(jobs))))  # noqa: S311 - a sample
-        db.executemany("DELETE FROM mutation_specs WHERE job_id = ?", [(j,) for j in jobs if j not in kept])
-        db.execute("DELETE FROM work_items WHERE job_id NOT IN (SELECT job_id FROM mutation_specs)")
-    return len(jobs)
-
-
-def read(session: Path, module: str, possible: int) -> Result:
-    """The row and the survivors of a session."""
+    (copy / "mutate.toml").write_text(CONFIG.format(room=room, seconds=60, command='"true"'), "utf-8")
+    run(copy, *TOOL, "init", "mutate.toml", session.name, seconds=300)
+    query = """SELECT job_id, module_path, operator_name, occurrence, start_pos_row, start_pos_col
+        FROM mutation_specs WHERE operator_name NOT LIKE ?"""
     with closing(sqlite3.connect(session)) as db:
-        done = db.execute(
-            "SELECT test_outcome, diff FROM work_results WHERE test_outcome IS NOT NULL"
-        ).fetchall()
-    alive = [str(diff) for outcome, diff in done if str(outcome).upper().endswith("SURVIVED")]
-    noticed = len(done) - len(alive)
-    score = f"{100 * noticed / len(done):.0f} %" if done else "-"
+        found = [Change(*row) for row in db.execute(query, (NOT_CODE,))]
+    quiet = {module: set(unpromised(copy / module)) for module in {change.module for change in found}}
+    return [change for change in found if (change.row, change.column) not in quiet[change.module]]
+
+
+def unpromised(path: Path) -> Iterator[tuple[int, int]]:
+    """Where changes do not count: in what is logged, and in what `@dataclass` is told.
+
+    Nobody is promised the words of a log line; mypy finds what `frozen` and `slots` guard against.
+    """
+    lines = path.read_text("utf-8").splitlines()
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func
+        logged = isinstance(called, ast.Attribute) and getattr(called.value, "id", "") in LOGGERS
+        if not logged and getattr(called, "id", "") != "dataclass":
+            continue
+        for row in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+            first = node.col_offset if row == node.lineno else 0
+            last = node.end_col_offset if row == node.end_lineno else len(lines[row - 1])
+            yield from ((row, column) for column in range(first, (last or 0) + 1))
+
+
+def tried(copy: Path, room: str, sample: list[Change], end: float) -> Iterator[Change]:
+    """The changes with what came of them, module by module."""
+    tests = tests_of()
+    for module in sorted({change.module for change in sample}):
+        if time.monotonic() > end:
+            return
+        some = [change for change in sample if change.module == module]
+        command = (*PYTEST, *QUICKLY, *tests[f"{room}/{Path(module).name}"])
+        begun = time.monotonic()
+        if run(copy, *command, seconds=300):  # leaves compiled files, so that the next runs are quick
+            print(f"{module}: its tests fail without a change")
+            return
+        seconds = time.monotonic() - begun
+        config = CONFIG.format(room=room, seconds=20 + 5 * seconds, command=json.dumps(shlex.join(command)))
+        (copy / "mutate.toml").write_text(config, "utf-8")
+        begun = time.monotonic()
+        done = list(executed(copy, some))
+        alive = sum(change.survived is True for change in done)
+        each = (time.monotonic() - begun) / len(some)
+        print(f"{module}: {alive} of {len(done)} survived, {each:.1f} s each", flush=True)
+        yield from done
+
+
+def executed(copy: Path, some: list[Change]) -> Iterator[Change]:
+    """Tries changes of one module."""
+    session = copy / "some.sqlite"
+    shutil.copy2(copy / "all.sqlite", session)
+    jobs = json.dumps([change.job for change in some])
+    with closing(sqlite3.connect(session)) as db, db:
+        db.execute("DELETE FROM mutation_specs WHERE job_id NOT IN (SELECT value FROM json_each(?))", (jobs,))
+        db.execute("DELETE FROM work_items WHERE job_id NOT IN (SELECT value FROM json_each(?))", (jobs,))
+    run(copy, *TOOL, "exec", "mutate.toml", session.name, seconds=3600)
+    module = some[0].module
+    shutil.copy2(ROOT / module, copy / module)
+    with closing(sqlite3.connect(session)) as db:
+        rows = db.execute("SELECT job_id, test_outcome, diff FROM work_results WHERE test_outcome NOT NULL")
+        outcomes = {job: (str(outcome).upper(), str(diff)) for job, outcome, diff in rows}
+    for change in some:
+        if change.job in outcomes:
+            outcome, diff = outcomes[change.job]
+            yield Change(**{**asdict(change), "diff": diff, "survived": outcome.endswith("SURVIVED")})
+
+
+def summary(room: str, possible: int, results: list[Change]) -> str:
+    """The result in one sentence."""
+    noticed, tried_ = sum(not change.survived for change in results), len(results)
+    share = f"{100 * noticed / tried_:.0f} %" if tried_ else "nothing"
     day = datetime.now(UTC).date()
-    row = f"| `{module}` | {possible} | {len(done)} | {noticed} | {score} | {day} |"
-    return Result(row, tuple(sorted(map(survivor, alive))))
+    return f"`{room}`: {noticed} of {tried_} noticed, {share}, of {possible} possible, on {day}."
 
 
-def survivor(diff: str) -> str:
+def survivor(change: Change) -> str:
     """A survivor in one line: what stood there and what was put in its place."""
-    changed = {sign: re.search(rf"^\{sign}(?!\{sign}) *(.*)$", diff, re.M) for sign in "-+"}
+    changed = {sign: re.search(rf"^\{sign}(?!\{sign}) *(.*)$", change.diff, re.M) for sign in "-+"}
     before, after = (found[1] if (found := changed[sign]) else "" for sign in "-+")
-    line = re.search(r"^@@ -(\d+)", diff, re.M)
-    return f"- near line {int(line[1]) + 3 if line else 0}: `{before}` became `{after}`"
+    return f"`{Path(change.module).name}`: `{before}` became `{after}`"
 
 
-def note(module: str, result: Result) -> None:
-    """Puts a result into the document, in place of an older one."""
-    text = DOC.read_text("utf-8") if DOC.exists() else HEAD
-    rows = {found[1]: found[0] for found in re.finditer(r"^\| `(.+?)` \|.*$", text, re.M)}
-    parts = {
-        found[1]: found[2] for found in re.finditer(r"^## Survivors of `(.+?)`\n\n((?:- .*\n)+)", text, re.M)
-    }
-    rows[module] = result.row
-    parts.pop(module, None)
-    if result.survivors:
-        parts[module] = "".join(f"{line}\n" for line in result.survivors)
-    table = "".join(f"{rows[name]}\n" for name in sorted(rows))
-    lists = "".join(f"\n## Survivors of `{name}`\n\n{parts[name]}" for name in sorted(parts))
-    DOC.write_text(HEAD + table + lists, "utf-8")
+def note(room: str, possible: int, results: list[Change]) -> None:
+    """Puts a result into the room's part of the document. What was written there about why a survivor stays
+    (after an arrow) is kept."""
+    text = DOC.read_text("utf-8")
+    begin, finish = f"<!-- {room} -->\n", f"<!-- end of {room} -->\n"
+    before, part, after = text.partition(begin)[0], text.partition(begin)[2], text.partition(finish)[2]
+    why = dict(re.findall(r"^- (.*) → (.*)$", part.partition(finish)[0], re.M))
+    alive = sorted(survivor(change) for change in results if change.survived)
+    lines = [f"- {line} → {why.get(line, 'not looked at')}\n" for line in alive]
+    body = f"{summary(room, possible, results)}\n" + ("\n" if lines else "") + "".join(lines)
+    DOC.write_text(before + begin + body + finish + after, "utf-8")
 
 
-def cosmic_ray(*arguments: str, seconds: float = 300.0) -> bool:
-    """Runs cosmic-ray in the copy; whether it ended well and in time."""
-    environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(COPY / ".venv"), "VIRTUAL_ENV": ""}
-    command = ("uv", "run", "--quiet", "--with", COSMIC_RAY, "cosmic-ray", *arguments)
+def run(folder: Path, *command: str, seconds: float) -> int:
+    """Runs a program quietly in a copy of the code; its exit code. Its children end with it."""
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
     process = subprocess.Popen(
-        command, cwd=COPY, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        return process.wait(seconds) == 0
+        return process.wait(seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # uv alone would leave cosmic-ray and its tests behind
-        process.wait()
-        return False
-
-
-def output(*command: str) -> str:
-    """What a program prints."""
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.wait()
 
 
 if __name__ == "__main__":

@@ -6,12 +6,19 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from tests.support import needs
 
 from pitboard.telemetry.logs import SECRETS, QuietErrors
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "mutants",  # scripts/mutate.py only asks whether a test fails: no time for a small example
+    settings.get_profile("any machine"),
+    phases=(Phase.explicit, Phase.generate),
+    derandomize=True,
+    database=None,
+)
 settings.load_profile("any machine")
 
 

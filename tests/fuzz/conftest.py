@@ -18,5 +18,5 @@ def effort(short: int, steps: int = 40) -> settings:
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate, Phase.shrink),
+        phases=[phase for phase in settings().phases if phase in (Phase.generate, Phase.shrink)],
     )

@@ -1,13 +1,12 @@
-"""scripts/mutate.py: what it names exists, and its document keeps the rows of other runs."""
+"""scripts/mutate.py: every module has tests, and a room's part of the document is its own."""
 
 import re
-import tomllib
 from pathlib import Path
 
+import pytest
 from scripts import mutate
 
 ROOT = Path(__file__).resolve().parents[2]
-TESTS = tomllib.loads((ROOT / "scripts" / "mutate.toml").read_text("utf-8"))
 
 DIFF = """--- mutation diff ---
 --- asrc/x.py
@@ -21,35 +20,74 @@ DIFF = """--- mutation diff ---
      d
 """
 
+SURVIVOR = "- `x.py`: `return now > until` became `return now >= until` → "
 
-def test_the_modules_and_tests_that_it_names_exist():
-    for module, tests in TESTS.items():
-        assert (ROOT / "src" / "pitboard" / module).is_file(), module
-        assert tests
+
+def change(occurrence: int = 0, *, survived: bool) -> mutate.Change:
+    return mutate.Change("job", "src/pitboard/stores/x.py", "operator", occurrence, 13, 4, DIFF, survived)
+
+
+@pytest.fixture
+def document(tmp_path, monkeypatch) -> Path:
+    path = tmp_path / "MUTATION.md"
+    path.write_text(mutate.DOC.read_text("utf-8"), "utf-8")
+    monkeypatch.setattr(mutate, "DOC", path)
+    return path
+
+
+def test_every_module_of_the_rooms_has_tests_that_exist():
+    modules = {
+        f"{room}/{path.name}"
+        for room in mutate.ROOMS
+        for path in (ROOT / "src" / "pitboard" / room).glob("*.py")
+        if path.name != "__init__.py"
+    }
+    assert mutate.tests_of().keys() == modules
+    for module, tests in mutate.tests_of().items():
+        assert tests, module
         for test in tests:
-            assert (ROOT / test).exists(), test
+            assert (ROOT / test.partition("::")[0]).is_file(), test
 
 
-def test_a_survivor_is_one_line_with_what_was_changed():
-    assert mutate.survivor(DIFF) == "- near line 13: `return now > until` became `return now >= until`"
+def test_a_room_s_result_replaces_the_older_one_and_leaves_those_of_other_rooms(document):
+    others = [mutate.DOC.read_text("utf-8").partition("## stores")[0]]
+    mutate.note("stores", 50, [change(survived=True), change(1, survived=False)])
+    text = document.read_text("utf-8")
+    assert "`stores`: 1 of 2 noticed, 50 %, of 50 possible, on 20" in text
+    assert f"{SURVIVOR}not looked at\n" in text
+    mutate.note("stores", 60, [change(survived=False)])
+    text = document.read_text("utf-8")
+    assert "1 of 1 noticed, 100 %, of 60 possible" in text
+    assert "50 possible" not in text
+    assert SURVIVOR not in text
+    assert text.startswith(others[0])
 
 
-def test_a_row_is_replaced_and_those_of_other_modules_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr(mutate, "DOC", tmp_path / "MUTATION.md")
-    mutate.note(
-        "b.py",
-        mutate.Result("| `b.py` | 9 | 2 | 1 | 50 % | 2026-01-01 |", ("- near line 1: `x` became `y`",)),
+def test_what_was_written_about_a_survivor_is_kept(document):
+    mutate.note("stores", 50, [change(survived=True)])
+    looked_at = document.read_text("utf-8").replace("not looked at", "changes nothing")
+    document.write_text(looked_at, "utf-8")
+    mutate.note("stores", 50, [change(survived=True)])
+    assert f"{SURVIVOR}changes nothing\n" in document.read_text("utf-8")
+
+
+def test_every_survivor_in_the_document_was_looked_at():
+    text = mutate.DOC.read_text("utf-8")
+    assert re.findall(r"^<!-- (\w+) -->$", text, re.M) == list(mutate.ROOMS)
+    assert "not looked at" not in text
+
+
+def test_changes_of_log_lines_and_of_dataclass_arguments_are_not_tried(tmp_path):
+    module = tmp_path / "module.py"
+    module.write_text(
+        "@dataclass(frozen=True)\nclass A: ...\n\nlog.info(\n    '%d', 1 + 1,\n)\nx = 1 + 1\n", "utf-8"
     )
-    mutate.note("a.py", mutate.Result("| `a.py` | 9 | 2 | 2 | 100 % | 2026-01-01 |", ()))
-    text = mutate.DOC.read_text("utf-8")
-    assert text.index("| `a.py`") < text.index("| `b.py`") < text.index("## Survivors of `b.py`")
-    mutate.note("b.py", mutate.Result("| `b.py` | 9 | 2 | 2 | 100 % | 2026-01-02 |", ()))
-    text = mutate.DOC.read_text("utf-8")
-    assert "Survivors" not in text
-    assert re.findall(r"^\| `(.+?)`", text, re.M) == ["a.py", "b.py"]
-    assert "2026-01-02" in text
+    quiet = set(mutate.unpromised(module))
+    assert {(1, 18), (5, 10), (5, 12)} <= quiet
+    assert not [place for place in quiet if place[0] in (2, 7)]
 
 
-def test_the_document_has_rows_of_modules_that_are_there():
-    rows = re.findall(r"^\| `(.+?)` \|", mutate.DOC.read_text("utf-8"), re.M) if mutate.DOC.exists() else []
-    assert set(rows) <= TESTS.keys()
+def test_a_sample_is_the_same_each_time_and_a_smaller_one_is_part_of_it():
+    places = sorted(change(number, survived=False).place for number in range(9))
+    assert places == sorted(change(number, survived=True).place for number in reversed(range(9)))
+    assert len(set(places)) == 9
