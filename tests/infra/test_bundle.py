@@ -69,9 +69,21 @@ def test_the_default_target_is_built_when_its_python_is_here():
     except ConfigError:
         pytest.skip("Python 3.13 is not here; CI has it")
     package = bundle.build("3.13", "arm64", 40_000_000)
-    natives = list(package.path.rglob("*.so"))
-    assert all("aarch64" in native.name or "abi3" in native.name for native in natives)
     assert package.size > 1_000_000
+    assert not list(package.path.rglob("*.so")), "so far all libraries are plain Python"
+
+
+def test_native_code_is_that_of_the_functions_python_and_processor(tmp_path):
+    """No library of the functions has any now; the server's httptools has."""
+    versions, needed = tmp_path / "versions.txt", tmp_path / "needed.txt"
+    bundle.uv("export", "--locked", "--no-emit-project", "-o", str(versions))
+    entry = re.search(r"^httptools==.*(?:\n +--hash.*)+", versions.read_text(), re.M)
+    assert entry
+    needed.write_text(entry[0])
+    bundle.install(tmp_path / "target", needed, versions, "3.13", "arm64")
+    natives = {native.name for native in (tmp_path / "target").rglob("*.so")}
+    assert natives
+    assert all("cpython-313-aarch64" in name for name in natives), natives
 
 
 @pytest.mark.parametrize("package", ["urllib3", "idna"], ids=["imported by us", "a dependency's dependency"])

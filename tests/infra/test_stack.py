@@ -60,9 +60,14 @@ def test_a_failed_first_deploy_leaves_nothing_that_the_next_one_collides_with(sy
     first = synthesize(from_context({"env": "prod", "first": "true", "canary": "true"}.get))
     assert not any(t.get("DeletionProtectionEnabled") for t in first.properties("AWS::DynamoDB::Table"))
     named = ("TableName", "FunctionName", "RoleName", "LogGroupName", "QueueName", "TopicName", "Name")
-    for resource in first.template["Resources"].values():
-        if any(isinstance(resource.get("Properties", {}).get(name), str) for name in named):
-            assert resource.get("DeletionPolicy", "Delete") in ("Delete", "RetainExceptOnCreate")
+    resources = [
+        resource
+        for resource in first.template["Resources"].values()
+        if any(isinstance(resource.get("Properties", {}).get(name), str) for name in named)
+    ]
+    assert len(resources) > 20
+    for resource in resources:
+        assert resource.get("DeletionPolicy", "Delete") in ("Delete", "RetainExceptOnCreate")
 
 
 def test_production_tables_cannot_be_deleted_by_mistake(prod, dev):
@@ -641,12 +646,14 @@ def test_our_metrics_are_ones_that_the_functions_write(each):
     from pitboard.telemetry.metrics import METRICS
 
     known = {metric.cloudwatch: metric for metric in METRICS}
-    for found in each.properties("AWS::CloudWatch::Alarm"):
-        if found.get("Namespace") == "iRacing/Lambda":
-            dimensions = {d["Name"] for d in found["Dimensions"]} - {"Environment"}
-            assert dimensions <= {known[found["MetricName"]].split}
-    drawn = json.dumps(each.properties("AWS::CloudWatch::Dashboard"))
-    for part in drawn.split("iRacing/Lambda")[1:]:
+    ours = [a for a in each.properties("AWS::CloudWatch::Alarm") if a.get("Namespace") == "iRacing/Lambda"]
+    assert len(ours) > 5
+    for found in ours:
+        dimensions = {d["Name"] for d in found["Dimensions"]} - {"Environment"}
+        assert dimensions <= {known[found["MetricName"]].split}
+    drawn = json.dumps(each.properties("AWS::CloudWatch::Dashboard")).split("iRacing/Lambda")[1:]
+    assert len(drawn) > 5
+    for part in drawn:
         assert part.split('\\"')[2] in known
 
 

@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,6 +36,11 @@ from pitboard.simulator import Simulator
 PYTHON = "{}.{}".format(*sys.version_info)
 ARCHITECTURE = "arm64" if os.uname().machine == "aarch64" else "x86_64"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "invented", "AWS_SECRET_ACCESS_KEY": "invented"}
+MEASURED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+"""What a process needs whose branches are counted (scripts/measure_coverage.py)."""
+
+END = "end"
+"""In place of an invocation's identity: the Runtime API closes the connection."""
 
 
 class LoopbackServer(ThreadingHTTPServer):
@@ -115,6 +120,7 @@ class LambdaFunction:
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             **CREDENTIALS,
+            **MEASURED,
             **self.environment,
         }
         self.log = ""
@@ -136,6 +142,8 @@ class LambdaFunction:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if MEASURED:
+            self._end_by_itself()
         self._process.kill()
         self._process.wait()
         self._reader.join(5)
@@ -159,6 +167,9 @@ class LambdaFunction:
             if not self._ready.done():
                 self._ready.set_result(time.perf_counter() - self._began)
             identity, event = self._events.get()
+            if identity == END:
+                self._events.put((END, b""))  # the client asks again
+                return None
             headers = {
                 "Lambda-Runtime-Aws-Request-Id": identity,
                 "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 75) * 1000)),
@@ -174,6 +185,12 @@ class LambdaFunction:
         elif parts[-1] in ("response", "error"):
             self._answers.pop(parts[-2]).set_result((parts[-1], body))
         return 202, {"Content-Type": "application/json"}, b"{}"
+
+    def _end_by_itself(self) -> None:
+        """A process that is killed writes down nothing of what was counted. This one loses its Runtime API."""
+        self._events.put((END, b""))
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
 
     def _read_log(self) -> None:
         assert self._process.stdout
