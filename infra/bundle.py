@@ -109,7 +109,8 @@ def _our_files() -> list[Path]:
 
 def _install(target: Path, python: str, architecture: str) -> None:
     """Installs copies: with uv's links, `_prune` would change uv's cache and all environments."""
-    versions, needed = target.with_suffix(".txt"), target.with_suffix(".needed.txt")
+    # `target` ends with this process' id: others may build the same package at this moment.
+    versions, needed = (target.with_name(f"{target.name}.{what}.txt") for what in ("versions", "needed"))
     try:
         uv("export", "--locked", "--no-emit-project", "--extra", "aws", "-o", str(versions))
         needed.write_text(pinned(versions.read_text("utf-8")), "utf-8")

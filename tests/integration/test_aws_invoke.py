@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 import pytest
@@ -36,6 +37,7 @@ class AwsEnvironment:
     answer: Any = None
     error: str = ""
     hold: threading.Event | None = None
+    raw: bytes = b""
 
     def __call__(self, request: Any, body: bytes) -> Any:
         name = request.path.split("/")[3]
@@ -46,7 +48,7 @@ class AwsEnvironment:
         headers = {"Content-Type": "application/json"}
         if self.error:
             headers |= {"X-Amz-Function-Error" if self.status == 200 else "X-Amzn-ErrorType": self.error}
-        return self.status, headers, json.dumps(self.answer).encode()
+        return self.status, headers, self.raw or json.dumps(self.answer).encode()
 
     def client(self, service: str = "lambda") -> Any:
         return boto3.client(
@@ -152,3 +154,72 @@ def test_after_the_deadline_ir_auth_is_not_asked(aws, tokens):
     with pytest.raises(UnreachableError):
         tokens.access_token(time.monotonic() - 1)
     assert not aws.asked
+
+
+def test_who_cannot_be_reached_or_gives_no_json_is_unreachable(aws, tokens, clock):
+    away = boto3.client(
+        "lambda",
+        endpoint_url="http://127.0.0.1:9",
+        region_name="us-east-1",
+        aws_access_key_id="invented",
+        aws_secret_access_key="invented",
+        config=INVOKE_CONFIG,
+    )
+    with pytest.raises(UnreachableError, match=r"could not be asked for a token \(EndpointConnectionError\)"):
+        RemoteTokens(lambda: away, "ir-auth-dev:live", clock).access_token(soon())
+    aws.raw = b"<html>"
+    with pytest.raises(UnreachableError, match=r"could not be asked for a token \(JSONDecodeError\)"):
+        tokens.access_token(soon())
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "after"),
+    [(200, "Unhandled", 5), (429, "TooManyRequestsException", 1), (403, "No", 5)],
+)
+def test_after_a_failed_invocation_ir_auth_may_be_asked_again_soon(aws, tokens, status, error, after):
+    aws.status, aws.error, aws.answer = status, error, {}
+    with pytest.raises(UnreachableError) as caught:
+        tokens.access_token(soon())
+    assert caught.value.retry_after == after
+
+
+def test_an_answer_without_a_token_and_without_an_error_is_unreachable(aws, tokens):
+    aws.answer = {}
+    with pytest.raises(UnreachableError, match=r"^ir-auth-dev:live gave no token\.$"):
+        tokens.access_token(soon())
+    aws.answer = {"error": {"code": "new", "message": "In words."}}
+    with pytest.raises(UnreachableError, match=r"^In words\.$"):
+        tokens.access_token(soon())
+
+
+def test_a_token_that_is_short_lived_is_kept_for_half_its_time(aws, tokens, clock):
+    aws.answer = {"access_token": "hush-one", "expires_in": 60}
+    tokens.access_token(soon())
+    clock.now += 29
+    tokens.access_token(soon())
+    assert len(aws.asked) == 1
+    clock.now += 2
+    tokens.access_token(soon())
+    assert len(aws.asked) == 2
+
+
+def test_ir_auth_is_told_how_long_its_caller_waits_and_asked_by_its_name(aws, tokens):
+    tokens.access_token(time.monotonic() + 5)
+    ((name, kind, event),) = aws.asked
+    assert (unquote(name), kind) == ("ir-auth-dev:live", "RequestResponse")
+    assert event.keys() == {"action", "seconds", "rejected"}
+    assert (event["action"], event["rejected"]) == ("access_token", "")
+    assert 0 < event["seconds"] <= 5
+
+
+def test_while_another_asks_a_caller_waits_no_longer_than_it_may(aws, tokens):
+    aws.hold = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(tokens.access_token, soon())
+        while not aws.asked:
+            time.sleep(0.01)
+        with pytest.raises(UnreachableError, match="is being fetched") as caught:
+            tokens.access_token(time.monotonic() + 0.05)
+        assert caught.value.retry_after == 1
+        aws.hold.set()
+        assert first.result() == "hush-one"

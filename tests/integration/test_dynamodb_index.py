@@ -3,8 +3,10 @@
 On a real moto server. What both indexes have in common is in tests/contract/test_index_contract.py.
 """
 
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from tests.support.indexes import NOW, refreshed_table, ticks
 from tests.support.stores import create_table, dynamo_client, moto_endpoint
 
 from pitboard.drivers.errors import StoreError
+from pitboard.drivers.members import Members
 from pitboard.drivers.model import IdEntry
 from pitboard.stores import dynamodb, dynamodb_publisher
 from pitboard.stores.dynamodb import DynamoStore
@@ -215,3 +218,94 @@ def test_a_refresh_is_more_patient_with_throttling_than_a_reader(client, table, 
 
     refreshed_table(Throttled(client), table, GivenLists(crowd(3)))
     assert len(entries(client, table)) == 3
+
+
+class Asking(WatchedClient):
+    """Members ask to be forgotten at the first write of a refresh. Also the source of what they asked for."""
+
+    def __init__(self, client: Any, *names: str) -> None:
+        super().__init__(client)
+        self.members = Members()
+        self._names = names
+        self.writes = 0
+
+    def _note(self, request: Any) -> None:
+        super()._note(request)
+        self.writes += 1
+        if self.writes == 1:
+            self.members = self.members.forgetting(self._names)
+
+    def current(self) -> Members:
+        return self.members
+
+    def change(self, edit: Any) -> Members:
+        self.members = edit(self.members)
+        return self.members
+
+
+def test_who_asks_to_be_forgotten_while_the_index_is_published_is_taken_out_again(client, table):
+    asking = Asking(client, "driver 2")
+    _, done = refreshed_table(asking, table, GivenLists(crowd(5)), members=asking)
+    assert asking.put.count("INDEX:driver 2") == 1
+    assert asking.deleted == ["INDEX:driver 2"]
+    assert set(entries(client, table)) == {f"INDEX:driver {n}" for n in (1, 3, 4, 5)}
+    assert (done.written, done.deleted, done.unchanged) == (5, 1, 4)
+
+
+def test_a_wish_of_somebody_who_is_not_in_the_index_changes_nothing_in_it(client, table):
+    asking = Asking(client, "nobody here")
+    _, done = refreshed_table(asking, table, GivenLists(crowd(5)), members=asking)
+    assert set(entries(client, table)) == {f"INDEX:driver {n}" for n in range(1, 6)}
+    assert (done.written, done.deleted, done.unchanged) == (5, 0, 5)
+    assert asking.put.count("INDEX") == 2
+
+
+def test_of_two_entries_with_one_customer_id_one_is_deleted(client, table):
+    """A run that is cut off between a new name and the old one leaves both."""
+    refreshed_table(client, table, GivenLists(crowd(3)))
+    whole = items(client, table)["INDEX:driver 2"]
+    client.put_item(TableName=table, Item={**whole, "name": {"S": "INDEX:driver two"}})
+    watched = WatchedClient(client)
+    refreshed_table(watched, table, GivenLists(crowd(3)), NOW + DAY)
+    assert len(watched.deleted) == 1
+    assert set(entries(client, table)) == {f"INDEX:driver {n}" for n in range(1, 4)}
+
+
+def test_two_threads_that_look_for_ranks_at_once_read_them_once(client, table):
+    """The one that waited finds that there is nothing to do any more."""
+    refreshed_table(client, table, GivenLists(crowd(3)))
+    entered, go = threading.Event(), threading.Event()
+
+    class Held(WatchedClient):
+        def __getattr__(self, operation: str) -> Any:
+            entered.set()
+            go.wait(10)
+            return super().__getattr__(operation)
+
+    watched = Held(client)
+    reader = DynamoIndex(watched, table, lambda: 100.0)
+    with ThreadPoolExecutor(2) as threads:
+        asks = [threads.submit(reader.ranks) for _ in range(2)]
+        assert entered.wait(10)
+        go.set()
+        assert asks[0].result() is asks[1].result()
+    assert watched.requests == {"batch_get_item": 2}
+
+
+def test_an_index_of_many_pages_is_read_whole(client, table):
+    """A scan gives a megabyte at a time. Here a page is of one item."""
+    refreshed_table(client, table, GivenLists(crowd(5)))
+
+    class Paged(WatchedClient):
+        def __getattr__(self, operation: str) -> Any:
+            call = super().__getattr__(operation)
+            return lambda **request: call(**request, **({"Limit": 1} if operation == "scan" else {}))
+
+    paged = Paged(client)
+    before = items(client, table)
+    _, done = refreshed_table(paged, table, GivenLists(crowd(5)), NOW + DAY)
+    assert (done.written, done.deleted, done.unchanged) == (0, 0, 5)
+    assert paged.requests["scan"] >= len(before)
+    store = DynamoStore(paged, create_table(client, "drivers", "name"), table)
+    assert store.sweep(lambda key, _: key != "driver 4") == 1
+    assert set(entries(client, table)) == {f"INDEX:driver {n}" for n in (1, 2, 3, 5)}

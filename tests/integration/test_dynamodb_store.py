@@ -158,7 +158,7 @@ class RecordingClient:
 
     def __getattr__(self, operation):
         def call(**request):
-            if operation == "get_item":
+            if operation in ("get_item", "scan"):
                 self.consistent.append(request.get("ConsistentRead", False))
             for wanted in request.get("RequestItems", {}).values() if operation == "batch_get_item" else ():
                 self.consistent.append(wanted.get("ConsistentRead", False))
@@ -175,6 +175,7 @@ def test_every_read_of_records_ids_and_documents_is_consistent(client, table):
     store.ids(["ann tester"])
     store.documents.get("BUDGET")
     store.ping()
+    store.sweep(lambda *_: True)
     auth = create_table(client, "auth", "username")
     DynamoDocuments(recording, auth, "username").get("TOKEN:a")
-    assert recording.consistent == [True] * 6
+    assert recording.consistent == [True] * 8

@@ -22,10 +22,11 @@ from pitboard.drivers.errors import (
     MaintenanceError,
     RefusedError,
     Remedy,
+    StoreError,
     UnreachableError,
 )
 from pitboard.drivers.index import IndexedDriver, unpack
-from pitboard.drivers.refresh import KEEP_SECONDS, IndexRefusedError
+from pitboard.drivers.refresh import KEEP_SECONDS, IndexRefusedError, Newcomer
 from pitboard.stores import index_file
 from pitboard.stores.index_file import IndexBuilder, IndexFile, all_drivers, generations, index_age
 
@@ -403,6 +404,54 @@ class TestReadersMeanwhile:
         assert reader.find(["driver 1"])
         reader.close()
         assert reader.find(["driver 1"]) == {}
+
+
+class TestMisuse:
+    """What the core never does: nothing may be half done then."""
+
+    def test_a_list_that_was_not_finished_is_not_in_the_index(self, db):
+        with IndexBuilder(db, lambda: NOW) as builder:
+            with builder.writing("oval") as writer:
+                writer.put([Newcomer(7, "ann", "Ann", "DE")], [])
+            assert builder.done == {}
+            assert builder.drivers() == (0, 0)
+
+    def test_a_column_has_the_name_of_a_category(self, db):
+        with IndexBuilder(db, lambda: NOW) as builder:
+            with pytest.raises(ValueError, match="'boats' is no category"), builder.writing("boats"):
+                pass
+            with pytest.raises(ValueError, match="'boats' is no category"):
+                builder.keep_older("boats")
+
+    def test_a_builder_that_is_not_open_says_so(self, db):
+        builder = IndexBuilder(db, lambda: NOW)
+        with pytest.raises(ValueError, match="not open"):
+            builder.drivers()
+        builder.discard()
+        assert files(db) == []
+
+
+def test_a_file_that_is_gone_or_no_index_is_a_store_error(db, tmp_path):
+    with pytest.raises(StoreError, match="cannot be used: it is gone"):
+        next(all_drivers(tmp_path / "pitboard.index-5.sqlite3"))
+    (tmp_path / "pitboard.index-5.sqlite3").write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreError, match=r"cannot be used: file is not a database\.$"):
+        next(all_drivers(tmp_path / "pitboard.index-5.sqlite3"))
+
+
+def test_a_lock_file_that_is_no_database_is_not_taken_for_a_refresh_that_runs(db):
+    db.with_name("pitboard.index.lock").write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreError, match="cannot be used: file is not a database"):
+        refreshed(db, GivenLists(crowd(3)))
+
+
+def test_a_file_that_cannot_be_deleted_or_made_is_a_store_error(db):
+    db.with_name("pitboard.index.merged").mkdir()
+    with pytest.raises(StoreError, match=r"pitboard\.index\.merged cannot be deleted: "):
+        refreshed(db, GivenLists(crowd(3)))
+    db.with_name("file").touch()
+    with pytest.raises(StoreError, match=r"cannot be made: "):
+        refreshed(db.with_name("file") / "pitboard.sqlite3", GivenLists(crowd(3)))
 
 
 def test_a_refresh_says_what_it_did_in_json(db):

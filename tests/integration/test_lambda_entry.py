@@ -99,6 +99,29 @@ def test_metrics_are_written_before_the_function_is_frozen(running, simulator):
     assert requests["Environment"] == "dev"
 
 
+def leases(running: LambdaFunctions) -> list[str]:
+    items = running.dynamodb.scan(TableName=running.tables["DRIVERS_TABLE"], ConsistentRead=True)["Items"]
+    keys = [item["name"]["S"] for item in items]
+    assert "DOCUMENT:BUDGET" in keys
+    return [key for key in keys if key.startswith("LEASE:")]
+
+
+def test_a_plan_ends_before_the_answer_after_which_the_function_is_frozen(running, simulator):
+    """Else it would stand still, with its leases held."""
+    token_of(running)
+    name = quote(simulator.population.sample(100, seed=23)[-1].display_name)
+    simulator.faults.add("hang", "lookup/drivers", times=1000)
+    try:
+        _, answer = running.functions["drivers"].invoke(
+            gateway_event("GET", f"/drivers?name={name}&profile=0&wait=1.5")
+        )
+        assert leases(running) == []
+    finally:
+        simulator.faults.clear()
+    ((found),) = json.loads(answer["body"]).values()
+    assert found["code"] in ("pending", "unavailable")
+
+
 def test_no_log_holds_a_token_a_secret_or_a_name(running, simulator):
     token = token_of(running)["access_token"]
     drivers = simulator.population.sample(3, seed=3)

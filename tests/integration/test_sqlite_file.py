@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -14,6 +15,7 @@ from tests.support.clock import Clock
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.model import Document, IdEntry, Record
 from pitboard.stores import sqlite
+from pitboard.stores.members_file import MembersFile
 from pitboard.stores.sqlite import APPLICATION_ID, MIGRATIONS, SqliteStore
 
 
@@ -286,3 +288,166 @@ def test_a_record_that_was_purged_is_gone_from_memory_too_also_in_other_processe
     assert store.records(["ann"]) == other.records(["ann"]) == {}  # the clock may have been set back
     store.close()
     other.close()
+
+
+# --- what seldom happens
+
+
+def test_memory_is_emptied_when_too_many_records_are_held(path, monkeypatch):
+    monkeypatch.setattr("pitboard.stores.sqlite.MOST_HOT", 3)
+    store = SqliteStore(path, lambda: 1.0)
+    store.keep(records_of("abcde"))
+    assert set(store.records(list("abcd"))) == set("abcd")
+    assert set(store._hot) == set("abcd")
+    assert set(store.records(["e"])) == {"e"}
+    assert set(store._hot) == {"e"}
+    store.close()
+
+
+def test_a_file_that_cannot_be_used_is_looked_at_once_a_second_and_refused_in_between(path):
+    store = SqliteStore(path)
+    path.unlink()
+    path.write_bytes(b"This is a letter, not a database. " * 200)
+    store.file._look_at = 0.0
+    with pytest.raises(StoreError, match="cannot be read") as first:
+        store.ids(["ann"])
+    looked = store.file._look_at
+    with pytest.raises(StoreError) as again:
+        store.ids(["ann"])
+    assert again.value is first.value
+    assert store.file._look_at == looked
+    assert time.monotonic() < looked <= time.monotonic() + 1.0
+    store.close()
+
+
+def test_a_closed_store_says_so(path):
+    store = SqliteStore(path)
+    store.close()
+    with pytest.raises(StoreError, match="is closed or being made anew"):
+        store.keep_ids([IdEntry("ann", 1, "iRacing", 9e9)])
+
+
+def plain_database(path):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE t (x)")
+        db.commit()
+
+
+def test_a_file_that_another_process_changes_to_wal_at_this_moment_is_waited_for(path):
+    plain_database(path)
+    with (
+        closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as holder,
+        closing(sqlite3.connect(path, timeout=0)) as db,
+    ):
+        holder.execute("BEGIN EXCLUSIVE")
+        let_go = threading.Timer(0.1, holder.execute, ["ROLLBACK"])
+        let_go.start()
+        sqlite._enter_wal(db)
+        let_go.join()
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_file_that_stays_locked_is_not_waited_for_for_ever(path, monkeypatch):
+    plain_database(path)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder, closing(sqlite3.connect(path)) as db:
+        holder.execute("BEGIN EXCLUSIVE")
+        db.execute("PRAGMA busy_timeout = 0")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            sqlite._enter_wal(db)
+
+
+def test_a_file_that_cannot_be_written_is_not_waited_for(path):
+    plain_database(path)
+    uri = f"{path.as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as db:
+        began = time.monotonic()
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            sqlite._enter_wal(db)
+        assert time.monotonic() - began < sqlite.BUSY_SECONDS
+
+
+def test_a_transaction_that_sqlite_has_ended_itself_is_not_ended_twice(path):
+    """As with a full disk."""
+    store = SqliteStore(path)
+
+    def write() -> None:
+        with store._writer.transaction() as cursor:
+            cursor.execute("ROLLBACK")
+            raise sqlite3.OperationalError("database or disk is full")
+
+    with pytest.raises(StoreError, match="disk is full"):
+        write()
+    assert "disk is full" in store.file.write_failure
+    store.keep_ids([IdEntry("ann", 1, "iRacing", 9e9)])
+    assert store.file.write_failure == ""
+    store.close()
+
+
+def test_a_damaged_page_is_remembered_as_damage_and_a_busy_file_is_not(path):
+    store = SqliteStore(path)
+    with pytest.raises(StoreError), store._reader._named_errors():
+        raise error_with(sqlite3.SQLITE_BUSY)
+    assert store.file.damage == store.file.write_failure == ""
+    with pytest.raises(StoreError), store._reader._named_errors():
+        raise error_with(sqlite3.SQLITE_CORRUPT | 1 << 8)
+    assert "cannot be used" in store.file.damage
+    assert store.file.write_failure == ""
+    store.close()
+
+
+def error_with(code):
+    error = sqlite3.OperationalError("it is so")
+    error.sqlite_errorcode = code
+    return error
+
+
+def test_a_damaged_head_of_our_own_file_is_damage_and_of_another_file_is_not(path):
+    """The mark of the program is at offset 68."""
+    SqliteStore(path).close()
+    ours = path.read_bytes()
+    path.write_bytes(b"x" * 16 + ours[16:])
+    with pytest.raises(sqlite.DamagedError) as found:
+        SqliteStore(path)
+    assert found.value.happened == f"The database {path} cannot be read: file is not a database."
+    path.write_bytes(b"x" * len(ours))
+    with pytest.raises(StoreError) as other:
+        SqliteStore(path)
+    assert not isinstance(other.value, sqlite.DamagedError)
+
+
+def test_a_document_that_another_process_has_set_aside_meanwhile_is_not_told_twice(path, caplog):
+    store = SqliteStore(path)
+    store.documents._set_aside("TOKEN:a", "{broken")
+    assert "could not be read" not in caplog.text
+    with store._writer.transaction() as cursor:
+        cursor.execute("INSERT INTO documents VALUES ('TOKEN:a@example.org', '{broken', 1)")
+    assert store.documents.get("TOKEN:a@example.org") is None
+    assert "the document TOKEN could not be read" in caplog.text
+    assert "example.org" not in caplog.text
+    assert store.documents.put("TOKEN:a@example.org", {"new": 1}, expected=None)
+    assert store._reader.rows("SELECT key, value FROM documents ORDER BY key", ()) == [
+        ("TOKEN:a@example.org", '{"new": 1}'),
+        ("UNREADABLE:TOKEN:a@example.org", "{broken"),
+    ]
+    store.close()
+
+
+def test_without_a_wish_there_is_nothing_to_scrub_and_no_file(tmp_path):
+    members = MembersFile(tmp_path / "pitboard.sqlite3")
+    members.scrub()
+    assert members.get("MEMBERS") is None
+    members.close()
+    assert list(tmp_path.iterdir()) == []
+    assert members.put("MEMBERS", {"a": 1}, expected=None)
+    members.scrub()
+    members.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["pitboard.members.sqlite3"]
+
+
+def test_a_bad_members_file_is_refused_with_the_way_back(tmp_path):
+    members = MembersFile(tmp_path / "pitboard.sqlite3")
+    members.path.write_bytes(b"This is a letter, not a database. " * 200)
+    with pytest.raises(StoreError, match=r"What members have asked for cannot be read: .*pitboard restore"):
+        members.get("MEMBERS")

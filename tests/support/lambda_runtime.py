@@ -187,7 +187,7 @@ class LambdaFunction:
         return 202, {"Content-Type": "application/json"}, b"{}"
 
     def _end_by_itself(self) -> None:
-        """A process that is killed writes down nothing of what was counted. This one loses its Runtime API."""
+        """A process that is killed writes down nothing of what was counted; one without an API ends."""
         self._events.put((END, b""))
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(10)

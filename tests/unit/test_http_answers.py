@@ -5,12 +5,16 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import urllib3
+from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from tests.support.waiting import wait_until
 
 from pitboard.drivers.errors import MaintenanceError, StoreError
 from pitboard.drivers.ports import Telemetry
+from pitboard.http import app as app_module
 from pitboard.http.app import LONGEST_TARGET, make_app
 from pitboard.local.server import listen, running
 
@@ -28,6 +32,17 @@ def failing(error: Exception):
     return fail
 
 
+async def large(_: Request) -> Response:
+    return Response("x" * 2000, headers={"Vary": "Origin"})
+
+
+async def failing_afterwards(_: Request) -> Response:
+    async def fail() -> None:
+        raise ZeroDivisionError("hush")
+
+    return JSONResponse({"fine": True}, background=BackgroundTask(fail))
+
+
 async def breaking(_: Request) -> Response:
     async def parts() -> AsyncIterator[bytes]:
         yield b"a part"
@@ -39,10 +54,16 @@ async def breaking(_: Request) -> Response:
 class Counts(Telemetry):
     def __init__(self) -> None:
         self.statuses: list[str] = []
+        self.counted: list[tuple[str, str]] = []
+        self.observed: list[tuple[str, str, float]] = []
 
     def count(self, metric: str, value: float = 1, **labels: str) -> None:
+        self.counted.append((metric, labels.get("route", "")))
         if metric == "requests":
             self.statuses.append(labels["status"])
+
+    def observe(self, metric: str, seconds: float, **labels: str) -> None:
+        self.observed.append((metric, labels["route"], seconds))
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +78,16 @@ def base(telemetry: Counts) -> Iterator[str]:
         Route("/store", failing(StoreError("The database /home/ann/p.sqlite3 is damaged."))),
         Route("/defect", failing(ZeroDivisionError("hush"))),
         Route("/breaks", breaking),
+        Route("/afterwards", failing_afterwards),
+        Route("/teapot", failing(HTTPException(418, "short and stout", {"X-Kettle": "on"}))),
+        Route("/down", failing(MaintenanceError("iRacing is in maintenance."))),
+        Route("/large", large),
+        Route("/drivers/{cust_id}/races", fine),
+        Route("/static/{file}", fine),
         Route("/maintenance", failing(MaintenanceError("iRacing is in maintenance.", retry_after=0.2))),
         Route("/long/{rest:path}", fine),
     ]
-    app = make_app(routes, telemetry, worded=str)
+    app = make_app(routes, telemetry, worded=str, host_allowed=lambda name: "evil" not in name)
     with listen("127.0.0.1", 0) as door, running(app, [door]):
         yield f"http://127.0.0.1:{door.getsockname()[1]}"
 
@@ -127,6 +154,25 @@ def test_head_has_no_body_and_the_next_answer_is_whole(base):
         assert pool.num_connections == 1
 
 
+def tracebacks(caplog) -> list[str]:
+    return [record.name for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_defect_is_logged_once_and_its_connection_stays(base, caplog, encoding):
+    with caplog.at_level(logging.ERROR), urllib3.PoolManager(retries=False) as pool:
+        for _ in range(2):
+            assert pool.request("GET", f"{base}/defect", headers={"Accept-Encoding": encoding}).status == 500
+        assert pool.connection_from_url(base).num_connections == 1
+    assert tracebacks(caplog) == ["pitboard.http.problems"] * 2
+
+
+def test_what_fails_after_a_good_answer_is_logged_by_the_server(base, caplog):
+    with caplog.at_level(logging.ERROR):
+        assert HTTP.request("GET", f"{base}/afterwards").status == 200
+        wait_until(lambda: "uvicorn.error" in tracebacks(caplog))
+
+
 def test_iracing_being_away_is_a_503_that_says_when_to_come_again(base):
     answer = HTTP.request("GET", f"{base}/maintenance")
     assert problem(answer)["code"] == "unavailable"
@@ -146,3 +192,105 @@ def test_an_address_that_is_too_long_is_refused_wherever_it_is_long(base, where)
     answer = HTTP.request("GET", base + target(LONGEST_TARGET + 1))
     assert answer.status == 414
     assert problem(answer)["code"] == "address_too_long"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status", "code", "title", "detail"),
+    [
+        ("GET", "/nowhere", 404, "unknown_route", "Not Found", "There is nothing here. /openapi.json lists"),
+        ("GET", "/fine/", 404, "unknown_route", "Not Found", "There is nothing here."),
+        ("POST", "/fine", 405, "wrong_method", "Method Not Allowed", "This address answers "),
+        ("GET", "/teapot", 418, "refused", "I'm a Teapot", "short and stout"),
+        ("GET", "/down", 503, "unavailable", "Service Unavailable", "iRacing is in maintenance."),
+    ],
+)
+def test_what_is_refused_says_why(base, method, target, status, code, title, detail):
+    answer = HTTP.request(method, base + target, redirect=False)
+    body = problem(answer)
+    assert (answer.status, body["code"], body["title"]) == (status, code, title)
+    assert str(body["detail"]).startswith(detail)
+    assert body["type"] == "about:blank"
+    assert "Retry-After" not in answer.headers
+
+
+def test_a_wrong_method_is_told_the_right_ones_and_a_refusals_own_headers_stay(base):
+    answer = HTTP.request("POST", f"{base}/fine")
+    allowed = answer.headers["Allow"]
+    assert "GET" in allowed
+    assert answer.json()["detail"] == f"This address answers {allowed} only."
+    assert HTTP.request("GET", f"{base}/teapot").headers["X-Kettle"] == "on"
+
+
+def test_a_host_that_is_not_served_is_refused(base):
+    answer = HTTP.request("GET", f"{base}/fine", headers={"Host": "evil.example"})
+    assert (answer.status, problem(answer)["code"]) == (421, "wrong_host")
+    assert "PITBOARD_ALLOWED_HOSTS" in answer.json()["detail"]
+
+
+def test_a_preflight_is_answered_for_a_day_and_reaches_no_route(base):
+    answer = HTTP.request("OPTIONS", f"{base}/defect")
+    assert (answer.status, answer.data) == (204, b"")
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET, POST, OPTIONS"
+    assert answer.headers["Access-Control-Allow-Headers"] == "Content-Type, If-None-Match"
+    assert answer.headers["Access-Control-Max-Age"] == "86400"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("target", "encoding", "compressed"),
+    [("/large", "gzip", True), ("/large", "identity", False), ("/fine", "gzip", False)],
+)
+def test_what_is_large_is_compressed_for_those_who_can_read_it(base, target, encoding, compressed):
+    answer = HTTP.request("GET", base + target, headers={"Accept-Encoding": encoding})
+    assert (answer.headers.get("Content-Encoding") == "gzip") is compressed
+    if target == "/large":
+        assert answer.headers["Vary"] == "Origin, Accept-Encoding"
+    assert answer.headers["Access-Control-Expose-Headers"] == "ETag, Retry-After, X-Request-Id"
+
+
+@pytest.mark.parametrize(
+    ("target", "route"),
+    [
+        ("/fine?names=Ann", "/fine"),
+        ("/drivers/5/races", "/drivers/{cust_id}/races"),
+        ("/static/a.css", "/static"),
+        ("/nowhere", "other"),
+    ],
+)
+def test_requests_are_counted_and_timed_by_route_without_names_and_ids(base, telemetry, target, route):
+    HTTP.request("GET", base + target)
+    wait_until(lambda: telemetry.observed[-1][1] == route)
+    assert telemetry.counted[-1] == ("requests", route)
+    metric, _, seconds = telemetry.observed[-1]
+    assert metric == "request_seconds"
+    assert 0 < seconds < 60
+
+
+def test_a_defect_is_counted_as_one(base, telemetry):
+    HTTP.request("GET", f"{base}/defect")
+    wait_until(lambda: telemetry.counted[-1] == ("defects", ""))
+    HTTP.request("GET", f"{base}/store")
+    wait_until(lambda: telemetry.counted[-1] == ("requests", "/store"))
+
+
+def lines(caplog) -> list[tuple[str, str]]:
+    """The level and the text of each line about a request."""
+    return [(one.levelname, one.getMessage()) for one in caplog.records if one.name == "pitboard.http.app"]
+
+
+def test_failures_and_slow_requests_have_a_line_in_the_log_and_others_none(base, caplog, monkeypatch):
+    with caplog.at_level(logging.INFO, "pitboard"):
+        HTTP.request("GET", f"{base}/fine")  # what the test before has asked has its line by now
+        caplog.clear()
+        HTTP.request("GET", f"{base}/nowhere")
+        HTTP.request("GET", f"{base}/down")
+        wait_until(lambda: lines(caplog))
+        assert lines(caplog) == [("WARNING", "GET /down was answered with 503")]
+        caplog.clear()
+        monkeypatch.setattr(app_module, "SLOW", 0.0)
+        HTTP.request("GET", f"{base}/fine")
+        wait_until(lambda: lines(caplog))
+        assert lines(caplog) == [("INFO", "GET /fine was answered with 200")]
+        (record,) = [one for one in caplog.records if one.name == "pitboard.http.app"]
+    assert (vars(record)["route"], vars(record)["status"]) == ("/fine", 200)
+    assert 0 <= vars(record)["seconds"] == round(vars(record)["seconds"], 3)

@@ -339,7 +339,8 @@ class SqliteDocuments:
                 "UPDATE OR REPLACE documents SET key = ? WHERE key = ? AND value IS ?",
                 (f"UNREADABLE:{key}", key, text),
             )
-        if cursor.rowcount:
+            ours = cursor.rowcount  # COMMIT sets another
+        if ours:
             log.error("the document %s could not be read and is set aside; a new one is made", _kind(key))
 
     def put(self, key: str, value: Mapping[str, Any], *, expected: int | None) -> bool:
