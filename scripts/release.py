@@ -3,8 +3,9 @@
     uv run scripts/release.py [--tag v1.2.3] [--out FOLDER] [--no-image] [--base IMAGE]
 
 FOLDER (build/release) then has the wheel, the source archive, the zips of the extension, the userscript, the
-image for each platform, the bill of materials, SHA256SUMS and provenance.json. Nothing is uploaded. Needs
-Node.js with npm, and buildah for the image. buildah reads BUILDAH_ISOLATION and STORAGE_DRIVER.
+unit and the proxies' recipes, the image for each platform, the bill of materials, SHA256SUMS and
+provenance.json. Nothing is uploaded. Needs Node.js with npm, and buildah for the image. buildah reads
+BUILDAH_ISOLATION and STORAGE_DRIVER.
 """
 
 import argparse
@@ -24,6 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 ADDON = ROOT / "addon"
 LOCAL = ROOT / "src" / "pitboard" / "local"
 CHANGES = ROOT / "CHANGELOG.md"
+HOSTING = ROOT / "hosting"
+HOSTED = ("pitboard.service", "pitboard.sh", "Caddyfile", "nginx.conf")
+"""What docs/HOSTING.md wants beside the wheel."""
+
 PLATFORMS = ("linux/amd64", "linux/arm64")
 
 
@@ -95,14 +100,14 @@ def addon() -> None:
 
 
 def packages(out: Path, version: str) -> None:
-    """What has equal bytes each time: wheel, source archive, zips, userscript, bill of materials."""
+    """What has equal bytes each time: wheel, source archive, zips, userscript, recipes, bill of materials."""
     addon()
     run("uv", "build", "--quiet", "--out-dir", str(out))
     (out / ".gitignore").unlink(missing_ok=True)
     for browser in ("chromium", "firefox"):
         name = f"pitboard-{browser}-{version}.zip"
         shutil.copyfile(ADDON / "dist" / name, out / name)
-    for path in LOCAL.glob("pitboard*.js"):
+    for path in (*LOCAL.glob("pitboard*.js"), *(HOSTING / name for name in HOSTED)):
         shutil.copyfile(path, out / path.name)
     run(sys.executable, "scripts/sbom.py", str(out / f"pitboard-{version}.cdx.json"))
 

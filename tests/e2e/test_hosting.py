@@ -1,20 +1,17 @@
 """What docs/HOSTING.md tells a host: Caddy and nginx in front of a real `pitboard serve`, the unit, and a
 reader who takes the extension from /addon/."""
 
-import io
 import re
 import subprocess
-import zipfile
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
 from tests.support import hosting_site as site
 from tests.support import needs
-from tests.support.forum_server import HOST, forum
+from tests.support.hosting_reader import sees_every_author
 from tests.support.serve_process import serve_process
 
-from pitboard.local.demo_forum import forum_page
 from pitboard.simulator import Population, Simulator
 
 ROOT = Path(__file__).parents[2]
@@ -51,21 +48,18 @@ def served(simulator, folder):
 
 @pytest.fixture(scope="module")
 def caddy(served, folder):
-    """Caddy in front; gives its port and the certificate of its authority."""
-    program, port = needs.program("caddy"), site.free_port()
-    made = site.caddyfile(port, served, folder)
-    command = [program, "run", "--config", str(made), "--adapter", "caddyfile"]
+    """Caddy in front; gives its port and the certificate that vouches for it."""
+    command, port, certificate = site.caddy(served, folder)
     with site.proxied(command, port, folder):
-        yield port, folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+        yield port, certificate
 
 
 @pytest.fixture(scope="module")
 def nginx(served, folder):
-    """nginx in front; gives its port and its certificate."""
-    program, port = needs.program("nginx"), site.free_port()
-    made = site.nginx_conf(port, served, folder)
-    with site.proxied([program, "-c", str(made), "-e", str(folder / "error.log")], port, folder):
-        yield port, folder / "cert.pem"
+    """The same with nginx."""
+    command, port, certificate = site.nginx(served, folder)
+    with site.proxied(command, port, folder):
+        yield port, certificate
 
 
 @pytest.fixture(params=["caddy", "nginx"])
@@ -93,54 +87,31 @@ def test_an_unknown_name_is_not_served(proxy):
     assert b"checks" not in site.ask(proxy, "/health", Host="evil.example").data
 
 
+@pytest.mark.parametrize("kind", site.PROXIES)
+@pytest.mark.parametrize("behind", ["running", "stopped"])
+def test_no_name_that_was_asked_for_is_in_a_log_of_the_proxy(kind, behind, served, simulator, tmp_path):
+    place = served if behind == "running" else tmp_path / "none.sock"
+    name = simulator.population.sample(1, seed=11)[0].display_name
+    command, port, certificate = site.PROXIES[kind](place, tmp_path)
+    with site.proxied(command, port, tmp_path):
+        for target in (f"/drivers?name={quote(name)}", f"/?names={quote(name)}"):
+            answer = site.ask(
+                (port, certificate), target, Referer=f"https://{site.NAME}/?names={quote(name)}"
+            )
+            assert answer.status == (200 if behind == "running" else 502)
+    logs = b"".join(path.read_bytes() for path in tmp_path.glob("*.log"))
+    assert name.rpartition(" ")[2].encode() not in logs
+    assert kind == "nginx" or behind == "running" or b"none.sock" in logs  # Caddy says what is wrong
+
+
 @pytest.mark.browser
 def test_a_reader_takes_the_extension_from_the_server_and_sees_every_author(
     caddy, chromium, simulator, tmp_path
 ):
-    """No address is entered and no permission given: the extension asks where it came from."""
     port, _ = caddy
     packed = site.ask(caddy, "/addon/pitboard-chromium.zip").data
-    unpacked = tmp_path / "extension"
-    with zipfile.ZipFile(io.BytesIO(packed)) as opened:
-        opened.extractall(unpacked)
     authors = [driver.display_name for driver in simulator.population.sample(20, seed=7)]
-    html = forum_page(authors, scripts=False)
-    styles = ROOT / "src" / "pitboard" / "local" / "static"
-    with (
-        forum(tmp_path, lambda path: html if path.startswith("/discussion") else None, styles) as forum_port,
-        sync_playwright() as playwright,
-    ):
-        rules = f"MAP {HOST}:443 127.0.0.1:{forum_port}, MAP {site.NAME}:443 127.0.0.1:{port}"
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile",
-            executable_path=chromium,
-            headless=True,
-            viewport={"width": 1100, "height": 1000},
-            ignore_default_args=["--disable-extensions"],
-            args=[
-                f"--disable-extensions-except={unpacked}",
-                f"--load-extension={unpacked}",
-                f"--host-resolver-rules={rules}",
-                "--ignore-certificate-errors",
-                "--disable-background-networking",
-                "--no-first-run",
-            ],
-        )
-        try:
-            page = context.new_page()
-            page.goto(f"https://{HOST}/discussion/90001/who-was-in-that-race")
-            for post in page.locator(".Item").all():
-                post.scroll_into_view_if_needed()
-                stats, author = post.locator(".Item-Header pitboard-stats"), post.locator(".Author a")
-                expect(stats).to_have_attribute("data-state", "fresh", timeout=20_000)
-                expect(stats).to_have_attribute("data-name", author.inner_text())
-            assert page.locator(".Item").count() == 30
-            shots = ROOT / "build" / "shots"
-            shots.mkdir(parents=True, exist_ok=True)
-            page.evaluate("scrollTo(0, 0)")
-            page.screenshot(path=shots / "hosting.png")
-        finally:
-            context.close()
+    sees_every_author(chromium, packed, f"{site.NAME}:443 127.0.0.1:{port}", authors, tmp_path)
 
 
 def test_the_unit_is_one_that_systemd_takes_and_its_exposure_is_small(tmp_path):

@@ -30,7 +30,7 @@ def tree(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_each_command_of_the_guide_works_as_written(uv, tree, tmp_path):
+def test_each_command_of_the_guide_works_as_written(uv, chromium, tree, tmp_path):
     subprocess.run([uv, "build", "-q", "--wheel", "-o", tmp_path / "dist"], cwd=ROOT, check=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     hosting_guide.prepare(tree, wheel)
@@ -38,8 +38,8 @@ def test_each_command_of_the_guide_works_as_written(uv, tree, tmp_path):
     for name in ("install", "nginx packages"):
         hosting_guide.run(tree, hosting_guide.blocks()[name], DEBIAN_FRONTEND="noninteractive")
     done = subprocess.run(
-        ["unshare", "--net", sys.executable, hosting_guide.__file__, tree],
-        env={"PATH": hosting_guide.PATH, "PYTHONPATH": str(ROOT / "src")},
+        ["unshare", "--net", sys.executable, hosting_guide.__file__, tree, chromium],
+        env={"PATH": hosting_guide.PATH, "HOME": str(tmp_path), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
         capture_output=True,
         text=True,
         timeout=200,
@@ -50,9 +50,10 @@ def test_each_command_of_the_guide_works_as_written(uv, tree, tmp_path):
     for name in ("check", "over nginx"):
         assert json.loads(told[name])["status"] in ("healthy", "degraded")
     assert "pitboard_requests_total" in told["metrics"]
-    assert told["addon"] == "PK"
+    assert "2 members are on the list." in told["allow"]
+    assert not [name for name in told["authors"].split(",") if name in told["logs"]]
     assert told["private"].split() == ["600", "660"]
-    for gone in ("opt/pitboard", "var/lib/pitboard", "etc/pitboard.env"):
+    for gone in ("opt/pitboard", "var/lib/pitboard", "etc/pitboard.env", "usr/local/bin/pitboard"):
         assert not (tree / gone).exists()
     assert "pitboard" not in (tree / "etc" / "passwd").read_text()
     assert "pitboard" not in (tree / "etc" / "group").read_text()
@@ -60,6 +61,6 @@ def test_each_command_of_the_guide_works_as_written(uv, tree, tmp_path):
 
 def test_every_block_of_the_guide_is_one_that_the_test_runs():
     assert {*hosting_guide.blocks()} == {
-        "install", "settings", "service", "check", "metrics",
+        "install", "settings", "service", "check", "allow", "metrics", "backup",
         "nginx", "nginx packages", "uninstall",
     }  # fmt: skip

@@ -13,7 +13,7 @@ from tests.support.hosting_site import free_port
 from tests.support.waiting import wait_until
 
 from pitboard import __version__
-from pitboard.simulator import Simulator
+from pitboard.simulator import Population, Simulator
 
 ROOT = Path(__file__).parents[2]
 NAME = "localhost/pitboard-test"
@@ -64,6 +64,9 @@ def test_the_image_says_how_it_runs(image):
     assert config["Volumes"] == {"/data": {}}
     assert config["Cmd"] == ["pitboard", "serve"]
     assert config["Healthcheck"]["Test"][0] == "CMD"
+    given = dict(one.split("=", 1) for one in config["Env"])
+    assert given["PITBOARD_DB"].startswith("/data/")
+    assert given["TMPDIR"] == given["HOME"] == "/data"
 
 
 def test_it_has_the_program_and_nothing_of_its_building(container):
@@ -103,6 +106,77 @@ def test_it_serves_as_a_user_who_writes_nothing_but_its_data_and_passes_its_heal
     assert written(mounted, begun) <= {"tmp"}
     asked = buildah("run", *given, container, "--", *check["Test"][1:], check=False)
     assert asked.returncode != 0
+
+
+READ_ONLY = """
+mount --bind "$1" "$1" && mount --bind "$2" "$1/data"
+mount --rbind /dev "$1/dev" && mount -t proc none "$1/proc"
+mount -o remount,ro,bind "$1"
+root=$1; shift 2
+exec chroot "$root" setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs --bounding-set=-all "$@"
+"""
+"""As `docker run --read-only --cap-drop ALL`, where no container runtime runs: $1 is the image's folder, $2
+that of the volume, the rest a command."""
+
+
+class ReadOnly:
+    """The image with a root that nobody can write to, and its volume."""
+
+    def __init__(self, image, root, volume, settings):
+        config = json.loads(buildah("inspect", "--type", "image", image).stdout)["Docker"]["config"]
+        self._environment = dict(one.split("=", 1) for one in config["Env"]) | settings
+        self._command = ["unshare", "--mount", "bash", "-ec", READ_ONLY, "-", str(root), str(volume)]
+
+    def start(self, *command, **more):
+        return subprocess.Popen([*self._command, *command], env=self._environment, text=True, **more)
+
+    def run(self, *command):
+        started = self.start(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return started.communicate(timeout=120)[0], started.returncode
+
+
+def test_with_a_root_that_cannot_be_written_to_everything_works_and_lies_in_the_volume(
+    image, container, tmp_path
+):
+    mounted, volume, port = Path(buildah("mount", container).stdout.strip()), tmp_path / "volume", free_port()
+    volume.mkdir()
+    os.chown(volume, 10001, 10001)
+    url = f"http://127.0.0.1:{port}"
+    with Simulator(Population(500), latency=0.0, link_latency=0.0) as simulator:
+        settings = {"PITBOARD_PORT": str(port), "PITBOARD_HOST": "127.0.0.1", "PITBOARD_INDEX_HOURS": "24"}
+        inside = ReadOnly(image, mounted, volume, simulator.environment() | settings)
+        assert "Read-only" in inside.run("touch", "/opt/file")[0]
+        serving = inside.start("pitboard", "serve", stderr=subprocess.PIPE)
+        try:
+            wait_until(lambda: answers(port) or serving.poll() is not None, 60.0)
+            wait_until(lambda: list(volume.glob("*index*")), 60.0)
+            name = simulator.population.sample(1, seed=4)[0].display_name
+            asked = urllib3.request("GET", f"{url}/drivers", fields={"name": name}).json()
+            assert "cust_id" in asked[name], asked
+            for command in (
+                ("pitboard", "backup", "/data/copy.sqlite3"),
+                ("pitboard", "forget", name),
+                ("pitboard", "index", "refresh"),
+                ("pitboard", "restore", "/data/copy.sqlite3", "--yes"),
+                ("pitboard", "logs"),
+            ):
+                told, code = inside.run(*command)
+                assert code == 0, told
+            doctor, _ = inside.run("pitboard", "doctor")
+            assert "Traceback" not in doctor
+            wait_until(
+                lambda: (
+                    urllib3.request("GET", f"{url}/drivers", fields={"name": name}).json()[name].get("code")
+                    == "withheld"
+                ),
+                20.0,
+            )
+        finally:
+            serving.terminate()
+            said = serving.communicate(timeout=30)[1]
+    assert "Read-only" not in said
+    assert "Traceback" not in said
+    assert {path.name for path in volume.iterdir()} >= {"pitboard.sqlite3", "pitboard.log", "copy.sqlite3"}
 
 
 def answers(port):

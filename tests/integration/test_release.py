@@ -38,6 +38,7 @@ def test_a_dry_run_makes_all_that_a_release_has_and_two_builds_are_equal(uv, tmp
         f"pitboard-{v}-py3-none-any.whl", f"pitboard-{v}.tar.gz", f"pitboard-{v}.cdx.json",
         "pitboard.user.js", "pitboard-card.js", "pitboard-options.js",
         f"pitboard-chromium-{v}.zip", f"pitboard-firefox-{v}.zip",
+        "pitboard.service", "pitboard.sh", "Caddyfile", "nginx.conf",
     }  # fmt: skip
     assert {*made} == {*listed, "SHA256SUMS", "provenance.json"}
     sums = dict(reversed(line.split("  ")) for line in made["SHA256SUMS"].read_text().splitlines())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support import needs
 
-PACKAGES = ("python3", "python3-venv", "ca-certificates", "curl", "openssl")
+PACKAGES = ("python3", "python3-venv", "ca-certificates")
 
 
 def tree(folder: Path) -> Path:

@@ -3,14 +3,16 @@
 The folder has no systemd running: `systemctl` there is `hosting_systemctl.sh`, which starts what the unit
 says as the user that it says. What needs the internet runs first. The rest runs in a network of its own,
 where the name leads to this machine and ports 80 and 443 are free:
-`unshare --net python hosting_guide.py FOLDER`.
+`unshare --net python hosting_guide.py FOLDER CHROMIUM`.
 """
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +24,10 @@ CERTIFICATE = f"""mkdir -p {LIVE}
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={NAME} -addext subjectAltName=DNS:{NAME} \\
     -keyout {LIVE}/privkey.pem -out {LIVE}/fullchain.pem 2>/dev/null"""
 """What certbot would have made."""
+PASSWORD = 'a "b" $HOME `c` \\\\d #e; f&'
+"""What a shell and systemd take for something else outside single quotes."""
+
+LOGS = "/var/log/stand-in.* /var/log/nginx/* /var/lib/pitboard/pitboard.log"
 PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -67,29 +73,44 @@ def prepare(tree: Path, wheel: Path) -> None:
         (tree / name).chmod(0o755)
 
 
-def offline(tree: Path) -> dict[str, str]:
+def offline(tree: Path, chromium: str) -> dict[str, str]:
     """The rest of the guide after `install`; gives what its checks print."""
-    from pitboard.simulator import Population, Simulator
+    from pitboard.simulator import Client, Population, Simulator
 
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    todo, trust = blocks(), {"CURL_CA_BUNDLE": CADDY_ROOT}
-    with Simulator(Population(2_000), latency=0.0, link_latency=0.0) as simulator:
-        lines = "".join(f"{name}={value}\n" for name, value in simulator.environment().items())
+    todo, client = blocks(), Client(password=PASSWORD)
+    with Simulator(Population(2_000), latency=0.0, link_latency=0.0, client=client) as simulator:
+        lines = "".join(f"{name}='{value}'\n" for name, value in simulator.environment().items())
         (tree / "root" / "credentials").write_text(lines)
         told = {name: run(tree, todo[name]) for name in ("settings", "service")}
+        authors = [driver.display_name for driver in simulator.population.sample(20, seed=7)]
         try:
-            told |= {name: run(tree, todo[name], **trust) for name in ("check", "metrics")}
-            page = f"curl -s https://{NAME}/addon/pitboard-chromium.zip | head -c 2"
-            told["addon"] = run(tree, page, **trust)
+            told |= behind_caddy(tree, todo, authors, chromium)
             told["private"] = run(tree, "stat -c %a /etc/pitboard.env /run/pitboard/pitboard.sock")
             run(tree, f"kill $(cat /run/stand-in.caddy); sleep 1\n{CERTIFICATE}")
             run(tree, todo["nginx"])
             told["over nginx"] = run(tree, todo["check"], CURL_CA_BUNDLE=f"{LIVE}/fullchain.pem")
+            told["logs"] = run(tree, f"cat {LOGS} 2>/dev/null || true")
         finally:
             told["uninstall"] = run(tree, todo["uninstall"])
             run(tree, "kill $(cat /run/stand-in.nginx /run/stand-in.caddy) 2>/dev/null || true")
+    return told | {"authors": ",".join(authors)}
+
+
+def behind_caddy(tree: Path, todo: dict[str, str], authors: list[str], chromium: str) -> dict[str, str]:
+    """What the guide says for the running server, and a reader with the extension from its /addon/."""
+    from tests.support.hosting_reader import sees_every_author
+
+    told = {name: run(tree, todo[name], CURL_CA_BUNDLE=CADDY_ROOT) for name in ("check", "metrics")}
+    told |= {name: run(tree, todo[name]) for name in ("allow", "backup")}
+    run(tree, "pitboard allow " + shlex.join(authors))
+    packed = f"{FILES}/extension.zip"
+    run(tree, f"curl -so {packed} https://{NAME}/addon/pitboard-chromium.zip", CURL_CA_BUNDLE=CADDY_ROOT)
+    with tempfile.TemporaryDirectory() as folder:
+        zipped = (tree / packed.lstrip("/")).read_bytes()
+        sees_every_author(chromium, zipped, f"{NAME}:443 127.0.0.1:443", authors, Path(folder))
     return told
 
 
 if __name__ == "__main__":
-    print(json.dumps(offline(Path(sys.argv[1]))))
+    print(json.dumps(offline(Path(sys.argv[1]), sys.argv[2])))

@@ -2,12 +2,14 @@
 
 import re
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import urllib3
+from tests.support import needs
 from tests.support.waiting import wait_until
 from urllib3.response import BaseHTTPResponse
 
@@ -35,11 +37,11 @@ def caddyfile(port: int, place: Path, folder: Path) -> Path:
 	auto_https disable_redirects
 	https_port {port}
 	storage file_system {folder / "caddy"}
-}}
 """
-    site = recipe.replace(f"{NAME} {{", f"{NAME} {{\n\tbind 127.0.0.1\n\ttls internal")
+    site = recipe.replace("{\n", settings, 1)  # the recipe's own settings
+    site = site.replace(f"{NAME} {{", f"{NAME} {{\n\tbind 127.0.0.1\n\ttls internal")
     site = site.replace(SOCKET, str(place))
-    made.write_text(settings + site)
+    made.write_text(site)
     return made
 
 
@@ -59,6 +61,7 @@ def nginx_conf(port: int, place: Path, folder: Path) -> Path:
     site = site.replace("listen 80", f"listen 127.0.0.1:{free_port()}")
     site = re.sub(r"/etc/letsencrypt/\S+/fullchain.pem", str(certificate), site)
     site = re.sub(r"/etc/letsencrypt/\S+/privkey.pem", str(key), site)
+    site = site.replace("/var/log/nginx/error.log", str(folder / "error.log"))
     made = folder / "nginx.conf"
     paths = "".join(
         f"{kind}_temp_path {folder / kind};\n"
@@ -66,7 +69,7 @@ def nginx_conf(port: int, place: Path, folder: Path) -> Path:
     )
     made.write_text(
         f"daemon off;\nworker_processes 1;\npid {folder / 'nginx.pid'};\nerror_log {folder / 'error.log'};\n"
-        f"user root;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}{site}\n}}\n"
+        f"user root;\nevents {{}}\nhttp {{\naccess_log {folder / 'access.log'};\n{paths}{site}\n}}\n"
     )
     return made
 
@@ -79,6 +82,24 @@ def ask(proxy: tuple[int, Path], target: str, **headers: str) -> BaseHTTPRespons
         "127.0.0.1", port, server_hostname=NAME, assert_hostname=NAME, ca_certs=str(authority)
     ) as pool:
         return pool.request("GET", target, headers={"Host": NAME, **headers}, retries=False, timeout=20)
+
+
+def caddy(place: Path, folder: Path) -> tuple[list[str], int, Path]:
+    """The command that runs Caddy in front of a socket, its port, and the certificate of its authority."""
+    program, port = needs.program("caddy"), free_port()
+    made = caddyfile(port, place, folder)
+    command = [program, "run", "--config", str(made), "--adapter", "caddyfile"]
+    return command, port, folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+
+
+def nginx(place: Path, folder: Path) -> tuple[list[str], int, Path]:
+    """The same of nginx, with its certificate."""
+    program, port = needs.program("nginx"), free_port()
+    made = nginx_conf(port, place, folder)
+    return [program, "-c", str(made), "-e", str(folder / "error.log")], port, folder / "cert.pem"
+
+
+PROXIES = {"caddy": caddy, "nginx": nginx}
 
 
 @contextmanager
@@ -96,8 +117,14 @@ def proxied(command: list[str], port: int, folder: Path) -> Iterator[int]:
 
 
 def _answers(port: int) -> bool:
+    """Whether it has its certificate, too: Caddy listens a moment before it has."""
+    anyone = ssl.create_default_context()
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
     try:
-        socket.create_connection(("127.0.0.1", port), 1.0).close()
+        with (
+            socket.create_connection(("127.0.0.1", port), 1.0) as opened,
+            anyone.wrap_socket(opened, server_hostname=NAME),
+        ):
+            return True
     except OSError:
         return False
-    return True

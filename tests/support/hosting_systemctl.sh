@@ -8,7 +8,7 @@ start() {
         unit=/etc/systemd/system/pitboard.service
         install -d -o pitboard -g pitboard -m 700 /var/lib/pitboard
         install -d -o pitboard -g pitboard -m 750 /run/pitboard
-        mapfile -t given < <(sed -n 's/^Environment=//p' "$unit"; grep -v '^#' "$(sed -n 's/^EnvironmentFile=//p' "$unit")")
+        mapfile -t given < <(sed -n 's/^Environment=//p' "$unit"; sed "/^#/d; s/='\(.*\)'$/=\1/" "$(sed -n 's/^EnvironmentFile=//p' "$unit")")
         command=$(sed -n 's/^ExecStart=//p' "$unit")
         # shellcheck disable=SC2086
         env -i PATH=/usr/bin:/bin "${given[@]}" setpriv --reuid pitboard --regid pitboard --init-groups \
