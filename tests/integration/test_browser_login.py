@@ -1,7 +1,10 @@
 """`pitboard login --browser`: authorization code with PKCE, answered on loopback, against the simulator."""
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -10,6 +13,7 @@ from contextlib import closing
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 from rich.console import Console
 
 from pitboard.drivers.errors import CredentialsError, Remedy
@@ -88,6 +92,33 @@ def test_a_login_in_the_browser_gives_drivers_and_is_renewed_without_another(sim
             assert secret not in said
     grants = [call.parameters["grant_type"] for call in simulator.calls.select("token")]
     assert grants == ["authorization_code", "refresh_token"]
+
+
+@pytest.mark.browser
+@pytest.mark.xdist_group("browser")
+def test_a_member_agrees_in_chromium_and_the_command_ends_with_a_token(simulator, chromium):
+    """The command as a host types it; the browser that it opens is the one of the test."""
+    environment = os.environ | {"BROWSER": "true"}
+    command = [sys.executable, "-m", "pitboard", "login", "--browser"]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with (
+        subprocess.Popen(command, env=environment, text=True, **pipes) as process,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=chromium, headless=True) as browser,
+    ):
+        url = next(line.strip() for line in process.stdout if line.startswith("http"))
+        page = browser.new_page()
+        page.goto(url)
+        page.get_by_role("button", name="Agree").click()
+        expect(page.get_by_text("You are logged in. You can close this page.")).to_be_visible()
+        said, complaints = process.communicate(timeout=20)
+    assert (process.returncode, complaints) == (0, "")
+    assert "You are logged in. The OAuth client is kept in" in said
+    (exchange,) = simulator.calls.select("token")
+    assert exchange.parameters["grant_type"] == "authorization_code"
+    with LocalHome(Settings.read(), find()) as home:
+        assert home.tokens.access_token(time.monotonic() + 10)
+    assert simulator.calls.count("token") == 1
 
 
 def test_when_the_session_is_over_the_host_is_told_to_log_in_again_and_no_login_is_made(simulator):

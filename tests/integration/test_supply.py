@@ -6,9 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging import tags
+from packaging.requirements import Requirement
+from packaging.utils import parse_wheel_filename
 from scripts import sbom, supply
 from tests.support import needs
 from tests.support.fake_http import FakeHttp, Reply, fake_http_server
+
+ROOT = Path(__file__).parents[2]
+PYTHON, GLIBC_MINOR = (3, 13), 41
+"""Of the base in the Containerfile: Debian trixie has glibc 2.41."""
 
 NOWHERE = "http://127.0.0.1:9"
 GHSA = "GHSA-aaaa-bbbb-cccc"
@@ -85,6 +92,47 @@ def test_the_bill_of_materials_has_every_locked_package_with_hashes_and_what_it_
     for dependency in bom["dependencies"]:
         known = components.keys() | {bom["metadata"]["component"]["bom-ref"]}
         assert {dependency["ref"], *dependency.get("dependsOn", ())} <= known
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_image_needs_no_compiler_on_either_platform(uv, machine):
+    """The image of arm64 is built on GitHub alone, so its packages are looked at here: for the Python and the
+    libc of the Containerfile's base each locked one has a wheel."""
+    command = (uv, "export", "--quiet", "--locked", "--no-default-groups", "--no-emit-project", "--no-hashes")
+    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    needed = {
+        requirement.name
+        for line in told.splitlines()
+        if line[:1].isalpha()
+        and ((requirement := Requirement(line)).marker is None or requirement.marker.evaluate(base(machine)))
+    }
+    assert "starlette" in needed
+    platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(GLIBC_MINOR, 16, -1)]
+    usable = {
+        *tags.cpython_tags(PYTHON, platforms=platforms),
+        *tags.compatible_tags(PYTHON, platforms=platforms),
+    }
+    wheels = {
+        package["name"]: [wheel["url"].rpartition("/")[2] for wheel in package.get("wheels", ())]
+        for package in supply.python_packages()
+    }
+    without = [name for name in needed if not any(parse_wheel_filename(w)[3] & usable for w in wheels[name])]
+    assert without == []
+
+
+def base(machine: str) -> dict[str, str]:
+    """What markers are compared with."""
+    version = "{}.{}".format(*PYTHON)
+    return {
+        "python_version": version, "python_full_version": f"{version}.0", "platform_machine": machine,
+        "sys_platform": "linux", "platform_system": "Linux", "os_name": "posix",
+        "implementation_name": "cpython", "platform_python_implementation": "CPython",
+    }  # fmt: skip
+
+
+def test_the_base_of_the_image_is_the_one_whose_wheels_are_looked_at():
+    said = (ROOT / "Containerfile").read_text("utf-8")
+    assert "ARG BASE=docker.io/library/python:{}.{}-slim-trixie".format(*PYTHON) in said
 
 
 def made(out: Path) -> bytes:

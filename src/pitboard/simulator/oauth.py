@@ -25,6 +25,11 @@ CODE_SECONDS = 60.0
 """Seconds for which an authorization code can be exchanged. A guess; iRacing does not say."""
 
 
+_LOGIN_PAGE = b"""<!doctype html><html lang="en"><title>Log in (simulated)</title>
+<form method="post"><p>Pitboard wants to see iRacing's data as you.</p><button>Agree</button></form></html>"""
+"""It is sent to the address that it came from, so the query stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """The OAuth client and the member it is registered for. All invented.
@@ -140,12 +145,15 @@ class OAuthService:
         return spoil(response, fault) if fault else response
 
     def _authorized(self, request: Request) -> Response:
-        """The authorize endpoint, with a member who is logged in already and agrees at once, unless
-        `faults.login_declined`. Source: iRacing's OAuth book (authorize endpoint)."""
+        """The authorize endpoint. A browser gets a page with a button; any other client is taken for a member
+        who agrees at once. `faults.login_declined`: he declines. Source: iRacing's OAuth book (authorize
+        endpoint)."""
         query = dict(request.query)
         known = self._client.redirect_uri and query.get("redirect_uri") == self._client.redirect_uri
         if query.get("client_id") != self._client.id or not known:
             return _refusal(OAuthError("unauthorized_client", "client_id or redirect_uri is not known"))
+        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            return Response(200, _LOGIN_PAGE, {"Content-Type": "text/html; charset=utf-8"})
         answer = {"state": query["state"]} if "state" in query else {}
         if query.get("response_type") != "code" or not query.get("code_challenge"):
             answer["error"] = "invalid_request"
