@@ -100,12 +100,13 @@ def test_a_member_agrees_in_chromium_and_the_command_ends_with_a_token(simulator
     """The command as a host types it; the browser that it opens is the one of the test."""
     environment = os.environ | {"BROWSER": "true"}
     command = [sys.executable, "-m", "pitboard", "login", "--browser"]
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    ends = subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE
     with (
-        subprocess.Popen(command, env=environment, text=True, **pipes) as process,
+        subprocess.Popen(command, -1, None, *ends, env=environment, text=True) as process,
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=chromium, headless=True) as browser,
     ):
+        assert process.stdout
         url = next(line.strip() for line in process.stdout if line.startswith("http"))
         page = browser.new_page()
         page.goto(url)
