@@ -53,7 +53,7 @@ def test_everything_that_is_locked_is_kept_up_to_date():
     assert "github-actions" in folders
 
 
-def test_actions_of_others_run_in_the_version_of_a_commit_which_is_said():
+def test_actions_of_others_run_in_the_version_of_a_commit():
     uses = [
         line
         for workflow in (ROOT / ".github" / "workflows").iterdir()
