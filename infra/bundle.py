@@ -24,7 +24,7 @@ from infra.errors import ConfigError
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "build" / "lambda"
 
-NEEDED = ("botocore", "mangum", "starlette", "urllib3")
+NEEDED = ("botocore", "starlette", "urllib3")
 """What the entry points import. uv adds their dependencies, in the versions of uv.lock."""
 
 OURS = (

@@ -11,15 +11,12 @@ from pitboard.aws.invoke import RemoteTokens
 from pitboard.aws.names import MEMBERS_SECONDS
 from pitboard.aws.remedies import worded
 from pitboard.aws.renewals import QueueRenewals, renew
-from pitboard.drivers.cars import CarService
 from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.guard import GuardedIndex, GuardedStore
-from pitboard.drivers.history import HistoryService
 from pitboard.drivers.kept_members import KeptMembers
 from pitboard.drivers.misses import Miss
 from pitboard.drivers.ports import Telemetry, request_id
-from pitboard.drivers.races import RaceService
 from pitboard.drivers.service import DriverService
 from pitboard.iracing.data_api import DataApi
 from pitboard.iracing.meter import Meter
@@ -50,7 +47,7 @@ class DriversHome:
         )
         callers = ThreadPoolExecutor(CALLERS, "pitboard-call")
         self.members = members = KeptMembers(lambda: store.documents, None, MEMBERS_SECONDS)
-        dependencies = Dependencies(
+        self.dependencies = Dependencies(
             GuardedStore(store, members),
             data_api,
             callers,
@@ -63,14 +60,11 @@ class DriversHome:
             worded=worded,
         )
         self.service = DriverService(
-            dependencies,
+            self.dependencies,
             ThreadPoolExecutor(PLANNERS, "pitboard-plan"),
             QueueRenewals(lambda: client("sqs"), settings.renewals_queue),
             lookup_seconds=None,
         )
-        self.histories = HistoryService(dependencies, lookup_seconds=None)
-        self.cars = CarService(dependencies, lookup_seconds=None)
-        self.races = RaceService(dependencies, self.cars, lookup_seconds=None)
 
     def renew(self, records: Sequence[Mapping[str, Any]], seconds: float) -> Mapping[str, Any]:
         """The messages of the queue: renews what is due, with the budget that readers leave."""

@@ -4,11 +4,11 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from mangum import Mangum
 from starlette.types import ASGIApp
 
+from pitboard.aws.gateway import answered
 from pitboard.aws.names import PING
 from pitboard.drivers.ports import request_id
 from pitboard.telemetry import EmfTelemetry, configure_logging
@@ -21,9 +21,6 @@ Messages = Callable[[Sequence[Mapping[str, Any]], float], Mapping[str, Any]]
 come again (`batchItemFailures`)."""
 
 Handler = Callable[[Mapping[str, Any], Any], Mapping[str, Any]]
-
-_TEXT = ["text/", "application/json", "application/problem+json"]
-"""Mangum encodes all other types in base64."""
 
 
 def handler(
@@ -38,17 +35,16 @@ def handler(
     invocation, because the function is frozen after it.
     """
     configure_logging("INFO")
-    logging.getLogger("mangum").setLevel(logging.WARNING)
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    asyncio.set_event_loop(asyncio.new_event_loop())
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     _reseed_after_restore()
-    mangum = Mangum(cast("Any", app), lifespan="off", text_mime_types=_TEXT) if app else None
     known = {PING: _pong, **actions}
 
     def handle(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
         try:
-            if mangum and "httpMethod" in event:
-                return mangum(_before_gateway(event), context)
+            if app and "httpMethod" in event:
+                return answered(app, event, loop)
             identity = request_id.set(getattr(context, "aws_request_id", ""))
             try:
                 if messages and "Records" in event:
@@ -60,24 +56,6 @@ def handler(
             telemetry.flush()
 
     return handle
-
-
-def _before_gateway(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event of an API Gateway REST API (payload 1.0), changed to what the routes expect.
-
-    The gateway has decoded the query, so a comma within a name looks like one between names: `names` is
-    split at every comma into `name`s, which the routes do not split. The gateway also compresses answers,
-    so the application must not.
-    """
-    query = dict(event.get("multiValueQueryStringParameters") or {})
-    names = [name for value in query.pop("names", []) for name in value.split(",") if name]
-    if names:
-        query["name"] = [*names, *query.get("name", [])]
-    changes: dict[str, Any] = {"multiValueQueryStringParameters": query, "queryStringParameters": None}
-    for field in ("headers", "multiValueHeaders"):
-        headers = event.get(field) or {}
-        changes[field] = {k: v for k, v in headers.items() if k.lower() != "accept-encoding"}
-    return {**event, **changes}
 
 
 def _pong(_: Mapping[str, Any]) -> Mapping[str, Any]:

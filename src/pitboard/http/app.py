@@ -132,7 +132,7 @@ def _compressing(app: ASGIApp) -> ASGIApp:
 
 
 def _identity(scope: Scope) -> str:
-    """The request's id: API Gateway's where it stands in front (Mangum hands its event on), else our own."""
+    """The request's id: API Gateway's where it stands in front (`aws.gateway`), else our own."""
     context = scope.get("aws.event", {}).get("requestContext", {})
     return str(context.get("requestId") or secrets.token_hex(16))
 

@@ -1,4 +1,4 @@
-"""The routes of the contract. A home picks what it serves and passes the services in."""
+"""GET /drivers and /custid. A home picks what it serves and passes the services in."""
 
 import asyncio
 import ipaddress
@@ -10,26 +10,17 @@ from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.to_thread
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pitboard.drivers.cars import CarService
-from pitboard.drivers.categories import CATEGORIES
-from pitboard.drivers.errors import RefusedError, WithheldError
-from pitboard.drivers.history import KINDS, HistoryService
 from pitboard.drivers.misses import Miss
 from pitboard.drivers.page import Page
-from pitboard.drivers.races import RaceService
 from pitboard.drivers.service import HOST, Asker, DriverService
 from pitboard.http.problems import Problem
-from pitboard.http.query import asked_names, asked_profile, asked_wait, one_of
+from pitboard.http.query import asked_names, asked_profile, asked_wait
 
 T = TypeVar("T")
-
-LONGEST_ID = 10
-"""Most digits of a customer id. iRacing's have up to seven."""
 
 
 def driver_routes(service: DriverService) -> list[Route]:
@@ -43,42 +34,6 @@ def driver_routes(service: DriverService) -> list[Route]:
     return [Route("/drivers", drivers, methods=["GET"])]
 
 
-def detail_routes(histories: HistoryService, races: RaceService, cars: CarService) -> list[Route]:
-    """What an opened card asks for: GET /drivers/{cust_id}/history and /races, and GET /cars."""
-
-    async def history(request: Request) -> Response:
-        category = one_of(request, "category", list(CATEGORIES), "sports_car")
-        kind = one_of(request, "kind", list(KINDS), "irating")
-        return await _detail(request, histories.history, _cust_id(request), category, kind)
-
-    async def driven(request: Request) -> Response:
-        return await _detail(request, races.races, _cust_id(request))
-
-    async def all_cars(request: Request) -> Response:
-        return await _detail(request, cars.cars, max_age=3600)
-
-    return [
-        Route("/drivers/{cust_id}/history", history, methods=["GET"]),
-        Route("/drivers/{cust_id}/races", driven, methods=["GET"]),
-        Route("/cars", all_cars, methods=["GET"]),
-    ]
-
-
-async def _detail(
-    request: Request, look_up: Callable[..., bytes], *arguments: object, max_age: int = 300
-) -> Response:
-    """The answer of a service that waits for what is not kept. `max_age` in seconds."""
-    seconds, asker = asked_wait(request), Asker(client(request), web_page=is_web_page(request))
-    try:
-        body = await _in_lookup_thread(look_up, *arguments, seconds, asker)
-    except RefusedError:
-        raise Problem(404, "not_found", "iRacing has no such driver.") from None
-    except WithheldError as error:
-        raise Problem(404, "withheld", str(error)) from None
-    headers = {"Cache-Control": f"public, max-age={max_age}", "Vary": "Origin"}
-    return Response(body, headers=headers, media_type="application/json")
-
-
 def custid_routes(service: DriverService) -> list[Route]:
     """GET /custid."""
 
@@ -87,7 +42,7 @@ def custid_routes(service: DriverService) -> list[Route]:
         if len(asked) != 1:
             raise Problem(400, "too_many_names", "Ask for one name: /custid?name=NAME.")
         seconds, asker = asked_wait(request), Asker(client(request), web_page=is_web_page(request))
-        found = await _in_lookup_thread(service.customer_id, asked[0], seconds, asker)
+        found = await in_lookup_thread(service.customer_id, asked[0], seconds, asker)
         if isinstance(found, Miss):
             status = 404 if found.code in ("not_found", "withheld") else 503
             after = {} if found.retry_after is None else {"Retry-After": str(found.retry_after)}
@@ -155,20 +110,13 @@ is not kept waiting by them."""
 _lookup_threads: "WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.CapacityLimiter]" = WeakKeyDictionary()
 
 
-async def _in_lookup_thread(work: Callable[..., T], *arguments: object) -> T:
+async def in_lookup_thread(work: Callable[..., T], *arguments: object) -> T:
+    """What `work` gives; it may wait for iRacing."""
     loop = asyncio.get_running_loop()
     limiter = _lookup_threads.get(loop)
     if limiter is None:
         limiter = _lookup_threads[loop] = anyio.CapacityLimiter(LOOKUP_THREADS)
     return await anyio.to_thread.run_sync(work, *arguments, limiter=limiter)
-
-
-def _cust_id(request: Request) -> int:
-    """The customer id of the path; what cannot be one is an unknown route."""
-    text: str = request.path_params["cust_id"]
-    if text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID and int(text):
-        return int(text)
-    raise HTTPException(404)
 
 
 def _with_headers(request: Request, page: Page) -> Response:

@@ -21,11 +21,12 @@ from starlette.types import ASGIApp
 from pitboard import __version__
 from pitboard.drivers.service import Asker
 from pitboard.http.app import make_app
+from pitboard.http.detail_routes import detail_routes
 from pitboard.http.openapi import document
 from pitboard.http.problems import Problem
 from pitboard.http.query import DEFAULT_WAIT, checked
 from pitboard.http.routes import answer as answered
-from pitboard.http.routes import custid_routes, detail_routes, driver_routes, is_web_page
+from pitboard.http.routes import custid_routes, driver_routes, is_web_page
 from pitboard.http.state_routes import auth_routes, health_routes
 from pitboard.local import extension, limits, proxy, remedies, site, unix_socket, userscript
 from pitboard.local.extension import BROWSERS
