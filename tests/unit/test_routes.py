@@ -16,7 +16,7 @@ from pitboard.drivers.misses import NOT_FOUND, PENDING, UNAVAILABLE, WITHHELD
 from pitboard.drivers.page import Page
 from pitboard.drivers.ports import Telemetry
 from pitboard.drivers.service import Asker
-from pitboard.http import routes, state_routes
+from pitboard.http import detail_routes, routes, state_routes
 from pitboard.http.app import make_app
 from pitboard.local.server import listen, running
 
@@ -92,7 +92,7 @@ def server() -> Iterator[SimpleNamespace]:
     app = make_app(
         [
             *routes.driver_routes(behind),
-            *routes.detail_routes(behind, behind, behind),
+            *detail_routes.detail_routes(behind, behind, behind),
             *routes.custid_routes(behind),
             *state_routes.auth_routes(behind),
             *state_routes.health_routes(lambda: behind.look(), "1.2.3", lambda _: now.may_see),
