@@ -1,5 +1,5 @@
-"""The description of the contract says what the routes do. That all routes are in it, and that answers fit it,
-is tested with a running server."""
+"""The description of the contract says what the routes do. That all routes are in it, and that answers fit
+it, is tested with a running server."""
 
 from collections.abc import Iterator
 from typing import Any
