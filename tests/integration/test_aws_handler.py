@@ -1,7 +1,6 @@
 """What the entry points share, without the runtime: gateway events, direct invocations, messages."""
 
 import asyncio
-import logging
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,12 +54,10 @@ def made():
         return {"batchItemFailures": []}
 
     app = make_app([Route("/drivers", told)], metrics, str)
-    mangum = logging.getLogger("mangum").level
     handle = handler(app, {"act": act, "fail": fail}, metrics, messages)
     yield SimpleNamespace(handle=handle, metrics=metrics, seen=seen)
     asyncio.get_event_loop().close()
     asyncio.set_event_loop(None)
-    logging.getLogger("mangum").setLevel(mangum)
 
 
 def test_a_gateways_names_are_split_at_commas_and_each_is_encoded_again(made):
