@@ -13,7 +13,7 @@ from constructs import Construct
 from infra.bundle import Package
 from infra.config import Config, Size
 from infra.tables import Credentials, Tables
-from pitboard.aws.names import ACTIONS_WITHOUT_RESOURCE, ALIAS, INDEX_LEASE
+from pitboard.aws.names import ACTIONS_WITHOUT_RESOURCE, ALIAS, INDEX_LEASE, Variable
 
 BUDGET = "DOCUMENT:BUDGET"
 MEMBERS = "DOCUMENT:MEMBERS"
@@ -44,16 +44,16 @@ class Functions(Construct):
         self.auth = self._function(
             "auth",
             config.auth,
-            {"AUTH_TABLE": tables.auth.table_name, "SECRET_NAME": names.secret},
+            {Variable.AUTH_TABLE: tables.auth.table_name, Variable.SECRET: names.secret},
             {
                 "SecretsManagerPolicy": [allow(["secretsmanager:GetSecretValue"], credentials.arn)],
                 "DynamoDBPolicy": [allow(["dynamodb:GetItem", "dynamodb:PutItem"], tables.auth.table_arn)],
             },
         )
         variables = {
-            "CUSTID_TABLE": tables.custid.table_name,
-            "DRIVERS_TABLE": tables.drivers.table_name,
-            "AUTH_FUNCTION": f"{names.auth}:{ALIAS}",
+            Variable.CUSTID_TABLE: tables.custid.table_name,
+            Variable.DRIVERS_TABLE: tables.drivers.table_name,
+            Variable.AUTH_FUNCTION: f"{names.auth}:{ALIAS}",
         }
         self.custid = self._function(
             "custid",
@@ -71,7 +71,7 @@ class Functions(Construct):
         self.drivers = self._function(
             "drivers",
             config.drivers,
-            {**variables, "RENEWALS_QUEUE": queue.queue_url},
+            {**variables, Variable.RENEWALS_QUEUE: queue.queue_url},
             {
                 "DynamoDBPolicy": [
                     allow(["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"], tables.custid.table_arn),
@@ -190,7 +190,7 @@ class Functions(Construct):
             "PITBOARD_LINK_HOSTS": config.link_hosts,
         }
         given = {name: value for name, value in upstream.items() if value}
-        return {"ENVIRONMENT": config.names.environment, **variables, **given}
+        return {Variable.ENVIRONMENT: config.names.environment, **variables, **given}
 
     def _alias_arn(self, function: str) -> str:
         """The alias' ARN, made from names. References would make a circle of a role and its function."""

@@ -12,7 +12,7 @@ from constructs import Construct
 from infra.bundle import Package
 from infra.config import Config, Size
 from infra.functions import Functions, allow, architecture, runtime
-from pitboard.aws.names import ALIAS
+from pitboard.aws.names import ALIAS, Variable
 
 
 class Release(Construct):
@@ -112,7 +112,11 @@ class Canary(Construct):
             handler="pitboard.aws.preflight.lambda_handler",
             memory_size=256,
             timeout=Duration.seconds(60),
-            environment={"VERSION": version.function_arn, "KIND": kind, "CUSTID_TABLE": custid.table_name},
+            environment={
+                Variable.CHECKED_VERSION: version.function_arn,
+                Variable.CHECKED_KIND: kind,
+                Variable.CUSTID_TABLE: custid.table_name,
+            },
             role=role,
             log_group=log_group,
         )

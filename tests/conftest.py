@@ -42,9 +42,19 @@ def uv() -> str:
     return needs.program("uv", "see README.md")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def clean_shell() -> Iterator[None]:
+    """Tests, and the programs that their fixtures start, see neither the settings nor the AWS account of the
+    shell they run in."""
+    with pytest.MonkeyPatch.context() as shell:
+        for name in [name for name in os.environ if name.startswith(("PITBOARD_", "AWS_"))]:
+            shell.delenv(name)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_host_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Tests see neither the settings nor the credentials nor the keyring of the machine they run on."""
+    """Tests see neither the keyring nor the folders of the machine they run on, nor what another has set."""
     for name in [name for name in os.environ if name.startswith("PITBOARD_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")

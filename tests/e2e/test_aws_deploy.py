@@ -178,7 +178,7 @@ def test_a_deploy_without_settings_keeps_those_of_the_one_before(deployed: Stage
 def test_a_dry_run_shows_what_would_change_and_changes_nothing(deployed: Stage) -> None:
     before = live_versions(deployed)
     other = ("--context", "data_url=http://127.0.0.1:9/other")
-    done = deployed.pitboard("deploy", "--env", "dev", "--dry-run", *other, PITBOARD_DATA_URL="")
+    done = deployed.pitboard("deploy", "--env", "dev", "--dry-run", *other)
     assert done.returncode == 0, done.stdout
     assert "Lambda::Function" in done.stdout
     assert live_versions(deployed) == before
@@ -187,9 +187,7 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(deployed: Stage) 
 def test_a_second_deploy_can_be_rolled_back(deployed: Stage) -> None:
     before = live_versions(deployed)
     other = f"{deployed.simulator.data_url}/"
-    done = deployed.pitboard(
-        *("deploy", "--env", "dev", "--context", f"data_url={other}"), PITBOARD_DATA_URL=other
-    )
+    done = deployed.pitboard("deploy", "--env", "dev", "--context", f"data_url={other}")
     assert done.returncode == 0, done.stdout
     after = live_versions(deployed)
     assert all(int(after[name]) > int(before[name]) for name in before)
@@ -208,7 +206,7 @@ def restore(stage: Stage) -> Any:
         begun = datetime.now(UTC)
         moment = begun + timedelta(seconds=later)
         words = ("--table", "ir_drivers_dev", "--to", moment.isoformat(timespec="seconds"))
-        done = stage.pitboard("rollback", "--env", "dev", *words, PITBOARD_DATA_URL="")
+        done = stage.pitboard("rollback", "--env", "dev", *words)
         missed = re.search(r"can be restored to a moment from (\S+)Z to", done.stdout)
         if missed is None:
             break
@@ -238,7 +236,7 @@ def test_a_table_is_restored_to_a_moment_and_used(deployed: Stage) -> None:
 
 @pytest.mark.long
 def test_the_next_deploy_goes_on_with_the_restored_table(deployed: Stage) -> None:
-    done = deployed.pitboard("deploy", "--env", "dev", PITBOARD_DATA_URL="")
+    done = deployed.pitboard("deploy", "--env", "dev")
     assert done.returncode == 0, done.stdout
     settings = deployed.client("lambda").get_function_configuration(
         FunctionName="ir-drivers-dev", Qualifier="live"

@@ -437,13 +437,18 @@ def test_the_cache_keeps_charts_and_races_by_all_that_they_depend_on(staging):
 
 
 def test_a_canary_goes_back_on_an_alarm_or_a_failed_check(staging):
+    """A check that reports Failed fails the deployment, before any request goes to the new version; a failed
+    deployment is rolled back if the group says so. Sources: CodeDeploy's guide, "AppSpec 'hooks' section for
+    an AWS Lambda deployment" and "Redeploy and roll back a deployment with CodeDeploy"."""
     groups = staging.properties("AWS::CodeDeploy::DeploymentGroup")
     assert len(groups) == 3
     for group in groups:
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
         assert group["AlarmConfiguration"]["Enabled"] is True
         assert len(group["AlarmConfiguration"]["Alarms"]) == 3
-        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+        back = group["AutoRollbackConfiguration"]
+        assert back["Enabled"] is True
+        assert {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"} <= set(back["Events"])
     aliases = {i: alias for i, alias in staging.of("AWS::Lambda::Alias").items() if "index" not in i}
     assert len(aliases) == 3, "a tenth of one invocation a day would tell nothing"
     for alias in aliases.values():

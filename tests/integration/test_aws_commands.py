@@ -318,6 +318,68 @@ def test_what_a_failed_deploy_has_skipped_is_not_the_stacks(cloud, said, monkeyp
     assert "Table already exists: ir_auth_dev" in sentence
 
 
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        ("ROLLBACK_COMPLETE", "has failed and left nothing: its stack is made again."),
+        ("REVIEW_IN_PROGRESS", "ended before it began: this one goes on with its stack."),
+    ],
+)
+def test_a_first_deploy_that_did_not_work_is_told_and_does_not_stop_the_next(
+    cloud, monkeypatch, status, sentence
+):
+    """CDK's part is not in here: it deletes the one stack and goes on with the other."""
+    from pitboard.ops.deploy_checks import check
+    from pitboard.ops.environment import AwsEnvironment
+
+    cloud.template("pitboard-dev", {"Topic": {"Type": "AWS::SNS::Topic"}})
+
+    def change(body, code, content):
+        if b"DescribeStacks" in body:
+            content = content.replace(b"CREATE_COMPLETE", status.encode())
+        return code, content
+
+    with between(cloud.url, change) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        found = check(AwsEnvironment("dev"))
+    assert found.begun == f"The first deploy of pitboard-dev {sentence}"
+    assert found.existing == frozenset()
+
+
+def deploy_twice(cloud, before: str, after: str) -> None:
+    """All functions in two versions, as two deploys leave them: each deploy with its table of drivers. The
+    role allows the last one alone."""
+    client = cloud.client("lambda")
+    for name in cloud.names.functions:
+        cloud.role(name)
+        cloud.function(name)
+        for table in (before, after):
+            client.update_function_configuration(
+                FunctionName=name, Environment={"Variables": {"DRIVERS_TABLE": table}}
+            )
+            version = client.publish_version(FunctionName=name)["Version"]
+        client.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
+        cloud.allow(name, "DynamoDBPolicy", "dynamodb:GetItem", cloud.arn("dynamodb", f"table/{after}"))
+
+
+def test_a_version_whose_table_its_role_forbids_is_not_gone_back_to(cloud, said):
+    cloud.template("pitboard-prod", {"Topic": {"Type": "AWS::SNS::Topic"}})
+    deploy_twice(cloud, "ir_drivers", "ir_drivers_20261101T000000_00001")
+    sentence = refused(cloud, said, "rollback", "--env", "prod", "--yes")
+    assert "Version 1 of ir-auth-prod uses the table ir_drivers, which its role does not allow" in sentence
+    live = cloud.client("lambda").get_alias(FunctionName="ir-drivers-prod", Name="live")
+    assert live["FunctionVersion"] == "2"
+
+
+def test_a_version_whose_table_its_role_allows_is_gone_back_to(cloud, said):
+    cloud.template("pitboard-prod", {"Topic": {"Type": "AWS::SNS::Topic"}})
+    deploy_twice(cloud, "ir_drivers", "ir_drivers")
+    code, sentence = said("rollback", "--env", "prod", "--yes")
+    assert code == 0, sentence
+    live = cloud.client("lambda").get_alias(FunctionName="ir-drivers-prod", Name="live")
+    assert live["FunctionVersion"] == "1"
+
+
 @pytest.mark.slow
 def test_production_is_not_changed_without_a_yes(cloud, said, monkeypatch):
     before = state(cloud)

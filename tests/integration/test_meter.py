@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.clock import Clock
 from pitboard.drivers.budget import Budget
 from pitboard.drivers.errors import MaintenanceError, RateLimitedError
 from pitboard.drivers.model import CallContext, Priority
-from pitboard.iracing.meter import KEY, READ_AGAIN_AFTER, Meter
+from pitboard.iracing.meter import KEY, LONGEST_READERS_WAIT, READ_AGAIN_AFTER, Meter
 from pitboard.stores.sqlite import SqliteStore
 
 
@@ -189,3 +190,30 @@ def test_retry_after_decides_where_it_is_given(store: SqliteStore, clock: Clock)
     meter = Meter(store.documents, clock=clock)
     assert meter.rate_limited({"Retry-After": "7"}) == 7
     assert meter.maintenance({"Retry-After": "600"}) == 600
+
+
+def test_a_readers_call_waits_a_second_in_all_however_often_others_are_faster(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six busy clients take each call as it flows in. Time passes in waits alone, so nothing depends on the
+    machine."""
+    clock, waits = Clock(), list[float]()
+    meter = Meter(store.documents, clock=clock)
+    store.documents.put(KEY, Budget(level=0.5, at=clock.now).document(), expected=None)
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        clock.now += seconds
+        kept = store.documents.get(KEY)
+        assert kept
+        taken = Budget(level=0.5, at=clock.now).document()
+        assert store.documents.put(KEY, taken, expected=kept.version)
+        return False
+
+    monkeypatch.setattr(meter._stopping, "wait", wait)
+    monkeypatch.setattr("pitboard.iracing.meter.time", SimpleNamespace(monotonic=lambda: clock.now))
+    with pytest.raises(RateLimitedError) as refusal:
+        meter.spend(CallContext(clock.now + 8.0))
+    assert len(waits) > 1, "it tried again"
+    assert sum(waits) <= LONGEST_READERS_WAIT
+    assert refusal.value.retry_after

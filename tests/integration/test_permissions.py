@@ -1,5 +1,7 @@
 """The lists of permissions have every call that the commands make, recorded where AWS' library makes it."""
 
+import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -14,11 +16,14 @@ from typer.testing import CliRunner
 
 from pitboard import cli
 from pitboard.aws.names import ALIAS, Names
+from pitboard.drivers.model import IdEntry
 from pitboard.iracing.credentials import Credentials
 from pitboard.ops import deploy, deploy_checks, rollback, table_settings
+from pitboard.ops.aws_members import AwsMembersAdmin
 from pitboard.ops.environment import AwsEnvironment
-from pitboard.ops.permissions import DEPLOY, LOOK, ON_CALL, TASKS, Task, action, policy
+from pitboard.ops.permissions import DEPLOY, LOOK, MEMBERS, ON_CALL, TASKS, Task, action, policy
 from pitboard.settings import UsageError
+from pitboard.stores.dynamodb import DynamoStore
 
 pytestmark = pytest.mark.slow
 
@@ -80,6 +85,31 @@ def test_who_is_on_call_needs_no_more_than_is_listed(recorded):
     assert recorded <= allowed(LOOK, ON_CALL)
 
 
+@pytest.mark.parametrize(
+    ("words", "called"),
+    [
+        (
+            ("forget", "Ann Tester", "--id", "7"),
+            {"dynamodb:PutItem", "dynamodb:Scan", "dynamodb:BatchWriteItem"},
+        ),
+        (("allow", "Bo Demo", "--only", "--list"), {"dynamodb:GetItem", "dynamodb:PutItem"}),
+        (("allow", "--league", "4711"), {"lambda:InvokeFunction"}),  # ir-auth has the token for the roster
+    ],
+)
+def test_who_sees_to_members_wishes_needs_no_more_than_is_listed(cloud, recorded, words, called, monkeypatch):
+    monkeypatch.setattr(AwsMembersAdmin, "_await_functions", lambda _: None)
+    keep_something(cloud)
+    CliRunner().invoke(cli.app, (*words, "--env", "prod"))
+    assert recorded <= allowed(MEMBERS)
+    assert called <= recorded
+
+
+def keep_something(cloud):
+    names = Names("prod")
+    store = DynamoStore(cloud.client("dynamodb"), names.drivers_table, names.custid_table)
+    store.keep_ids([IdEntry("ann tester", 7, "iRacing", time.time() + 999)])
+
+
 def test_who_deploys_needs_no_more_than_is_listed(recorded):
     """What CDK's command line calls, it calls as its own roles."""
     aws = AwsEnvironment("prod")
@@ -106,3 +136,25 @@ def test_a_policy_allows_what_its_task_lists_and_cdks_roles_alone_are_assumed():
         statements: Any = policy(task, "1")["Statement"]
         assert set(statements[0]["Action"]) == allowed(task) - {"sts:AssumeRole"}
         assert all(":role/cdk-hnb659fds-" in arn for one in statements[1:] for arn in one["Resource"])
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_a_policy_as_iam_reads_it_allows_the_calls_of_its_task_and_no_others(cloud, task):
+    def decisions(actions: set[str], resource: str) -> set[str]:
+        answer = cloud.client("iam").simulate_custom_policy(
+            PolicyInputList=[json.dumps(policy(task, cloud.account))],
+            ActionNames=sorted(actions),
+            ResourceArns=[resource],
+        )
+        return {one["EvalDecision"] for one in answer["EvaluationResults"]}
+
+    everything = cloud.arn("dynamodb", "table/ir_drivers")
+    assert decisions(allowed(task) - {"sts:AssumeRole"}, everything) == {"allowed"}
+    assert decisions({"dynamodb:DeleteTable", "iam:PutRolePolicy", "iam:PassRole"}, everything) == {
+        "implicitDeny"
+    }
+    if "sts:AssumeRole" in task.actions:
+        roles = f"arn:aws:iam::{cloud.account}:role"
+        cdk = f"{roles}/cdk-hnb659fds-deploy-role-{cloud.account}-eu-central-1"
+        assert decisions({"sts:AssumeRole"}, cdk) == {"allowed"}
+        assert decisions({"sts:AssumeRole"}, f"{roles}/administrator") == {"implicitDeny"}

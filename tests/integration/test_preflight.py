@@ -14,6 +14,7 @@ from tests.support.lambda_runtime import (
     ARCHITECTURE,
     CREDENTIALS,
     PYTHON,
+    LambdaFunction,
     LambdaFunctions,
     LoopbackServer,
     invoke_api,
@@ -63,8 +64,8 @@ def bad(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
-def verdict(running: LambdaFunctions, kind: str, patch: pytest.MonkeyPatch) -> str:
-    """What the check tells CodeDeploy about this function."""
+def verdict(running: LambdaFunctions, kind: str) -> str:
+    """What the check, a function like the others, tells CodeDeploy about this version."""
     told: list[dict[str, Any]] = []
 
     def codedeploy(request: Any, body: bytes) -> Any:
@@ -73,16 +74,18 @@ def verdict(running: LambdaFunctions, kind: str, patch: pytest.MonkeyPatch) -> s
         return 200, {"Content-Type": "application/x-amz-json-1.1"}, b"{}"
 
     with LoopbackServer(codedeploy) as deploys, LoopbackServer(partial(invoke_api, running.functions)) as api:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "invented")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT_URL_CODEDEPLOY", deploys.url)
-        patch.setenv("VERSION", f"{kind}:7")
-        patch.setenv("KIND", kind)
-        patch.setenv("CUSTID_TABLE", running.tables["CUSTID_TABLE"])
-        clients = {"dynamodb": running.dynamodb, "lambda": _lambda(api.url)}
-        patch.setattr(preflight, "client", clients.__getitem__)
-        preflight.lambda_handler({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}, None)
+        environment = {
+            "AWS_ENDPOINT_URL_CODEDEPLOY": deploys.url,
+            "AWS_ENDPOINT_URL_LAMBDA": api.url,
+            "AWS_ENDPOINT_URL_DYNAMODB": running.dynamodb.meta.endpoint_url,
+            "VERSION": f"{kind}:7",
+            "KIND": kind,
+            "CUSTID_TABLE": running.tables["CUSTID_TABLE"],
+        }
+        package = running.functions["auth"].package
+        with LambdaFunction("pitboard.aws.preflight.lambda_handler", environment, package) as check:
+            event = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}
+            assert check.invoke(event) == ("response", None)
     (answer,) = told
     assert (answer["deploymentId"], answer["lifecycleEventHookExecutionId"]) == ("d-1", "e-1")
     return str(answer["status"])
@@ -95,14 +98,14 @@ def _lambda(url: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["auth", "custid", "drivers"])
-def test_a_version_that_answers_gets_traffic(good, monkeypatch, kind):
-    assert verdict(good, kind, monkeypatch) == "Succeeded"
+def test_a_version_that_answers_gets_traffic(good, kind):
+    assert verdict(good, kind) == "Succeeded"
 
 
 @pytest.mark.parametrize("kind", ["custid", "drivers"])
-def test_a_version_with_a_defect_in_its_look_up_gets_no_traffic(bad, monkeypatch, kind):
+def test_a_version_with_a_defect_in_its_look_up_gets_no_traffic(bad, kind):
     assert bad.functions[kind].invoke({"action": "ping"}) == ("response", {"healthy": True})
-    assert verdict(bad, kind, monkeypatch) == "Failed"
+    assert verdict(bad, kind) == "Failed"
 
 
 def test_a_version_that_cannot_be_loaded_gets_no_traffic(good, monkeypatch):

@@ -30,6 +30,9 @@ HOST = (
 )
 """The emulator runs functions with the host's Python, and its CloudFormation has no AWS::Budgets::Budget."""
 
+UPSTREAM = tuple(f"PITBOARD_{name.upper()}" for name in ("oauth_url", "data_url", "link_hosts"))
+"""A deploy takes these as settings, not from the shell."""
+
 KEPT = ("SSL_CERT_FILE", "npm_config_cache", "npm_config_registry", "UV_SYSTEM_CERTS")
 """The variables of this machine that uv and npm need."""
 
@@ -59,7 +62,7 @@ class Stage:
             "NO_COLOR": "1",
             "COLUMNS": "200",
             "PITBOARD_AUDIENCE": "everyone",
-            **self.simulator.environment(),
+            **{name: value for name, value in self.simulator.environment().items() if name not in UPSTREAM},
         }
 
     def client(self, service: str) -> Any:
@@ -87,9 +90,7 @@ class Stage:
     def upstream(self) -> tuple[str, ...]:
         """The settings of a deploy for the simulator in iRacing's place."""
         given = self.simulator.environment()
-        pairs = (
-            (name, given.get(f"PITBOARD_{name.upper()}")) for name in ("oauth_url", "data_url", "link_hosts")
-        )
+        pairs = ((name.removeprefix("PITBOARD_").lower(), given.get(name)) for name in UPSTREAM)
         return tuple(word for name, value in pairs if value for word in ("--context", f"{name}={value}"))
 
     def wait_for_index(self) -> None:

@@ -13,6 +13,8 @@ from pitboard.aws.secret import FIELDS
 ROOT = Path(__file__).parents[2]
 HOME = "src/pitboard/aws/names.py"
 
+VARIABLES = [v for name, v in vars(names.Variable).items() if name.isupper() and isinstance(v, str)]
+
 FACTS = {
     "table": r"\bir_(auth|custid|drivers)\b",
     "table output": r"^Table(Auth|Custid|Drivers)$",
@@ -24,6 +26,7 @@ FACTS = {
     "attribute of a table": r"^ttl$",
     "bootstrap": r"hnb659fds|^CDKToolkit$",
     "CDK": r"aws-cdk@",
+    "variable": rf"^({'|'.join(VARIABLES)})$",
     "action": rf"^({names.REFRESH_TOKEN_NOW}|{names.PING})$",
 }
 """Facts and how a string literal shows them."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pitboard.drivers.dependencies import Dependencies
-from pitboard.drivers.errors import StoreError
+from pitboard.drivers.errors import OutageError, RateLimitedError, StoreError, UpstreamError
 from pitboard.drivers.misses import PENDING, UNAVAILABLE, Miss
 from pitboard.drivers.model import CallContext, Room
 from pitboard.drivers.names import parse
@@ -25,13 +25,14 @@ class Upstream:
     def __init__(self) -> None:
         self.search = lambda _, __: [(7, "Ann Tester")]
         self.contexts: list[CallContext] = []
+        self.refusal: UpstreamError | None = None
 
     def back_at(self) -> float:
         return 0.0
 
     def room(self, context: CallContext, wanted: int) -> Room:
         self.contexts.append(context)
-        return Room(wanted)
+        return Room(0, self.refusal) if self.refusal else Room(wanted)
 
     def members(self, ids, context):
         return {i: {"cust_id": i, "display_name": "Ann Tester", "licenses": []} for i in ids}
@@ -96,6 +97,20 @@ def test_a_plan_that_had_to_queue_for_too_long_asks_nothing(deps, upstream):
     assert run(deps, seconds=-1.0) == {"ann tester": PENDING}
     assert not upstream.contexts
     assert not deps.store.until
+
+
+@pytest.mark.parametrize(
+    ("refusal", "miss"),
+    [
+        (RateLimitedError("The budget is used up.", retry_after=3.2), PENDING.after(4)),
+        (OutageError("iRacing is down.", retry_after=3), Miss("unavailable", "iRacing is down.", 3)),
+    ],
+)
+def test_a_plan_without_a_call_takes_no_lease(deps, upstream, refusal, miss):
+    """In DynamoDB each lease is a write: a crawl of random names would be billed for a hundred a page."""
+    upstream.refusal = refusal
+    assert run(deps) == {"ann tester": miss}
+    assert deps.store.until == []
 
 
 def test_a_lease_lasts_a_little_longer_than_the_plan_may(deps):

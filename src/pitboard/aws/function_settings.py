@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pitboard.aws.names import Variable
 from pitboard.settings import SettingError
 
 
@@ -23,16 +24,16 @@ class FunctionSettings:
     def read(cls, environment: Mapping[str, str] | None = None) -> "FunctionSettings":
         """Reads the environment. Raises `SettingError` without ENVIRONMENT."""
         values = os.environ if environment is None else environment
-        if not values.get("ENVIRONMENT"):
+        if not values.get(Variable.ENVIRONMENT):
             raise SettingError(
-                "ENVIRONMENT is not set; this runs as a function that `pitboard deploy` has made."
+                f"{Variable.ENVIRONMENT} is not set; this runs as a function that `pitboard deploy` has made."
             )
         return cls(
-            environment=values["ENVIRONMENT"],
-            auth_table=values.get("AUTH_TABLE", ""),
-            custid_table=values.get("CUSTID_TABLE", ""),
-            drivers_table=values.get("DRIVERS_TABLE", ""),
-            secret=values.get("SECRET_NAME", ""),
-            auth_function=values.get("AUTH_FUNCTION", ""),
-            renewals_queue=values.get("RENEWALS_QUEUE", ""),
+            environment=values[Variable.ENVIRONMENT],
+            auth_table=values.get(Variable.AUTH_TABLE, ""),
+            custid_table=values.get(Variable.CUSTID_TABLE, ""),
+            drivers_table=values.get(Variable.DRIVERS_TABLE, ""),
+            secret=values.get(Variable.SECRET, ""),
+            auth_function=values.get(Variable.AUTH_FUNCTION, ""),
+            renewals_queue=values.get(Variable.RENEWALS_QUEUE, ""),
         )

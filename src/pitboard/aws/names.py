@@ -36,6 +36,22 @@ PING = "ping"
 CUSTID = "custid"
 """The actions that functions take by direct invocation: {"action": ...}."""
 
+
+class Variable:
+    """The environment variables by which the stack tells a function the names of what it may use."""
+
+    ENVIRONMENT = "ENVIRONMENT"
+    AUTH_TABLE = "AUTH_TABLE"
+    CUSTID_TABLE = "CUSTID_TABLE"
+    DRIVERS_TABLE = "DRIVERS_TABLE"
+    SECRET = "SECRET_NAME"  # noqa: S105 - the name of a variable
+    AUTH_FUNCTION = "AUTH_FUNCTION"
+    RENEWALS_QUEUE = "RENEWALS_QUEUE"
+    CHECKED_VERSION = "VERSION"
+    CHECKED_KIND = "KIND"
+    TABLES = (AUTH_TABLE, CUSTID_TABLE, DRIVERS_TABLE)
+
+
 ACTIONS_WITHOUT_RESOURCE = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
 """Actions of the functions that IAM allows on `*` alone. Source: AWS' service authorization reference."""
 

@@ -14,6 +14,7 @@ import botocore.session
 
 from pitboard.aws.clients import client
 from pitboard.aws.known import known_name
+from pitboard.aws.names import Variable
 
 NOBODY = "Pitboard Preflight"
 """Asked for as long as there is no driver index. Nobody of this name is looked up: nothing waits for it."""
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 def lambda_handler(event: Mapping[str, Any], _: Any) -> None:
     """Reports `Succeeded` or `Failed` to CodeDeploy. VERSION is the ARN of the version to check, KIND what it
     is (`auth`, `custid`, `drivers`), CUSTID_TABLE the table with the driver index."""
-    healthy = all(_is_healthy(os.environ["VERSION"], request) for request in _requests(os.environ["KIND"]))
+    version, kind = os.environ[Variable.CHECKED_VERSION], os.environ[Variable.CHECKED_KIND]
+    healthy = all(_is_healthy(version, request) for request in _requests(kind))
     codedeploy = botocore.session.get_session().create_client("codedeploy")
     codedeploy.put_lifecycle_event_hook_execution_status(
         deploymentId=event["DeploymentId"],
@@ -40,7 +42,7 @@ def _requests(kind: str) -> list[dict[str, Any]]:
     """The requests of a reader, as API Gateway hands them on (payload 1.0)."""
     if kind == "auth":
         return [_request("GET", "/health"), _request("POST", "/auth")]
-    name = known_name(client("dynamodb"), os.environ["CUSTID_TABLE"]) or NOBODY
+    name = known_name(client("dynamodb"), os.environ[Variable.CUSTID_TABLE]) or NOBODY
     if kind == "custid":
         return [_request("GET", "/custid", name=name, wait="0")]
     return [_request("GET", "/drivers", name=name, wait="0", profile="0")]

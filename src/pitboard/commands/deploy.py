@@ -63,6 +63,8 @@ def deploy(
     )
     console = Console()
     console.print(f"{aws.names.stack} in {aws.place}", highlight=False)
+    if plan.state.begun:
+        typer.echo(plan.state.begun)
     if plan.settings:
         console.print(f"Settings: {', '.join(f'{k}={v}' for k, v in plan.settings.items())}", highlight=False)
     if plan.others:

@@ -105,7 +105,7 @@ class Plan:
     def run(self) -> None:
         """Works until every name is settled or the context's deadline has passed."""
         try:
-            if not self._context.is_over:  # else it had to queue for too long
+            if not self._context.is_over and not self._is_refused():  # else it had to queue for too long
                 self._run()
             self._settle_all(self._targets, PENDING)
         except StoreError as error:
@@ -138,6 +138,18 @@ class Plan:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.5)
             self._look_for(others)
+
+    def _is_refused(self) -> bool:
+        """Whether the budget has no call at all. Then the names are settled before their leases are taken:
+        each is a write of its own in DynamoDB, and a crawl of random names would pay for a hundred a page."""
+        room = self._room(len(self._targets) + 1)
+        if room.calls or not room.refusal:
+            return False
+        later = misses.for_error(room.refusal, self._deps.worded)
+        for key in self._targets:
+            self._note_failed(key, room.refusal)
+        self._settle_all(self._targets, later)
+        return True
 
     # --- leases and settling
 

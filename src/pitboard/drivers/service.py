@@ -429,8 +429,8 @@ class DriverService:
 
     def _answer(self, begun: PendingPage) -> Page:
         found, missed = dict(begun.found), dict(begun.missed)
-        if begun.flights:
-            found |= self._deps.store.records(list(begun.flights))
+        if brought := [key for key, f in begun.flights.items() if not f.done() or f.result() is None]:
+            found |= self._deps.store.records(brought)
         for key, flight in begun.flights.items():
             if key not in found and key not in begun.indexed:
                 missed[key] = (flight.result() if flight.done() else None) or PENDING

@@ -33,8 +33,8 @@ LEAST_CALL = 0.2
 """Seconds that must be left for the call itself after waiting for it."""
 
 LONGEST_READERS_WAIT = 1.0
-"""Seconds that a reader's call waits for the budget. With longer to go, the reader is better told at once
-when to ask again."""
+"""Seconds that a reader's call waits for the budget in all, however often others were faster. With longer to
+go, the reader is better told at once when to ask again."""
 
 OUTAGE_AFTER = 5
 """So many failures in a row, with no answer between them, are an outage: one question that always fails is
@@ -82,11 +82,12 @@ class Meter:
         """
         if self.stopped:
             raise RateLimitedError("No more calls are made: the program is about to end.", retry_after=1)
+        latest = context.deadline - LEAST_CALL
+        if context.priority is Priority.READER:
+            latest = min(latest, time.monotonic() + LONGEST_READERS_WAIT)
         while refusal := self._known_empty(context) or self._try(context):
             wait = refusal.retry_after or 0.0
-            left = context.deadline - LEAST_CALL - time.monotonic()
-            if context.priority is Priority.READER and wait > LONGEST_READERS_WAIT:
-                raise refusal
+            left = latest - time.monotonic()
             if wait > left or isinstance(refusal, MaintenanceError | OutageError):
                 raise refusal
             wait = min(left, wait * random.uniform(1.0, 1.2))  # noqa: S311 - spreads, hides nothing

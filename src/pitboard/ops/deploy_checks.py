@@ -16,15 +16,25 @@ UNRESERVED = 100
 """Concurrency that must be left for functions without a reservation."""
 
 
+_BEGUN = {
+    "ROLLBACK_COMPLETE": "The first deploy of {} has failed and left nothing: its stack is made again.",
+    "REVIEW_IN_PROGRESS": "The first deploy of {} ended before it began: this one goes on with its stack.",
+}
+"""What is said of a stack that has never worked. CDK deletes the first one before it deploys, and takes the
+second one for none. Sources: CloudFormation's guide, "Stack status codes"; aws-cdk, `deployStack`."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeployState:
     """The state before a deploy. `tables` says which table is used in place of each table of the contract.
 
-    `existing` has the tables, and perhaps the secret, that exist and that the stack has not created.
+    `existing` has the tables, and perhaps the secret, that exist and that the stack has not created. `begun`
+    is a sentence about a first deploy that did not work, "" if there was none.
     """
 
     tables: Mapping[str, str]
     existing: frozenset[str]
+    begun: str = ""
 
 
 def check(aws: AwsEnvironment, *, import_tables: bool = False, import_secret: bool = False) -> DeployState:
@@ -52,7 +62,8 @@ def check(aws: AwsEnvironment, *, import_tables: bool = False, import_secret: bo
     }
     if _secret_is_imported(aws, own, allowed=deployed or import_secret):
         existing.add(aws.names.secret)
-    return DeployState(tables, frozenset(existing))
+    begun = _BEGUN.get(stack.status, "").format(stack.name) if stack else ""
+    return DeployState(tables, frozenset(existing), begun)
 
 
 def others_of_the_account(aws: AwsEnvironment, username: str) -> list[str]:

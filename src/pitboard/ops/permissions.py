@@ -25,7 +25,7 @@ class Task:
 
 LOOK = Task(
     "look",
-    "`pitboard doctor`, `pitboard verify`, `pitboard logs`",
+    "`pitboard doctor`, `pitboard verify`, `pitboard logs`, and X-Ray's service map in the console",
     (
         "apigateway:GET",
         "cloudformation:DescribeStacks",
@@ -51,6 +51,9 @@ LOOK = Task(
         "sns:GetTopicAttributes",
         "ssm:GetParameter",
         "sts:GetCallerIdentity",
+        "xray:BatchGetTraces",
+        "xray:GetServiceGraph",
+        "xray:GetTraceSummaries",
     ),
     (
         "dynamodb:DeleteItem",
@@ -78,6 +81,22 @@ ON_CALL = Task(
         "lambda:UpdateAlias",
         "sqs:GetQueueUrl",
         "sqs:PurgeQueue",
+    ),
+)
+
+MEMBERS = Task(
+    "members",
+    "`pitboard forget`, `pitboard allow`: what members ask for",
+    (
+        "cloudformation:DescribeStacks",
+        "dynamodb:BatchGetItem",
+        "dynamodb:BatchWriteItem",
+        "dynamodb:DescribeTable",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Scan",
+        "lambda:InvokeFunction",
+        "sts:GetCallerIdentity",
     ),
 )
 
@@ -116,7 +135,7 @@ DEPLOY = Task(
     ("secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"),
 )
 
-TASKS = (LOOK, ON_CALL, DEPLOY)
+TASKS = (LOOK, ON_CALL, MEMBERS, DEPLOY)
 
 IAM_NAMES = {"lambda:Invoke": "lambda:InvokeFunction"}
 """The actions of calls whose names differ. Source: AWS' service authorization reference."""

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pitboard.aws.names import ALIAS
+from pitboard.aws.names import ALIAS, Variable
 from pitboard.ops import table_settings
 from pitboard.ops.aws_members import carry_over
 from pitboard.ops.deploy import DeployOptions, Plan, prepare, protect
@@ -68,8 +68,8 @@ def _check_tables(aws: AwsEnvironment, function: str, version: str) -> None:
     )
     variables = answer.get("Environment", {}).get("Variables", {}) if answer else {}
     allowed = [str(r) for s in aws.role_statements(function) for r in as_list(s.get("Resource", []))]
-    for name, table in variables.items():
-        if name.endswith("_TABLE") and table and not any(arn.endswith(f":table/{table}") for arn in allowed):
+    for table in filter(None, map(variables.get, Variable.TABLES)):
+        if not any(arn.endswith(f":table/{table}") for arn in allowed):
             raise UsageError(
                 f"Version {version} of {function} uses the table {table}, which its role does not allow any"
                 " more: correct the code and deploy it."
