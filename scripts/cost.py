@@ -49,7 +49,20 @@ PRICES = {
     "queue request": 0.40 / MILLION,
     # https://aws.amazon.com/ec2/pricing/on-demand/ (data out; 100 GB a month are free for good)
     "GB out": 0.09,
+    # https://aws.amazon.com/cloudfront/pricing/ (HTTPS, Europe and North America; 10 million requests and
+    # 1 TB a month are free for good). Unverified: read second-hand in November 2026.
+    "edge request": 1.00 / MILLION,
+    "edge GB out": 0.085,
 }
+
+FLAT_PLANS = ((MILLION, 0.0), (10 * MILLION, 15.0), (125 * MILLION, 200.0))
+"""CloudFront's flat plans: requests a month, and dollars for them with their data and a firewall. Unverified:
+read second-hand in November 2026."""
+
+EDGE_FREE_REQUESTS, EDGE_FREE_GB = 10 * MILLION, 1_000
+EDGE_HITS = 0.2
+"""Share of the pages that CloudFront might answer itself. A guess, a high one: lists of names are as many as
+pages of the forum, and most are read by few within the minutes for which an answer is fresh."""
 
 NAMES_A_PAGE = 20
 RECORD_KB = 2.0
@@ -282,9 +295,34 @@ def table() -> str:
     )
 
 
+def edge(size: Size, hits: float, *, flat: bool) -> float:
+    """Dollars a month that CloudFront in front costs more than API Gateway alone; below 0: less. What comes
+    to it from the gateway costs no data."""
+    p, all_parts = PRICES, parts(size)
+    saved = hits * sum(all_parts[part] for part in ("API Gateway", "Lambda", "DynamoDB", "Logs and traces"))
+    if flat:
+        price = next(price for most, price in FLAT_PLANS if size.pages <= most)
+    else:
+        data = size.pages * PAGE_KB_OUT / MILLION
+        price = max(0, size.pages - EDGE_FREE_REQUESTS) * p["edge request"]
+        price += max(0.0, data - EDGE_FREE_GB) * p["edge GB out"]
+    return price - saved - all_parts["Data out"]
+
+
+def edge_table() -> str:
+    """What CloudFront in front would change, as a Markdown table in dollars a month."""
+    lines = [f"| CloudFront in front would cost | {' | '.join(size.name for size in SIZES)} |"]
+    lines.append("| --- |" + " ---: |" * len(SIZES))
+    for name, flat in (("paid by use", False), ("a flat plan", True)):
+        for hits in (0.0, EDGE_HITS):
+            costs = " | ".join(f"{edge(size, hits, flat=flat):+.2f}" for size in SIZES)
+            lines.append(f"| {name}, {hits:.0%} answered there | {costs} |")
+    return "\n".join(lines)
+
+
 def everything() -> str:
     """All tables."""
-    return f"{table()}\n\n{index_table()}\n\n{attack_table()}"
+    return f"{table()}\n\n{index_table()}\n\n{attack_table()}\n\n{edge_table()}"
 
 
 def in_document(text: str) -> str:

@@ -70,3 +70,11 @@ def test_the_index_of_half_a_million_drivers_costs_less_than_four_dollars(cost):
 def test_more_readers_never_cost_less(cost):
     totals = [sum(cost["parts"](size).values()) for size in cost["SIZES"]]
     assert totals == sorted(totals)
+
+
+def test_cloudfront_saves_a_host_nothing_worth_a_second_stack(cost):
+    """What ADR 53 decides by."""
+    league, busy, everybody = cost["SIZES"]
+    for size in (league, busy):
+        assert -2 < cost["edge"](size, cost["EDGE_HITS"], flat=True) <= 0
+    assert cost["edge"](everybody, 0.0, flat=False) < 0 < cost["edge"](everybody, 0.0, flat=True)
