@@ -47,7 +47,10 @@ class Size:
                 " reserved=false."
             )
         if self.snap_start and python not in SNAP_START_PYTHONS:
-            raise ConfigError(f"{name} has SnapStart, which Lambda does not have for Python {python}.")
+            raise ConfigError(
+                f"{name} has SnapStart, which Lambda does not have for Python {python}; give"
+                " snap_start=false."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,8 @@ Every `aws ...` command of the guide that reads something. The tests run each of
    in [adr/](adr/README.md).
 4. AWS Support, if AWS itself is the cause: its status is on https://health.aws.amazon.com. Have the account,
    the region, the time in UTC and a request id at hand (`x-amzn-requestid`, or `request_id` in our logs).
-   CloudWatch Logs Insights, the X-Ray service map and the AWS Well-Architected Framework help to look.
+   CloudWatch Logs Insights, the X-Ray service map and the AWS Well-Architected Framework help to look. All
+   logs are JSON lines, which other log tools read; questions to other users of AWS: https://repost.aws.
 
 ## What the emulator lacks
 

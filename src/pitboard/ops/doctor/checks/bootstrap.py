@@ -27,10 +27,11 @@ CHECK = Check(
     remedy=("Run `pitboard bootstrap --env prod`; with a profile, set AWS_PROFILE before it."),
     more=(
         (
-            "With a profile: `AWS_PROFILE=my-profile pitboard bootstrap --env prod`; every command takes"
-            " the profile from there. What was made: `aws cloudformation describe-stacks --stack-name"
-            " CDKToolkit`, and the bucket for assets with `aws cloudformation describe-stack-resources"
-            " --stack-name CDKToolkit`."
+            "With a profile: `AWS_PROFILE=my-profile pitboard bootstrap --env prod`; in another region:"
+            " `AWS_REGION=us-east-1` before it. Every command takes both from there; `pitboard bootstrap`"
+            " says account and region before it asks. What was made:"
+            " `aws cloudformation describe-stacks --stack-name CDKToolkit`, and the bucket for assets with"
+            " `aws cloudformation describe-stack-resources --stack-name CDKToolkit`."
         ),
     ),
     aws=aws,

@@ -34,7 +34,10 @@ CHECK = Check(
     section=Section.PERFORMANCE,
     guide="High Cold Start Latency",
     symptoms=("The first page after a quiet time is slow",),
-    remedy="Turn on SnapStart or provisioned concurrency in infra/config.py and deploy.",
+    remedy=(
+        "Turn on SnapStart (`pitboard deploy --context snap_start=true`) or provisioned concurrency"
+        " (`--context provisioned=2`)."
+    ),
     more=(
         (
             "What a start costs: one package without boto3's resources, its bytecode compiled, imports at"

@@ -33,6 +33,10 @@ CHECK = Check(
             " `username` is `TOKEN:` and the account in lower case; `name` is the driver's name in lower"
             " case, composed (NFC), with single spaces. The end is checked at each read."
         ),
+        (
+            "What is written can be read: a refused write is an error in the log, and `pitboard verify --name"
+            ' "A Driver"` has a driver looked up, written and read.'
+        ),
     ),
     aws=aws,
 )

@@ -84,6 +84,10 @@ CHECK = Check(
             " of both tokens. Nothing of a token is logged, at no level; how long it is valid is in"
             " `pitboard doctor` and POST /auth."
         ),
+        (
+            "Ends of tokens are by the clock of the machine. In AWS it is AWS' and right; on a machine of"
+            " your own `pitboard doctor --only clock` compares it with iRacing's."
+        ),
     ),
     local=local,
     aws=aws,
