@@ -22,6 +22,13 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 
+def pytest_configure() -> None:
+    """Tests, what they import, and the programs that their fixtures start, see neither the settings nor the
+    AWS account of the shell they run in."""
+    for name in [name for name in os.environ if name.startswith(("PITBOARD_", "AWS_"))]:
+        del os.environ[name]
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     return needs.program("chromium")
@@ -40,16 +47,6 @@ def wrk() -> str:
 @pytest.fixture(scope="session")
 def uv() -> str:
     return needs.program("uv", "see README.md")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def clean_shell() -> Iterator[None]:
-    """Tests, and the programs that their fixtures start, see neither the settings nor the AWS account of the
-    shell they run in."""
-    with pytest.MonkeyPatch.context() as shell:
-        for name in [name for name in os.environ if name.startswith(("PITBOARD_", "AWS_"))]:
-            shell.delenv(name)
-        yield
 
 
 @pytest.fixture(autouse=True)
