@@ -1,10 +1,11 @@
 """Changes the code in small ways, one at a time, and counts which changes a test notices.
 
-    uv run --all-groups --all-extras scripts/mutate.py ROOM [--sample 120] [--minutes 60] [--again]
+    uv run --all-groups --all-extras scripts/mutate.py ROOM [--sample 120] [--minutes 60] [--resume]
 
 ROOM is a folder of src/pitboard, such as `drivers`. Of all changes that cosmic-ray can make to its modules a
 sample is tried, the same each time, in a copy of the checkout in build/, each with the tests that
-scripts/mutate.toml names for its module. The room's part of docs/MUTATION.md gets the result.
+scripts/mutate.toml names for its module. The room's part of docs/MUTATION.md gets the result. `--resume` goes
+on after a run that was broken off, or to which tests were added.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,6 +39,9 @@ NOT_CODE = "%BitOr%"
 """Operators that change `int | None`, a type and no behaviour."""
 
 LOGGERS = ("log",)
+
+AT_ONCE = 10
+"""Changes that are tried between two savings of the results."""
 
 CONFIG = """
 [cosmic-ray]
@@ -75,27 +79,39 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Changes the code, and counts which changes tests notice.")
     parser.add_argument("room", choices=ROOMS, metavar="ROOM", help=", ".join(ROOMS))
     parser.add_argument("--sample", type=int, default=120, help="changes of the room; 120 without")
-    parser.add_argument("--minutes", type=float, default=60.0, help="begins no module later; 60 without")
-    parser.add_argument("--again", action="store_true", help="only what survived the last run; writes no row")
+    parser.add_argument("--minutes", type=float, default=60.0, help="begins nothing later; 60 without")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="takes over what the last run saw noticed, in modules unchanged since",
+    )
     asked = parser.parse_args()
     end = time.monotonic() + 60 * asked.minutes
     copy = ROOT / "build" / "mutation" / asked.room
     checkout(copy)
     possible = changes(copy, asked.room)
     sample = sorted(possible, key=lambda change: change.place)[: asked.sample]
-    last = copy / "survivors.json"
-    if asked.again:
-        again = set(json.loads(last.read_text("utf-8")))
-        sample = [change for change in sample if change.place in again]
-    results = list(tried(copy, asked.room, sample, end))
+    kept = copy / "noticed.json"
+    before = json.loads(kept.read_text("utf-8")) if asked.resume and kept.exists() else {}
+    results = [
+        replace(change, survived=False) for change in sample if before.get(change.place) == code(change)
+    ]
+    known = {change.place for change in results}
+    for done in tried(copy, asked.room, [change for change in sample if change.place not in known], end):
+        results += done
+        noticed = {change.place: code(change) for change in results if not change.survived}
+        kept.write_text(json.dumps(noticed), "utf-8")
     if len(results) < len(sample):
-        print(f"{len(sample) - len(results)} changes were not tried")
+        print(f"{len(sample) - len(results)} changes were not tried; --resume goes on")
         return 1
-    if not asked.again:
-        last.write_text(json.dumps([change.place for change in results if change.survived]), "utf-8")
-        note(asked.room, len(possible), results)
+    note(asked.room, len(possible), results)
     print(summary(asked.room, len(possible), results))
     return 0
+
+
+def code(change: Change) -> str:
+    """A short name of what stands in a change's module."""
+    return hashlib.blake2s((ROOT / change.module).read_bytes(), digest_size=8).hexdigest()
 
 
 def tests_of() -> dict[str, list[str]]:
@@ -149,27 +165,27 @@ def unpromised(path: Path) -> Iterator[tuple[int, int]]:
             yield from ((row, column) for column in range(first, (last or 0) + 1))
 
 
-def tried(copy: Path, room: str, sample: list[Change], end: float) -> Iterator[Change]:
-    """The changes with what came of them, module by module."""
+def tried(copy: Path, room: str, sample: list[Change], end: float) -> Iterator[list[Change]]:
+    """The changes with what came of them, some of one module at a time."""
     tests = tests_of()
     for module in sorted({change.module for change in sample}):
-        if time.monotonic() > end:
-            return
-        some = [change for change in sample if change.module == module]
+        left = [change for change in sample if change.module == module]
         command = (*PYTEST, *QUICKLY, *tests[f"{room}/{Path(module).name}"])
         begun = time.monotonic()
-        if run(copy, *command, seconds=300):  # leaves compiled files, so that the next runs are quick
-            print(f"{module}: its tests fail without a change")
-            return
-        seconds = time.monotonic() - begun
-        config = CONFIG.format(room=room, seconds=20 + 5 * seconds, command=json.dumps(shlex.join(command)))
+        if begun > end or run(copy, *command, seconds=300):  # leaves compiled files: the next runs are quick
+            print(f"{module}: no time left, or its tests fail without a change")
+            continue
+        seconds = 20 + 5 * (time.monotonic() - begun)
+        config = CONFIG.format(room=room, seconds=seconds, command=json.dumps(shlex.join(command)))
         (copy / "mutate.toml").write_text(config, "utf-8")
-        begun = time.monotonic()
-        done = list(executed(copy, some))
-        alive = sum(change.survived is True for change in done)
-        each = (time.monotonic() - begun) / len(some)
-        print(f"{module}: {alive} of {len(done)} survived, {each:.1f} s each", flush=True)
-        yield from done
+        while left and time.monotonic() < end:
+            some, left = left[:AT_ONCE], left[AT_ONCE:]
+            begun = time.monotonic()
+            done = list(executed(copy, some))
+            alive = sum(change.survived is True for change in done)
+            each = (time.monotonic() - begun) / len(some)
+            print(f"{module}: {alive} of {len(done)} survived, {each:.1f} s each", flush=True)
+            yield done
 
 
 def executed(copy: Path, some: list[Change]) -> Iterator[Change]:
@@ -189,7 +205,7 @@ def executed(copy: Path, some: list[Change]) -> Iterator[Change]:
     for change in some:
         if change.job in outcomes:
             outcome, diff = outcomes[change.job]
-            yield Change(**{**asdict(change), "diff": diff, "survived": outcome.endswith("SURVIVED")})
+            yield replace(change, diff=diff, survived=outcome.endswith("SURVIVED"))
 
 
 def summary(room: str, possible: int, results: list[Change]) -> str:

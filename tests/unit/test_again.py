@@ -67,3 +67,16 @@ def test_names_are_asked_in_full_calls_of_one_client_each_and_renewals_come_last
 def test_a_crawl_does_not_fill_the_memory() -> None:
     failed = waiting(*(str(number) for number in range(again.MOST_FAILED + 10)))
     assert len(failed) == again.MOST_FAILED
+
+
+def test_a_probe_comes_every_three_seconds_and_a_name_waits_ten_minutes() -> None:
+    assert (PROBE_PAUSE, WANTED, again.MOST_FAILED) == (3.0, 600.0, 5_000)
+    failed = waiting("Ann")
+    failed.add("Bob", T0 + 2, profile=False, client="reader")
+    assert failed.wait(T0 + 2) == 1.0, "a further name does not put the probe off"
+    assert failed.wait(T0 + 3) == failed.wait(T0 + 50) == 0.0
+    failed.add("Ann", T0 + 5, profile=False, client="other")
+    assert failed.probe(T0 + 599) == ({"Ann": False}, "other")
+    assert failed.wait(T0 + 600) == 2.0
+    assert failed.wait(T0 + 602) == 0.0
+    assert failed.wait(T0 + 605) is None

@@ -1,13 +1,14 @@
 """The call budget's arithmetic."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitboard.drivers.budget import LIMIT, PROBE_PAUSE, WINDOW, Budget
-from pitboard.drivers.errors import MaintenanceError, OutageError, RateLimitedError
+from pitboard.drivers.budget import LIMIT, PROBE_PAUSE, WINDOW, Budget, hashed
+from pitboard.drivers.errors import MaintenanceError, OutageError, RateLimitedError, UpstreamError
 from pitboard.drivers.model import Priority
 
 T0 = 1_800_000_000.0
@@ -202,3 +203,158 @@ class TestPauses:
     def test_a_late_answer_from_before_does_not_end_the_maintenance(self) -> None:
         budget = Budget().paused(T0, PROBE_PAUSE, MaintenanceError.code)
         assert budget.resumed(T0).pause_left(T0 + 1)
+
+
+def paused(code: str = RateLimitedError.code, seconds: float = 30.0) -> Budget:
+    return Budget(at=T0).paused(T0, seconds, code)
+
+
+class TestFigures:
+    """The figures of a bucket of 240 calls a minute, at their edges."""
+
+    def test_a_bucket_holds_a_quarter_and_fills_by_half_a_minute(self) -> None:
+        budget = Budget(limit=240, level=10.0, at=T0)
+        assert (budget.capacity, budget.rate, budget.share, budget.share_rate) == (60, 2, 30, 0.5)
+        assert budget.filled(T0 + 5).level == 20
+        assert budget.filled(T0 + 5).at == T0 + 5
+        assert budget.filled(T0 + 600).level == 60
+
+    def test_a_clock_set_back_by_more_than_a_minute_starts_afresh(self) -> None:
+        budget = Budget(level=10.0, at=T0)
+        for behind in (0.0, 1.0, WINDOW):
+            assert budget.filled(T0 - behind) == budget
+        back = budget.filled(T0 - WINDOW - 1)
+        assert (back.at, back.level) == (T0 - WINDOW - 1, 10)
+
+    def test_a_client_beyond_its_share_waits_for_a_bucket_five_eighths_full(self) -> None:
+        budget = Budget(at=T0, clients={hashed("one"): 30.0})
+        assert budget.share_left("one") == 0
+        assert budget.share_left("two") == 30
+        assert budget.share_left("") == math.inf
+        assert budget.needed(READER, "one") == 37.5
+        assert budget.needed(READER, "two") == budget.needed(READER) == 1
+        assert budget.needed(BACKGROUND) == budget.needed(BACKGROUND, "one") == 30
+        assert replace(budget, clients={hashed("one"): 29.0}).needed(READER, "one") == 1
+        assert replace(budget, clients={hashed("one"): 29.5}).needed(READER, "one") == 37.5
+        tiny = replace(budget, limit=4)
+        assert tiny.needed(BACKGROUND) == 1.0
+
+    def test_a_client_s_use_is_forgotten_at_half_a_call_a_second(self) -> None:
+        budget = Budget(at=T0, clients={hashed("one"): 30.0, hashed("two"): 5.0})
+        assert budget.filled(T0 + 10).clients == {hashed("one"): 25.0}
+        assert budget.filled(T0 + 9).clients == {hashed("one"): 25.5, hashed("two"): 0.5}
+
+    def test_a_block_is_as_large_as_level_and_share_allow(self) -> None:
+        full = Budget(at=T0)
+        assert full.take(T0, READER, 5, "one").granted == 5
+        assert full.take(T0, READER, 5, "one").budget.level == 55
+        assert full.take(T0, READER, 5, "one").budget.clients == {hashed("one"): 5.0}
+        assert full.take(T0, READER, 40, "one").granted == 30
+        assert full.take(T0, READER, 40).granted == 40
+        assert full.take(T0, READER, 40).budget.clients == {}
+        assert replace(full, level=3.9).take(T0, READER, 5).granted == 3
+        used_up = replace(full, clients={hashed("one"): 30.0})
+        assert used_up.take(T0, READER, 5, "one").granted == 1
+        assert used_up.take(T0, READER, 5, "one").budget.clients == {hashed("one"): 30.0}
+
+    def test_a_refusal_says_how_long_the_bucket_takes(self) -> None:
+        empty = Budget(level=0.0, at=T0)
+        assert empty.take(T0, READER).wait == 0.5
+        assert empty.take(T0, BACKGROUND).wait == 15
+        assert replace(empty, level=1.0).take(T0, READER).granted == 1
+        assert replace(empty, level=30.0).take(T0, BACKGROUND).granted == 1
+        assert replace(empty, level=29.0).take(T0, BACKGROUND).wait == 0.5
+
+    def test_the_room_is_what_would_be_granted_one_after_the_other(self) -> None:
+        full = Budget(at=T0)
+        used_up = replace(full, clients={hashed("one"): 30.0})
+        for budget, client in (
+            (full, ""),
+            (full, "one"),
+            (used_up, "one"),
+            (replace(used_up, level=45.5), "one"),
+        ):
+            count, left = 0, budget
+            while (taken := left.take(T0, READER, client=client)).granted:
+                count, left = count + 1, taken.budget
+            assert budget.room(T0, READER, client) == count
+        assert full.room(T0, BACKGROUND) == 31
+        assert replace(full, level=30.0).room(T0, BACKGROUND) == 1
+        assert replace(full, level=29.9).room(T0, BACKGROUND) == 0
+        assert replace(full, level=0.0).room(T0, READER) == replace(full, level=-9.0).room(T0, READER) == 0
+        assert paused().room(T0, READER) == 0
+        probed = paused(MaintenanceError.code)
+        assert (probed.room(T0 + 30, READER), probed.room(T0 + 30, BACKGROUND)) == (1, 1)
+        assert replace(probed, level=-90.0).room(T0 + 30, READER) == 0
+
+    def test_the_wait_for_several_calls_is_told(self) -> None:
+        empty = Budget(level=0.0, at=T0)
+        assert empty.wait_for(T0, 1, READER) == 0.5
+        assert empty.wait_for(T0, 20, READER) == 10
+        assert empty.wait_for(T0, 500, READER) == 30, "no more than the bucket holds"
+        assert empty.wait_for(T0, 1, BACKGROUND) == 15
+        assert empty.wait_for(T0, 500, BACKGROUND) == 30
+        assert Budget(at=T0).wait_for(T0, 20, READER) == 0
+        assert paused().wait_for(T0 + 10, 1, READER) == 20
+        assert replace(empty, clients={hashed("one"): 30.0}).wait_for(T0, 1, READER, "one") == 18.75
+
+    def test_sixteen_clients_are_remembered_those_who_used_most_and_who_asks(self) -> None:
+        budget = Budget(at=T0, level=60.0)
+        for number in range(16):
+            budget = budget.take(T0, READER, 2 if number else 1, f"client {number}").budget
+        assert len(budget.clients) == 16
+        budget = budget.take(T0, READER, client="one more").budget
+        assert len(budget.clients) == 16
+        assert hashed("client 0") not in budget.clients
+        assert budget.clients[hashed("one more")] == 1
+
+    def test_a_pause_lasts_an_hour_at_most_and_is_over_at_its_end(self) -> None:
+        assert paused(seconds=1e9).pause_left(T0) == 3600
+        assert paused(seconds=-5).pause_left(T0) == 0
+        assert paused().pause_left(T0 + 30) == 0
+        assert replace(paused(), paused_code="").pause_left(T0) == 0
+        assert paused().paused(T0, 31, "other").paused_code == "other"
+        assert paused().paused(T0, 30, "other") == paused()
+
+    def test_a_call_after_a_pause_ends_it_unless_a_probe_must(self) -> None:
+        assert paused().take(T0 + 30, READER).budget.paused_code == ""
+        for code in (MaintenanceError.code, OutageError.code):
+            probe = paused(code).take(T0 + 30, READER, 5)
+            assert probe.granted == 1
+            assert probe.budget.probing
+            assert probe.budget.level == 59
+            assert probe.budget.take(T0 + 30 + PROBE_PAUSE - 0.5, READER).wait == 0.5
+            assert not probe.budget.paused(T0 + 31, 60, code).probing
+
+    @pytest.mark.parametrize("error", [MaintenanceError, OutageError, RateLimitedError])
+    def test_a_refusal_in_a_pause_is_of_its_kind_and_after_it_the_budget_s(
+        self, error: type[UpstreamError]
+    ) -> None:
+        refusal = paused(error.code).refusal(T0, 7)
+        assert (type(refusal), refusal.retry_after) == (error, 7)
+        later = paused(error.code).refusal(T0 + 30, 7)
+        assert (type(later), later.retry_after) == (RateLimitedError, 7)
+        assert "used up" in str(later)
+
+    def test_headers_lower_the_level_by_what_others_used(self) -> None:
+        full = Budget(at=T0)
+        assert full.reconciled(T0, 240, 150, 30).level == 150 - 60 - 30 * 2
+        assert full.reconciled(T0, 240, 150, 600).level == max(150 - 60 - 120, -120)
+        assert full.reconciled(T0, 240, 0, 60).level == -120
+        assert full.reconciled(T0, 240, 90, -5).level == 30
+        assert full.reconciled(T0, 240, 10**9, 0).level == 60
+        assert full.reconciled(T0, 10**9, 10**9, 60).limit == 100_000
+        assert full.reconciled(T0, 3, 3, 60).limit == 4
+
+    def test_a_document_is_believed_within_bounds(self) -> None:
+        assert Budget.parse({"limit": 10**6}).limit == 100_000
+        assert Budget.parse({"limit": 3}).limit == 4
+        assert Budget.parse({"level": -1e9}).level == -120
+        assert Budget.parse({"level": 1e15}).level == 60
+        assert Budget.parse({"limit": 100.0}).limit == 100
+        uses = {"a": 3, "b": 0, "c": 1e6, "d": True, "e": "x", "f": 999_999, "g": -1}
+        assert Budget.parse({"clients": uses}).clients == {"a": 3.0, "f": 999_999.0}
+
+    def test_a_client_is_kept_under_eight_characters_that_are_no_address(self) -> None:
+        assert len(hashed("192.0.2.7")) == 8
+        assert hashed("192.0.2.7") != hashed("192.0.2.8")

@@ -1,6 +1,7 @@
 """How long licences and profiles stay fresh."""
 
 import json
+import random
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -58,3 +59,39 @@ def test_a_changed_rating_means_that_there_was_a_race():
 
 def test_no_change_of_licences_that_cannot_be_read_means_a_race():
     assert not records.has_raced(json.dumps({"member_info": {}}).encode(), {"licenses": None})
+
+
+def test_what_is_kept_is_fresh_and_shown_for_as_long_as_is_promised():
+    """In hours: fresh, then how long it may be shown."""
+    kept = {
+        freshness.LICENCES: (1, 720),
+        freshness.PROFILE: (24, 720),
+        freshness.HISTORY: (12, 720),
+        freshness.CAREER: (36, 720),
+        freshness.RACES: (24, 720),
+        freshness.CARS: (24, 720),
+    }
+    for lifetime, hours in kept.items():
+        assert (lifetime.fresh / 3600, lifetime.stale / 3600) == hours
+        assert lifetime.stale_until(NOW) == NOW + hours[1] * 3600
+    assert freshness.ID_KEPT == 720 * 3600
+    assert freshness.NOT_FOUND_KEPT == 6 * 3600
+    assert freshness.FAILURE_KEPT == 60
+    assert (freshness.DOUBT_KEPT, freshness.DOUBT_PAUSE) == (3600, 600)
+
+
+def test_fresh_time_varies_by_fifteen_percent_to_either_side():
+    class Rng(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            self.bounds = (a, b)
+            return b
+
+    rng = Rng()
+    assert freshness.LICENCES.fresh_until(NOW, rng) == NOW + 3600 * 1.15
+    assert rng.bounds == (0.85, 1.15)
+
+
+def test_licences_are_shown_for_thirty_days_however_long_they_are_fresh():
+    assert freshness.licences(datetime.fromtimestamp(NOW - 48 * HOUR, UTC), NOW).stale == 720 * 3600
+    assert HOUR < fresh_for(12.5) < 1.1 * HOUR
+    assert 5.9 * HOUR < fresh_for(71) < fresh_for(72) == 6 * HOUR

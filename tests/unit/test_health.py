@@ -119,3 +119,40 @@ def test_a_call_that_hangs_is_trouble_before_it_has_failed() -> None:
         calls.ends()  # another one is answered
         assert calls.ok
     assert calls.ok
+
+
+def test_the_sentence_of_the_last_calls_has_their_ages() -> None:
+    calls = Calls()
+    assert calls.last.part().detail == "iRacing has not been asked yet."
+    calls.ends()
+    calls.now += 7
+    assert calls.last.part().detail == "iRacing answered 7 s ago."
+    calls.now += 54  # the answer is 61 s old
+    calls.ends(GONE)
+    calls.now += 2
+    assert calls.last.part().detail == "The last 1 call(s) to iRacing failed, 2 s ago: No answer."
+
+
+def test_a_failure_within_a_minute_of_an_answer_is_none_and_a_hang_is_from_five_seconds_on() -> None:
+    assert (HANGS_AFTER, FAILURES, RECENT) == (5.0, 3, 60.0)
+    calls = Calls()
+    calls.ends()
+    calls.now += 60
+    calls.ends(GONE)
+    assert calls.ok
+    other = Calls()
+    with other.last.one(CALM):
+        other.now += 5
+        assert other.last.part().detail == "iRacing has not answered a call for 5 s."
+    with pytest.raises(ZeroDivisionError), other.last.one(CALM):
+        1 / 0  # noqa: B018 - a defect of ours is no call that is out for good
+    other.now += 9
+    assert other.ok
+
+
+def test_a_part_says_how_it_is_and_its_numbers() -> None:
+    health = judged({"one": Part(True, "Fine.", {"left": 3}), "two": ILL})
+    assert health.checks == {
+        "one": {"ok": True, "detail": "Fine.", "left": 3},
+        "two": {"ok": False, "detail": "Ill."},
+    }

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pitboard.drivers import index
-from pitboard.drivers.categories import CATEGORIES, GROUPS
+from pitboard.drivers.categories import CATEGORIES, CLASSES, GROUPS, SEQUENCE, licence_level
 from pitboard.drivers.index import CategoryStats, IndexedDriver, RowError
 from pitboard.drivers.records import indexed
 
@@ -119,3 +119,58 @@ def test_the_answer_has_what_the_lists_say_and_no_more():
 
 def test_a_country_that_is_not_known_is_absent():
     assert "country_code" not in indexed(IndexedDriver(7, "Ann Tester", ""))["member_info"]
+
+
+@pytest.mark.parametrize(
+    ("place", "good", "bad"),
+    [
+        (0, "65536", "4294967296"),
+        (1, "65536", "4294967296"),
+        (2, "599.99", "600"),
+        (2, "0", "-0.01"),
+        (4, "20000", "20001"),
+        (4, "-1", "-2"),
+        (5, "20000", "20001"),
+        (5, "-1", "-2"),
+    ],
+)
+def test_numbers_are_taken_up_to_their_bounds(place, good, bad):
+    numbers = [*GOOD[:place], good, *GOOD[place + 1 :]]
+    packed, irating = index.parse_numbers(5, *numbers)
+    assert irating == int(numbers[4])
+    assert len(packed) == 18
+    with pytest.raises(RowError, match="numbers"):
+        index.parse_numbers(5, *(bad if at == place else text for at, text in enumerate(GOOD)))
+
+
+def test_an_id_has_up_to_eight_digits():
+    assert index.parse_id("099999999") == index.MOST_CUST_ID == 99_999_999
+    assert index.parse_id("1") == 1
+    for bad in ("100000000", "0099999999"):
+        with pytest.raises(RowError):
+            index.parse_id(bad)
+
+
+def test_entries_of_several_categories_are_told_apart_without_unpacking():
+    one, other = (index.parse_numbers(number, *GOOD)[0] for number in (5, 1))
+    assert index.split(one + other) == {"sports_car": one, "oval": other}
+    assert index.split(b"") == {}
+    for bad in (one[:-1], one + other[:5], b"\x02" + one[1:]):
+        with pytest.raises(ValueError, match="damaged"):
+            index.split(bad)
+
+
+@pytest.mark.parametrize(
+    ("letter", "rating", "level"),
+    [("R", 0.5, 1), ("R", 1.0, 1), ("R", 4.99, 4), ("D", 2.66, 6), ("A", 2.96, 18), ("WC", 5.0, 28)],
+)
+def test_a_licence_has_four_levels_by_its_safety_rating(letter, rating, level):
+    assert licence_level(GROUPS[letter][0], rating) == level
+
+
+def test_the_facts_of_the_categories_are_iracing_s():
+    """constants/categories, lookup/licenses and member/get, as recorded."""
+    assert CATEGORIES == {"oval": 1, "dirt_oval": 3, "dirt_road": 4, "sports_car": 5, "formula_car": 6}
+    assert {number: letter for letter, (number, _, _) in GROUPS.items()} == CLASSES
+    assert [GROUPS[letter][0] for letter in ("R", "D", "C", "B", "A", "P", "WC")] == [1, 2, 3, 4, 5, 6, 7]
+    assert set(SEQUENCE) == set(CATEGORIES)

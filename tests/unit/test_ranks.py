@@ -97,3 +97,22 @@ def test_a_head_that_does_not_fit_is_a_value_error(head):
 
     with pytest.raises(ValueError, match="damaged"):
         Ranks.decoded(0.0, {"oval": zlib.compress(struct.pack("<I", len(head)) + head)})
+
+
+def test_a_distribution_is_kept_as_rising_iratings_with_their_numbers():
+    tally = Tally()
+    for country, irating, drivers in (("DE", 1500, 2), ("DE", 900, 1), ("ES", 20_000, 3), ("", 1500, 4)):
+        tally.add("oval", country, irating, drivers)
+    ranks = Ranks.decoded(5.0, tally.ranks(0.0).encoded())
+    assert [ranks.rank("oval", "DE", irating) for irating in (20_001, 1500, 1499, 900, 1)] == [
+        {"world": 1, "of": 10, "country": 1, "country_of": 3},
+        {"world": 4, "of": 10, "country": 1, "country_of": 3},
+        {"world": 10, "of": 10, "country": 3, "country_of": 3},
+        {"world": 10, "of": 10, "country": 3, "country_of": 3},
+        {"world": 10, "of": 10, "country": 3, "country_of": 3},
+    ]
+    assert ranks.rank("oval", "", 1500) == {"world": 4, "of": 10}
+    counts = ranks._counts["oval"]
+    assert list(counts[""].items()) == [(900, 1), (1500, 6), (20_000, 3)]
+    assert sorted(counts) == ["", "DE", "ES"]
+    assert len(counts) == 3

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pitboard.drivers import records
+from pitboard.drivers.index import MOST_CUST_ID, MOST_RATING
 from pitboard.drivers.model import Record
 from pitboard.drivers.ranks import Ranks
 from pitboard.drivers.views import Views
@@ -148,6 +149,83 @@ def test_a_driver_with_a_wrong_rating_is_left_out_not_shown_without_it(field, od
     member = spoiled(MEMBER, ("licenses", 0, field), odd)
     assert shapes.rows(shapes.MEMBER)([member, MEMBER], wrong) == [MEMBER]
     assert wrong == [f"[].licenses.{field}"]
+
+
+RACE = {"subsession_id": 8, "session_start_time": "2025-09-03T20:00:00Z", "track": {"track_id": 9}}
+CHART = {"cust_id": 7, "category_id": 5, "chart_type": 1, "data": [{"when": "2025-01-01", "value": 1350}]}
+CAREER = {"cust_id": 7, "stats": [{"category": "Oval", "starts": 1, "avg_finish_position": 2.5}]}
+FAR = 10**12
+EDGES = [
+    (shapes.MEMBER, MEMBER, "cust_id", 1, MOST_CUST_ID),
+    (shapes.MEMBER, MEMBER, "flair_id", -FAR, FAR),
+    (shapes.MEMBER, MEMBER, "licenses.0.group_id", 0, 100),
+    (shapes.MEMBER, MEMBER, "licenses.0.safety_rating", 0, 10),
+    (shapes.MEMBER, MEMBER, "licenses.0.irating", -1, MOST_RATING),
+    (shapes.MEMBER, MEMBER, "licenses.0.license_level", 0, 1_000),
+    (shapes.MEMBER, MEMBER, "licenses.0.category_id", 0, 1_000),
+    (shapes.MEMBER, MEMBER, "licenses.0.cpi", 0, 10**9),
+    (shapes.MEMBER, MEMBER, "licenses.0.mpr_num_races", 0, 10**9),
+    (shapes.MEMBER, MEMBER, "licenses.0.seq", 0, 1_000),
+    (shapes.PROFILE, PROFILE, "recent_events.0.simsession_type", -1, 1_000),
+    (shapes.PROFILE, PROFILE, "recent_events.0.starting_position", -1, 10_000),
+    (shapes.PROFILE, PROFILE, "recent_events.0.best_lap_time", -1, FAR),
+    (shapes.PROFILE, PROFILE, "recent_events.0.percent_rank", -1, 1_000),
+    (shapes.PROFILE, PROFILE, "follow_counts.followers", 0, 10**9),
+    (shapes.PROFILE, PROFILE, "activity.consecutive_weeks", 0, 10**9),
+    (shapes.CHART, CHART, "category_id", 0, 1_000),
+    (shapes.CHART, CHART, "chart_type", 0, 1_000),
+    (shapes.CHART, CHART, "data.0.value", -1, 100_000),
+    (shapes.CAREER, CAREER, "stats.0.wins", 0, 10**9),
+    (shapes.CAREER, CAREER, "stats.0.avg_incidents", 0, 10_000),
+    (shapes.RACES, {"cust_id": 7, "races": [RACE]}, "races.0.subsession_id", 1, FAR),
+    *(
+        (shapes.RACES, {"cust_id": 7, "races": [RACE]}, f"races.0.{field}", least, most)
+        for field, least, most in (
+            ("newi_rating", -1, MOST_RATING),
+            ("old_sub_level", -1, 1_000),
+            ("new_sub_level", -1, 1_000),
+            ("finish_position", -1, 10_000),
+            ("season_year", 0, 10_000),
+            ("season_quarter", 0, 10),
+            ("race_week_num", -1, 1_000),
+            ("license_level", 0, 1_000),
+            ("laps", 0, 10**9),
+            ("points", -(10**6), 10**6),
+            ("strength_of_field", 0, MOST_RATING),
+        )
+    ),
+    (shapes.CARS, [{"car_id": 1, "car_name": "A"}], "0.car_id", 1, 10**6),
+]
+
+
+@pytest.mark.parametrize(("shape", "answer", "path", "least", "most"), EDGES, ids=[edge[2] for edge in EDGES])
+def test_a_number_is_taken_from_its_least_to_its_most(shape, answer, path, least, most):
+    steps = tuple(int(step) if step.isdigit() else step for step in path.split("."))
+
+    def taken(value):
+        """Whether an answer with this value in this place comes through as it is."""
+        given = spoiled(answer, steps, value)
+        try:
+            return shape(given, Wrong()) == given
+        except WrongError:
+            return False
+
+    assert [taken(value) for value in (least - 1, least, most, most + 1)] == [False, True, True, False]
+
+
+def test_a_text_is_as_long_as_its_field_allows():
+    for field, longest in {"display_name": 200, "flair_name": 80, "member_since": 10}.items():
+        for length in (longest, longest + 1):
+            value = "x" * length if field != "member_since" else "2020-04-10"[: length - 10] + "2020-04-10"
+            found = shapes.rows(shapes.MEMBER)([{**MEMBER, field: value}], Wrong())
+            assert (found == [{**MEMBER, field: value}]) == (length == longest), field
+
+
+def test_a_list_is_looked_at_up_to_100000_items():
+    many = [{"car_id": 1, "car_name": "A"}] * 100_000
+    assert len(shapes.CARS(many, Wrong())) == 100_000
+    with pytest.raises(WrongError):
+        shapes.CARS([*many, 1], Wrong())
 
 
 def test_an_unrated_licence_is_kept():
