@@ -99,7 +99,7 @@ def main() -> int:
     known = {change.place for change in results}
     for done in tried(copy, asked.room, [change for change in sample if change.place not in known], end):
         results += done
-        noticed = {change.place: code(change) for change in results if not change.survived}
+        noticed = {change.place: now[change.place] for change in results if not change.survived}
         kept.write_text(json.dumps(noticed), "utf-8")
     if len(results) < len(sample):
         print(f"{len(sample) - len(results)} changes were not tried; --resume goes on")
@@ -109,9 +109,9 @@ def main() -> int:
     return 0
 
 
-def code(change: Change) -> str:
-    """A short name of what stands in a change's module."""
-    return hashlib.blake2s((ROOT / change.module).read_bytes(), digest_size=8).hexdigest()
+def code(module: Path) -> str:
+    """A short name of what stands in a module."""
+    return hashlib.blake2s(module.read_bytes(), digest_size=8).hexdigest()
 
 
 def tests_of() -> dict[str, list[str]]:
@@ -196,9 +196,10 @@ def executed(copy: Path, some: list[Change]) -> Iterator[Change]:
     with closing(sqlite3.connect(session)) as db, db:
         db.execute("DELETE FROM mutation_specs WHERE job_id NOT IN (SELECT value FROM json_each(?))", (jobs,))
         db.execute("DELETE FROM work_items WHERE job_id NOT IN (SELECT value FROM json_each(?))", (jobs,))
+    module = copy / some[0].module
+    unchanged = module.read_bytes()
     run(copy, *TOOL, "exec", "mutate.toml", session.name, seconds=3600)
-    module = some[0].module
-    shutil.copy2(ROOT / module, copy / module)
+    module.write_bytes(unchanged)  # when it was broken off
     with closing(sqlite3.connect(session)) as db:
         rows = db.execute("SELECT job_id, test_outcome, diff FROM work_results WHERE test_outcome NOT NULL")
         outcomes = {job: (str(outcome).upper(), str(diff)) for job, outcome, diff in rows}

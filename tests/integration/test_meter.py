@@ -82,11 +82,12 @@ def test_a_refusal_says_when_there_will_be_a_call(store: SqliteStore, clock: Clo
 
 
 def test_a_call_that_comes_before_the_deadline_is_waited_for(store: SqliteStore) -> None:
+    """The bucket lacks 1.9 of a call. However slow the machine is, that takes 0.95 s."""
     meter = Meter(store.documents)
-    spend_all(meter)
     begun = time.monotonic()
-    meter.spend(context(2))
-    assert time.monotonic() - begun > 0.2
+    store.documents.put(KEY, Budget(level=-0.9, at=time.time()).document(), expected=None)
+    meter.spend(context(5))
+    assert time.monotonic() - begun > 0.9
 
 
 def test_a_call_with_no_time_left_for_itself_is_not_waited_for(store: SqliteStore) -> None:

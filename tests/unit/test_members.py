@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitboard.drivers import names
+from pitboard.drivers import kept_members, names
+from pitboard.drivers import members as members_module
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.kept_members import KeptMembers
 from pitboard.drivers.members import Audience, Gate, Members, fingerprint
@@ -144,3 +145,59 @@ def test_changes_of_two_at_a_time_both_hold():
 
 def test_a_fingerprint_is_the_same_in_every_version():
     assert fingerprint("ann tester") == "9ccfaf5b2edf997afe209c9f"
+
+
+def test_a_list_and_the_withheld_have_a_most(monkeypatch):
+    assert (members_module.MOST_LISTED, members_module.MOST_WITHHELD) == (5_000, 4_000)
+    monkeypatch.setattr(kept_members, "MOST_LISTED", 2)
+    monkeypatch.setattr(kept_members, "MOST_WITHHELD", 2)
+    documents = Documents()
+    kept = KeptMembers(lambda: documents, None, 60.0)
+    kept.change(lambda members: members.listing({"a": 1, "b": 2}).forgetting(["c"], [3]))
+    for edit in (
+        lambda members: members.listing({"d": 4}),
+        lambda members: members.forgetting(["d"]),
+    ):
+        with pytest.raises(StoreError, match="At most 2"):
+            kept.change(edit)
+    assert kept.current().listed == {"a": 1, "b": 2}
+
+
+def test_a_change_that_others_are_always_faster_than_is_an_error():
+    class Contended(Documents):
+        tries = 0
+
+        def put(self, key, value, *, expected):
+            self.tries += 1
+            return False
+
+    documents = Contended()
+    with pytest.raises(StoreError, match="somebody else"):
+        KeptMembers(lambda: documents, None, 60.0).change(lambda members: members.listing({"a": 1}))
+    assert documents.tries == 20
+
+
+@pytest.mark.parametrize(
+    ("key", "own"), [("HISTORY:7:oval:irating", 7), ("CARS:", 0), ("CAREER:70", 70), ("A:x", 0)]
+)
+def test_what_is_kept_about_a_withheld_driver_under_our_own_keys_is_not_kept(key, own):
+    members = Members().forgetting(["ann tester"], [7])
+    assert members.keeps(key, None) == (own != 7)
+    listed = Members(Audience.LISTED, listed={"ann tester": 70})
+    assert listed.keeps(key, None)
+    assert listed.strictly_keeps(key, None) == (own in (0, 70))
+
+
+def test_name_keys_and_our_own_are_told_apart_by_their_first_letter():
+    members = Members(Audience.LISTED, listed={"zoe": 0})
+    for key in ("A", "Z", "HISTORY:1"):
+        assert members.keeps(key, None)
+    for key in ("a", "z", "[", "@", "", "ann tester"):
+        assert not members.keeps(key, None)
+    assert members.keeps("zoe", None)
+
+
+def test_people_are_numbered_and_joined_when_a_mark_is_shared():
+    members = Members().marking({"a"}).marking({"b"}).marking({"c", "d"})
+    assert members.withheld == {"a": 1, "b": 2, "c": 3, "d": 3}
+    assert members.marking({"b", "d", "e"}).withheld == {"a": 1, "b": 2, "c": 2, "d": 2, "e": 2}

@@ -3,27 +3,38 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pitboard.drivers import service as service_module
 from pitboard.drivers.dependencies import Dependencies
-from pitboard.drivers.errors import OutageError, RateLimitedError, StoreError, UpstreamError
-from pitboard.drivers.misses import PENDING, UNAVAILABLE, Miss
-from pitboard.drivers.model import CallContext, Room
+from pitboard.drivers.errors import (
+    OutageError,
+    RateLimitedError,
+    StoreError,
+    UnreachableError,
+    UpstreamError,
+)
+from pitboard.drivers.misses import NOT_FOUND, PENDING, UNAVAILABLE, Miss
+from pitboard.drivers.model import CallContext, Record, Room
 from pitboard.drivers.names import parse
-from pitboard.drivers.plan import Plan, Target
-from pitboard.drivers.service import BEFORE_THE_ANSWER, DriverService
+from pitboard.drivers.plan import Plan, Target, _profile_until, exact_match
+from pitboard.drivers.ports import FailedNames
+from pitboard.drivers.service import BEFORE_THE_ANSWER, Asker, DriverService, lookup_context
 from pitboard.stores.sqlite import SqliteStore
+
+NOW = 1_800_000_000.0
 
 
 class Upstream:
     """iRacing, as a test sets it: `search` is what a search does."""
 
     def __init__(self) -> None:
-        self.search = lambda _, __: [(7, "Ann Tester")]
+        self.search: Callable[[str, CallContext], list[tuple[int, str]]] = lambda _, __: [(7, "Ann Tester")]
         self.contexts: list[CallContext] = []
         self.refusal: UpstreamError | None = None
 
@@ -155,3 +166,138 @@ def test_where_the_answer_freezes_the_home_a_plan_ends_before_the_answer(deps, u
             assert BEFORE_THE_ANSWER >= 0.2
     finally:
         release.set()
+
+
+class Waiting:
+    """A service whose searches wait for `go`."""
+
+    def __init__(self, deps: Dependencies, upstream: Upstream, planners: ThreadPoolExecutor) -> None:
+        self.go = threading.Event()
+        upstream.search = self.search
+        self.service = DriverService(deps, planners, Queue())
+
+    def search(self, name: str, context: CallContext) -> list[tuple[int, str]]:
+        assert self.go.wait(10)
+        return []
+
+    def codes(self, *names: str, client: str = "") -> list[str]:
+        pending = self.service.begin(list(names), 0.0, Asker(client, profile=False))
+        answer = json.loads(self.service.soon(pending, 0.0).body)
+        return [f"{value['code']} {value['retry_after']}" for value in answer.values()]
+
+
+@pytest.fixture
+def waiting(deps, upstream) -> Iterator[Waiting]:
+    with ThreadPoolExecutor(4) as planners:
+        one = Waiting(deps, upstream, planners)
+        yield one
+        one.go.set()
+        one.service.stop()
+
+
+def test_a_client_has_a_hundred_and_fifty_names_in_the_air_and_others_theirs(waiting, monkeypatch):
+    assert (service_module.MOST_FLIGHTS_A_CLIENT, service_module.MOST_FLIGHTS) == (150, 2_000)
+    monkeypatch.setattr(service_module, "MOST_FLIGHTS_A_CLIENT", 2)
+    monkeypatch.setattr(service_module, "MOST_FLIGHTS", 4)
+    assert waiting.codes("A A", "B B", "C C", client="one") == ["pending 2", "pending 2", "pending 30"]
+    assert waiting.codes("C C", "A A", client="one") == ["pending 30", "pending 2"]
+    assert waiting.codes("C C", "D D", "E E", client="two") == ["pending 2", "pending 2", "pending 30"]
+    assert waiting.codes("E E") == ["pending 30"], "the host himself has no share, but a bound"
+
+
+def test_the_host_himself_has_no_share(waiting, monkeypatch):
+    monkeypatch.setattr(service_module, "MOST_FLIGHTS_A_CLIENT", 1)
+    assert waiting.codes("A A", "B B", "C C") == ["pending 2"] * 3
+
+
+def test_a_home_that_ends_begins_no_look_up_and_answers_those_who_wait(waiting):
+    pending = waiting.service.begin(["Ann Tester"], 5.0, Asker())
+    (flight,) = pending.waiting
+    waiting.service.stop()
+    assert flight.result(timeout=5) == PENDING
+    assert waiting.codes("Bob Tester") == ["pending 30"]
+
+
+def test_a_name_that_cannot_be_searched_is_asked_for_again_later(deps, upstream):
+    failed = Failed()
+    with ThreadPoolExecutor(1) as planners:
+        service = DriverService(deps, planners, Queue(), failed=failed)
+
+        def lost(_, __):
+            raise UnreachableError("Lost.")
+
+        upstream.search = lost
+        miss = service.customer_id("Ann Tester", 5.0)
+        assert isinstance(miss, Miss)
+        assert (miss.code, miss.retry_after) == ("unavailable", 60)
+        assert failed.names == ["Ann Tester"]
+        upstream.search = lambda _, __: [(7, "Ann Tester")]
+        again = service.customer_id("Ann Tester", 5.0)
+        assert isinstance(again, Miss), "within the minute iRacing is not asked"
+        assert again.code == "unavailable"
+        assert service.customer_id("Bob Tester", 5.0) == NOT_FOUND
+        assert service.customer_id("Carl Tester", 5.0) == NOT_FOUND
+        upstream.search = lambda _, __: [(9, "Dora Tester"), (10, "Dora Tester2")]
+        assert service.customer_id("Dora Tester", 5.0) == (9, "iRacing")
+        assert service.customer_id("dora tester", 5.0) == (9, "store")
+        assert service.customer_id("Dora Tester", 5.0, Asker(web_page=True)) == (9, "iRacing")
+
+
+def test_two_drivers_of_one_name_are_nobody():
+    ann = parse("Ann Tester")
+    assert exact_match(ann, [(7, "Ann Tester"), (8, "Ann Tester2")]) == 7
+    assert exact_match(ann, [(7, "Ann Tester"), (7, "ann tester")]) == 7
+    assert exact_match(ann, [(7, "Ann Tester"), (8, "ANN TESTER")]) is None
+    assert exact_match(ann, [(8, "Ann Tester2")]) is None
+
+
+def test_a_page_that_has_something_to_show_waits_one_and_a_half_seconds_for_news(waiting):
+    pending = waiting.service.begin(["Ann Tester"], 5.0, Asker())
+    assert pending.patience(9.0) == 9.0
+    shown = replace(pending, found={"bob tester": None})
+    assert (shown.patience(9.0), shown.patience(0.5)) == (1.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("own", "seconds", "lasts", "hurried"),
+    [(20.0, 1.0, 20.0, False), (20.0, 30.0, 30.0, False), (None, 1.0, 1.0, True), (None, 20.0, 20.0, False)],
+)
+def test_a_look_up_lasts_its_own_time_or_the_caller_s_if_that_is_longer(own, seconds, lasts, hurried):
+    begun = time.monotonic()
+    context = lookup_context(own, seconds, "one")
+    assert begun + lasts <= context.deadline <= time.monotonic() + lasts
+    assert (context.client, context.hurried) == ("one", hurried)
+
+
+class Failed(FailedNames):
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def add(self, name, *, profile, client):
+        self.names.append(name)
+
+
+def record(until: float, body: bytes = b'{"member_info":{"licenses":[]}}') -> Record:
+    return Record("ann tester", 7, body, NOW, NOW, NOW, until)
+
+
+@pytest.mark.parametrize(
+    ("older", "until"),
+    [
+        (NOW + 9, NOW + 9),
+        (NOW + 86400 * 1.15, NOW + 86400 * 1.15),
+        (NOW + 86400 * 2, NOW + 86400 * 1.15),
+        (0.0, 0.0),
+        (-NOW - 9, -NOW - 9),
+        (-NOW - 86400 * 2, -NOW - 86400 * 1.15),
+    ],
+)
+def test_a_profile_stays_fresh_as_long_as_it_could_have_been_set_to(older, until):
+    assert _profile_until(record(older), {"licenses": []}, NOW) == pytest.approx(until, abs=0.01)
+
+
+def test_after_a_race_a_profile_is_due_at_once():
+    raced = {"licenses": [{"category": "oval", "irating": 1500}]}
+    assert _profile_until(record(NOW + 9), raced, NOW) == NOW
+    assert _profile_until(record(NOW - 9), raced, NOW) == NOW - 9
+    assert _profile_until(record(-NOW - 9), raced, NOW) == -NOW - 9
