@@ -93,9 +93,8 @@ def main() -> int:
     sample = sorted(possible, key=lambda change: change.place)[: asked.sample]
     kept = copy / "noticed.json"
     before = json.loads(kept.read_text("utf-8")) if asked.resume and kept.exists() else {}
-    results = [
-        replace(change, survived=False) for change in sample if before.get(change.place) == code(change)
-    ]
+    now = {change.place: code(copy / change.module) for change in sample}
+    results = [replace(one, survived=False) for one in sample if before.get(one.place) == now[one.place]]
     known = {change.place for change in results}
     for done in tried(copy, asked.room, [change for change in sample if change.place not in known], end):
         results += done
