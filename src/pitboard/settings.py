@@ -112,6 +112,11 @@ class SettingError(UsageError):
     """A setting has a value that cannot be used; the message names the variable."""
 
 
+def unreadable(file: Path, error: OSError | UnicodeDecodeError) -> UsageError:
+    """The sentence for a file that the user has named and that cannot be read."""
+    return UsageError(f"{file} cannot be read: {getattr(error, 'strerror', 'it is no text in UTF-8')}.")
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamSettings:
     """Where iRacing is. Both homes read these."""

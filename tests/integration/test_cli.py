@@ -13,6 +13,7 @@ import urllib3
 
 from pitboard.settings import SETTINGS
 from pitboard.simulator import Simulator
+from pitboard.stores.sqlite import SqliteStore
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,23 @@ def test_help_of_every_command_has_an_example():
     assert {"demo", "serve", "drivers", "login", "addon", "bench", "doctor", "logs"} <= set(commands)
     for command in set(commands) - {"addon", "index"}:
         assert f": pitboard {command}" in pitboard(command, "--help", env=os.environ).stdout
+
+
+def test_a_restore_asks_first_and_says_so_where_nobody_can_answer(environment, tmp_path):
+    SqliteStore(tmp_path / "p.sqlite3").close()
+    copy = tmp_path / "copy.sqlite3"
+    assert pitboard("backup", str(copy), env=environment).returncode == 0
+
+    def restore(file, **more):
+        return pitboard("restore", str(file), env=environment, **more)
+
+    silent = restore(copy, stdin=subprocess.DEVNULL)
+    assert (silent.returncode, sentence(silent)) == (2, "pitboard: Nobody is there to answer; add --yes.")
+    declined = restore(copy, input="n\n")
+    assert (declined.returncode, declined.stderr) == (1, "Aborted.\n")
+    assert restore(copy, input="y\n").returncode == 0
+    missing = restore(tmp_path / "none", stdin=subprocess.DEVNULL)
+    assert sentence(missing) == f"pitboard: There is no file {tmp_path / 'none'}."
 
 
 @pytest.mark.slow

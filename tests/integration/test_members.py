@@ -303,7 +303,7 @@ def test_a_file_replaces_the_list_and_what_was_kept_of_the_others_goes(simulator
         (("forget", " "), "The name is empty."),
         (("allow",), "Whom?"),
         (("allow", "--only"), "--only goes with"),
-        (("allow", "--file", "/nowhere/members.txt"), "cannot be read"),
+        (("allow", "--file", "/nowhere/members.txt"), "cannot be read: No such file or directory."),
     ],
 )
 def test_wrong_usage_is_a_sentence(simulator, tmp_path, arguments, sentence):

@@ -2,7 +2,9 @@
 
 import json
 import os
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from rich.console import Console
 from tests.support.serve_process import serve_process
 from tests.support.waiting import wait_until
 
+from pitboard.local.files import tighten
 from pitboard.ops import addon, cdk, children
 from pitboard.settings import SETTINGS
 from pitboard.simulator import Simulator
@@ -41,6 +44,26 @@ def test_files_that_others_could_read_are_private_after_a_start_and_the_log_says
     for name in ("pitboard.sqlite3 ", "pitboard.log", "pitboard.log.1", "pitboard.index-1700000000.sqlite3"):
         assert f"{name.strip()};" in said
     assert "change the iRacing password" in said
+
+
+def other_programs_database(path):
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE theirs (x)")
+
+
+def a_text(path):
+    path.write_text("root:x:0:0:root:/root:/bin/bash\n")
+
+
+@pytest.mark.parametrize("make", [other_programs_database, a_text])
+def test_a_file_of_another_program_keeps_its_rights_when_somebody_names_it_as_the_database(make, tmp_path):
+    other = tmp_path / "theirs"
+    make(other)
+    other.chmod(0o644)
+    told = []
+    tighten(other, told.append)
+    assert stat.S_IMODE(other.stat().st_mode) == 0o644
+    assert told == []
 
 
 def test_a_credentials_file_that_others_could_read_is_private_after_a_start(simulator, tmp_path):

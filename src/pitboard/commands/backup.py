@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pitboard.commands.options import Yes, log_to_stderr
+from pitboard.commands.options import Yes, ask, log_to_stderr
 from pitboard.settings import Settings
 
 BACKUP_EXAMPLE = "Example: pitboard backup /backups/pitboard.sqlite3"
@@ -32,12 +32,14 @@ def restore(file: File, yes: Yes = False) -> None:
 
     Members who have asked not to be shown since then are deleted from it. The token in use stays in use.
     """
+    from pitboard.local.backup import check
     from pitboard.local.backup import restore as run
 
     log_to_stderr("ERROR")
     settings = Settings.read()
-    if settings.db.exists() and not yes:
-        typer.confirm(f"Replace what is in {settings.db}?", abort=True)
+    check(settings, file)
+    if settings.db.exists():
+        ask(f"Replace what is in {settings.db}?", yes=yes)
     typer.echo(run(settings, file))
 
 

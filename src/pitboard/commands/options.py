@@ -1,10 +1,11 @@
 """Options that several commands have, and options that mirror a setting."""
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
-from pitboard.settings import SETTINGS, Setting
+from pitboard.settings import SETTINGS, Setting, UsageError
 
 _BY_NAME = {setting.env: setting for setting in SETTINGS}
 HOST, PORT = _BY_NAME["PITBOARD_HOST"], _BY_NAME["PITBOARD_PORT"]
@@ -29,8 +30,23 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
 
 def confirm(environment: str, question: str, *, yes: bool) -> None:
     """Asks before production is changed, unless `yes`. Ends the command if the answer is no."""
-    if environment == "prod" and not yes:
-        typer.confirm(question, abort=True)
+    if environment == "prod":
+        ask(question, yes=yes)
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Asks, unless `yes`. Ends the command if the answer is no; raises `UsageError` if nobody can answer."""
+    if yes:
+        return
+    try:
+        agreed = typer.confirm(question)
+    except typer.Abort:
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise
+        typer.echo(err=True)
+        raise UsageError("Nobody is there to answer; add --yes.") from None
+    if not agreed:
+        raise typer.Abort
 
 
 def log_to_stderr(level: str) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from pitboard.drivers.errors import StoreError
 from pitboard.drivers.kept_members import KeptMembers
 from pitboard.drivers.members import DOCUMENT, Audience, Members
 from pitboard.local.members import SECONDS
 from pitboard.settings import Settings, UsageError
 from pitboard.stores.members_file import MembersFile
-from pitboard.stores.sqlite import SqliteStore
+from pitboard.stores.sqlite import SqliteStore, is_foreign
 from pitboard.stores.sqlite_copy import back_up, documents_of, put_back
 
 log = logging.getLogger(__name__)
@@ -40,10 +41,7 @@ def restore(settings: Settings, source: Path) -> str:
     What members have asked for since holds on: they are deleted from the backup's content first. So do the
     token and the budget that are in use, because a refresh token of before is used up.
     """
-    if not source.is_file():
-        raise UsageError(f"There is no file {source}.")
-    if settings.db.exists() and source.samefile(settings.db):
-        raise UsageError(f"{source} is the database itself.")
+    check(settings, source)
     with closing(MembersFile(settings.db)) as asked:
         kept = KeptMembers(lambda: asked, Audience(settings.audience or Audience.EVERYONE), SECONDS)
         put_back(source, settings.db, lambda store: _amend(store, settings.db, kept))
@@ -52,6 +50,19 @@ def restore(settings: Settings, source: Path) -> str:
     return (
         f"{settings.db} is the backup now, with {rows} drivers and answers. A running server has noticed it."
     )
+
+
+def check(settings: Settings, source: Path) -> None:
+    """Looks whether a file may be a backup, quickly. Raises `UsageError` or `StoreError` if it cannot
+    be one."""
+    if not source.is_file():
+        raise UsageError(f"There is no file {source}.")
+    if settings.db.exists() and source.samefile(settings.db):
+        raise UsageError(f"{source} is the database itself.")
+    if is_foreign(source):
+        raise StoreError(
+            f"{source} is none. Give the path of a backup that `pitboard backup` has made."
+        )
 
 
 def _amend(store: SqliteStore, db: Path, kept: KeptMembers) -> None:

@@ -6,16 +6,19 @@ from pathlib import Path
 
 from pitboard import private
 from pitboard.local.credentials import default_file
+from pitboard.stores.sqlite import is_foreign
 from pitboard.telemetry.files import log_file, older_log_files
 
 log = logging.getLogger(__name__)
 
 
 def files_of(db: Path) -> list[Path]:
-    """The files that there may be beside a database: its own, the driver index, the log."""
+    """The files that there may be beside a database: its own, unless another program's has its name, the
+    driver index, the log."""
     lines = log_file(db)
+    endings = () if is_foreign(db) else ("", "-wal", "-shm", "-journal")
     return [
-        *(db.with_name(db.name + ending) for ending in ("", "-wal", "-shm", "-journal")),
+        *(db.with_name(db.name + ending) for ending in endings),
         *sorted(db.parent.glob(f"{db.stem}.index*")),
         *sorted(db.parent.glob(f"{db.stem}.members.sqlite3*")),
         *sorted(db.parent.glob(f"{db.name}.damaged-*")),

@@ -18,7 +18,7 @@ from pitboard.drivers.kept_members import KeptMembers
 from pitboard.drivers.members import Audience, Members
 from pitboard.drivers.model import IdEntry, Record
 from pitboard.local.members import SECONDS
-from pitboard.settings import Settings, UsageError
+from pitboard.settings import Settings, UsageError, unreadable
 from pitboard.stores.members_file import MembersFile
 from pitboard.stores.sqlite import SqliteStore
 
@@ -104,7 +104,7 @@ def _read(source: Path) -> Iterator[Members | Record | IdEntry]:
             for number, line in enumerate(file, 2):
                 yield _value(_object(line, source, number), source, number)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{source} cannot be read ({type(error).__name__}).") from None
+        raise unreadable(source, error) from None
 
 
 def _object(line: str, source: Path, number: int) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from pitboard.ops import aws_members, cdk, deploy_checks
 from pitboard.ops.deploy_checks import DeployState
 from pitboard.ops.environment import AwsEnvironment
 from pitboard.ops.table_settings import turn_on_expiry, turn_on_protection, turn_on_recovery
-from pitboard.settings import UsageError
+from pitboard.settings import UsageError, unreadable
 
 VERSIONS_KEPT = 2
 """Versions of a function that are kept: the newest, and one to go back to. With SnapStart each costs
@@ -196,7 +196,7 @@ def read_credentials(file: Path | None) -> Credentials:
     try:
         return parse(file.read_text("utf-8"), f"The file {file}")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read ({type(error).__name__}).") from None
+        raise unreadable(file, error) from None
     except CredentialsError as error:
         raise UsageError(f"{error} It must be a JSON object with {', '.join(FIELDS)}.") from None
 

@@ -12,7 +12,7 @@ from pitboard.drivers.names import InvalidNameError, Name
 from pitboard.local.credentials import find
 from pitboard.local.home import LocalHome
 from pitboard.local.members import LocalMembers
-from pitboard.settings import Settings, UsageError
+from pitboard.settings import Settings, UsageError, unreadable
 
 ROSTER_SECONDS = 30.0
 
@@ -49,7 +49,7 @@ def read_names(file: Path) -> list[Name]:
     try:
         lines = file.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read ({type(error).__name__}).") from None
+        raise unreadable(file, error) from None
     found = []
     for number, line in enumerate(lines, 1):
         if line.strip() and not line.lstrip().startswith("#"):

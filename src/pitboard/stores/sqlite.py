@@ -646,6 +646,20 @@ def inspect(path: Path, away: str = "Move it away or set PITBOARD_DB to another 
         raise StoreError(f"{happened} {away}") from error
 
 
+def is_foreign(path: Path) -> bool:
+    """Whether there is a file that is no database of Pitboard's."""
+    try:
+        if not path.stat().st_size:
+            return False
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            (application,) = db.execute("PRAGMA application_id").fetchone()
+            return bool(application != APPLICATION_ID)
+    except sqlite3.DatabaseError as error:
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB and not _is_ours(path)
+    except OSError:
+        return False
+
+
 def _is_ours(path: Path) -> bool:
     """Whether a file that SQLite cannot read has Pitboard's mark. Source: SQLite's file format, offset 68."""
     with path.open("rb") as file:
