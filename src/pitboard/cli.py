@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
@@ -83,6 +84,7 @@ def main() -> None:
 
     The exit code is then 1 for a change in AWS that failed, 2 for everything that could not begin.
     """
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # A pipe on Windows may not have every letter of a name.
             stream.reconfigure(errors="replace")
@@ -108,6 +110,13 @@ def _run() -> None:
 
         _show(worded(error))
         sys.exit(2)
+
+
+def _open_closed() -> None:
+    """Gives a stream that the caller has closed to nobody, before a file takes its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - until the end
 
 
 def _leave_unwritten(stream: TextIO) -> None:

@@ -197,7 +197,7 @@ class Settings:
         return cls(
             host=_address("PITBOARD_HOST", values["PITBOARD_HOST"]),
             port=_port(values["PITBOARD_PORT"]),
-            db=Path(values["PITBOARD_DB"]) if values["PITBOARD_DB"] else default_db(),
+            db=_file("PITBOARD_DB", values["PITBOARD_DB"]) if values["PITBOARD_DB"] else default_db(),
             upstream=UpstreamSettings.read(environment),
             index_hours=_hours("PITBOARD_INDEX_HOURS", values["PITBOARD_INDEX_HOURS"]),
             front=FrontSettings.read(environment),
@@ -210,6 +210,13 @@ class Settings:
 def _values(environment: Mapping[str, str] | None) -> dict[str, str]:
     environment = os.environ if environment is None else environment
     return {s.env: environment.get(s.env) or s.default for s in SETTINGS if not s.secret}
+
+
+def _file(name: str, text: str) -> Path:
+    path = Path(text)
+    if path.is_dir():
+        raise SettingError(f"{name} is {text!r}, a folder; it must be the path of a file.")
+    return path
 
 
 def default_db() -> Path:

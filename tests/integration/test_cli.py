@@ -57,6 +57,35 @@ def test_help_of_every_command_has_an_example():
         assert f": pitboard {command}" in pitboard(command, "--help", env=os.environ).stdout
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_error(environment, tmp_path, closed):
+    SqliteStore(tmp_path / "p.sqlite3").close()
+    command = ["sh", "-c", f'exec "$@" {closed}', "-", sys.executable, "-m", "pitboard", "export"]
+    command.append(str(tmp_path / "x.jsonl"))
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "x.jsonl").read_text().startswith('{"pitboard_export"')
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        (
+            {"PITBOARD_HOST": "unix:/nowhere/pit.sock"},
+            "No such file or directory. PITBOARD_HOST is an address",
+        ),
+        ({"PITBOARD_HOST": f"unix:/tmp/{'x' * 150}"}, "AF_UNIX path too long. PITBOARD_HOST is an address"),
+        ({"PITBOARD_HOST": "192.0.2.7"}, "Cannot assign requested address. PITBOARD_HOST is an address"),
+        ({"PITBOARD_DB": "/"}, "a folder; it must be the path of a file."),
+    ],
+)
+def test_a_place_where_serve_cannot_be_is_a_sentence_with_its_remedy(environment, settings, remedy):
+    more = {"PITBOARD_ALLOWED_HOSTS": "pit.example.org", "PITBOARD_AUDIENCE": "listed"}
+    done = pitboard("serve", env=environment | more | settings)
+    assert done.returncode == 2
+    assert remedy in sentence(done)
+
+
 def test_a_restore_asks_first_and_says_so_where_nobody_can_answer(environment, tmp_path):
     SqliteStore(tmp_path / "p.sqlite3").close()
     copy = tmp_path / "copy.sqlite3"

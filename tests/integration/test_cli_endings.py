@@ -34,6 +34,7 @@ def simulator():
 @pytest.fixture
 def environment(simulator, tmp_path):
     db = str(tmp_path / "p.sqlite3")
+    simulator.set_logins_left(12)  # the tests of a process share them
     # The simulator's 120,000 drivers would be loaded by every server that starts.
     yield {**os.environ, **simulator.environment(), "PITBOARD_DB": db, "PITBOARD_INDEX_HOURS": "0"}
     simulator.faults.clear()

@@ -1,5 +1,6 @@
 """The local server: the contract's routes, the look-up page, metrics, and uvicorn under them."""
 
+import errno
 import ipaddress
 import socket
 import sys
@@ -39,13 +40,18 @@ STATIC = files("pitboard.local") / "static"
 
 
 class PortTakenError(UsageError):
-    """The port is in use. `happened` says so; the message has the remedy, too."""
+    """It cannot be listened there. `happened` says so; the message has the remedy, too."""
 
-    def __init__(self, happened: str) -> None:
-        super().__init__(
-            f"{happened} Choose another with --port or PITBOARD_PORT, or end the program that has it."
-        )
-        self.happened = happened
+    def __init__(self, where: str, error: OSError) -> None:
+        self.happened = f"Cannot listen on {where}: {error.strerror or error}."
+        super().__init__(f"{self.happened} {_LISTENING.get(error.errno or 0, _ELSEWHERE)}")
+
+
+_LISTENING = {
+    errno.EADDRINUSE: "Choose another with --port or PITBOARD_PORT, or end the program that has it.",
+    errno.EACCES: "Choose a port above 1023 with --port or PITBOARD_PORT, or a folder that you may write to.",
+}
+_ELSEWHERE = "PITBOARD_HOST is an address of this machine, or unix:PATH in a folder that exists."
 
 
 def make_local_app(
@@ -191,7 +197,7 @@ def listen(host: str, port: int) -> socket.socket:
         try:
             return unix_socket.listen(Path(host.removeprefix(UNIX)))
         except OSError as error:
-            raise PortTakenError(f"Cannot listen on {host}: {error.strerror}.") from error
+            raise PortTakenError(host, error) from error
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
     if sys.platform != "win32":  # There it would let two programs have the port.
@@ -201,7 +207,7 @@ def listen(host: str, port: int) -> socket.socket:
         opened.listen(1024)
     except OSError as error:
         opened.close()
-        raise PortTakenError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+        raise PortTakenError(f"{host}:{port}", error) from error
     return opened
 
 

@@ -50,6 +50,7 @@ def driver_table(answer: Mapping[str, Any], width: int, title: str | None = None
     table.title, table.title_justify = title, "left"
     if not drivers and missed:
         missed.insert(0, "None of these names was found.")
+        table.show_header, table.box = False, None
     if drivers and absent:
         missed.append(f"A wider terminal also shows: {', '.join(_heading(column) for column in absent)}.")
     if missed:
