@@ -60,7 +60,7 @@ def test_a_file_of_another_program_keeps_its_rights_when_somebody_names_it_as_th
     other = tmp_path / "theirs"
     make(other)
     other.chmod(0o644)
-    told = []
+    told: list[str] = []
     tighten(other, told.append)
     assert stat.S_IMODE(other.stat().st_mode) == 0o644
     assert told == []

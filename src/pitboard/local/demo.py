@@ -34,6 +34,10 @@ DRIVERS = 5_000
 """Invented drivers: enough for a rank, and few enough for their lists to load at once."""
 
 
+PAGES = 5
+"""Pages that are timed for each figure; the best one is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunningDemo:
     """What runs while the demo runs."""
@@ -84,7 +88,7 @@ def _table(shown: RunningDemo, console: Console) -> None:
     with console.status("Looking up the twenty authors of a forum page ..."):
         answer, unknown = _timed(shown, shown.authors)
         calls = shown.simulator.calls.count(service="data")
-        known = min(_timed(shown, shown.authors)[1] for _ in range(5))
+        known = min(_timed(shown, shown.authors)[1] for _ in range(PAGES))
     console.print(driver_table(answer, console.width, "The authors of a forum page (all invented)"))
     with console.status("Loading the lists of all drivers (5 calls) ..."):
         indexed = _indexed_page(shown)
@@ -97,16 +101,18 @@ def _table(shown: RunningDemo, console: Console) -> None:
 
 
 def _indexed_page(shown: RunningDemo) -> float:
-    """Loads the driver index; seconds of a page of authors nobody has asked for."""
+    """Loads the driver index; seconds of a page of authors nobody has asked for, the best of some pages: the
+    simulator is in the same process, and renews those of the page before."""
     with IndexBuilder(shown.home.settings.db) as builder:
         refresh(DriverLists(shown.home.upstream), builder)
     ranking = shown.simulator.population.ranking(CATEGORIES[0])
     found = (shown.simulator.population.driver(cust_id) for cust_id in ranking[100:])
-    others = [d.display_name for d in found if d and d.display_name not in shown.authors][:AUTHORS]
+    others = [d.display_name for d in found if d and d.display_name not in shown.authors]
     end = time.monotonic() + 2 * LOOK_SECONDS
     while shown.home.index.ranks().as_of == 0.0 and time.monotonic() < end:
         time.sleep(0.05)
-    return _timed(shown, others)[1]
+    pages = (others[first : first + AUTHORS] for first in range(0, PAGES * AUTHORS, AUTHORS))
+    return min(_timed(shown, page)[1] for page in pages)
 
 
 def _timed(shown: RunningDemo, authors: Sequence[str]) -> tuple[dict[str, Any], float]:
