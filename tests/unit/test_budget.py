@@ -341,6 +341,7 @@ class TestFigures:
         assert full.reconciled(T0, 240, 150, 30).level == 150 - 60 - 30 * 2
         assert full.reconciled(T0, 240, 150, 600).level == max(150 - 60 - 120, -120)
         assert full.reconciled(T0, 240, 0, 60).level == -120
+        assert full.reconciled(T0, 240, 0, 10).level == full.reconciled(T0, 240, -7, 10).level == -80
         assert full.reconciled(T0, 240, 90, -5).level == 30
         assert full.reconciled(T0, 240, 10**9, 0).level == 60
         assert full.reconciled(T0, 10**9, 10**9, 60).limit == 100_000
@@ -354,6 +355,19 @@ class TestFigures:
         assert Budget.parse({"limit": 100.0}).limit == 100
         uses = {"a": 3, "b": 0, "c": 1e6, "d": True, "e": "x", "f": 999_999, "g": -1}
         assert Budget.parse({"clients": uses}).clients == {"a": 3.0, "f": 999_999.0}
+
+    def test_without_a_document_the_bucket_is_full_and_nothing_is_paused(self) -> None:
+        assert Budget.parse({}).document() == {
+            "limit": 240,
+            "level": 60.0,
+            "at": 0.0,
+            "paused_until": 0.0,
+            "paused_code": "",
+            "probing": False,
+            "back_at": 0.0,
+            "clients": {},
+        }
+        assert Budget(limit=250).capacity == 62.5
 
     def test_a_client_is_kept_under_eight_characters_that_are_no_address(self) -> None:
         assert len(hashed("192.0.2.7")) == 8

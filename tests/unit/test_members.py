@@ -201,3 +201,27 @@ def test_people_are_numbered_and_joined_when_a_mark_is_shared():
     members = Members().marking({"a"}).marking({"b"}).marking({"c", "d"})
     assert members.withheld == {"a": 1, "b": 2, "c": 3, "d": 3}
     assert members.marking({"b", "d", "e"}).withheld == {"a": 1, "b": 2, "c": 2, "d": 2, "e": 2}
+
+
+def test_what_was_read_holds_for_its_seconds_and_is_then_read_again():
+    documents, now = Documents(), [100.0]
+    kept = KeptMembers(lambda: documents, Audience.EVERYONE, 60.0, lambda: now[0])
+    told: list[Members] = []
+    kept.changed = told.append
+    assert kept.current().permits("ann tester")
+    documents.put(members_module.DOCUMENT, Members().forgetting(["ann tester"]).as_document(), expected=None)
+    now[0] = 159.9
+    assert kept.current().permits("ann tester")
+    now[0] = 160.0
+    assert not kept.current().permits("ann tester")
+    assert len(told) == 1
+    documents.broken = True
+    now[0] = 220.0
+    assert not kept.current().permits("ann tester"), "what was read last holds"
+
+
+def test_an_audience_that_was_chosen_here_is_marked_as_that():
+    chosen = Members().choosing(Audience.LISTED)
+    assert (chosen.audience, chosen.chosen) == (Audience.LISTED, True)
+    assert Members.of_document(chosen.as_document()) == chosen
+    assert Members() == Members(Audience.EVERYONE, False, {}, {})

@@ -1,14 +1,17 @@
 """Which changes of a driver make another ETag, so that a browser does not keep what is old."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from pitboard.drivers.misses import PENDING
+from pitboard.drivers import views as views_module
+from pitboard.drivers.index import CategoryStats, IndexedDriver
+from pitboard.drivers.misses import PENDING, Miss
 from pitboard.drivers.model import Record
 from pitboard.drivers.page import MOST_PAGES, Page, Pages, compose
-from pitboard.drivers.ranks import Ranks
-from pitboard.drivers.views import Views
+from pitboard.drivers.ranks import Ranks, Tally
+from pitboard.drivers.views import View, Views
 
 NOW = 1_800_000_000.0
 BODY = b'{"cust_id":7,"member_info":{"cust_id":7,"display_name":"Ann Tester","licenses":[]}}'
@@ -69,3 +72,111 @@ def test_pages_are_held_up_to_a_number():
     for number in range(MOST_PAGES + 2):
         pages.page(((f"Ann {number}", "ann tester"),), {"ann tester": view}, {}, NOW + 1)
     assert len(pages._held) <= MOST_PAGES
+
+
+def shown(views: Views, record: Record, now: float, *, profile: bool = True) -> View:
+    return views.of_record(record, Ranks(), now, profile=profile)
+
+
+def test_a_view_is_held_until_what_it_says_ends():
+    views, ranks = Views(), Ranks()
+    record = replace(RECORD, fresh_until=NOW + 600, profile_until=NOW + 500)
+    first = views.of_record(record, ranks, NOW, profile=True)
+    assert (first.state, first.since, first.until) == ("fresh", NOW - 3600, NOW + 500)
+    assert views.of_record(record, ranks, NOW + 499, profile=True) is first
+    stale = views.of_record(record, ranks, NOW + 500, profile=True)
+    assert (stale.state, stale.since, stale.until) == ("stale", NOW + 500, float("inf"))
+    assert views.of_record(record, Ranks(), NOW + 500, profile=True) is not stale, "ranks are new"
+    line = views.of_record(record, ranks, NOW, profile=False)
+    assert (line.state, line.until) == ("fresh", NOW + 600)
+    back = views.of_record(record, ranks, NOW - 3601, profile=True)
+    assert (back.state, back.since, back.until) == ("stale", NOW - 3601, NOW - 3600)
+
+
+def test_views_are_held_up_to_a_number(monkeypatch):
+    assert views_module.MOST_HELD == 10_000
+    monkeypatch.setattr(views_module, "MOST_HELD", 2)
+    views, ranks = Views(), Ranks()
+    records = [replace(RECORD, key=f"ann {number}") for number in range(3)]
+    first, second = (views.of_record(one, ranks, NOW, profile=True) for one in records[:2])
+    assert views.of_record(records[0], ranks, NOW, profile=True) is first
+    views.of_record(records[2], ranks, NOW, profile=True)
+    assert views.of_record(records[0], ranks, NOW, profile=True) is not first
+    assert views.of_record(records[1], ranks, NOW, profile=True) is not second
+
+
+def test_who_shall_not_learn_when_gets_the_beginning_of_the_day():
+    view = shown(Views(), RECORD, NOW).by_day()
+    assert view.as_of == NOW - NOW % 86400 == 1_799_971_200
+    assert b'"as_of":"2027-01-15T00:00:00Z"' in view.head
+    assert view.version == view.head
+    assert view.age(NOW) == 28_800
+    assert view.age(0) == 0
+    assert view.until == float("inf")
+
+
+def test_a_driver_of_the_index_is_partial_and_held():
+    driver = IndexedDriver(7, "Ann Tester", "DE", {"oval": CategoryStats("A", 2.96, 1500, None, 1, 0, 0.0)})
+    tally = Tally()
+    tally.add("oval", "DE", 1500)
+    views, ranks = Views(), tally.ranks(NOW)
+    view = views.of_index("ann tester", driver, ranks)
+    assert views.of_index("ann tester", driver, ranks) is view
+    answer = json.loads(view.encoded(NOW + 5))
+    assert answer["_meta"] == {
+        "state": "partial",
+        "as_of": "2027-01-15T08:00:00Z",
+        "age": 5,
+        "source": "index",
+    }
+    (licence,) = answer["member_info"]["licenses"]
+    assert licence["rank"] == {"world": 1, "of": 1, "country": 1, "country_of": 1}
+    assert views.of_index("ann tester", replace(driver, country=""), ranks) is not view
+    assert views.of_index("ann tester", driver, tally.ranks(NOW)) is not view
+
+
+@pytest.mark.parametrize(
+    ("irating", "ranked"), [(0, True), (1500, True), (-1, False), (True, False), ("9", False)]
+)
+def test_only_who_is_rated_has_a_rank(irating, ranked):
+    tally = Tally()
+    tally.add("oval", "", 1500)
+    body = json.dumps(
+        {"cust_id": 7, "member_info": {"licenses": [{"category": "oval", "irating": irating}, 5]}}
+    )
+    view = Views().of_record(replace(RECORD, body=body.encode()), tally.ranks(NOW), NOW, profile=True)
+    licence = json.loads(view.encoded(NOW))["member_info"]["licenses"][0]
+    assert ("rank" in licence) == ranked
+
+
+@pytest.mark.parametrize(
+    ("code", "lasts"),
+    [("not_found", 300), ("invalid_name", 300), ("withheld", 300), ("pending", 0), ("unavailable", 0)],
+)
+def test_a_browser_keeps_an_answer_for_five_minutes_unless_something_is_to_come(code, lasts):
+    page = compose((("A", "a"),), {}, {"a": Miss(code, "Why.")}, NOW)
+    assert page.max_age == lasts
+    assert json.loads(page.body) == {"A": {"error": "Why.", "code": code}}
+
+
+def test_a_browser_keeps_a_page_as_long_as_its_first_driver_is_fresh():
+    views = {
+        key: shown(Views(), replace(RECORD, fresh_until=NOW + lasts), NOW)
+        for key, lasts in (("a", 90), ("b", 30))
+    }
+    for asked, lasts in ((["a"], 90), (["a", "b"], 30), (["b", "a"], 30)):
+        assert compose([(key, key) for key in asked], views, {}, NOW).max_age == lasts
+    long = {"a": shown(Views(), replace(RECORD, fresh_until=NOW + 9000, profile_until=NOW + 9000), NOW)}
+    assert compose([("a", "a")], long, {}, NOW).max_age == 300
+    assert compose([("a", "a")], long, {}, NOW).etag != compose([("b", "a")], long, {}, NOW).etag
+    stale = {"a": shown(Views(), replace(RECORD, fresh_until=NOW), NOW)}
+    assert compose([("a", "a")], stale, {}, NOW).max_age == 0
+
+
+def test_pages_are_put_together_anew_when_what_they_show_or_the_second_is_another():
+    assert MOST_PAGES == 100
+    pages = Pages()
+    first = page(pages)
+    assert page(pages, now=NOW + 1.0) is first
+    assert page(pages, now=NOW + 0.9) is not first
+    assert page(pages, replace(RECORD, as_of=NOW - 60), NOW + 0.9) is not first
