@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 
 from tests.faults import document, lives  # noqa: E402 - it is in the checkout, not in a package
+from tests.faults.power import compiled, lose_power  # noqa: E402
 
 from pitboard.drivers.errors import UpstreamError  # noqa: E402
 from pitboard.local.credentials import find  # noqa: E402
@@ -34,8 +35,9 @@ from pitboard.local.home import LocalHome  # noqa: E402
 from pitboard.settings import Settings  # noqa: E402
 from pitboard.simulator import Simulator  # noqa: E402
 
-HERE = Path(__file__).parent
-PAGE = 4096
+KEPT = ROOT / "build" / "crashes"
+"""What a failure has left, to be looked at."""
+
 HOUR = 3600.0
 
 LONGEST = 0.45
@@ -103,31 +105,6 @@ class Machine:
         journal = self.folder / f"{self.db.name}-journal"
         return self.begun() and not journal.exists() and (self.durable / self.db.name).exists()
 
-    def lose_power(self) -> None:
-        """Puts the files back to their last fsync; what was written since is kept or lost by chance."""
-        for name in (self.db.name, f"{self.db.name}-wal"):
-            kept, used = self.durable / name, self.folder / name
-            if not kept.exists():
-                used.write_bytes(b"")
-            elif used.exists():
-                used.write_bytes(self._mixed(kept.read_bytes(), used.read_bytes()))
-            else:
-                shutil.copy(kept, used)
-            shutil.copy(used, kept)  # what is found after the loss is on the disk
-        self.folder.joinpath(f"{self.db.name}-shm").unlink(missing_ok=True)
-
-    def _mixed(self, kept: bytes, written: bytes) -> bytes:
-        if self.rng.random() < 0.5:
-            return kept
-        if len(written) < len(kept):  # a log never shrinks: this is another file, and two files do not mix
-            return written
-        size = max(len(kept), len(written)) if self.rng.random() < 0.5 else len(kept)
-        pages = [
-            (written if self.rng.random() < 0.5 else kept)[at : at + PAGE].ljust(min(PAGE, size - at), b"\0")
-            for at in range(0, size, PAGE)
-        ]
-        return b"".join(pages)[:size]
-
     @contextmanager
     def _copy(self) -> Iterator[sqlite3.Connection]:
         """A copy of the database to look at: to open the real one would move its log into the file."""
@@ -147,22 +124,25 @@ class Machine:
         with self._copy() as db:
             return bool(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'documents'").fetchone())
 
-    def token_is_lost(self) -> bool:
-        """Whether the refresh token on the disk is one that iRacing has exchanged already, or none."""
-        with self._copy() as db:
-            found = db.execute("SELECT value FROM documents WHERE key LIKE 'TOKEN:%'").fetchone()
-        held = json.loads(found[0])["refresh_token"] if found else ""
-        token = self.simulator._oauth._refresh.get(held)
-        return token is None or token.used or token.session.revoked
-
-    def records(self) -> int:
-        """Reads everything. Fails when a part of the file or of a record is not whole."""
+    def look(self, count: "Count", *, records: bool) -> None:
+        """Looks at what an end has left. Fails when a part of the file, or (`records`) of what is in it, is
+        not whole."""
         with self._copy() as db:
             verdict = db.execute("PRAGMA integrity_check").fetchall()
             assert verdict == [("ok",)], verdict[:3]
-            rows = db.execute("SELECT key, cust_id, body FROM records").fetchall()
-            for (value,) in db.execute("SELECT value FROM documents"):
-                json.loads(value)
+            found = db.execute("SELECT value FROM documents WHERE key LIKE 'TOKEN:%'").fetchone()
+            count.lost += self._is_lost(json.loads(found[0])["refresh_token"] if found else "")
+            count.records += self._read(db) if records else 0
+
+    def _is_lost(self, held: str) -> bool:
+        """Whether iRacing has exchanged this refresh token already, or it is none."""
+        token = self.simulator._oauth._refresh.get(held)
+        return token is None or token.used or token.session.revoked
+
+    def _read(self, db: sqlite3.Connection) -> int:
+        for (value,) in db.execute("SELECT value FROM documents"):
+            json.loads(value)
+        rows = db.execute("SELECT key, cust_id, body FROM records").fetchall()
         for key, cust_id, body in rows:
             driver = self.simulator.population.driver(cust_id)
             said = json.loads(body)
@@ -171,6 +151,18 @@ class Machine:
             assert said["member_info"]["display_name"].lower() == key == driver.display_name.lower()
             assert len(said["member_info"]["licenses"]) == 5
         return len(rows)
+
+    @contextmanager
+    def evidence(self, when: str) -> Iterator[None]:
+        """Keeps the files of a failure within the block: as they were found, and as they were at their last
+        fsync."""
+        try:
+            yield
+        except BaseException as error:
+            shutil.rmtree(KEPT, ignore_errors=True)
+            shutil.copytree(self.folder, KEPT, ignore=shutil.ignore_patterns("look", "*.so"))
+            error.add_note(f"{when}; its files are in {KEPT}")
+            raise
 
 
 def _await_end(pid: int) -> None:
@@ -211,34 +203,24 @@ def machine(folder: Path, library: Path | None, seed: int) -> Iterator[Machine]:
             zygote.communicate()
 
 
-def compiled(folder: Path) -> Path | None:
-    """The library that copies files at each fsync; None where there is no C compiler (or no Linux)."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if not compiler or sys.platform != "linux":
-        return None
-    library = folder / "durable.so"
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-o", library, HERE / "durable.c", "-ldl"], check=True
-    )
-    return library
-
-
-def run(kills: int, folder: Path, seed: int = 1) -> Count:
-    """Kills so many processes and looks at what they leave. Fails when something is not whole."""
+def run(kills: int, folder: Path, seed: int = 1, *, told: bool = False) -> Count:
+    """Kills so many processes and looks at what they leave. Fails when something is not whole. `told`: how
+    far it is goes to standard error."""
     library, count = compiled(folder), Count()
     with machine(folder, library, seed) as world:
         while count.kills < kills:
             world.live_and_die(count.kills)
             count.kills += lives.PROCESSES
-            if library and world.may_lose() and world.rng.random() < 0.5:
-                world.lose_power()
+            powerless = bool(library) and world.may_lose() and world.rng.random() < 0.5
+            if powerless:
+                lose_power(world.db, world.durable, world.rng)
                 count.power_losses += 1
-            if not world.begun():
-                continue
-            count.lost += world.token_is_lost()
-            if count.kills % 20 < lives.PROCESSES:
-                count.records += world.records()
-        count.records += world.records()
+            if told and not count.kills % 200:
+                print(f"{count.kills} of {kills} killed", file=sys.stderr, flush=True)
+            how = "a power loss" if powerless else "a kill"
+            with world.evidence(f"seed {seed}, after {count.kills} kills, the last end was {how}"):
+                if world.begun():
+                    world.look(count, records=count.kills % 20 < lives.PROCESSES or count.kills >= kills)
         _count_grants(world, count)
         _must_work(world)
     return count
@@ -298,8 +280,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="puts the table into docs/FAULTS.md")
     given = parser.parse_args()
+    print(f"seed {given.seed}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
-        count = run(given.kills, Path(folder), given.seed)
+        count = run(given.kills, Path(folder), given.seed, told=True)
     print(table(count))
     if given.write:
         document.write("crashes", table(count))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.faults import document
-from tests.faults.crashes import compiled, run
+from tests.faults.crashes import run
+from tests.faults.power import compiled
 
 KILLS = 200
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.faults import document
-from tests.faults.load import pass_days, run
+from tests.faults.load import run
+from tests.faults.week import pass_days
 
 GROWTH = 10.0
 """MB by which the memory may grow."""

@@ -28,8 +28,12 @@ class AskingAgain(FailedNames):
         """See `ports.FailedNames`."""
         with self._changed:
             if not self._closed:
+                first = not self._again
                 self._again.add(name, time.monotonic(), profile=profile, client=client)
-                self._changed.notify_all()
+                if (
+                    first
+                ):  # the thread waits for nothing else; woken by each it would take turns with the server
+                    self._changed.notify_all()
 
     def start(self, ask: Ask, pause: Callable[[], float], back_at: Callable[[], float]) -> None:
         """Asks with `ask` until `close`. `pause` gives the seconds for which iRacing may not be asked,
