@@ -260,7 +260,7 @@ def table(count: Count) -> str:
     """The figures in Markdown."""
     rows = {
         "processes killed": count.kills,
-        "of these lives, ended by a power loss": count.power_losses,
+        "power losses, each after two of them": count.power_losses,
         "records read and found whole": count.records,
         "refreshes of the token": count.refreshes,
         "ends that left no good refresh token": count.lost,
