@@ -26,6 +26,9 @@ def run(scenario: Scenario, workload: Workload = SMALL) -> dict[str, Figures]:
 
 pytestmark = pytest.mark.slow
 
+one_worker = pytest.mark.xdist_group("scale")
+"""The tests of `mean_hour`, which takes half a minute to make, run in one process."""
+
 
 @pytest.fixture(scope="module")
 def mean_hour() -> Figures:
@@ -34,17 +37,20 @@ def mean_hour() -> Figures:
     return run(Scenario("around noon", MILLION, phases, begins=11.75), Workload())[""]
 
 
+@one_worker
 def test_a_million_page_views_a_day_need_few_calls(mean_hour: Figures) -> None:
     median, p99, _ = mean_hour.calls
     assert median <= 40
     assert p99 <= 90
 
 
+@one_worker
 def test_it_needs_a_tenth_of_the_calls_of_the_peers_policy_at_most(mean_hour: Figures) -> None:
     for ours, theirs in zip(mean_hour.calls, mean_hour.peer_calls, strict=True):
         assert 0 < ours <= theirs / 10
 
 
+@one_worker
 def test_with_the_index_everybody_is_answered_at_once(mean_hour: Figures) -> None:
     assert mean_hour.at_once >= 0.999
     assert mean_hour.at_once > mean_hour.peer_at_once
@@ -52,10 +58,12 @@ def test_with_the_index_everybody_is_answered_at_once(mean_hour: Figures) -> Non
     assert mean_hour.unavailable == 0
 
 
+@one_worker
 def test_calls_for_licences_go_out_nearly_full(mean_hour: Figures) -> None:
     assert mean_hour.drivers_a_call >= 40
 
 
+@one_worker
 def test_few_of_the_authors_shown_have_raced_since(mean_hour: Figures) -> None:
     assert 0 < mean_hour.peer_outdated < 0.02
     assert 0 < mean_hour.outdated < 0.1
