@@ -25,7 +25,8 @@ from pitboard.settings import Settings, UsageError
 from pitboard.simulator import Population, Simulator
 from pitboard.stores.index_file import IndexFile
 from pitboard.stores.members_file import MembersFile
-from pitboard.stores.sqlite import APPLICATION_ID, SqliteStore
+from pitboard.stores.sqlite import SqliteStore
+from pitboard.stores.sqlite_file import APPLICATION_ID
 
 ANN, BO = "ann tester", "bo demo2"
 

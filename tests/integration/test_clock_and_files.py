@@ -20,7 +20,7 @@ from pitboard.drivers.model import Record
 from pitboard.iracing.token_state import LEASE
 from pitboard.local.home import LocalHome
 from pitboard.simulator import Simulator
-from pitboard.stores import sqlite
+from pitboard.stores import sqlite_file
 from pitboard.stores.sqlite import SqliteStore
 
 YEAR = 365 * 86400.0
@@ -48,7 +48,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def looks_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sqlite_file, "LOOK_SECONDS", 0.0)
 
 
 def names(simulator: Simulator, count: int, seed: int) -> list[str]:

@@ -15,12 +15,12 @@ from tests.support.waiting import wait_until
 
 from pitboard.drivers.errors import StoreError, UpstreamError
 from pitboard.drivers.model import Record
-from pitboard.stores import sqlite
+from pitboard.stores import sqlite_file
 
 
 @pytest.fixture
 def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
-    monkeypatch.setattr(sqlite, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sqlite_file, "LOOK_SECONDS", 0.0)
     with local_server(tmp_path, latency=0.005, link_latency=0.005) as backend:
         yield backend
 

@@ -14,9 +14,10 @@ from tests.support.clock import Clock
 
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.model import Document, IdEntry, Record
-from pitboard.stores import sqlite
+from pitboard.stores import sqlite, sqlite_file
 from pitboard.stores.members_file import MembersFile
-from pitboard.stores.sqlite import APPLICATION_ID, MIGRATIONS, SqliteStore
+from pitboard.stores.sqlite import SqliteStore
+from pitboard.stores.sqlite_file import APPLICATION_ID, MIGRATIONS
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def test_processes_that_create_the_file_at_the_same_time_all_succeed(tmp_path):
 
 
 def test_a_locked_file_is_a_store_error(path, monkeypatch):
-    monkeypatch.setattr("pitboard.stores.sqlite.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("pitboard.stores.sqlite_file.BUSY_SECONDS", 0.1)
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as other:
         other.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -343,19 +344,19 @@ def test_a_file_that_another_process_changes_to_wal_at_this_moment_is_waited_for
         holder.execute("BEGIN EXCLUSIVE")
         let_go = threading.Timer(0.1, holder.execute, ["ROLLBACK"])
         let_go.start()
-        sqlite._enter_wal(db)
+        sqlite_file._enter_wal(db)
         let_go.join()
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_file_that_stays_locked_is_not_waited_for_for_ever(path, monkeypatch):
     plain_database(path)
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(path, isolation_level=None)) as holder, closing(sqlite3.connect(path)) as db:
         holder.execute("BEGIN EXCLUSIVE")
         db.execute("PRAGMA busy_timeout = 0")
         with pytest.raises(sqlite3.OperationalError, match="locked"):
-            sqlite._enter_wal(db)
+            sqlite_file._enter_wal(db)
 
 
 def test_a_file_that_cannot_be_written_is_not_waited_for(path):
@@ -364,8 +365,8 @@ def test_a_file_that_cannot_be_written_is_not_waited_for(path):
     with closing(sqlite3.connect(uri, uri=True)) as db:
         began = time.monotonic()
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            sqlite._enter_wal(db)
-        assert time.monotonic() - began < sqlite.BUSY_SECONDS
+            sqlite_file._enter_wal(db)
+        assert time.monotonic() - began < sqlite_file.BUSY_SECONDS
 
 
 def test_a_transaction_that_sqlite_has_ended_itself_is_not_ended_twice(path):
@@ -408,13 +409,13 @@ def test_a_damaged_head_of_our_own_file_is_damage_and_of_another_file_is_not(pat
     SqliteStore(path).close()
     ours = path.read_bytes()
     path.write_bytes(b"x" * 16 + ours[16:])
-    with pytest.raises(sqlite.DamagedError) as found:
+    with pytest.raises(sqlite_file.DamagedError) as found:
         SqliteStore(path)
     assert found.value.happened == f"The database {path} cannot be read: file is not a database."
     path.write_bytes(b"x" * len(ours))
     with pytest.raises(StoreError) as other:
         SqliteStore(path)
-    assert not isinstance(other.value, sqlite.DamagedError)
+    assert not isinstance(other.value, sqlite_file.DamagedError)
 
 
 def test_a_document_that_another_process_has_set_aside_meanwhile_is_not_told_twice(path, caplog):

@@ -14,8 +14,9 @@ from pitboard.drivers.members import DOCUMENT, Audience, Members
 from pitboard.local.members import SECONDS
 from pitboard.settings import Settings, UsageError
 from pitboard.stores.members_file import MembersFile
-from pitboard.stores.sqlite import SqliteStore, is_foreign
+from pitboard.stores.sqlite import SqliteStore
 from pitboard.stores.sqlite_copy import back_up, documents_of, put_back
+from pitboard.stores.sqlite_file import is_foreign
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pitboard import private
 from pitboard.local.credentials import default_file
-from pitboard.stores.sqlite import is_foreign
+from pitboard.stores.sqlite_file import is_foreign
 from pitboard.telemetry.files import log_file, older_log_files
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pitboard.drivers.errors import StoreError
-from pitboard.stores.sqlite import DamagedError, inspect
 from pitboard.stores.sqlite_copy import set_aside
+from pitboard.stores.sqlite_file import DamagedError, inspect
 
 log = logging.getLogger(__name__)
 

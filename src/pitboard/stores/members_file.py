@@ -10,7 +10,8 @@ from typing import Any
 
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.model import Document
-from pitboard.stores.sqlite import SqliteDocuments, SqliteFile
+from pitboard.stores.sqlite import SqliteDocuments
+from pitboard.stores.sqlite_file import SqliteFile
 
 
 class MembersFile:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pitboard.drivers.errors import StoreError
 from pitboard.private import make_folder
-from pitboard.stores.sqlite import BUSY_SECONDS, SqliteStore, inspect
+from pitboard.stores.sqlite import SqliteStore
+from pitboard.stores.sqlite_file import BUSY_SECONDS, inspect
 
 _ASIDE = "{name}.damaged-{when}"
 
