@@ -51,6 +51,7 @@ def test_each_command_of_the_guide_works_as_written(uv, chromium, tree, tmp_path
         assert json.loads(told[name])["status"] in ("healthy", "degraded")
     assert "pitboard_requests_total" in told["metrics"]
     assert "2 members are on the list." in told["allow"]
+    assert "Names asked for" in told["allow"]
     assert not [name for name in told["authors"].split(",") if name in told["logs"]]
     assert told["private"].split() == ["600", "660"]
     for gone in ("opt/pitboard", "var/lib/pitboard", "etc/pitboard.env", "usr/local/bin/pitboard"):

@@ -2,13 +2,17 @@
 
 import base64
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import urllib3
+from tests.support.serve_process import serve_process
 
 from pitboard.local.credentials import find
 from pitboard.local.home import LocalHome
@@ -101,6 +105,21 @@ def test_top_sends_the_token_and_says_when_it_is_missing(public):
     assert done.returncode == 2
     assert "PITBOARD_STATUS_TOKEN" in done.stderr
     assert "Pitboard" in top(public, "--once", token=TOKEN).stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no Unix sockets here")
+def test_top_asks_over_a_unix_socket_as_the_unit_has_one():
+    with (
+        Simulator(latency=0.0, link_latency=0.0) as simulator,
+        tempfile.TemporaryDirectory() as folder,
+    ):  # a socket's path has a hundred letters at most
+        host = {"PITBOARD_HOST": f"unix:{folder}/pit.sock", "PITBOARD_STATUS_TOKEN": TOKEN}
+        command = [sys.executable, "-m", "pitboard", "top", "--json"]
+        with serve_process(simulator, Path(folder), PITBOARD_ALLOWED_HOSTS="pit.example.org", **host):
+            done = subprocess.run(command, env=os.environ | host, capture_output=True, text=True, check=False)
+            assert json.loads(done.stdout)["health"]["checks"]["store"]["ok"], done.stderr
+        done = subprocess.run(command, env=os.environ | host, capture_output=True, text=True, check=False)
+        assert f"No Pitboard answers at unix:{folder}/pit.sock." in " ".join(done.stderr.split())
 
 
 def test_top_says_what_to_do_when_nothing_answers():

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -13,11 +14,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from pitboard.drivers.errors import UnreachableError
+from pitboard.local import unix_socket
 from pitboard.local.status import LABELS, columns
-from pitboard.settings import FrontSettings, UsageError
+from pitboard.settings import UNIX, FrontSettings, UsageError
 
 EVERY = 2.0
 """Seconds from one look to the next."""
+
+SECONDS = 10.0
+"""How long the server's answer is awaited."""
 
 _STYLES = {"healthy": "bold green", "degraded": "bold yellow", "unhealthy": "bold red"}
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -52,25 +58,35 @@ def ask(host: str, port: int) -> Mapping[str, Any]:
     """What the server says of itself. Raises `NotServingError` with what to do."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not listened on here
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    token = FrontSettings.read().status_token
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if host.startswith(UNIX):
+        address = host
     try:
-        answer = urllib3.request(
-            "GET", f"{address}/status.json", headers=headers, timeout=10.0, retries=False, redirect=False
-        )
-        if answer.status == 200:
-            told: Mapping[str, Any] = answer.json()
+        status, body = _status(address)
+        if status == 200:
+            told: Mapping[str, Any] = json.loads(body)
             return told
-    except (urllib3.exceptions.HTTPError, ValueError):
+    except (urllib3.exceptions.HTTPError, UnreachableError, ValueError):
         raise NotServingError(
             f"No Pitboard answers at {address}. Start it with `pitboard serve`, or say where it is with"
             " --host and --port."
         ) from None
-    if answer.status in (401, 403):
+    if status in (401, 403):
         raise NotServingError(
             f"The server at {address} shows its status to the host only: set PITBOARD_STATUS_TOKEN here, too."
         )
     raise NotServingError(f"What answers at {address} is no Pitboard of this version.")
+
+
+def _status(address: str) -> tuple[int, bytes]:
+    token = FrontSettings.read().status_token
+    if address.startswith(UNIX):
+        told = unix_socket.get(Path(address.removeprefix(UNIX)), "/status.json", SECONDS, token)
+        return told.status, told.body
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = urllib3.request(
+        "GET", f"{address}/status.json", headers=headers, timeout=SECONDS, retries=False, redirect=False
+    )
+    return answer.status, answer.data
 
 
 def screen(told: Mapping[str, Any], width: int) -> Group:

@@ -1,10 +1,14 @@
 """A Unix socket to listen on: reachable by programs on this machine that its file's permissions let in."""
 
 import errno
+import http.client
 import os
 import socket
 import stat
 from pathlib import Path
+
+from pitboard.drivers.errors import UnreachableError
+from pitboard.iracing.transport import Answer
 
 MODE = 0o660
 """The owner and the group, to which the proxy's user has to belong."""
@@ -28,6 +32,23 @@ def listen(path: Path) -> socket.socket:
     finally:
         os.umask(before)
     return opened
+
+
+def get(place: Path, target: str, seconds: float, token: str = "") -> Answer:
+    """What a server that listens at `place` answers its host, who may send the status token. Raises
+    `UnreachableError`."""
+    connection = http.client.HTTPConnection("localhost", timeout=seconds)
+    try:
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(seconds)
+        connection.sock.connect(str(place))
+        connection.request("GET", target, headers={"Authorization": f"Bearer {token}"} if token else {})
+        response = connection.getresponse()
+        return Answer(response.status, dict(response.headers), response.read())
+    except (OSError, http.client.HTTPException) as error:
+        raise UnreachableError(f"{place} does not answer: {error}.") from error
+    finally:
+        connection.close()
 
 
 def is_one(listening: socket.socket) -> bool:

@@ -1,12 +1,9 @@
 """The port of `pitboard serve`, or its Unix socket, must be free, or used by Pitboard itself."""
 
-import http.client
 import json
-import socket
 import time
-from pathlib import Path
 
-from pitboard.drivers.errors import UnreachableError, UpstreamError
+from pitboard.drivers.errors import UpstreamError
 from pitboard.drivers.health import State
 from pitboard.iracing.transport import Answer
 from pitboard.local import unix_socket
@@ -42,23 +39,8 @@ def ask(environment: LocalEnvironment, path: str, seconds: float) -> Answer:
     """What the running server answers its host. Raises an `UpstreamError`."""
     token = environment.settings.front.status_token
     if environment.settings.socket_path:
-        return _ask_socket(environment.settings.socket_path, path, seconds, token)
+        return unix_socket.get(environment.settings.socket_path, path, seconds, token)
     return environment.transport.get(f"{base(environment)}{path}", time.monotonic() + seconds, bearer=token)
-
-
-def _ask_socket(place: Path, path: str, seconds: float, token: str) -> Answer:
-    connection = http.client.HTTPConnection("localhost", timeout=seconds)
-    try:
-        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.settimeout(seconds)
-        connection.sock.connect(str(place))
-        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
-        response = connection.getresponse()
-        return Answer(response.status, dict(response.headers), response.read())
-    except (OSError, http.client.HTTPException) as error:
-        raise UnreachableError(f"{place} does not answer: {error}.") from error
-    finally:
-        connection.close()
 
 
 def is_pitboard(environment: LocalEnvironment) -> bool:
