@@ -164,6 +164,17 @@ class TestWhileServing:
             assert urllib3.request("GET", f"{address}/health").status == 200
         assert simulator.calls.count(LIST) == 0
 
+    def test_the_child_ends_well_while_its_parent_lives(self, environment):
+        command = [sys.executable, "-m", "pitboard.local.index_job"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, -1, None, pipe, pipe, pipe, env=environment, text=True) as child:
+            assert child.stdout
+            assert child.stderr
+            brought, said = child.stdout.read(), child.stderr.read()
+            assert child.wait(30) == 0  # its standard input is still open
+        assert json.loads(brought)["drivers"] > 0
+        assert [line for line in said.splitlines() if not line.startswith("{")] == []
+
     def test_zero_hours_switch_it_off(self, environment, simulator, db):
         with served({**environment, "PITBOARD_INDEX_HOURS": "0"}) as process:
             address = until(process, "Pitboard answers at")[-1].split()[3].rstrip("/")

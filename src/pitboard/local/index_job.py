@@ -50,7 +50,9 @@ def main() -> int:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # not sys.stdin.read: its lock would be held at the end of the interpreter, which aborts then
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     os._exit(1)
 
 

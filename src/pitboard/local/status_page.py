@@ -129,10 +129,14 @@ def _chart(title: str, minutes: Sequence[Mapping[str, Any]], shown: Mapping[str,
         f"<article><h2>{escape(title)}</h2>"
         f'<figure><svg viewBox="0 0 {WIDE} {HIGH}" preserveAspectRatio="none" role="img"'
         f' aria-label="{escape(title)}: at most {highest:g}">{bars}</svg>'
-        f"<figcaption><span>{_time(minutes[0]['at'])}</span><span>most: {highest:,.1f}</span>"
+        f"<figcaption><span>{_time(minutes[0]['at'])}</span><span>most: {_figure(highest)}</span>"
         f"<span>now</span></figcaption></figure>"
         f'<p class="legend">{legend}</p><p class="hint">{escape(more)}</p></article>'
     )
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 def _time(text: str) -> str:
