@@ -1,0 +1,62 @@
+"""The own part of ir-drivers and ir-custid. The real functions are in test_lambda_entry.py."""
+
+from typing import Any
+
+import pytest
+
+from pitboard.aws import drivers_home
+from pitboard.aws.drivers_home import DriversHome
+from pitboard.aws.function_settings import FunctionSettings
+from pitboard.drivers.errors import StoreError
+from pitboard.drivers.misses import NOT_FOUND
+from pitboard.drivers.ports import Telemetry
+from pitboard.settings import SettingError, UpstreamSettings
+
+
+class Service:
+    """`DriverService`: what it was made with, and the answer that it gives for a customer id."""
+
+    def __init__(self, *_: object, lookup_seconds: object = "not said") -> None:
+        self.lookup_seconds = lookup_seconds
+        self.answer: Any = (7, "index")
+        self.asked: list[tuple[str, float]] = []
+
+    def customer_id(self, name: str, seconds: float) -> Any:
+        self.asked.append((name, seconds))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def home(monkeypatch):
+    monkeypatch.setattr(drivers_home, "client", lambda _: None)
+    monkeypatch.setattr(drivers_home, "DriverService", Service)
+    home: Any = DriversHome(
+        FunctionSettings.read({"ENVIRONMENT": "dev"}), UpstreamSettings.read({}), Telemetry()
+    )
+    return home
+
+
+def test_no_look_up_outlives_its_request(home):
+    """After the answer the function is frozen."""
+    assert home.service.lookup_seconds is None
+
+
+def test_a_direct_invocation_for_a_customer_id_is_answered_as_the_route(home):
+    assert home.custid({"name": "Ann"}) == {"custid": "7", "name": "Ann", "origin": "index"}
+    assert home.service.asked == [("Ann", 8.0)]
+    home.custid({"name": None})
+    assert home.service.asked[-1] == ("", 8.0)
+
+
+def test_a_direct_invocation_says_why_there_is_no_customer_id(home):
+    home.service.answer = NOT_FOUND
+    assert home.custid({"name": "Ann"})["error"] == {"code": "not_found", "message": NOT_FOUND.error}
+    home.service.answer = StoreError("The table is throttled.")
+    assert home.custid({"name": "Ann"})["error"] == {"code": "store", "message": "The table is throttled."}
+
+
+def test_a_function_that_was_not_deployed_says_so():
+    with pytest.raises(SettingError, match="ENVIRONMENT is not set"):
+        FunctionSettings.read({"ENVIRONMENT": ""})
