@@ -16,6 +16,7 @@ from tests.support.indexes import NOW, refreshed_table, ticks
 from tests.support.stores import create_table, dynamo_client, moto_endpoint
 
 from pitboard.drivers.errors import StoreError
+from pitboard.drivers.index import MOST_CUST_ID
 from pitboard.drivers.members import Members
 from pitboard.drivers.model import IdEntry
 from pitboard.stores import dynamodb, dynamodb_publisher
@@ -306,6 +307,29 @@ def test_an_index_of_many_pages_is_read_whole(client, table):
     _, done = refreshed_table(paged, table, GivenLists(crowd(5)), NOW + DAY)
     assert (done.written, done.deleted, done.unchanged) == (0, 0, 5)
     assert paged.requests["scan"] >= len(before)
-    store = DynamoStore(paged, create_table(client, "drivers", "name"), table)
-    assert store.sweep(lambda key, _: key != "driver 4") == 1
-    assert set(entries(client, table)) == {f"INDEX:driver {n}" for n in (1, 2, 3, 5)}
+
+
+def test_the_highest_customer_id_is_read_back_as_any_other(client, table):
+    rows = [row("Ann Tester", MOST_CUST_ID), row("Bo Demo", MOST_CUST_ID - 1), row("Cy Invented", 1)]
+    refreshed_table(client, table, GivenLists(rows))
+    _, done = refreshed_table(client, table, GivenLists(rows), NOW + DAY)
+    assert (done.written, done.deleted, done.unchanged) == (0, 0, 3)
+
+
+def test_a_sweep_leaves_what_is_about_nobody(client, table):
+    refreshed_table(client, table, GivenLists([*crowd(3), row("Bo", 8), row("Bo", 9)]))
+    store = DynamoStore(client, table, table)
+    store.documents.put("BUDGET", {"n": 1}, expected=None)
+    store.claim(["INDEX", "driver 1"], "me", NOW * 2)
+    assert (
+        store.sweep(
+            lambda key, cust_id: (key, cust_id) not in (("bo", 8), ("driver 1", 1), ("driver 1", None))
+        )
+        == 3
+    )
+    assert set(items(client, table)) == {
+        "DOCUMENT:BUDGET", "INDEX", "INDEX:driver 2", "INDEX:driver 3", "LEASE:INDEX",
+        f"RANKS:{int(NOW)}:0", "SHARED:bo:9",
+    }  # fmt: skip
+    store.sweep(lambda *_: False)
+    assert set(items(client, table)) == {"DOCUMENT:BUDGET", "INDEX", "LEASE:INDEX", f"RANKS:{int(NOW)}:0"}

@@ -3,6 +3,8 @@
 Clients that wrap boto's make the failures; everything else they pass on.
 """
 
+import random
+
 import pytest
 from botocore.exceptions import ClientError
 from tests.support.stores import create_table, dynamo_client, moto_endpoint
@@ -110,6 +112,32 @@ def test_pauses_are_random_up_to_a_bound_that_doubles(monkeypatch):
         assert len(pauses) == dynamodb.ATTEMPTS
         assert all(0 <= pause <= min(2.0, 0.05 * 2**n) for n, pause in enumerate(pauses))
     assert len(first) > 1
+
+
+def test_pauses_double_up_to_two_seconds(monkeypatch):
+    monkeypatch.setattr(dynamodb, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(random, "uniform", lambda least, most: most - least)
+    assert list(dynamodb._pauses()) == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+
+
+class PagedClient:
+    """Gives one item a page."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def scan(self, **request):
+        return self._client.scan(**request, Limit=1)
+
+    def __getattr__(self, operation):
+        return getattr(self._client, operation)
+
+
+def test_a_table_of_many_pages_is_read_whole(client, table):
+    DynamoStore(client, table, table).keep(records(5))
+    paged = dynamodb.Table(PagedClient(client), table, "name")
+    assert {item["name"]["S"] for item in paged.scan("driver 1", "driver 3")} == {"driver 1", "driver 3"}
+    assert set(paged.scan_ids()) == {(f"driver {n}", n + 1) for n in range(5)}
 
 
 class LostAnswerClient:

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -234,7 +235,13 @@ class TestGoingOn:
         assert (done.drivers, done.rows) == (20, 100)
         assert starts(db) == dict.fromkeys(CATEGORIES, 2) | {"oval": 1, "dirt_oval": 1}
 
-    @pytest.mark.parametrize("later", [index_file.RESUME_SECONDS + 1, -60])
+    def test_lists_that_are_almost_six_hours_old_are_gone_on_with(self, db):
+        self.interrupted(db)
+        lists = GivenLists(crowd(20, 2))
+        refreshed(db, lists, NOW + 6 * 3600)
+        assert len(lists.read) == 3
+
+    @pytest.mark.parametrize("later", [6 * 3600 + 1, -60])
     def test_lists_that_are_hours_old_or_of_the_future_are_read_anew(self, db, later):
         self.interrupted(db)
         lists = GivenLists(crowd(20, 2))
@@ -400,10 +407,12 @@ class TestReadersMeanwhile:
 
     def test_after_close_nobody_is_found(self, db):
         refreshed(db, GivenLists(crowd(3)))
-        reader = IndexFile(db)
-        assert reader.find(["driver 1"])
-        reader.close()
-        assert reader.find(["driver 1"]) == {}
+        ticks = itertools.count(0, 10)
+        for clock in (time.monotonic, lambda: float(next(ticks))):
+            reader = IndexFile(db, clock)
+            assert reader.find(["driver 1"])
+            reader.close()
+            assert reader.find(["driver 1"]) == {}
 
 
 class TestMisuse:
@@ -429,6 +438,40 @@ class TestMisuse:
             builder.drivers()
         builder.discard()
         assert files(db) == []
+
+
+def test_a_whole_file_has_our_mark(db):
+    refreshed(db, GivenLists(crowd(3)))
+    ((_, path),) = generations(db)
+    with closing(sqlite3.connect(path)) as opened:
+        assert opened.execute("PRAGMA application_id").fetchone() == (0x50495458,)
+
+
+class TestTakingOut:
+    def two_files(self, db):
+        """The newest index, and one that a refresh could not delete."""
+        refreshed(db, GivenLists(crowd(5)))
+        ((number, newest),) = generations(db)
+        older = db.with_name(f"pitboard.index-{number - 10}.sqlite3")
+        shutil.copy(newest, older)
+        return number
+
+    def test_who_is_taken_out_is_in_no_file_any_more(self, db):
+        number = self.two_files(db)
+        db.with_name("pitboard.index.merged").write_bytes(b"left by a process that was killed")
+        assert index_file.strip(db, lambda key, cust_id: (key, cust_id) != ("driver 2", 2)) == 1
+        assert [made for made, _ in generations(db)] == [number + 1]
+        assert set(found(db, *(f"driver {n}" for n in range(1, 6)))) == {f"driver {n}" for n in (1, 3, 4, 5)}
+        assert not any(b"Driver 2" in file.read_bytes() for file in db.parent.iterdir())
+        assert index_age(db, NOW + 60) in (59, 60)  # as old as before
+
+    def test_when_nobody_is_taken_out_the_index_in_use_stays_and_older_ones_go(self, db):
+        number = self.two_files(db)
+        assert index_file.strip(db, lambda *_: True) == 0
+        assert [made for made, _ in generations(db)] == [number]
+
+    def test_without_an_index_there_is_nobody_to_take_out(self, db):
+        assert index_file.strip(db, lambda *_: False) == 0
 
 
 def test_a_file_that_is_gone_or_no_index_is_a_store_error(db, tmp_path):

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 from tests.support.lambda_runtime import (
+    MEASURED,
     InitError,
     LambdaFunction,
     LambdaFunctions,
@@ -190,6 +191,7 @@ def test_a_function_without_its_variables_fails_at_start_and_names_one(running):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(bool(MEASURED), reason="counting branches takes time, too")
 def test_a_warm_page_of_twenty_known_names_costs_at_most_15_ms_over_the_store(running, simulator):
     """The store's own time is that of the same batch, read from this process."""
     asked = drivers_event(simulator, 20, 7)

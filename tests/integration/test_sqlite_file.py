@@ -444,6 +444,9 @@ def test_without_a_wish_there_is_nothing_to_scrub_and_no_file(tmp_path):
     assert members.put("MEMBERS", {"a": 1}, expected=None)
     members.scrub()
     members.close()
+    again = MembersFile(tmp_path / "pitboard.sqlite3")
+    assert again.get("MEMBERS") == Document({"a": 1}, 1)
+    again.close()
     assert [file.name for file in tmp_path.iterdir()] == ["pitboard.members.sqlite3"]
 
 
@@ -452,3 +455,88 @@ def test_a_bad_members_file_is_refused_with_the_way_back(tmp_path):
     members.path.write_bytes(b"This is a letter, not a database. " * 200)
     with pytest.raises(StoreError, match=r"What members have asked for cannot be read: .*pitboard restore"):
         members.get("MEMBERS")
+
+
+def looked(store):
+    """Lets the next question look whether the file is still the one that was opened."""
+    store.file._look_at = 0.0
+    return store
+
+
+def test_a_deleted_file_is_made_anew_without_what_is_left_of_its_log(path, caplog):
+    caplog.set_level("INFO")
+    store = SqliteStore(path)
+    store.keep_ids([IdEntry("ann", 1, "iRacing", 9e9)])
+    path.unlink()
+    assert looked(store).ids(["ann"]) == {}
+    assert store.file.news == "The file was deleted while it was in use."
+    assert store.file.usable
+    assert f"the database {path} is made anew" in caplog.text
+    store.keep_ids([IdEntry("bo", 2, "iRacing", 9e9)])
+    assert set(looked(store).ids(["ann", "bo"])) == {"bo"}
+    store.close()
+
+
+def test_another_file_in_its_place_is_used_and_the_old_ones_log_is_not_played_into_it(path, caplog):
+    caplog.set_level("INFO")
+    other = path.with_name("other.sqlite3")
+    with closing(SqliteStore(other)) as second:
+        second.keep_ids([IdEntry("bo", 2, "iRacing", 9e9)])
+    store = SqliteStore(path)
+    store.keep_ids([IdEntry("ann", 1, "iRacing", 9e9)])
+    looked(store).ids(["ann"])  # knows its log now
+    other.replace(path)
+    assert set(looked(store).ids(["ann", "bo"])) == {"bo"}
+    assert store.file.news == "The file was replaced while it was in use."
+    assert f"the database {path} is in use" in caplog.text
+    store.close()
+    with closing(SqliteStore(path)) as again:
+        assert set(again.ids(["ann", "bo"])) == {"bo"}
+
+
+def test_a_trial_of_writing_leaves_nothing_and_fails_when_no_page_of_drivers_can_be_written(path):
+    assert sqlite.TRIAL_BYTES == 65_536
+    store = SqliteStore(path)
+    ((pages,),) = store._writer.rows("PRAGMA page_count", ())
+    store._writer.rows(f"PRAGMA max_page_count = {pages + 8}", ())
+    with pytest.raises(StoreError, match="full"):
+        store.try_writing()
+    store.keep_ids([IdEntry("ann", 1, "iRacing", 9e9)])  # there is room for less
+    store._writer.rows("PRAGMA max_page_count = 1000000", ())
+    store.try_writing()
+    assert count(store, "leases") == 0
+    store.close()
+
+
+def test_the_bounds_are_looked_at_every_so_many_rows_and_not_with_each(path, monkeypatch):
+    monkeypatch.setattr(sqlite, "CHECKED_EVERY", 10)
+    looks: list[int] = []
+    monkeypatch.setattr(sqlite, "_evict", lambda _: looks.append(1))
+    store = SqliteStore(path)
+    for number in range(9):
+        store.keep_ids([IdEntry(f"driver {number}", 1, "iRacing", 9e9)])
+    assert looks == []
+    store.keep_ids([IdEntry("driver 9", 1, "iRacing", 9e9)])
+    assert looks == [1]
+    store.keep(records_of(["driver 10"]))
+    assert looks == [1]
+    store.close()
+
+
+def test_so_many_go_that_a_tenth_of_the_bound_is_free(small):
+    store, _ = small
+    store.keep_ids([IdEntry(f"driver {n}", n, "iRacing", 5e9 + n) for n in range(101)])
+    assert count(store, "ids") == 90
+    store.keep_ids([IdEntry(f"another {n}", n, "iRacing", 5e9) for n in range(10)])
+    assert count(store, "ids") == 100
+
+
+def test_what_is_over_is_not_given_at_its_very_end(path):
+    clock = Clock(1000.0)
+    store = SqliteStore(path, clock)
+    store.keep([Record("ann", 1, b"{}", 1.0, 2.0, 1500.0)])
+    store.keep_ids([IdEntry("ann", 1, "iRacing", 1500.0)])
+    for now, there in ((1499.0, True), (1500.0, False), (1501.0, False)):
+        clock.now = now
+        assert bool(store.records(["ann"])) is bool(store.ids(["ann"])) is there
+    store.close()

@@ -32,6 +32,10 @@ def failing(error: Exception):
     return fail
 
 
+async def odd(_: Request) -> Response:
+    return Response(status_code=499)
+
+
 async def large(_: Request) -> Response:
     return Response("x" * 2000, headers={"Vary": "Origin"})
 
@@ -82,6 +86,7 @@ def base(telemetry: Counts) -> Iterator[str]:
         Route("/teapot", failing(HTTPException(418, "short and stout", {"X-Kettle": "on"}))),
         Route("/down", failing(MaintenanceError("iRacing is in maintenance."))),
         Route("/large", large),
+        Route("/odd", odd),
         Route("/drivers/{cust_id}/races", fine),
         Route("/static/{file}", fine),
         Route("/maintenance", failing(MaintenanceError("iRacing is in maintenance.", retry_after=0.2))),
@@ -188,6 +193,7 @@ def test_an_address_that_is_too_long_is_refused_wherever_it_is_long(base, where)
         first = round(rest * path)
         return "/long/" + "p" * first + ("?" + "q" * (rest - first) if query else "")
 
+    assert LONGEST_TARGET == 10_240, "as API Gateway"
     assert HTTP.request("GET", base + target(LONGEST_TARGET)).status == 200
     answer = HTTP.request("GET", base + target(LONGEST_TARGET + 1))
     assert answer.status == 414
@@ -288,9 +294,9 @@ def test_failures_and_slow_requests_have_a_line_in_the_log_and_others_none(base,
         assert lines(caplog) == [("WARNING", "GET /down was answered with 503")]
         caplog.clear()
         monkeypatch.setattr(app_module, "SLOW", 0.0)
-        HTTP.request("GET", f"{base}/fine")
+        HTTP.request("GET", f"{base}/odd")
         wait_until(lambda: lines(caplog))
-        assert lines(caplog) == [("INFO", "GET /fine was answered with 200")]
+        assert lines(caplog) == [("INFO", "GET /odd was answered with 499")]
         (record,) = [one for one in caplog.records if one.name == "pitboard.http.app"]
-    assert (vars(record)["route"], vars(record)["status"]) == ("/fine", 200)
+    assert (vars(record)["route"], vars(record)["status"]) == ("/odd", 499)
     assert 0 <= vars(record)["seconds"] == round(vars(record)["seconds"], 3)
