@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,13 @@ ALLOWED = {
 }
 
 
+@cache
+def modules() -> dict[str, list[tuple[int, str]]]:
+    """The string literals of each module, by its path."""
+    paths = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "infra").glob("*.py")])
+    return {path.relative_to(ROOT).as_posix(): [*literals(path)] for path in paths}
+
+
 def literals(path: Path) -> Iterator[tuple[int, str]]:
     """The string literals of a module that are not docstrings, with their lines."""
     tree = ast.parse(path.read_text("utf-8"))
@@ -58,9 +66,8 @@ def literals(path: Path) -> Iterator[tuple[int, str]]:
 def found(fact: str) -> dict[str, list[str]]:
     """The literals with this fact, by module."""
     shown: dict[str, list[str]] = {}
-    for path in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "infra").glob("*.py")]):
-        where = path.relative_to(ROOT).as_posix()
-        for line, text in literals(path):
+    for where, texts in modules().items():
+        for line, text in texts:
             if re.search(FACTS[fact], text):
                 shown.setdefault(where, []).append(f"line {line}: {text!r}")
     return shown
