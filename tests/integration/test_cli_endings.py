@@ -101,11 +101,13 @@ def test_ctrl_c_ends_a_look_up_without_a_traceback(environment, simulator):
 
 def test_a_look_up_takes_no_longer_than_it_was_told_to_wait(environment, simulator):
     (driver,) = simulator.population.sample(1, seed=3)
+    began = time.monotonic()
     assert run("drivers", driver.display_name, "--json", env=environment)[0].returncode == 0
+    whole = time.monotonic() - began
     simulator.faults.add("hang", "lookup/drivers", times=50)
     began = time.monotonic()
     process, out, _ = run("drivers", "Ann Tester", "--json", "--wait", "0.5", env=environment)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < whole + 8, "a busy machine takes seconds to start a program"
     assert process.returncode == 1
     assert json.loads(out)["Ann Tester"]["code"] == "pending"
 
