@@ -11,7 +11,7 @@ from tests.support.clock import ShiftedClock
 from tests.support.local_server import local_home
 
 from pitboard.drivers import freshness, renewal_pool
-from pitboard.drivers.errors import RefusedError
+from pitboard.drivers.errors import RefusedError, UnreachableError
 from pitboard.simulator import Simulator
 from pitboard.simulator.races import races
 
@@ -301,3 +301,11 @@ def test_kept_races_are_told_as_stale_while_iracing_is_away(home, simulator, clo
     later = json.loads(home.races.races(driver.cust_id, 8.0))
     assert (first["_meta"]["state"], later["_meta"]["state"]) == ("fresh", "stale")
     assert later["races"] == first["races"]
+
+
+def test_a_refused_list_of_cars_is_no_unknown_driver_and_is_asked_for_again_soon(home, simulator, clock):
+    simulator.faults.add("status", "car/get", times=1, status=404)
+    with pytest.raises(UnreachableError):
+        home.cars.cars(8.0)
+    clock.ahead += freshness.FAILURE_KEPT + 1
+    assert json.loads(home.cars.cars(8.0))["cars"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from pitboard.drivers import freshness, records
 from pitboard.drivers.categories import CATEGORIES
-from pitboard.drivers.errors import UnreachableError, UpstreamError
+from pitboard.drivers.errors import RefusedError, UnreachableError, UpstreamError
 from pitboard.drivers.kept_answers import KeptAnswers
 from pitboard.drivers.model import CallContext, Record
 from pitboard.drivers.service import HOST, Asker
@@ -41,7 +41,10 @@ class CarService(KeptAnswers):
         return self._answer(KEY, 0, freshness.CARS, self._fetch, seconds, asker)
 
     def _fetch(self, context: CallContext) -> dict[str, Any]:
-        cars = [_car(car) for car in self._deps.upstream.cars(context)]
+        try:
+            cars = [_car(car) for car in self._deps.upstream.cars(context)]
+        except RefusedError as error:  # no driver is asked for, so none can be missing
+            raise UnreachableError(str(error)) from None
         if not cars:
             raise UnreachableError("iRacing's list of cars is empty.")
         return {"cars": cars}

@@ -70,8 +70,8 @@ class Record:
 class IdEntry:
     """What is known of a name's customer id.
 
-    `reason` is `not_found` when nobody has the name. `until` is the TTL; a store may hand out entries past
-    it, the core checks. `failed_until`: iRacing could not say more of this name lately, and is not asked
+    `reason` is `not_found` when nobody has the name. `until` is the TTL; no store hands
+    out entries past it. `failed_until`: iRacing could not say more of this name lately, and is not asked
     before that. `doubted_at`: when iRacing's answers knew nothing of a known driver any more; 0: never.
     """
 

@@ -408,8 +408,13 @@ class Plan:
 
     def _lost_licences(self, key: str, member: Mapping[str, Any]) -> bool:
         """Whether a driver has no licence any more: nobody ever loses them all."""
+        older = self._older(key, member["cust_id"])
+        return bool(older and not member.get("licenses") and records.has_licences(older.body))
+
+    def _older(self, key: str, cust_id: int) -> Record | None:
+        """What is kept of this driver; None when it is of another one who had the name before."""
         record = self._targets[key].record
-        return bool(record and not member.get("licenses") and records.has_licences(record.body))
+        return record if record and record.cust_id == cust_id else None
 
     def _search_again(self, keys: Iterable[str]) -> None:
         for key in keys:
@@ -420,12 +425,15 @@ class Plan:
                 self._state.searches.append(key)
 
     def _record(self, key: str, member: Mapping[str, Any]) -> Record:
-        now, rng, older = self._deps.clock(), self._deps.rng, self._targets[key].record
+        now, rng, cust_id = self._deps.clock(), self._deps.rng, int(member["cust_id"])
+        older, indexed = self._older(key, cust_id), self._indexed.get(key)
+        if indexed and indexed.cust_id != cust_id:
+            indexed = None
         lifetime = freshness.licences(records.last_login(member), now)
         return Record(
             key=key,
-            cust_id=int(member["cust_id"]),
-            body=records.body(member, older=older.body if older else None, indexed=self._indexed.get(key)),
+            cust_id=cust_id,
+            body=records.body(member, older=older.body if older else None, indexed=indexed),
             as_of=now,
             fresh_until=lifetime.fresh_until(now, rng),
             stale_until=freshness.LICENCES.stale_until(now),

@@ -140,6 +140,7 @@ class DriverService:
             found = self._deps.store.records(list(valid)) if valid else {}
             absent = [key for key in valid if key not in found]
             indexed = self._deps.index.find(absent) if absent else {}
+            known, unseen = found, indexed
             if asker.web_page and not asker.profile:
                 indexed = self._deps.index.find(list(valid))
                 found = {key: record for key, record in found.items() if key not in indexed}
@@ -154,7 +155,7 @@ class DriverService:
             targets = {key: target for key, target in wanted.items() if key not in missed}
             flights = self._fly(targets, self._context(seconds, asker), asker)
             missed |= dict.fromkeys(targets.keys() - flights.keys(), TOO_MANY)
-        self._renew_later(valid, found, indexed, flights, asker, now)
+        self._renew_later(valid, known, unseen, flights, asker, now)
         return PendingPage(self, asker, texts, valid, found, indexed, missed, flights)
 
     def page(self, asked: Sequence[str], seconds: float, asker: Asker = HOST) -> Page:

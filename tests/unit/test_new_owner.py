@@ -1,0 +1,118 @@
+"""Nobody is shown what is another driver's: a name that has a new owner."""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from pitboard.drivers import records
+from pitboard.drivers.dependencies import Dependencies
+from pitboard.drivers.index import CategoryStats, IndexedDriver
+from pitboard.drivers.model import CallContext, Record, Room
+from pitboard.drivers.names import parse
+from pitboard.drivers.plan import Plan, Target
+from pitboard.drivers.ranks import Ranks
+from pitboard.drivers.service import Asker, DriverService
+from pitboard.stores.sqlite import SqliteStore
+
+OVAL = {"category": "oval", "group_id": 2, "safety_rating": 2.5}
+
+
+def licensed(cust_id: int, name: str = "Ann Tester") -> dict[str, Any]:
+    return {"cust_id": cust_id, "display_name": name, "licenses": [OVAL]}
+
+
+class Upstream:
+    """iRacing: driver 7 has the name; driver 5 had it before, and is gone or has another one."""
+
+    def __init__(self) -> None:
+        self.known = {7: licensed(7)}
+
+    def back_at(self) -> float:
+        return 0.0
+
+    def room(self, _, wanted: int) -> Room:
+        return Room(wanted)
+
+    def search(self, _, __):
+        return [(7, "Ann Tester")]
+
+    def members(self, ids, _):
+        return {i: self.known[i] for i in ids if i in self.known}
+
+
+class Index:
+    """The driver index of yesterday."""
+
+    def __init__(self, driver: IndexedDriver) -> None:
+        self._driver = driver
+
+    def find(self, keys):
+        return {key: self._driver for key in keys if key == "ann tester"}
+
+    def ranks(self) -> Ranks:
+        return Ranks()
+
+
+@pytest.fixture
+def deps(tmp_path) -> Iterator[Dependencies]:
+    store, upstream = SqliteStore(tmp_path / "p.sqlite3"), cast("Any", Upstream())
+    with ThreadPoolExecutor(4) as pool:
+        yield Dependencies(store, upstream, pool, pool, pool)
+    store.close()
+
+
+def looked_up(deps: Dependencies, before: Record | None = None) -> Record:
+    settled: dict[str, object] = {}
+    targets = {"ann tester": Target(parse("Ann Tester"), before)}
+    Plan(deps, targets, CallContext(time.monotonic() + 20), settled.__setitem__).run()
+    assert settled == {"ann tester": None}
+    return deps.store.records(["ann tester"])["ann tester"]
+
+
+def test_a_driver_who_took_over_a_name_has_no_profile_of_the_one_before(deps):
+    profile = {"recent_events": [{"subsession_id": 1}], "member_info": {"country_code": "NO"}}
+    then = time.time() - 86400
+    before = Record("ann tester", 5, records.body(licensed(5), profile), then, then, then + 9e6, then + 9e4)
+    deps.store.keep([before])
+    kept = looked_up(deps, before)
+    assert json.loads(kept.body) == {"cust_id": 7, "member_info": licensed(7)}
+    assert kept.partial
+
+
+def test_a_driver_without_licences_who_took_over_a_name_is_shown(deps):
+    cast("Any", deps.upstream).known = {7: licensed(7) | {"licenses": []}}
+    then = time.time() - 86400
+    before = Record("ann tester", 5, records.body(licensed(5)), then, then, then + 9e6)
+    deps.store.keep([before])
+    assert looked_up(deps, before).cust_id == 7
+
+
+def test_a_driver_who_took_over_a_name_has_no_starts_of_the_one_in_the_index(deps):
+    cast("Any", deps.upstream).known[5] = licensed(5, "Ann Renamed")
+    stats = {"oval": CategoryStats("A", 4.0, 5000, 1400, 900, 80, 1.5)}
+    index = Index(IndexedDriver(5, "Ann Tester", "NO", stats))
+    kept = looked_up(replace(deps, index=index))
+    assert json.loads(kept.body) == {"cust_id": 7, "member_info": licensed(7)}
+
+
+class Queue:
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def enqueue(self, names, *, profiles=False, soon=False):
+        self.names += names
+
+
+def test_a_web_page_that_is_answered_from_the_index_has_nothing_renewed_that_is_fresh(deps):
+    now, queue = time.time(), Queue()
+    deps.store.keep([Record("ann tester", 7, records.body(licensed(7)), now, now + 900, now + 9000)])
+    indexed = replace(deps, index=Index(IndexedDriver(7, "Ann Tester", "NO")))
+    with ThreadPoolExecutor(1) as planners:
+        service = DriverService(indexed, planners, queue)
+        service.begin(["Ann Tester"], 0.0, Asker(profile=False, web_page=True))
+    assert queue.names == []
