@@ -511,3 +511,16 @@ def test_progress_tells_rows_and_those_of_the_last_time(db):
     assert oval[-1] == (12_000, 11_000, True)
     assert [rows for rows, _, _ in oval] == sorted(rows for rows, _, _ in oval)
     assert len(oval) >= 3
+
+
+def test_an_index_that_cannot_be_copied_stays_and_nothing_of_the_copy_does(db, monkeypatch):
+    def full(_, target):
+        Path(target).write_bytes(b"Driver 1")
+        raise OSError(28, "No space left on device")
+
+    refreshed(db, GivenLists(crowd(20)), NOW)
+    before = files(db)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(StoreError, match="No space left"):
+        index_file.strip(db, lambda key, _: key != "driver 1")
+    assert {*files(db)} - {*before} <= {"pitboard.index.strip"}

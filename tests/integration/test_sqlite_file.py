@@ -540,3 +540,11 @@ def test_what_is_over_is_not_given_at_its_very_end(path):
         clock.now = now
         assert bool(store.records(["ann"])) is bool(store.ids(["ann"])) is there
     store.close()
+
+
+def test_names_that_nobody_has_leave_nothing_in_memory(path):
+    with closing(SqliteStore(path)) as store:
+        store.keep([Record("ann", 1, b"{}", 1.0, 2.0, 9e9)])
+        for page in range(20):
+            store.records(["ann", *(f"nobody {page} {number}" for number in range(50))])
+        assert store._used == {"ann"}

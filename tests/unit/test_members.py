@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from pitboard.drivers import kept_members, names
 from pitboard.drivers import members as members_module
 from pitboard.drivers.errors import StoreError
+from pitboard.drivers.guard import GuardedStore
 from pitboard.drivers.kept_members import KeptMembers
 from pitboard.drivers.members import Audience, Gate, Members, fingerprint
-from pitboard.drivers.model import Document
+from pitboard.drivers.model import Document, IdEntry, Record
+from pitboard.stores.sqlite import SqliteStore
 
 KEYS = st.text(min_size=1, max_size=30).map(lambda text: _key(text)).filter(bool)
 IDS = st.integers(min_value=1, max_value=99_999_999)
@@ -141,6 +143,35 @@ def test_changes_of_two_at_a_time_both_hold():
     after = one.change(slowly)
     assert not after.permits("ann")
     assert not after.permits("bo")
+
+
+def test_what_is_written_at_the_moment_in_which_a_member_asks_does_not_stay(tmp_path):
+    documents = Documents()
+    kept = KeptMembers(lambda: documents, None, 60.0)
+
+    class Slow(SqliteStore):
+        def _forget(self):
+            """The member asks, and all is deleted, before this write."""
+            kept.change(lambda members: members.forgetting(["ann"]))
+            self.sweep(kept.current().keeps)
+
+        def keep(self, records):
+            self._forget()
+            super().keep(records)
+
+        def keep_ids(self, entries):
+            self._forget()
+            super().keep_ids(entries)
+
+    store = Slow(tmp_path / "p.sqlite3", lambda: 1.0)
+    GuardedStore(store, kept).keep(
+        [Record("ann", 7, b"{}", 1.0, 2.0, 3.0), Record("bo", 8, b"{}", 1.0, 2.0, 3.0)]
+    )
+    assert set(store.records(["ann", "bo"])) == {"bo"}
+    kept.change(lambda members: members.readmitting("ann"))
+    GuardedStore(store, kept).keep_ids([IdEntry("ann", 7, "iRacing", 3.0)])
+    assert not store.ids(["ann"])
+    store.close()
 
 
 def test_a_fingerprint_is_the_same_in_every_version():

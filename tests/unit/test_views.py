@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from pitboard.drivers import page as page_module
 from pitboard.drivers import views as views_module
 from pitboard.drivers.index import CategoryStats, IndexedDriver
 from pitboard.drivers.misses import PENDING, Miss
@@ -180,3 +181,9 @@ def test_pages_are_put_together_anew_when_what_they_show_or_the_second_is_anothe
     assert page(pages, now=NOW + 1.0) is first
     assert page(pages, now=NOW + 0.9) is not first
     assert page(pages, replace(RECORD, as_of=NOW - 60), NOW + 0.9) is not first
+
+
+def test_a_long_text_that_a_stranger_asks_for_is_not_remembered():
+    before = page_module._name.cache_info().currsize
+    compose([("a" * 5000, "key")], {}, {"key": Miss("invalid_name", "The name is too long.")}, NOW)
+    assert page_module._name.cache_info().currsize == before

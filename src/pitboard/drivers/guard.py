@@ -38,7 +38,9 @@ class GuardedStore:
 
     def keep(self, records: Iterable[Record]) -> None:
         members = self._members.current()
-        self._store.keep([record for record in records if members.keeps(record.key, record.cust_id)])
+        kept = [record for record in records if members.keeps(record.key, record.cust_id)]
+        self._store.keep(kept)
+        self._look_again(kept)
 
     def ids(self, keys: Sequence[str]) -> dict[str, IdEntry]:
         found, members = self._store.ids(keys), self._members.current()
@@ -48,7 +50,15 @@ class GuardedStore:
 
     def keep_ids(self, entries: Iterable[IdEntry]) -> None:
         members = self._members.current()
-        self._store.keep_ids([entry for entry in entries if members.keeps(entry.key, entry.cust_id)])
+        kept = [entry for entry in entries if members.keeps(entry.key, entry.cust_id)]
+        self._store.keep_ids(kept)
+        self._look_again(kept)
+
+    def _look_again(self, written: Sequence[Record | IdEntry]) -> None:
+        """Takes out what was written of a member who asked at that moment: the deletion was before it."""
+        members = self._members.current()
+        if gone := [one.key for one in written if not members.keeps(one.key, one.cust_id)]:
+            self._store.forget(gone)
 
 
 class GuardedIndex:

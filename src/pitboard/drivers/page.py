@@ -12,6 +12,9 @@ from pitboard.drivers.views import View
 MAX_AGE = 300
 """Longest time in seconds for which a browser may keep an answer without asking."""
 
+LONGEST_KEPT = 200
+"""Characters of a text, as it was asked for, whose encoded form is remembered: longer ones are strangers'."""
+
 MOST_PAGES = 100
 """Pages that are held for the second in which they were put together, some 3 MB."""
 
@@ -67,7 +70,7 @@ def compose(
     versions: list[bytes] = []
     lasts = now + MAX_AGE
     for text, key in asked:
-        name = _name(text)
+        name = _name(text) if len(text) <= LONGEST_KEPT else _encoded_name(text)
         if view := views.get(key):
             state = view.state
             until = view.until if state == "fresh" else now
@@ -93,7 +96,11 @@ def compose(
 
 @lru_cache(maxsize=20_000)
 def _name(text: str) -> bytes:
-    """A name as it was asked for, as the key of a JSON object. Names that can be asked for are short."""
+    return _encoded_name(text)
+
+
+def _encoded_name(text: str) -> bytes:
+    """A name as it was asked for, as the key of a JSON object."""
     return records.encode(text) + b":"
 
 

@@ -157,7 +157,7 @@ def _stripped(db: Path, number: int, path: Path, keeps: Callable[[str, int], boo
     merged = db.with_name(f"{db.stem}.index.merged")
     _create(merged)
     with _named_errors(merged):
-        shutil.copyfile(path, merged)
+        _copy(path, merged)
         with closing(_connected(merged)) as file:
             file.execute("PRAGMA journal_mode = OFF")  # it would hold the names, too
             with _transaction(file):
@@ -170,6 +170,14 @@ def _stripped(db: Path, number: int, path: Path, keeps: Callable[[str, int], boo
     except OSError as error:
         raise StoreError(f"{merged} cannot be renamed: {error.strerror}.") from error
     return len(gone)
+
+
+def _copy(path: Path, target: Path) -> None:
+    try:
+        shutil.copyfile(path, target)
+    except OSError as error:
+        _remove(target)  # a part of it has names, too
+        raise StoreError(f"{path} cannot be copied: {error.strerror}.") from error
 
 
 _COLUMNS = ", ".join(("key", "cust_id", "name", "country", *CATEGORIES))

@@ -69,7 +69,7 @@ class SqliteStore:
             if cold:
                 self._hot |= self._read(cold)
             found = [self._hot[key] for key in keys if key in self._hot]
-            self._used.update(keys)
+            self._used.update(record.key for record in found)  # strangers ask for what nobody has
         return {record.key: record for record in found if record.stale_until > now}
 
     def _look_for_changes(self) -> None:
