@@ -12,7 +12,9 @@ from playwright.sync_api import sync_playwright
 from starlette.routing import Route
 from tests.support.local_server import local_server
 
+from pitboard.drivers.budget import hashed
 from pitboard.http.openapi import document
+from pitboard.iracing.meter import KEY
 from pitboard.local import userscript
 from pitboard.local.server import PortTakenError, host_guard, listen, local_routes
 
@@ -69,6 +71,12 @@ def test_a_request_outside_the_contract_is_a_problem_and_makes_no_call(backend, 
 
 def test_a_wrong_method_is_answered_with_the_allowed_ones(backend):
     assert "GET" in get(backend, "/drivers", "PUT").headers["Allow"]
+
+
+def test_the_look_up_page_takes_calls_out_of_its_readers_share(backend):
+    """Else a crawl of the page would have the whole budget."""
+    get(backend, "/?names=Nobody+Of+This+Name")
+    assert hashed("127.0.0.1") in backend.home.store.documents.get(KEY).value["clients"]
 
 
 def test_the_look_up_page_shows_drivers_and_escapes_the_query(backend):

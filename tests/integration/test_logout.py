@@ -14,7 +14,10 @@ from rich.console import Console
 from tests.support.local_server import local_home
 
 from pitboard.drivers.errors import CredentialsError
+from pitboard.iracing.credentials import BrowserClient
+from pitboard.iracing.oauth import Grant
 from pitboard.local.credentials import default_file, find, save
+from pitboard.local.home import LocalHome
 from pitboard.local.logout import logout
 from pitboard.settings import Settings
 from pitboard.simulator import Simulator
@@ -66,3 +69,16 @@ def test_what_the_environment_still_gives_is_named(tmp_path, monkeypatch):
     told = said(replace(Settings.read({}), db=tmp_path / "none.sqlite3"))
     assert "PITBOARD_PASSWORD" in told
     assert "an-invented-password" not in told
+
+
+def test_the_token_of_a_login_in_the_browser_is_gone_too(tmp_path):
+    client = BrowserClient("invented-client")
+    save(client)
+    settings = replace(Settings.read({}), db=tmp_path / "pitboard.sqlite3")
+    with LocalHome(settings, client) as home:
+        grant = Grant("an-invented-access-token", 600.0, "an-invented-refresh-token", 6000.0)
+        home.tokens.adopt(lambda _: grant, time.monotonic() + 5)
+    assert "tokens" in said(settings)
+    with closing(sqlite3.connect(settings.db)) as db:
+        kept = "".join(str(row) for row in db.execute("SELECT * FROM documents"))
+    assert "an-invented" not in kept.replace("invented-client", "")

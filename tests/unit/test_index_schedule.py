@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from pitboard.local.index_schedule import (
     JITTER,
     LOOK_SECONDS,
+    IndexJob,
     IndexSchedule,
     _log_again,
     _problem,
@@ -153,3 +155,9 @@ def test_another_line_of_a_child_is_a_warning(line, caplog):
 )
 def test_how_a_child_ended_is_one_sentence(said, code, problem):
     assert _problem(said, code) == problem
+
+
+def test_a_refresh_that_cannot_be_started_is_a_failure_like_any_other(monkeypatch, tmp_path):
+    """Python may be moved away below a server that runs, by an upgrade."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    assert IndexJob(Settings.read({})).run() == "The refresh cannot be started: No such file or directory."

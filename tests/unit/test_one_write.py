@@ -1,10 +1,12 @@
 """How the parts of an answer are written to a connection."""
 
 import asyncio
+import socket
 
 import pytest
 
-from pitboard.local.one_write import OneWrite
+from pitboard.local.one_write import CONTINUE, OneWrite
+from pitboard.local.server import listen, running
 
 
 class Wire(asyncio.Transport):
@@ -58,3 +60,24 @@ def test_what_was_written_goes_out_before_the_connection_is_closed(wire):
     answer.write(b"head")
     answer.close()
     assert wire.calls == [b"head", "closed"]
+
+
+async def echo(_, receive, send):
+    body = (await receive())["body"]
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked_for_it():
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    with (
+        listen("127.0.0.1", 0) as door,
+        running(echo, [door]),
+        socket.create_connection(door.getsockname(), timeout=10) as client,
+    ):
+        client.sendall(head)
+        assert client.recv(100) == CONTINUE
+        client.sendall(b"Ann")
+        answer = client.recv(1000)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"\r\n\r\nAnn")

@@ -43,6 +43,11 @@ REPLACED_AT_MOST_EVERY = 60.0
 """A token younger than this that is refused is not replaced: the next one would fare no better."""
 
 
+def token_key(account: str) -> str:
+    """The key of an account's document."""
+    return f"TOKEN:{account}"
+
+
 @dataclass(frozen=True, slots=True)
 class TokenStatus:
     """What may be told to anybody: no token. `expires_in`, `age` in seconds, 0 without a valid token.
@@ -79,7 +84,7 @@ def token_part(status: TokenStatus, worded: Callable[[Exception], str]) -> Part:
 class TokenKeeper:
     """Hands out a valid access token of one account. Safe for threads and for several processes.
 
-    `documents` holds the account's document under `key` (default: TOKEN: and the username). `worker` names
+    `documents` holds the account's document under `key` (default: `token_key`). `worker` names
     this process in its leases, and `is_dead` says of the owner of a lease that it certainly lives no more:
     such a lease is over. By default a lease lasts its time.
     """
@@ -101,7 +106,7 @@ class TokenKeeper:
         self._credentials = credentials
         self._clock = clock
         self._telemetry = telemetry or Telemetry()
-        self._key = key or f"TOKEN:{credentials.account}"
+        self._key = key or token_key(credentials.account)
         self._worker = worker
         self._is_dead = is_dead
         self._lock = threading.Lock()

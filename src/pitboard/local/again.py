@@ -52,8 +52,14 @@ class AskingAgain(FailedNames):
             self._thread.join(max(0.0, seconds))
 
     def _work(self) -> None:
-        while self._due():
-            quietly(self._probe)
+        while not self._closed:
+            if not quietly(self._turn):  # the store may be away for a while: not at once again
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed, LOOK)
+
+    def _turn(self) -> None:
+        if self._due():
+            self._probe()
 
     def _due(self) -> bool:
         """Waits until there are names, and then until a probe is due or somebody else's was answered; False

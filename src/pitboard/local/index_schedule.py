@@ -123,7 +123,10 @@ class IndexJob:
         with self._lock:
             if self._ended:
                 return ""
-            child = self._child = _started(self._environment)
+            try:
+                child = self._child = _started(self._environment)
+            except OSError as error:
+                return f"The refresh cannot be started: {error.strerror}."
         with child:
             lines = threading.Thread(target=_forward, args=(child.stderr,), daemon=True)
             lines.start()

@@ -23,8 +23,8 @@ from pitboard.http.routes import network
 from pitboard.local.one_write import OneWrite
 
 LONGEST_HEAD = 64 * 1024
-"""Bytes of a request's head that are always read, and bytes of a body (no route reads one). What has twice as
-many is never read to its end. Longer addresses than `http.app.LONGEST_TARGET` get a 414 within it."""
+"""Bytes of a request's head that are always read, and bytes of a body (a form has some hundred). What has
+twice as many is never read to its end. An address beyond `http.app.LONGEST_TARGET` gets a 414 within it."""
 
 MOST_HEADERS = 100
 
@@ -55,7 +55,7 @@ TOLD_EVERY = 60.0
 _PROBLEMS = {
     "no_http": Problem(400, "no_http", "This is no HTTP request."),
     "head_too_slow": Problem(408, "head_too_slow", f"A head has to be here within {HEAD_SECONDS:g} s."),
-    "body_too_long": Problem(413, "body_too_long", "No address here takes a body."),
+    "body_too_long": Problem(413, "body_too_long", f"At most {LONGEST_HEAD} bytes of body are read."),
     "too_many_requests": Problem(
         429, "too_many_requests", f"At most {MOST_PIPELINED} requests may wait on a connection."
     ),

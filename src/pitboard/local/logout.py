@@ -10,6 +10,7 @@ from rich.text import Text
 from pitboard.drivers.errors import CredentialsError
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.token_state import TokenState
+from pitboard.iracing.tokens import token_key
 from pitboard.local.credentials import find, remove
 from pitboard.settings import Settings
 from pitboard.stores.sqlite import SqliteStore
@@ -22,10 +23,10 @@ def logout(settings: Settings, console: Console) -> None:
     """Deletes them, and says on `console` what is gone and what the environment still gives. Raises
     `StoreError` when the database cannot be used."""
     try:
-        username = find().username
+        account = find().account
     except CredentialsError:
-        username = ""
-    if username and settings.db.exists() and _forget_token(settings, username):
+        account = ""
+    if account and settings.db.exists() and _forget_token(settings, account):
         console.print(Text(f"The tokens in {settings.db} are deleted."), soft_wrap=True)
     for place in (places := remove()):
         console.print(Text(f"The credentials in {place} are deleted."), soft_wrap=True)
@@ -36,9 +37,9 @@ def logout(settings: Settings, console: Console) -> None:
         console.print(Text(f"The environment still gives {', '.join(still)}."), soft_wrap=True)
 
 
-def _forget_token(settings: Settings, username: str) -> bool:
+def _forget_token(settings: Settings, account: str) -> bool:
     """Empties the tokens. The counts of logins stay: a limit is not escaped by logging out."""
-    key = f"TOKEN:{username.strip().lower()}"
+    key = token_key(account)
     with closing(SqliteStore(settings.db)) as store:
         for _ in range(TRIES):
             document = store.documents.get(key)

@@ -3,6 +3,9 @@ call more and wakes the reader for a head alone."""
 
 import asyncio
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""As uvicorn writes it when a route reads the body of a client that waits to be asked for it."""
+
 Part = bytes | bytearray | memoryview
 
 
@@ -16,8 +19,10 @@ class OneWrite(asyncio.Transport):
         self._begun = False
 
     def write(self, data: Part) -> None:
-        """The first part of an answer is its head."""
-        if not self._begun:
+        """The first part of an answer is its head, unless it only lets the client send on (status 100)."""
+        if data == CONTINUE:
+            self._transport.write(data)
+        elif not self._begun:
             self._begun, self._head = True, data
         elif self._head:
             head, self._head = self._head, b""
@@ -30,6 +35,10 @@ class OneWrite(asyncio.Transport):
         if self._head:
             self._transport.write(self._head)
         self._begun, self._head = False, b""
+
+    def is_closing(self) -> bool:
+        """Whether the connection ends."""
+        return self._transport.is_closing()
 
     def close(self) -> None:
         """Ends the connection after what was written."""

@@ -71,9 +71,11 @@ class BackgroundRenewals:
             return batch
 
 
-def quietly(work: Callable[[], object]) -> None:
-    """Does work that nobody waits for: what goes wrong is for the log."""
+def quietly(work: Callable[[], object]) -> bool:
+    """Does work that nobody waits for: what goes wrong is for the log. Gives whether it went well."""
     try:
         work()
     except Exception:
         log.exception("background work failed")
+        return False
+    return True

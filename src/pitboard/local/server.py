@@ -27,7 +27,7 @@ from pitboard.http.openapi import document
 from pitboard.http.problems import Problem
 from pitboard.http.query import DEFAULT_WAIT, checked
 from pitboard.http.routes import answer as answered
-from pitboard.http.routes import custid_routes, driver_routes, is_web_page
+from pitboard.http.routes import client, custid_routes, driver_routes, is_web_page
 from pitboard.http.state_routes import auth_routes, health_routes
 from pitboard.local import extension, limits, proxy, remedies, site, unix_socket, userscript
 from pitboard.local.extension import BROWSERS
@@ -80,7 +80,7 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
         answer, problem = None, ""
         if asked:
             try:
-                asker = Asker(web_page=is_web_page(request))
+                asker = Asker(client(request), web_page=is_web_page(request))
                 answer = (await answered(home.service, checked(asked), DEFAULT_WAIT, asker)).body
             except Problem as error:
                 problem = error.detail
