@@ -84,6 +84,7 @@ def base(telemetry: Counts) -> Iterator[str]:
         Route("/breaks", breaking),
         Route("/afterwards", failing_afterwards),
         Route("/teapot", failing(HTTPException(418, "short and stout", {"X-Kettle": "on"}))),
+        Route("/bad", failing(HTTPException(400, "no"))),
         Route("/down", failing(MaintenanceError("iRacing is in maintenance."))),
         Route("/large", large),
         Route("/odd", odd),
@@ -207,6 +208,7 @@ def test_an_address_that_is_too_long_is_refused_wherever_it_is_long(base, where)
         ("GET", "/fine/", 404, "unknown_route", "Not Found", "There is nothing here."),
         ("POST", "/fine", 405, "wrong_method", "Method Not Allowed", "This address answers "),
         ("GET", "/teapot", 418, "refused", "I'm a Teapot", "short and stout"),
+        ("GET", "/bad", 400, "refused", "Bad Request", "no"),
         ("GET", "/down", 503, "unavailable", "Service Unavailable", "iRacing is in maintenance."),
     ],
 )

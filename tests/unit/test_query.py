@@ -29,8 +29,9 @@ def test_percent_encoding_is_decoded_and_invalid_encoding_is_kept(raw, name):
 
 @pytest.mark.parametrize("raw", [b"%ff", b"%C3", b"%ED%A0%80", b"\xff"])
 def test_bytes_that_are_not_utf_8_are_a_problem(raw):
-    with pytest.raises(Problem):
+    with pytest.raises(Problem) as refused:
         query.asked_names(b"name=" + raw)
+    assert (refused.value.status, refused.value.code) == (400, "invalid_name")
 
 
 def test_overlong_queries_are_not_kept_in_the_cache():
