@@ -1,6 +1,7 @@
 """One function asking another, over AWS' Invoke API on loopback."""
 
 import json
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -150,10 +151,36 @@ def test_an_error_of_an_invocation_has_none_of_its_content(aws, tokens, status, 
     assert "hush" not in str(caught.value)
 
 
-def test_after_the_deadline_ir_auth_is_not_asked(aws, tokens):
-    with pytest.raises(UnreachableError):
-        tokens.access_token(time.monotonic() - 1)
+@pytest.mark.parametrize("seconds", [-100.0, -1.0, -0.01])
+def test_after_the_deadline_ir_auth_is_not_asked(aws, tokens, seconds):
+    with pytest.raises(UnreachableError, match="is being fetched"):
+        tokens.access_token(time.monotonic() + seconds)
     assert not aws.asked
+
+
+def test_who_has_less_than_a_second_is_given_a_token_all_the_same(aws, tokens):
+    assert tokens.access_token(time.monotonic() + 0.9) == "hush-one"
+
+
+def test_tokens_are_asked_for_again_at_different_moments(monkeypatch, aws, clock):
+    """Else all functions would ask at once."""
+    spread: list[tuple[float, float]] = []
+
+    def uniform(least: float, most: float) -> float:
+        spread.append((least, most))
+        return most
+
+    monkeypatch.setattr(random, "uniform", uniform)
+    client = aws.client()
+    tokens = RemoteTokens(lambda: client, "ir-auth-dev:live", clock)
+    tokens.access_token(soon())
+    assert spread == [(0.0, 10.0)]
+    clock.now += 549.9
+    tokens.access_token(soon())
+    assert len(aws.asked) == 1
+    clock.now += 0.1
+    tokens.access_token(soon())
+    assert len(aws.asked) == 2
 
 
 def test_who_cannot_be_reached_or_gives_no_json_is_unreachable(aws, tokens, clock):

@@ -29,10 +29,10 @@ def test_a_password_that_was_changed_is_used_five_minutes_later_at_the_latest():
     secret = Secret(lambda: client, "iRacing/OAuth/Credentials", clock)
     assert secret.credentials().password == "first"
     client.password = "second"
-    clock.now += 299
+    clock.now += 300
     assert secret.credentials().password == "first"
     assert client.asked == 1
-    clock.now += 2
+    clock.now += 1
     assert secret.credentials().password == "second"
     clock.now += 299
     assert secret.credentials().password == "second"
