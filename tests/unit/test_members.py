@@ -256,3 +256,33 @@ def test_an_audience_that_was_chosen_here_is_marked_as_that():
     assert (chosen.audience, chosen.chosen) == (Audience.LISTED, True)
     assert Members.of_document(chosen.as_document()) == chosen
     assert Members() == Members(Audience.EVERYONE, False, {}, {})
+
+
+def test_two_drivers_whose_names_differ_in_case_only_are_both_withheld_and_neither_is_listed():
+    asked = Members(Audience.LISTED, listed={"bo": 0}).forgetting(["ann"])
+    gate = Gate(asked)
+    for key, cust_id in (("ann", 1), ("ann", 2), ("bo", 3), ("bo", 4), ("bo", 3)):
+        gate.takes(key, cust_id)
+    noted = gate.noted(asked)
+    assert noted.withholds_id(1)
+    assert noted.withholds_id(2)
+    assert noted.listed == {"bo": 0}
+
+
+def test_a_deleted_document_that_somebody_else_writes_first_is_not_written_over():
+    documents = Documents()
+    kept = KeptMembers(lambda: documents, None, 60.0)
+    kept.change(lambda members: members.forgetting(["ann"]))
+    (lost,) = documents.held.values()
+
+    class Faster(Documents):
+        def put(self, key, value, *, expected):
+            """Another process, which knows of Bo, too, is faster."""
+            if not self.held:
+                more = Members.of_document(lost.value).forgetting(["bo"])
+                super().put(key, more.as_document(), expected=None)
+            return super().put(key, value, expected=expected)
+
+    documents = Faster()
+    after = kept.change(lambda members: members.forgetting(["cy"]))
+    assert [after.permits(key) for key in ("ann", "bo", "cy", "di")] == [False, False, False, True]

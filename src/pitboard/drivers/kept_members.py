@@ -69,14 +69,14 @@ class KeptMembers:
         self._look_at = self._clock() + self._seconds
 
     def _read(self) -> tuple[Members, int | None]:
-        document = self._documents().get(DOCUMENT)
+        documents, held = self._documents(), self._held
+        document = documents.get(DOCUMENT)
+        if document is None and held is not None and (held.withheld or held.listed):
+            log.error("what members have asked for was deleted; it is written again")
+            documents.put(DOCUMENT, held.as_document(), expected=None)
+            document = documents.get(DOCUMENT)  # somebody else may have been faster
         if document is None:
             found, version = Members(), None
-            if self._held is not None and (self._held.withheld or self._held.listed):
-                log.error("what members have asked for was deleted; it is written again")
-                found = self._held
-                self._documents().put(DOCUMENT, found.as_document(), expected=None)
-                version = 1
         else:
             found, version = Members.of_document(document.value), document.version
         return replace(found, audience=self._audience or found.audience), version

@@ -6,6 +6,7 @@ not on the host's list.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -169,7 +170,7 @@ class Gate:
     def __init__(self, members: Members) -> None:
         self._members = members
         self._listed: dict[str, int] = {}
-        self._withheld: dict[str, int] = {}
+        self._withheld: dict[str, set[int]] = defaultdict(set)
 
     @property
     def is_for_few(self) -> bool:
@@ -182,17 +183,18 @@ class Gate:
             return True
         if self._members.keeps(key, cust_id):
             if self._members.listed.get(key) == 0:
-                self._listed[key] = cust_id
+                # of two drivers whose names differ in case only, neither is known to be the listed one
+                self._listed[key] = cust_id if self._listed.get(key, cust_id) == cust_id else 0
             return True
         if self._members.withheld and fingerprint(key) in self._members.withheld:
-            self._withheld[key] = cust_id
+            self._withheld[key].add(cust_id)
         return False
 
     def noted(self, members: Members) -> Members:
         """The state with what was noted."""
         listed = {key: cust_id for key, cust_id in self._listed.items() if key in members.listed}
         members = members.listing(listed)
-        for key, cust_id in self._withheld.items():
+        for key, cust_ids in self._withheld.items():
             if fingerprint(key) in members.withheld:
-                members = members.forgetting([key], [cust_id])
+                members = members.forgetting([key], cust_ids)
         return members
