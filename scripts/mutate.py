@@ -32,7 +32,13 @@ ROOT = Path(__file__).resolve().parent.parent
 DOC = ROOT / "docs" / "MUTATION.md"
 ROOMS = ("aws", "drivers", "http", "iracing", "stores")
 TOOL = ("uvx", "--quiet", "--python", sys.executable, "--from", "cosmic-ray==8.7.0", "cosmic-ray")
-PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-m", "not long", "-p", "no:cacheprovider")
+PLUGINS = ("xdist.plugin", "pytest_timeout", "_hypothesis_pytestplugin")
+"""No others are loaded: those of schemathesis and its like take longer to import than most tests to run."""
+
+PYTEST = (
+    *(sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-m", "not long", "-p", "no:cacheprovider"),
+    *(part for plugin in PLUGINS for part in ("-p", plugin)),
+)
 QUICKLY = ("--hypothesis-profile", "mutants")
 
 NOT_CODE = "%BitOr%"
@@ -238,7 +244,11 @@ def note(room: str, possible: int, results: list[Change]) -> None:
 
 def run(folder: Path, *command: str, seconds: float) -> int:
     """Runs a program quietly in a copy of the code; its exit code. Its children end with it."""
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder / "src"),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     )
