@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pitboard.drivers.model import CallContext, Record
+from pitboard.drivers.model import CallContext, Document, IdEntry, Priority, Record, Room
 from pitboard.drivers.races import _race
 
 NOW = 1_800_000_000.0
@@ -44,6 +44,13 @@ def test_a_profile_is_due_when_its_time_has_passed_or_there_is_none():
     failed = replace(RECORD, profile_until=-(NOW + 50))
     assert not failed.profile_due(NOW + 49)
     assert failed.profile_due(NOW + 50)
+
+
+def test_values_are_compared_by_what_they_hold():
+    assert Document({"a": 1}, 2) == Document({"a": 1}, 2) != Document({"a": 1}, 3)
+    assert IdEntry("a", 7, "store", NOW) == IdEntry("a", 7, "store", NOW, "", 0.0, 0.0)
+    assert Room(3) == Room(3, None)
+    assert CallContext(1.0) == CallContext(1.0, Priority.READER, "", False)
 
 
 def test_only_a_hurried_asker_s_deadline_cuts_a_call_off():

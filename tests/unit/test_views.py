@@ -179,6 +179,9 @@ def test_pages_are_put_together_anew_when_what_they_show_or_the_second_is_anothe
     pages = Pages()
     first = page(pages)
     assert page(pages, now=NOW + 1.0) is first
+    view = Views().of_record(RECORD, Ranks(), NOW + 1.2, profile=True)
+    pages.page((("Ann", "ann tester"),), {"ann tester": view}, {}, NOW + 1.2)
+    assert page(pages) is first, "both pages are held"
     assert page(pages, now=NOW + 0.9) is not first
     assert page(pages, replace(RECORD, as_of=NOW - 60), NOW + 0.9) is not first
 
