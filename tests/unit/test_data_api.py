@@ -2,6 +2,8 @@
 
 import json
 import math
+import random
+import time
 
 import pytest
 
@@ -9,6 +11,7 @@ from pitboard.drivers.errors import CredentialsError, RefusedError, Remedy, Unre
 from pitboard.iracing import data_api
 from pitboard.iracing.data_api import (
     LONGEST_LINE,
+    DataApi,
     _cells,
     _check_asset,
     _json,
@@ -19,6 +22,7 @@ from pitboard.iracing.data_api import (
     _same,
 )
 from pitboard.iracing.shapes import Wrong
+from pitboard.iracing.transport import NoAnswerError
 
 
 def test_the_bounds_are_what_the_documents_say():
@@ -156,3 +160,83 @@ def test_the_log_tells_paths_that_were_wrong_and_their_number(caplog):
     assert (told["endpoint"], told["left_out"]) == ("member/get", 7)
     assert told["paths"] == [".a", ".b", ".c", ".d", ".e"]
     assert json.dumps(told["paths"])
+
+
+class Counting:
+    """A meter that counts failures."""
+
+    stopped = False
+
+    def __init__(self) -> None:
+        self.failures = 0
+
+    def failed(self, begun: float) -> None:
+        assert begun <= time.monotonic()
+        self.failures += 1
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The pauses between attempts, which pass at once; each as long as it may be."""
+    slept: list[float] = []
+
+    def longest(least: float, most: float) -> float:
+        assert (least, most) == (0.5, 1.0)
+        return most
+
+    monkeypatch.setattr(random, "uniform", longest)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    return slept
+
+
+def failing(error: Exception, times: int):
+    """Work that fails some times, and the list of its attempts."""
+    tried: list[int] = []
+
+    def work() -> int:
+        tried.append(1)
+        if len(tried) <= times:
+            raise error
+        return len(tried)
+
+    return work, tried
+
+
+@pytest.mark.parametrize("error", [NoAnswerError("Lost.", sent=True), data_api._PassingError("504")])
+def test_what_may_pass_is_tried_three_times_after_pauses_that_grow(pauses, error):
+    meter = Counting()
+    api = DataApi("http://127.0.0.1:1", None, None, meter)  # type: ignore[arg-type]
+    work, tried = failing(error, 2)
+    assert api._repeated(time.monotonic() + 60, work) == 3
+    assert pauses == pytest.approx([0.3, 0.6])
+    assert meter.failures == 2
+    work, tried = failing(error, 9)
+    with pytest.raises(type(error)):
+        api._repeated(time.monotonic() + 60, work)
+    assert (len(tried), meter.failures, len(pauses)) == (3, 5, 4)
+
+
+def test_nothing_is_tried_again_when_the_pause_would_end_too_late_or_the_program_ends(pauses):
+    meter = Counting()
+    api = DataApi("http://127.0.0.1:1", None, None, meter)  # type: ignore[arg-type]
+    lost = NoAnswerError("Lost.", sent=True)
+    work, tried = failing(lost, 9)
+    with pytest.raises(NoAnswerError):
+        api._repeated(time.monotonic() + 0.29, work)
+    assert (len(tried), pauses) == (1, [])
+    meter.stopped = True
+    with pytest.raises(NoAnswerError):
+        api._repeated(time.monotonic() + 60, work)
+    assert (len(tried), pauses) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "error", [UnreachableError("Odd."), RefusedError("No."), data_api._ForbiddenError("403")]
+)
+def test_what_will_not_pass_is_tried_once(pauses, error):
+    meter = Counting()
+    api = DataApi("http://127.0.0.1:1", None, None, meter)  # type: ignore[arg-type]
+    work, tried = failing(error, 9)
+    with pytest.raises(type(error)):
+        api._repeated(time.monotonic() + 60, work)
+    assert (len(tried), meter.failures, pauses) == (1, 0, [])
