@@ -3,10 +3,12 @@
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +17,13 @@ from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import (
     OutageError,
     RateLimitedError,
+    RefusedError,
     StoreError,
     UnreachableError,
     UpstreamError,
 )
 from pitboard.drivers.misses import NOT_FOUND, PENDING, UNAVAILABLE, Miss
-from pitboard.drivers.model import CallContext, Record, Room
+from pitboard.drivers.model import CallContext, IdEntry, Priority, Record, Room
 from pitboard.drivers.names import parse
 from pitboard.drivers.plan import Plan, Target, _profile_until, exact_match
 from pitboard.drivers.ports import FailedNames
@@ -301,3 +304,116 @@ def test_after_a_race_a_profile_is_due_at_once():
     assert _profile_until(record(NOW + 9), raced, NOW) == NOW
     assert _profile_until(record(NOW - 9), raced, NOW) == NOW - 9
     assert _profile_until(record(-NOW - 9), raced, NOW) == -NOW - 9
+
+
+class Few(Upstream):
+    """An iRacing with so many calls left; it counts what is asked."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.calls = calls
+        self.searched: list[str] = []
+        self.asked_for: list[list[int]] = []
+        self.profiles: list[int] = []
+        self.no_profile: UpstreamError | None = None
+        self.lock = threading.Lock()
+        self.search = self.found
+
+    def room(self, context: CallContext, wanted: int) -> Room:
+        if self.calls >= wanted:
+            return Room(wanted)
+        return Room(self.calls, RateLimitedError("Full.", retry_after=9.0))
+
+    def found(self, name: str, context: CallContext) -> list[tuple[int, str]]:
+        with self.lock:
+            self.searched.append(name)
+        return [(int(name.split()[1]), name)]
+
+    def members(self, ids, context):
+        self.asked_for.append(list(ids))
+        return {i: {"cust_id": i, "display_name": f"Driver {i}", "licenses": []} for i in ids}
+
+    def profile(self, cust_id, context):
+        if self.no_profile:
+            raise self.no_profile
+        with self.lock:
+            self.profiles.append(cust_id)
+        return {"cust_id": cust_id, "member_info": {"cust_id": cust_id}}
+
+
+def planned(
+    deps: Dependencies, upstream: Few, count: int, *, profile: bool = False, **more: Any
+) -> Counter[str]:
+    """Plans for `Driver 1` and so on; gives how many were settled as what."""
+    iracing: Any = upstream
+    deps = replace(deps, upstream=iracing)
+    keys = [parse(f"Driver {number}") for number in range(1, count + 1)]
+    settled: dict[str, Miss | None] = {}
+    targets = {name.key: Target(name, None, profile) for name in keys}
+    context = CallContext(time.monotonic() + 20, **more)
+    Plan(deps, targets, context, settled.__setitem__).run()
+    assert settled.keys() == targets.keys()
+    return Counter(f"{miss.code} {miss.retry_after}" if miss else "found" for miss in settled.values())
+
+
+@pytest.mark.parametrize(
+    ("calls", "found"), [(0, 0), (1, 1), (2, 1), (3, 2), (10, 9), (20, 19), (21, 20), (99, 20)]
+)
+def test_of_the_calls_that_are_left_one_is_kept_for_the_licences(deps, calls, found):
+    upstream = Few(calls)
+    states = planned(deps, upstream, 20)
+    assert states == Counter({"found": found, "pending 9": 20 - found}) - Counter()
+    assert len(upstream.searched) == found
+    assert sorted(i for ids in upstream.asked_for for i in ids) == sorted(
+        int(name.split()[1]) for name in upstream.searched
+    )
+
+
+def test_licences_are_asked_for_fifty_at_a_time(deps):
+    upstream = Few(500)
+    for number in range(1, 121):
+        deps.store.keep_ids([IdEntry(f"driver {number}", number, "iRacing", time.time() + 900)])
+    assert planned(deps, upstream, 120) == {"found": 120}
+    assert upstream.searched == []
+    assert sorted(map(len, upstream.asked_for)) == [20, 50, 50]
+
+
+@pytest.mark.parametrize(("calls", "profiles"), [(1, 1), (3, 3), (5, 5), (50, 5)])
+def test_profiles_take_the_calls_that_are_left_and_names_without_one_are_found_still(deps, calls, profiles):
+    upstream = Few(calls)
+    deps.store.keep_ids([IdEntry(f"driver {n}", n, "iRacing", time.time() + 900) for n in range(1, 6)])
+    assert planned(deps, upstream, 5, profile=True) == {"found": 5}
+    assert len(upstream.profiles) == profiles
+    kept = deps.store.records([f"driver {n}" for n in range(1, 6)]).values()
+    assert sorted(record.partial for record in kept) == sorted([False] * profiles + [True] * (5 - profiles))
+
+
+def test_work_that_nobody_waits_for_may_wait_for_the_budget_instead(deps):
+    assert planned(deps, Few(0), 3, priority=Priority.BACKGROUND) == {"found": 3}
+
+
+def test_a_record_is_fresh_for_its_time_and_shown_for_thirty_days(deps):
+    before = time.time()
+    assert planned(deps, Few(9), 1, profile=True) == {"found": 1}
+    (record,) = deps.store.records(["driver 1"]).values()
+    assert before <= record.as_of <= time.time()
+    assert 3600 * 0.85 <= record.fresh_until - record.as_of <= 3600 * 1.15
+    assert record.stale_until - record.as_of == pytest.approx(720 * 3600)
+    assert 86400 * 0.85 <= record.profile_until - before <= 86400 * 1.15 + 60
+    (entry,) = deps.store.ids(["driver 1"]).values()
+    assert (entry.cust_id, entry.origin) == (1, "iRacing")
+    assert entry.until - before == pytest.approx(720 * 3600, abs=60)
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"), [(RefusedError("None."), 86400), (UnreachableError("Lost."), 60)]
+)
+def test_a_profile_that_failed_is_left_alone_for_a_day_or_a_minute(deps, error, seconds):
+    upstream = Few(9)
+
+    upstream.no_profile = error
+    before = time.time()
+    assert planned(deps, upstream, 1, profile=True) == {"found": 1}
+    (record,) = deps.store.records(["driver 1"]).values()
+    assert record.partial
+    assert -record.profile_until - before == pytest.approx(seconds, abs=20)
