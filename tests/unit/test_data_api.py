@@ -113,7 +113,7 @@ def test_what_is_kept_of_a_line_without_end_is_bounded():
 def test_a_stray_quote_or_nothing_is_a_row_without_cells():
     assert _cells('a,"b,c",d') == ["a", "b,c", "d"]
     assert _cells("") == []
-    assert _cells("a\x00b") in ([], ["a\x00b"])
+    assert _cells("a,b\rc,d") == []
 
 
 def test_a_number_of_thousands_of_digits_spoils_its_field_not_the_answer():
