@@ -17,7 +17,7 @@ from pitboard.drivers.errors import (
     UnreachableError,
     UpstreamError,
 )
-from pitboard.iracing.credentials import Credentials
+from pitboard.iracing.credentials import BrowserClient, Credentials
 from pitboard.iracing.masking import mask
 from pitboard.iracing.oauth import DeniedError, Grant, OAuth, is_maintenance, retry_after
 from pitboard.iracing.transport import NoAnswerError, Transport
@@ -234,3 +234,59 @@ def test_both_shapes_of_maintenance_are_recognized() -> None:
     assert is_maintenance({"httpCode": 503, "errorCode": "Site Maintenance", "errorDesc": "x"})
     assert not is_maintenance({"error": "Forbidden"})
     assert not is_maintenance([])
+
+
+class TestCodesAndProbes:
+    def test_a_code_without_the_scope_is_an_error(self, fake_http: FakeHttp) -> None:
+        answer(fake_http, json=TOKENS | {"scope": None})
+        oauth = OAuth(f"{fake_http.url}/oauth2/token", Transport())
+        client = BrowserClient("Pit App")
+        with pytest.raises(DeniedError, match="without the scope"):
+            oauth.exchange(client, "code", "verifier", "http://127.0.0.1/", time.monotonic() + 5)
+        (got,) = fake_http.got
+        assert got.form == {
+            "client_id": "Pit App",
+            "grant_type": "authorization_code",
+            "code": "code",
+            "code_verifier": "verifier",
+            "redirect_uri": "http://127.0.0.1/",
+        }
+
+    @pytest.mark.parametrize(
+        ("error", "passes"),
+        [
+            ("invalid_grant", True),
+            ("invalid_request", True),
+            ("invalid_client", False),
+            ("access_denied", False),
+        ],
+    )
+    def test_a_probe_is_answered_by_the_refusal_of_its_token_alone(
+        self, fake_http: FakeHttp, error: str, passes: bool
+    ) -> None:
+        answer(fake_http, status=400, json={"error": error})
+        oauth = OAuth(f"{fake_http.url}/oauth2/token", Transport())
+        if passes:
+            oauth.probe(CREDENTIALS, time.monotonic() + 5)
+        else:
+            with pytest.raises(DeniedError) as caught:
+                oauth.probe(CREDENTIALS, time.monotonic() + 5)
+            assert caught.value.error == error
+        assert fake_http.got[0].form["refresh_token"] == "no-refresh-token"
+
+    @pytest.mark.parametrize(
+        ("status", "words"),
+        [
+            (500, "has a problem"),
+            (599, "has a problem"),
+            (499, "could not be read"),
+            (302, "could not be read"),
+        ],
+    )
+    def test_a_problem_of_the_service_begins_at_500(
+        self, fake_http: FakeHttp, status: int, words: str
+    ) -> None:
+        answer(fake_http, status=status, body=b"<html>", headers={"Retry-After": "7"})
+        with pytest.raises(UnreachableError, match=words) as caught:
+            login(fake_http)
+        assert caught.value.retry_after == (7.0 if status >= 500 else None)

@@ -417,3 +417,44 @@ def test_a_profile_that_failed_is_left_alone_for_a_day_or_a_minute(deps, error, 
     (record,) = deps.store.records(["driver 1"]).values()
     assert record.partial
     assert -record.profile_until - before == pytest.approx(seconds, abs=20)
+
+
+@pytest.mark.parametrize(
+    ("error", "failed_again", "noted"),
+    [
+        (UnreachableError("Lost."), ["Driver 1"], []),
+        (OutageError("Down.", retry_after=3), ["Driver 1"], ["Driver 1"]),
+        (RateLimitedError("Full.", retry_after=3), [], []),
+        (None, [], []),
+    ],
+    ids=["lost", "outage", "no call", "answered"],
+)
+def test_what_failed_is_asked_again_whatever_is_remembered(deps, error, failed_again, noted):
+    """Names that were not asked for because of an outage wait on; those that failed again are told."""
+    upstream, failed = Few(9), Failed()
+    iracing: Any = upstream
+    deps = replace(deps, upstream=iracing)
+    deps.store.keep_ids([IdEntry("driver 1", None, "iRacing", time.time() + 60, "", time.time() + 60)])
+
+    def search(name: str, context: CallContext) -> list[tuple[int, str]]:
+        if error:
+            raise error
+        return [(1, name)]
+
+    upstream.search = search
+    with ThreadPoolExecutor(1) as planners:
+        service = DriverService(deps, planners, Queue(), failed=failed)
+        assert service.ask_again({"Driver 1": True}, "one") == failed_again
+        assert service.ask_again({}, None) == []
+    assert failed.names == noted
+    assert len(deps.store.records(["driver 1"])) == (error is None)
+    assert upstream.profiles == [], "of a driver who is not known yet only the licences are asked for"
+
+
+def test_who_wants_the_licences_joins_the_look_up_of_who_wants_the_profile_too(waiting):
+    whole = waiting.service.begin(["Ann Tester"], 0.0, Asker("", profile=True))
+    line = waiting.service.begin(["Ann Tester"], 0.0, Asker("", profile=False))
+    assert whole.waiting == line.waiting
+    other = waiting.service.begin(["Bob Tester"], 0.0, Asker("", profile=False))
+    more = waiting.service.begin(["Bob Tester"], 0.0, Asker("", profile=True))
+    assert other.waiting != more.waiting, "licences alone are not enough for who wants the profile"
