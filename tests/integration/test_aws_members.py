@@ -3,7 +3,9 @@
 import json
 import time
 import zlib
+from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.support.index_lists import GivenLists, crowd, row
@@ -15,11 +17,14 @@ from pitboard.drivers import names
 from pitboard.drivers.kept_members import KeptMembers
 from pitboard.drivers.members import Audience
 from pitboard.drivers.model import IdEntry, Record
+from pitboard.local.members import LocalMembers
+from pitboard.local.portable import export
 from pitboard.ops import aws_members
 from pitboard.ops.aws_members import AwsMembersAdmin
-from pitboard.settings import UsageError
+from pitboard.settings import Settings, UsageError
 from pitboard.stores.dynamodb import DynamoStore
 from pitboard.stores.dynamodb_index import DynamoIndex
+from pitboard.stores.sqlite import SqliteStore
 
 ANN, BO = "Ann Tester", "Bo Demo2"
 
@@ -182,6 +187,35 @@ def test_a_restored_table_keeps_what_members_asked_for_since(aws, store, client)
     assert BO.lower() in text_of(older)
     documents = DynamoStore(client, older.drivers, older.custid).documents
     assert not KeptMembers(lambda: documents, None, 0.0).current().permits(ANN.lower())
+
+
+def test_what_members_asked_for_moves_to_another_environment_and_drivers_do_not(aws, store, client, tmp_path):
+    fill(aws, store)
+    admin, file = AwsMembersAdmin(aws), tmp_path / "members.jsonl"
+    admin.forget(parsed(ANN), [])
+    admin.allow(parsed(BO), [], None, only=False)
+    admin.export(file)
+    assert ANN.lower() not in file.read_text("utf-8").lower()
+    there: Any = Environment(client)
+    fill(there, DynamoStore(client, there.drivers, there.custid))
+    said = AwsMembersAdmin(there).import_(file)
+    assert said == (
+        "What members have asked for holds here, too. Deleted: 5 items. 1 members are on the list."
+    )
+    assert ANN.lower() not in text_of(there)
+    assert not AwsMembersAdmin(there).kept.current().permits(ANN.lower())
+
+
+def test_what_was_asked_for_on_a_machine_moves_to_aws(aws, store, tmp_path):
+    fill(aws, store)
+    settings = Settings.read({"PITBOARD_DB": str(tmp_path / "p.sqlite3")})
+    kept = SqliteStore(settings.db)
+    with closing(kept), closing(LocalMembers(settings, kept)) as members:
+        members.forget(parsed(ANN))
+    export(settings, tmp_path / "drivers.jsonl")
+    AwsMembersAdmin(aws).import_(tmp_path / "drivers.jsonl")
+    assert ANN.lower() not in text_of(aws)
+    assert BO.lower() in text_of(aws)
 
 
 def test_nothing_is_chosen_silently_and_nothing_that_was_chosen_is_changed_silently(aws, monkeypatch):

@@ -133,6 +133,22 @@ def test_a_restored_backup_from_before_does_not_bring_a_forgotten_member_back(se
     assert not asked(settings).permits(ANN)
 
 
+def test_what_lies_under_a_customer_id_goes_too_when_only_the_name_was_known(settings, elsewhere, tmp_path):
+    """The member asked here, where nothing was known; the backup knows whose charts they are."""
+    fill(settings, ANN, BO)
+    with closing(SqliteStore(settings.db)) as store:
+        store.keep([record("HISTORY:7:oval:irating", 7)])
+        assert store.records([ANN])[ANN].cust_id == 7
+    copy = tmp_path / "copy.sqlite3"
+    backup(settings, copy)
+    fill(elsewhere)
+    forget(elsewhere, "Ann Tester")
+    restore(elsewhere, copy)
+    assert asked(elsewhere).withholds_id(7)
+    with closing(SqliteStore(elsewhere.db)) as store:
+        assert store.records([ANN, "HISTORY:7:oval:irating"]) == {}
+
+
 def test_what_members_asked_for_is_in_the_backup_and_joins_what_was_asked_here(settings, elsewhere, tmp_path):
     fill(settings, ANN, BO)
     forget(settings, "Ann Tester")

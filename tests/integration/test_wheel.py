@@ -1,6 +1,9 @@
 """The package as users install it: the built wheel in its own environment, in an empty folder."""
 
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -89,22 +92,33 @@ def demo_of(*command, environment, cwd):
     assert "20 drivers nobody had asked for" in done.stdout
 
 
+def of_the_readme(program):
+    """The command of README.md that begins with a program, in words; it names the wheel as built here."""
+    (found,) = re.findall(rf"`({program} [^`]*\.whl[^`]*)`", (ROOT / "README.md").read_text("utf-8"))
+    return shlex.split(found)
+
+
 @pytest.mark.slow
-def test_uvx_runs_the_demo_from_the_wheel(uv, wheel, tmp_path):
+def test_uvx_runs_the_demo_as_the_readme_says(uv, wheel, tmp_path):
+    shutil.copy(wheel, tmp_path)
     cache = subprocess.run([uv, "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
     environment = bare(tmp_path, UV_CACHE_DIR=cache)
-    demo_of(uv, "tool", "run", "--from", wheel, "pitboard", environment=environment, cwd=tmp_path)
+    uvx, *words, demo = of_the_readme("uvx")
+    assert (uvx, demo) == ("uvx", "demo")
+    demo_of(Path(uv).with_name(uvx), *words, environment=environment, cwd=tmp_path)
 
 
 @pytest.mark.long
-def test_pipx_installs_the_wheel_with_a_command(uv, wheel, tmp_path):
+def test_pipx_installs_the_wheel_as_the_readme_says(uv, wheel, tmp_path):
+    shutil.copy(wheel, tmp_path)
     place = tmp_path / "pipx"
     subprocess.run([uv, "venv", "-q", "--python", sys.executable, place], check=True, timeout=60)
     subprocess.run([uv, "pip", "install", "-q", "--python", place, "pipx==1.8.0"], check=True, timeout=100)
     pipx = place / ("Scripts" if os.name == "nt" else "bin") / "pipx"
     environment = bare(tmp_path, PIPX_HOME=str(tmp_path / "home"), PIPX_BIN_DIR=str(tmp_path / "bin"))
     done = subprocess.run(
-        [pipx, "install", "--python", sys.executable, wheel],
+        [pipx, *of_the_readme("pipx")[1:], "--python", sys.executable],
+        cwd=tmp_path,
         env=environment,
         capture_output=True,
         text=True,

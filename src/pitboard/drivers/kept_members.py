@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.members import (
@@ -13,6 +14,7 @@ from pitboard.drivers.members import (
     MOST_WITHHELD,
     NOBODY_ASKED,
     Audience,
+    Gate,
     Members,
 )
 from pitboard.drivers.ports import Documents
@@ -104,6 +106,32 @@ class KeptMembers:
             self.changed(after)
             return after
         raise StoreError("What members have asked for is being changed by somebody else; try again.")
+
+
+Keeps = Callable[[str, int | None], bool]
+
+
+def sweep_foreign(kept: KeptMembers, sweep: Callable[[Keeps], int]) -> int:
+    """Deletes what may not be kept out of a store that was filled elsewhere or earlier; gives the number of
+    rows. `sweep` deletes what its argument says no to.
+
+    The store may know the customer id of a member of whom only the name was known when he asked. It is
+    noted, and what lies under it is deleted, too. Raises `StoreError`.
+    """
+    gone = 0
+    while True:
+        members = kept.current()
+        gate = Gate(members)
+        gone += sweep(partial(_judged, gate, members))
+        if gate.noted(members) == members:
+            return gone
+        kept.change(gate.noted)
+
+
+def _judged(gate: Gate, members: Members, key: str, cust_id: int | None) -> bool:
+    if cust_id:
+        gate.takes(key, cust_id)
+    return members.strictly_keeps(key, cust_id)
 
 
 def _check_size(members: Members) -> None:

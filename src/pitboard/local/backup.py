@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pitboard.drivers.errors import StoreError
-from pitboard.drivers.kept_members import KeptMembers
+from pitboard.drivers.kept_members import KeptMembers, sweep_foreign
 from pitboard.drivers.members import DOCUMENT, Audience, Members
 from pitboard.local.members import SECONDS
 from pitboard.settings import Settings, UsageError
@@ -67,12 +67,12 @@ def check(settings: Settings, source: Path) -> None:
 def _amend(store: SqliteStore, db: Path, kept: KeptMembers) -> None:
     document = store.documents.get(DOCUMENT)
     before = Members.of_document(document.value) if document else Members()
-    members = kept.change(lambda now: now.joined(before))
+    kept.change(lambda now: now.joined(before))
     store.take_over(
         "documents", [{"key": k, "value": v, "version": n} for k, (v, n) in documents_of(db).items()]
     )
     store.drop_document(DOCUMENT)
-    store.sweep(members.strictly_keeps)
+    sweep_foreign(kept, store.sweep)
     store.file.scrub()
 
 

@@ -1,20 +1,21 @@
-"""`pitboard export` and `import`: what is kept of drivers, and members' wishes, in JSON without secrets.
+"""`pitboard export` and `import`: what is kept of drivers, and members' wishes, in JSON without secrets. An
+AWS environment exports and takes in the wishes alone (docs/adr/0070).
 
 The first line says what the file is. Each other one is an object with one key: `members`, `record` or `id`.
 """
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from pitboard.drivers import records
 from pitboard.drivers.errors import StoreError
-from pitboard.drivers.kept_members import KeptMembers
+from pitboard.drivers.kept_members import KeptMembers, sweep_foreign
 from pitboard.drivers.members import Audience, Members
 from pitboard.drivers.model import IdEntry, Record
 from pitboard.local.members import SECONDS
@@ -32,23 +33,44 @@ def export(settings: Settings, target: Path) -> str:
     """Writes the file, for the owner alone; says how much is in it. Raises `UsageError`, `StoreError`."""
     if not settings.db.exists():
         raise UsageError(f"There is no database {settings.db}; `pitboard serve` makes it.")
+    with closing(MembersFile(settings.db)) as asked, closing(SqliteStore(settings.db)) as store:
+        members = _kept(settings, asked).current()
+        count = _write(target, chain(_members_lines(members), _lines(store, members)))
+    return f"{target} has {count - 2} records and ids. It holds no secret, but names and customer ids."
+
+
+def export_members(members: Members, target: Path) -> str:
+    """The same with what members have asked for alone."""
+    _write(target, _members_lines(members))
+    return f"{target} has what members have asked for, and the host's list. It holds no secret."
+
+
+def import_members(source: Path) -> Members:
+    """What members have asked for, according to a file. Raises `UsageError` as `import_` does."""
+    members = Members()
+    for value in _read(source):
+        if isinstance(value, Members):
+            members = members.joined(value)
+    return members
+
+
+def _write(target: Path, lines: Iterable[dict[str, Any]]) -> int:
+    """Writes a new file for the owner alone; gives the number of lines. Raises `UsageError`."""
     if target.exists():
         raise UsageError(f"{target} exists already; give another name.")
     made, count = target.with_name(f"{target.name}.new"), 0
-    with closing(MembersFile(settings.db)) as asked, closing(SqliteStore(settings.db)) as store:
-        members = _kept(settings, asked).current()
-        try:
-            opened = os.open(made, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-            with os.fdopen(opened, "w", encoding="utf-8") as file:
-                for line in _lines(store, members):
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
-                    count += 1
-            made.replace(target)
-        except OSError as error:
-            raise UsageError(f"{target} cannot be written: {error.strerror}.") from None
-        finally:
-            made.unlink(missing_ok=True)
-    return f"{target} has {count - 2} records and ids. It holds no secret, but names and customer ids."
+    try:
+        opened = os.open(made, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        with os.fdopen(opened, "w", encoding="utf-8") as file:
+            for line in lines:
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                count += 1
+        made.replace(target)
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}.") from None
+    finally:
+        made.unlink(missing_ok=True)
+    return count
 
 
 def import_(settings: Settings, source: Path) -> str:
@@ -64,7 +86,7 @@ def import_(settings: Settings, source: Path) -> str:
         for value in values:
             if isinstance(value, Members):
                 _join(kept, value)
-                store.sweep(kept.current().keeps)
+                sweep_foreign(kept, store.sweep)
                 break
         members = kept.current()
         while batch := list(islice(values, BATCH)):
@@ -84,9 +106,11 @@ def _join(kept: KeptMembers, other: Members) -> None:
     kept.change(lambda now: now.joined(other))
 
 
+def _members_lines(members: Members) -> list[dict[str, Any]]:
+    return [HEAD, {"members": members.as_document()}]
+
+
 def _lines(store: SqliteStore, members: Members) -> Iterator[dict[str, Any]]:
-    yield HEAD
-    yield {"members": members.as_document()}
     for record in store.all_records():
         if members.keeps(record.key, record.cust_id):
             yield {"record": asdict(record) | {"body": records.decoded(record.body)}}

@@ -3,16 +3,19 @@
 import os
 import time
 from collections.abc import Collection, Mapping
+from functools import partial
+from pathlib import Path
 
 from pitboard.aws.invoke import RemoteTokens
 from pitboard.aws.names import ALIAS, MEMBERS_SECONDS, NAME_KEY
-from pitboard.drivers.kept_members import KeptMembers
+from pitboard.drivers.kept_members import KeptMembers, sweep_foreign
 from pitboard.drivers.members import Audience
 from pitboard.drivers.model import CallContext
 from pitboard.drivers.names import Name
 from pitboard.iracing.data_api import DataApi
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.transport import Transport
+from pitboard.local.portable import export_members, import_members
 from pitboard.ops.environment import AwsEnvironment
 from pitboard.ops.members import ROSTER_SECONDS, mapping, told
 from pitboard.settings import UpstreamSettings, UsageError, audience
@@ -54,11 +57,12 @@ def carry_over(aws: AwsEnvironment, table: str, restored: str) -> None:
     the copy, too. Raises `StoreError`."""
     if table == aws.names.auth_table:
         return
-    asked = _kept(aws, aws.table_in_use(aws.names.drivers_table)).current()
+    kept = _kept(aws, aws.table_in_use(aws.names.drivers_table))
+    if not kept.current().all_shown:
+        sweep_foreign(kept, partial(sweep, Table(aws.client("dynamodb"), restored, NAME_KEY)))
+    asked = kept.current()
     if table == aws.names.drivers_table:
         _kept(aws, restored).change(lambda _: asked)
-    if not asked.all_shown:
-        sweep(Table(aws.client("dynamodb"), restored, NAME_KEY), asked.strictly_keeps)
 
 
 def _kept(aws: AwsEnvironment, drivers: str) -> KeptMembers:
@@ -107,6 +111,23 @@ class AwsMembersAdmin:
 
     def listed(self) -> list[str]:
         return sorted(self.kept.current().listed)
+
+    def export(self, target: Path) -> str:
+        """Writes what members have asked for into a file. Raises `UsageError`."""
+        return export_members(self.kept.current(), target)
+
+    def import_(self, source: Path) -> str:
+        """Takes in what members have asked for elsewhere; drivers in the file are left out, they come from
+        iRacing by themselves. Raises `UsageError`."""
+        asked = import_members(source)
+        self.kept.change(lambda now: now.joined(asked))
+        self._await_functions()
+        gone = sweep_foreign(self.kept, self._store.sweep)
+        members = self.kept.current()
+        return (
+            f"What members have asked for holds here, too. Deleted: {gone} items."
+            f" {len(members.listed)} members are on the list."
+        )
 
     def _ids_of(self, keys: list[str]) -> set[int]:
         found = {record.cust_id for record in self._store.records(keys).values()}
