@@ -1,8 +1,7 @@
 """Runs the commands of docs/HOSTING.md, exactly as written, in a bare Debian in a folder.
 
-The folder has no systemd running: `systemctl` there is `hosting_systemctl.sh`, which starts what the unit
-says as the user that it says. What needs the internet runs first. The rest runs in a network of its own,
-where the name leads to this machine and ports 80 and 443 are free:
+What needs the internet runs first, in the folder. Then it is booted with its own systemd, as a container
+(systemd-nspawn) in a network of its own, where the name leads to this machine and ports 80 and 443 are free:
 `unshare --net python hosting_guide.py FOLDER CHROMIUM`.
 """
 
@@ -13,6 +12,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +29,7 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={NAME} -addext subje
 PASSWORD = 'a "b" $HOME `c` \\\\d #e; f&'
 """What a shell and systemd take for something else outside single quotes."""
 
-LOGS = "/var/log/stand-in.* /var/log/nginx/* /var/lib/pitboard/pitboard.log"
+LOGS = "journalctl --no-pager; cat /var/log/nginx/* /var/lib/pitboard/pitboard.log"
 PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -37,11 +39,15 @@ def blocks() -> dict[str, str]:
     return dict(re.findall(r"<!-- guide: ([\w ]+) -->\n```\n(.*?)```", text, re.DOTALL))
 
 
-def run(tree: Path, commands: str, **environment: str) -> str:
-    """Runs commands in the folder as root, in the folder with the files; gives what they print."""
+Place = Sequence[str | Path]
+"""The command that takes another one into the Debian: `chroot FOLDER`, or `nsenter` once it is booted."""
+
+
+def run(place: Place, commands: str, **environment: str) -> str:
+    """Runs commands in there as root, in the folder with the files; gives what they print."""
     given = [f"{name}={value}" for name, value in {"PATH": PATH, "HOME": "/root", **environment}.items()]
     done = subprocess.run(
-        ["chroot", tree, "env", "-i", *given, "bash", "-c", f"set -e\ncd {FILES}\n{commands}"],
+        [*place, "env", "-i", *given, "bash", "-c", f"set -e\ncd {FILES}\n{commands}"],
         capture_output=True,
         text=True,
         check=False,
@@ -64,13 +70,55 @@ def prepare(tree: Path, wheel: Path) -> None:
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", certificates)
     (tree / "etc" / "hosts").write_text(f"127.0.0.1 localhost {NAME}\n")
     scripts = {
-        "usr/local/bin/systemctl": (ROOT / "tests" / "support" / "hosting_systemctl.sh").read_text(),
         "usr/local/bin/editor": '#!/bin/sh\ncat /root/credentials >> "$1"\n',
         "usr/sbin/policy-rc.d": "#!/bin/sh\nexit 101\n",
     }
     for name, content in scripts.items():
         (tree / name).write_text(content)
         (tree / name).chmod(0o755)
+
+
+@contextmanager
+def booted(tree: Path) -> Iterator[Place]:
+    """The Debian with its own systemd as a container, until the block ends."""
+    command = ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--resolv-conf=off"]
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [*command, "--console=pipe", "-D", tree], stdin=subprocess.DEVNULL, stdout=said, stderr=said
+        )
+        try:
+            leader = wait_for(lambda: systemd_below(process.pid))
+            place = ["nsenter", f"--target={leader}", "-m", "-p", "-u", "-i", "-r", "-w"]
+            wait_for(lambda: "running" in running(place) or "degraded" in running(place))
+            yield place
+        finally:
+            process.terminate()  # it shuts the container down
+            process.wait(60)
+
+
+def running(place: Place) -> str:
+    """What systemd says of the whole."""
+    command = [*place, "systemctl", "is-system-running"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def systemd_below(pid: int) -> int:
+    """The first process of the container that nspawn's process has begun; 0 if it is not there yet."""
+    for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+        if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
+            return child
+        if found := systemd_below(child):
+            return found
+    return 0
+
+
+def wait_for(found: Callable[[], int]) -> int:
+    """Waits until there is something."""
+    end = time.monotonic() + 90.0
+    while not (something := found()):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    return something
 
 
 def offline(tree: Path, chromium: str) -> dict[str, str]:
@@ -82,30 +130,30 @@ def offline(tree: Path, chromium: str) -> dict[str, str]:
     with Simulator(Population(2_000), latency=0.0, link_latency=0.0, client=client) as simulator:
         lines = "".join(f"{name}='{value}'\n" for name, value in simulator.environment().items())
         (tree / "root" / "credentials").write_text(lines)
-        told = {name: run(tree, todo[name]) for name in ("settings", "service")}
         authors = [driver.display_name for driver in simulator.population.sample(20, seed=7)]
-        try:
-            told |= behind_caddy(tree, todo, authors, chromium)
-            told["private"] = run(tree, "stat -c %a /etc/pitboard.env /run/pitboard/pitboard.sock")
-            run(tree, f"kill $(cat /run/stand-in.caddy); sleep 1\n{CERTIFICATE}")
-            run(tree, todo["nginx"])
-            told["over nginx"] = run(tree, todo["check"], CURL_CA_BUNDLE=f"{LIVE}/fullchain.pem")
-            told["logs"] = run(tree, f"cat {LOGS} 2>/dev/null || true")
-        finally:
-            told["uninstall"] = run(tree, todo["uninstall"])
-            run(tree, "kill $(cat /run/stand-in.nginx /run/stand-in.caddy) 2>/dev/null || true")
+        with booted(tree) as place:
+            told = {name: run(place, todo[name]) for name in ("settings", "service")}
+            run(place, "until test -S /run/pitboard/pitboard.sock; do sleep 0.2; done")
+            told |= behind_caddy(tree, place, authors, chromium)
+            told["private"] = run(place, "stat -c %a /etc/pitboard.env /run/pitboard/pitboard.sock")
+            told["exposure"] = run(place, "systemd-analyze security pitboard --no-pager | tail -1")
+            run(place, f"systemctl stop caddy\n{CERTIFICATE}")
+            run(place, todo["nginx"])
+            told["over nginx"] = run(place, todo["check"], CURL_CA_BUNDLE=f"{LIVE}/fullchain.pem")
+            told["logs"] = run(place, LOGS)
+            told["uninstall"] = run(place, todo["uninstall"])
     return told | {"authors": ",".join(authors)}
 
 
-def behind_caddy(tree: Path, todo: dict[str, str], authors: list[str], chromium: str) -> dict[str, str]:
+def behind_caddy(tree: Path, place: Place, authors: list[str], chromium: str) -> dict[str, str]:
     """What the guide says for the running server, and a reader with the extension from its /addon/."""
     from tests.support.hosting_reader import sees_every_author
 
-    told = {name: run(tree, todo[name], CURL_CA_BUNDLE=CADDY_ROOT) for name in ("check", "metrics")}
-    told |= {name: run(tree, todo[name]) for name in ("allow", "backup")}
-    run(tree, "pitboard allow " + shlex.join(authors))
-    packed = f"{FILES}/extension.zip"
-    run(tree, f"curl -so {packed} https://{NAME}/addon/pitboard-chromium.zip", CURL_CA_BUNDLE=CADDY_ROOT)
+    todo, packed = blocks(), f"{FILES}/extension.zip"
+    told = {name: run(place, todo[name], CURL_CA_BUNDLE=CADDY_ROOT) for name in ("check", "metrics")}
+    told |= {name: run(place, todo[name]) for name in ("allow", "backup")}
+    run(place, "pitboard allow " + shlex.join(authors))
+    run(place, f"curl -so {packed} https://{NAME}/addon/pitboard-chromium.zip", CURL_CA_BUNDLE=CADDY_ROOT)
     with tempfile.TemporaryDirectory() as folder:
         zipped = (tree / packed.lstrip("/")).read_bytes()
         sees_every_author(chromium, zipped, f"{NAME}:443 127.0.0.1:443", authors, Path(folder))
