@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -42,6 +43,9 @@ PACKAGES = {
 
 NODE = ("node", "npm")
 
+BESIDE = "addon"
+"""The part that runs beside others when all are run."""
+
 
 class End(StrEnum):
     """How a part ended."""
@@ -66,12 +70,29 @@ class Part:
 def main() -> int:
     """Runs the parts that were asked for; 0 if all are fine."""
     chosen, long = arguments()
-    ends = {name: ended(name, long) for name in chosen}
+    parts = all_at_their_time(long) if chosen == [*PARTS] else ((name, ended(name, long)) for name in chosen)
+    ends = dict(parts)
     if failed := [name for name, end in ends.items() if end is End.FAILED]:
         print(f"\nFailed: {', '.join(failed)}.")
     if skipped := [name for name, end in ends.items() if end is End.SKIPPED]:
         print(f"\nSkipped: {', '.join(skipped)}.")
     return 1 if failed else 0
+
+
+def all_at_their_time(long: bool) -> Iterator[tuple[str, End]]:
+    """Runs every part. `BESIDE` runs in a process of its own beside those before `tests`, which use one
+    processor at a time; its output comes when it has ended."""
+    with tempfile.TemporaryFile("w+") as told:
+        command = [sys.executable, __file__, BESIDE, *(["--long"] if long else [])]
+        process = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT)
+        for name in PARTS:
+            if name == "tests":
+                failed = process.wait() != 0
+                told.seek(0)
+                print(said := told.read(), flush=True)
+                yield BESIDE, End.FAILED if failed else End.SKIPPED if "\nSkipped: " in said else End.FINE
+            if name != BESIDE:
+                yield name, ended(name, long)
 
 
 def arguments() -> tuple[list[str], bool]:
