@@ -81,3 +81,20 @@ def test_the_runbooks_emergency_stop_stops_and_starts(shell_environment: dict[st
     assert json.loads(bash(look))["ReservedConcurrentExecutions"] == 0
     bash(start)
     assert json.loads(bash(look))["ReservedConcurrentExecutions"] == 40
+
+
+def test_the_runbook_starts_a_refresh_and_empties_the_queue(shell_environment: dict[str, str]) -> None:
+    """This version of the CLI has an address of its own for queues, so the emulator is named once more."""
+    runbook = (Path(__file__).parents[2] / "docs" / "RUNBOOK.md").read_text("utf-8")
+    blocks = re.findall(r"```bash\n((?:echo|aws) .*?)```", runbook, re.DOTALL)
+    assert len(blocks) == 2
+    environment = {**shell_environment, "AWS_ENDPOINT_URL_SQS": shell_environment["AWS_ENDPOINT_URL"]}
+    for block in blocks:
+        done = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", block],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"

@@ -80,7 +80,9 @@ def _summary(environment: Environment, results: Sequence[Result]) -> str:
     problems = sum(result.finding.status in FAILURES for result in results)
     warnings = sum(result.finding.status is Status.WARNING for result in results)
     fixable = sum(available_fix(environment, result) is not None for result in results)
-    text = f"{len(results)} checks: {_number(problems, 'problem')}, {_number(warnings, 'warning')}."
+    text = (
+        f"{_number(len(results), 'check')}: {_number(problems, 'problem')}, {_number(warnings, 'warning')}."
+    )
     return f"{text} `pitboard doctor --fix` can fix {fixable}." if fixable else text
 
 

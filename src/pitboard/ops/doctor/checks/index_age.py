@@ -32,9 +32,8 @@ def aws(environment: AwsEnvironment) -> Finding:
         return skipped("ir-index is not deployed yet.")
     remedy = (
         f"Look why with `pitboard logs --env {names.environment} --errors`, then start one: "
-        f"`aws lambda invoke --function-name {names.index}:{ALIAS} --invocation-type Event "
-        "--cli-binary-format raw-in-base64-out "
-        f'--payload \'{{"action": "{REFRESH_INDEX}"}}\' /dev/null`.'
+        f'`echo \'{{"action": "{REFRESH_INDEX}"}}\' | aws lambda invoke --function-name '
+        f"{names.index}:{ALIAS} --invocation-type Event --payload fileb:///dev/stdin /dev/null`."
     )
     answer = environment.client("dynamodb").get_item(TableName=table, Key={NAME_KEY: {"S": HEAD}})
     try:
