@@ -152,9 +152,9 @@ ATTACK_CALLS = 2
 """Calls a second that flow into the budget; each lets one request in, which waits and writes."""
 
 LET_IN_SECONDS = 1.5
-LEASE_WRITES = 2
-"""Write units for a name that is looked up: its lease is taken and given up. The names that there was no call
-for have one, too."""
+LET_IN_WRITES = 4
+"""Write units of such a request: the call, the lease of the name that it searches for, taken and given up,
+and that nobody has the name. The other names have no lease."""
 
 ATTACK_KB_OUT = 6.0
 STAGE_RATE = 200
@@ -229,8 +229,7 @@ def attack(requests: float) -> dict[str, float]:
     return {
         "API Gateway": requests * p["gateway request"],
         "Lambda": requests * p["lambda request"] + busy * GB_OF_DRIVERS * p["lambda GB-second"],
-        "DynamoDB": requests * reads * p["read unit"]
-        + let_in * ATTACK_NAMES * (LEASE_WRITES * p["write unit"] + REFUSED_READS * p["read unit"]),
+        "DynamoDB": requests * reads * p["read unit"] + let_in * LET_IN_WRITES * p["write unit"],
         "Logs and traces": requests * LOG_KB_A_PAGE / MILLION * p["log GB"] + requests * TRACED * p["trace"],
         "Data out": requests * ATTACK_KB_OUT / MILLION * p["GB out"],
     }

@@ -371,6 +371,12 @@ def test_a_version_whose_table_its_role_forbids_is_not_gone_back_to(cloud, said)
     assert live["FunctionVersion"] == "2"
 
 
+def test_a_stack_that_is_well_is_not_rolled_back_and_nobody_is_asked(cloud, said):
+    cloud.template("pitboard-prod", {"Topic": {"Type": "AWS::SNS::Topic"}})
+    sentence = refused(cloud, said, "rollback", "--env", "prod", "--stack")
+    assert "pitboard-prod is CREATE_COMPLETE; only a deployment that runs or is stuck" in sentence
+
+
 def test_a_version_whose_table_its_role_allows_is_gone_back_to(cloud, said):
     cloud.template("pitboard-prod", {"Topic": {"Type": "AWS::SNS::Topic"}})
     deploy_twice(cloud, "ir_drivers", "ir_drivers")

@@ -40,13 +40,14 @@ class Upstream:
         self.search: Callable[[str, CallContext], list[tuple[int, str]]] = lambda _, __: [(7, "Ann Tester")]
         self.contexts: list[CallContext] = []
         self.refusal: UpstreamError | None = None
+        self.calls = 0
 
     def back_at(self) -> float:
         return 0.0
 
     def room(self, context: CallContext, wanted: int) -> Room:
         self.contexts.append(context)
-        return Room(0, self.refusal) if self.refusal else Room(wanted)
+        return Room(self.calls, self.refusal) if self.refusal else Room(wanted)
 
     def members(self, ids, context):
         return {i: {"cust_id": i, "display_name": "Ann Tester", "licenses": []} for i in ids}
@@ -58,12 +59,14 @@ class Leases(SqliteStore):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.until: list[float] = []
+        self.claimed: list[str] = []
         self.broken = ""
 
     def claim(self, keys, owner, until):
         if self.broken == "claim":
             raise StoreError("The table is throttled.")
         self.until.append(until)
+        self.claimed += keys
         return super().claim(keys, owner, until)
 
     def keep(self, records):
@@ -125,6 +128,17 @@ def test_a_plan_without_a_call_takes_no_lease(deps, upstream, refusal, miss):
     upstream.refusal = refusal
     assert run(deps) == {"ann tester": miss}
     assert deps.store.until == []
+
+
+def test_a_plan_takes_leases_for_those_whom_the_budget_has_calls_for(deps, upstream):
+    """Three calls are two searches and the licences of all who are known or found."""
+    upstream.calls, upstream.refusal = 3, RateLimitedError("The budget is used up.", retry_after=3.2)
+    named = [parse(f"Ann Tester{number}") for number in range(6)]
+    targets = {name.key: Target(name, has_id=number > 3) for number, name in enumerate(named)}
+    settled: dict[str, Miss | None] = {}
+    Plan(deps, targets, CallContext(time.monotonic() + 5), settled.__setitem__).run()
+    assert sorted(deps.store.claimed) == [named[number].key for number in (0, 1, 4, 5)]
+    assert [settled[named[number].key] for number in (2, 3)] == [PENDING.after(4)] * 2
 
 
 def test_a_lease_lasts_a_little_longer_than_the_plan_may(deps):

@@ -42,8 +42,9 @@ def rollback(
 
 
 def _roll_back_stack(aws: "AwsEnvironment", *, yes: bool) -> None:
-    from pitboard.ops.rollback import roll_back_stack
+    from pitboard.ops.rollback import check_stack, roll_back_stack
 
+    check_stack(aws)
     confirm(aws.names.environment, f"Roll back the deployment to production in {aws.place}?", yes=yes)
     typer.echo(f"{aws.names.stack} is {roll_back_stack(aws)}.")
 

@@ -52,11 +52,13 @@ Work = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A name to work on and what is kept of it, if anything. `profile`: its profile is wanted, too."""
+    """A name to work on and what is kept of it, if anything. `profile`: its profile is wanted, too. `has_id`:
+    its customer id is known, so that it needs no search of its own."""
 
     name: Name
     record: Record | None = None
     profile: bool = False
+    has_id: bool = False
 
 
 @dataclass(slots=True)
@@ -105,7 +107,8 @@ class Plan:
     def run(self) -> None:
         """Works until every name is settled or the context's deadline has passed."""
         try:
-            if not self._context.is_over and not self._is_refused():  # else it had to queue for too long
+            if not self._context.is_over:  # else it had to queue for too long
+                self._leave_out()
                 self._run()
             self._settle_all(self._targets, PENDING)
         except StoreError as error:
@@ -139,17 +142,17 @@ class Plan:
             pause = min(pause * 1.5, 0.5)
             self._look_for(others)
 
-    def _is_refused(self) -> bool:
-        """Whether the budget has no call at all. Then the names are settled before their leases are taken:
-        each is a write of its own in DynamoDB, and a crawl of random names would pay for a hundred a page."""
+    def _leave_out(self) -> None:
+        """Settles the names that the budget has no call for before their leases are taken: each is a write of
+        its own in DynamoDB, and a crawl of random names would pay for a hundred a page."""
         room = self._room(len(self._targets) + 1)
-        if room.calls or not room.refusal:
-            return False
-        later = misses.for_error(room.refusal, self._deps.worded)
-        for key in self._targets:
+        if not room.refusal:
+            return
+        searched = [key for key, target in self._targets.items() if not (target.record or target.has_id)]
+        left_out = searched[_searches(room) :] if room.calls else list(self._targets)
+        for key in left_out:
             self._note_failed(key, room.refusal)
-        self._settle_all(self._targets, later)
-        return True
+        self._settle_all(left_out, misses.for_error(room.refusal, self._deps.worded))
 
     # --- leases and settling
 
@@ -280,7 +283,7 @@ class Plan:
         state = self._state
         wanted = len(state.searches) + 1
         room = self._room(wanted)
-        for _ in range(min(len(state.searches), max(room.calls - 1, min(room.calls, 1)))):
+        for _ in range(min(len(state.searches), _searches(room))):
             key = state.searches.popleft()
             state.searched.add(key)
             state.searching += 1
@@ -501,6 +504,11 @@ class Plan:
         self._calls.clear()
         lost = {key: None for key in hanging if not self._targets[key].record}
         self._failed(lost, UnreachableError("iRacing has not answered in time."))
+
+
+def _searches(room: Room) -> int:
+    """How many searches to begin: all calls but one, for the licences of those who are found."""
+    return max(room.calls - 1, min(room.calls, 1))
 
 
 def _due(record: Record, now: float, *, profile: bool) -> bool:

@@ -148,11 +148,16 @@ class DriverService:
         wanted = {} if complete else self._wanted(valid, found, indexed, asker, now)
         flights: dict[str, Future[Miss | None]] = {}
         if wanted:
-            missed |= self._remembered(list(wanted), now)
+            entries = self._deps.store.ids(list(wanted))
+            missed |= self._remembered(entries, now)
             for key in missed.keys() & wanted.keys():
                 if missed[key].code == UNAVAILABLE.code:
                     self._failed.add(valid[key].shown, profile=asker.profile, client=asker.client)
-            targets = {key: target for key, target in wanted.items() if key not in missed}
+            targets = {
+                key: replace(target, has_id=key in indexed or _has_id(entries.get(key)))
+                for key, target in wanted.items()
+                if key not in missed
+            }
             flights = self._fly(targets, self._context(seconds, asker), asker)
             missed |= dict.fromkeys(targets.keys() - flights.keys(), TOO_MANY)
         self._renew_later(valid, known, unseen, flights, asker, now)
@@ -179,7 +184,7 @@ class DriverService:
         """
         now = self._deps.clock()
         due = self._due(asked, profiles, now)
-        failed = self._remembered(list(due), now)
+        failed = self._remembered(self._deps.store.ids(list(due)) if due else {}, now)
         due = {key: target for key, target in due.items() if key not in failed}
         wait(self._fly(due, _background(), HOST, self._noting(None)).values())
 
@@ -193,8 +198,10 @@ class DriverService:
         """
         now = self._deps.clock()
         due = self._due(list(asked), {name for name, profile in asked.items() if profile}, now, again=True)
-        entries = self._deps.store.ids(list(due)).values() if due else ()
-        self._deps.store.keep_ids([replace(one, failed_until=0.0) for one in entries if one.failed_until])
+        entries = self._deps.store.ids(list(due)) if due else {}
+        forgiven = [replace(one, failed_until=0.0) for one in entries.values() if one.failed_until]
+        self._deps.store.keep_ids(forgiven)
+        due = {key: replace(target, has_id=_has_id(entries.get(key))) for key, target in due.items()}
         failed: list[str] = []
         note = self._noting(client)
 
@@ -351,8 +358,7 @@ class DriverService:
         if unseen := [valid[key].shown for key in indexed if key not in flights]:
             self._renewals.enqueue(unseen, profiles=asker.profile, soon=True)
 
-    def _remembered(self, keys: Sequence[str], now: float) -> dict[str, Miss]:
-        entries = self._deps.store.ids(keys) if keys else {}
+    def _remembered(self, entries: Mapping[str, IdEntry], now: float) -> dict[str, Miss]:
         failing = any(entry.failed_until > now for entry in entries.values())
         back_at = self._deps.upstream.back_at() if failing else 0.0
         missed = {key: misses.for_entry(entry, now, back_at) for key, entry in entries.items()}
@@ -462,6 +468,11 @@ class DriverService:
         ]
         if late:
             self._renewals.enqueue(late, profiles=begun.asker.profile, soon=True)
+
+
+def _has_id(entry: IdEntry | None) -> bool:
+    """Whether the customer id of a name is remembered."""
+    return entry is not None and entry.cust_id is not None
 
 
 def _background() -> CallContext:

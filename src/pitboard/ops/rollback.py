@@ -16,6 +16,8 @@ from pitboard.settings import UsageError
 SAME_RELEASE = timedelta(minutes=15)
 """Versions of different functions that were published within this time belong to one deployment."""
 
+_STUCK = ("UPDATE_IN_PROGRESS", "UPDATE_FAILED", "CREATE_FAILED", "UPDATE_ROLLBACK_FAILED")
+
 STACK_POLL = 5.0
 RESTORE_POLL = 10.0
 """Seconds between two questions whether a change has ended."""
@@ -88,21 +90,29 @@ def move_aliases(aws: AwsEnvironment, found: list[Step]) -> None:
         )
 
 
+def check_stack(aws: AwsEnvironment) -> str:
+    """The status of a stack whose deployment runs or is stuck. Raises `UsageError` for any other."""
+    stack = aws.fresh_stack()
+    status = stack.status if stack else "not deployed"
+    if status not in _STUCK and not status.endswith("ROLLBACK_IN_PROGRESS"):
+        raise UsageError(
+            f"{aws.names.stack} is {status}; only a deployment that runs or is stuck can be rolled back."
+        )
+    return status
+
+
 def roll_back_stack(aws: AwsEnvironment) -> str:
     """Rolls a stack back whose deployment runs or is stuck; returns its last status, "" if it is gone.
 
-    Raises `UsageError` when there is nothing to roll back, `ChangeFailedError` when it did not work.
+    Raises `UsageError` as `check_stack`, `ChangeFailedError` when it did not work.
     """
-    stack, client, name = aws.fresh_stack(), aws.client("cloudformation"), aws.names.stack
-    status = stack.status if stack else "not deployed"
+    status, client, name = check_stack(aws), aws.client("cloudformation"), aws.names.stack
     if status == "UPDATE_IN_PROGRESS":
         client.cancel_update_stack(StackName=name)
     elif status in ("UPDATE_FAILED", "CREATE_FAILED"):
         client.rollback_stack(StackName=name)
     elif status == "UPDATE_ROLLBACK_FAILED":
         client.continue_update_rollback(StackName=name)
-    elif not status.endswith("ROLLBACK_IN_PROGRESS"):
-        raise UsageError(f"{name} is {status}; only a deployment that runs or is stuck can be rolled back.")
     while (stack := aws.fresh_stack()) and stack.in_progress:
         time.sleep(STACK_POLL)
     if stack and stack.status.endswith("FAILED"):
