@@ -18,7 +18,7 @@ from tests.support import needs
 from tests.support.deployed_stage import ACCOUNT, HOST, Stage, emulated
 from tests.support.guide_commands import COMMANDS, Command
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("guide")]
+pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("guide"), pytest.mark.timeout(600)]
 
 AWSCLI = "awscli==1.46.3"
 """In an environment of its own: it pins another botocore than ours."""
@@ -84,15 +84,15 @@ def test_the_runbooks_emergency_stop_stops_and_starts(shell_environment: dict[st
 
 
 def test_the_runbook_starts_a_refresh_and_empties_the_queue(shell_environment: dict[str, str]) -> None:
-    """This version of the CLI has an address of its own for queues, so the emulator is named once more."""
+    """This version of the CLI has an address of its own for queues, so there the emulator is named once more."""
     runbook = (Path(__file__).parents[2] / "docs" / "RUNBOOK.md").read_text("utf-8")
     blocks = re.findall(r"```bash\n((?:echo|aws) .*?)```", runbook, re.DOTALL)
     assert len(blocks) == 2
-    environment = {**shell_environment, "AWS_ENDPOINT_URL_SQS": shell_environment["AWS_ENDPOINT_URL"]}
     for block in blocks:
+        named = block.replace("aws sqs", 'aws --endpoint-url "$AWS_ENDPOINT_URL" sqs')
         done = subprocess.run(
-            ["bash", "-eo", "pipefail", "-c", block],
-            env=environment,
+            ["bash", "-eo", "pipefail", "-c", named],
+            env=shell_environment,
             capture_output=True,
             text=True,
             check=False,
