@@ -84,7 +84,7 @@ def test_the_runbooks_emergency_stop_stops_and_starts(shell_environment: dict[st
 
 
 def test_the_runbook_starts_a_refresh_and_empties_the_queue(shell_environment: dict[str, str]) -> None:
-    """This version of the CLI has an address of its own for queues, so there the emulator is named once more."""
+    """This version of the CLI has an address of its own for queues: there the emulator is named once more."""
     runbook = (Path(__file__).parents[2] / "docs" / "RUNBOOK.md").read_text("utf-8")
     blocks = re.findall(r"```bash\n((?:echo|aws) .*?)```", runbook, re.DOTALL)
     assert len(blocks) == 2
