@@ -363,7 +363,8 @@ def planned(
     deps = replace(deps, upstream=iracing)
     keys = [parse(f"Driver {number}") for number in range(1, count + 1)]
     settled: dict[str, Miss | None] = {}
-    targets = {name.key: Target(name, None, profile) for name in keys}
+    known = deps.store.ids([name.key for name in keys])
+    targets = {name.key: Target(name, None, profile, has_id=name.key in known) for name in keys}
     context = CallContext(time.monotonic() + 20, **more)
     Plan(deps, targets, context, settled.__setitem__).run()
     assert settled.keys() == targets.keys()
