@@ -14,6 +14,7 @@ import { detectTheme } from "./site/theme.ts";
 import { Watcher } from "./site/watch.ts";
 import { lastSpace, spaceOf, storeSpace } from "./space.ts";
 import { Banner } from "./ui/banner.ts";
+import { fitted, NARROW } from "./ui/fit.ts";
 import { createHost, drawHost, HOST_TAG } from "./ui/host.ts";
 import { LazyCard } from "./ui/lazy_card.ts";
 import { useFlags, type View } from "./ui/parts.ts";
@@ -58,6 +59,9 @@ export class App {
   #reader: Driver | null = null;
 
   #options: Options = DEFAULTS;
+  /** The options without a layout for this window. */
+  #stored: Options = DEFAULTS;
+  #width: MediaQueryList | null = null;
   /** Whether `#options` are the reader's, or at least need the same space. */
   #hasOptions = false;
   #notes: Record<string, Note> = {};
@@ -73,7 +77,7 @@ export class App {
       answered: (name) => this.#answered(name),
       profiles: () => showsProfiles(this.#options),
       visible: pageVisible,
-      trouble: (trouble) => this.#banner.show(trouble),
+      trouble: (trouble, retryAfter) => this.#banner.show(trouble, retryAfter),
     });
     this.#banner = new Banner({
       theme: () => this.#theme ?? "light",
@@ -114,10 +118,12 @@ export class App {
   }
 
   /** Takes the stored options and notes. From now on the backend is asked for names. */
-  async settle(options: Options, notes: Record<string, Note>): Promise<void> {
+  async settle(stored: Options, notes: Record<string, Note>): Promise<void> {
+    const options = this.#fitted(stored);
     this.#notes = notes;
     this.#hasOptions = true;
-    if (spaceOf(options) !== spaceOf(this.#options)) await this.#restart(options);
+    const { opener } = this.#options;
+    if (spaceOf(options) !== spaceOf(this.#options) || options.opener !== opener) await this.#restart(stored);
     if (options.theme !== this.#options.theme) this.#theme = null;
     this.#options = options;
     await useLanguage(options.language);
@@ -130,8 +136,19 @@ export class App {
     return { options: this.#options, reader: self ? null : this.#reader, now: Date.now };
   }
 
-  async #restart(options: Options): Promise<void> {
-    storeSpace(options);
+  /** The options with the layout for this window, also after the window has become narrow or wide. */
+  #fitted(options: Options): Options {
+    this.#stored = options;
+    if (options.layout === "auto" && !this.#width) {
+      this.#width = matchMedia(NARROW);
+      this.#width.addEventListener("change", () => void this.#restart(this.#stored));
+    }
+    return fitted(options);
+  }
+
+  async #restart(stored: Options): Promise<void> {
+    const options = this.#fitted(stored);
+    storeSpace(stored);
     await useLanguage(options.language);
     const otherBackend = options.backend !== this.#options.backend;
     this.#options = options;
@@ -186,7 +203,7 @@ export class App {
   /** There are posts, and a frame is about to be painted, but the stored options are not here yet. */
   #startWithLastSpace(roots: Iterable<Element>): void {
     this.#hasOptions = true;
-    this.#options = lastSpace();
+    this.#options = this.#fitted(lastSpace());
     this.#search(roots);
   }
 
@@ -288,6 +305,7 @@ export class App {
   #draw({ point: { name }, host }: Mount): void {
     this.#theme ??= detectTheme(this.#options.theme, host.parentElement);
     const drawing = {
+      name,
       answer: this.#loader.answer(name),
       view: this.#view(name),
       note: noteOf(this.#notes, name),
@@ -295,7 +313,7 @@ export class App {
     };
     drawHost(host, drawing, {
       open: () => this.#card.toggle(name, host),
-      hover: (over) => this.#card.hover(name, host, over),
+      hover: this.#options.opener === "hover" ? (over) => this.#card.hover(name, host, over) : undefined,
       retry: () => void this.#loader.reload(name),
     });
   }

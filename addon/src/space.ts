@@ -7,9 +7,9 @@ import { SURFACES } from "./site/surfaces.ts";
 
 /** The options that decide where hosts are and how much space they take, as JSON. */
 export const spaceOf = (options: Options): string => {
-  const { layout, races, cars, raceCount, hiddenCategories, rank } = options;
+  const { layout, races, cars, raceCount, hiddenCategories, rank, record } = options;
   const surfaces = Object.fromEntries(SURFACES.map((surface) => [surface.id, isOn(options, surface)]));
-  return JSON.stringify({ layout, races, cars, raceCount, hiddenCategories, rank, surfaces });
+  return JSON.stringify({ layout, races, cars, raceCount, hiddenCategories, rank, record, surfaces });
 };
 
 /** The key in the page's own storage. Readers have it already, so it stays. */

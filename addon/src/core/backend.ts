@@ -338,7 +338,10 @@ export class Backend {
     } catch (error) {
       throw await this.#failed(pause.failures, null, error instanceof Forbidden ? "forbidden" : undefined);
     }
-    if (reply.status === 429 || reply.status >= 500) throw await this.#failed(pause.failures, reply.retryAfter);
+    if (reply.status === 429 || reply.status >= 500) {
+      const asked = reply.status === 429 || reply.retryAfter !== null;
+      throw await this.#failed(pause.failures, reply.retryAfter, asked ? "waiting" : undefined);
+    }
     if (pause.failures) await this.#session.remove(["pause"]).catch(() => {});
     try {
       const body: unknown = JSON.parse(reply.body);

@@ -37,8 +37,8 @@ interface Page {
   profiles(): boolean;
   /** Resolves when the reader can see the page. */
   visible(): Promise<void>;
-  /** Is called after each call: why the page has names without an answer, or null. */
-  trouble(trouble: Trouble | null): void;
+  /** Is called after each call: why the page has names without an answer, or null; seconds until the backend is asked again. */
+  trouble(trouble: Trouble | null, retryAfter: number): void;
 }
 
 export class Loader {
@@ -195,7 +195,7 @@ export class Loader {
     const lost = [...this.#entries.values()].filter(isLost);
     const problems = lost.flatMap(({ answer }) => (answer && "problem" in answer ? answer : []));
     const worst = problems.find(({ problem }) => problem === "forbidden") ?? problems[0];
-    this.#page.trouble(worst && isTrouble(worst.problem) ? worst.problem : null);
+    this.#page.trouble(worst && isTrouble(worst.problem) ? worst.problem : null, worst?.retryAfter ?? 0);
     if (!batch.some(isLost)) {
       this.#failures = 0;
       if (lost.length) this.#recover();

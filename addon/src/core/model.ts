@@ -42,6 +42,7 @@ export interface Rank {
 }
 
 export interface Race {
+  /** In capitals without spaces: RACE, HOSTED, TIMETRIAL … */
   type: string;
   subsession: number | null;
   /** Milliseconds since 1970, UTC. */
@@ -49,6 +50,8 @@ export interface Race {
   car: string;
   carId: number | null;
   track: string;
+  /** The name of the event or the series; "" if it is not known. */
+  event?: string;
   /** Positions at the start and the finish, from 1; null: there is none, or it is not known. */
   from: number | null;
   to: number | null;
@@ -95,8 +98,11 @@ export interface Driver {
   asOf: number | null;
 }
 
-/** Why no name of the page has an answer: none came from the backend, or the browser does not allow us to ask it. */
-export type Trouble = "unreachable" | "forbidden";
+/**
+ * Why no name of the page has an answer: none came from the backend, it asks to wait, or the browser does not allow us to
+ * ask it.
+ */
+export type Trouble = "unreachable" | "waiting" | "forbidden";
 /** `withheld`: the backend has been asked not to show this driver. */
 export type Problem = "not_found" | "pending" | "invalid_name" | "unavailable" | "withheld" | Trouble;
 
@@ -188,6 +194,14 @@ function licence(value: unknown): Licence | null {
 
 const present = <T>(value: T | null): value is T => value !== null;
 
+/** iRacing writes "Open Qualify", "Lone Qualify" and "Time Trial" in several ways. */
+function kindOf(value: unknown): string {
+  const letters = text(value, 20)
+    .toUpperCase()
+    .replace(/[^A-Z]/g, "");
+  return letters.includes("QUALIFY") ? "QUALIFY" : letters;
+}
+
 function race(value: unknown): Race | null {
   const raw = fields(value);
   const track = fields(raw.track);
@@ -198,12 +212,13 @@ function race(value: unknown): Race | null {
     return index === null ? null : index + 1;
   };
   const result: Race = {
-    type: text(raw.event_type, 20).toUpperCase(),
+    type: kindOf(raw.event_type),
     subsession: positive(raw.subsession_id),
     start: instant(raw.start_time),
     car: text(raw.car_name),
     carId: positive(raw.car_id),
     track: text(track.track_name) + (config ? ` – ${config}` : ""),
+    event: text(raw.event_name),
     from: position(raw.starting_position),
     to: position(raw.finish_position),
     category: null,
@@ -229,6 +244,7 @@ function result(value: unknown): Result | null {
         car: text(raw.car_name),
         carId: positive(raw.car_id),
         track: text(fields(raw.track).track_name),
+        event: text(raw.series_name),
         from: positive(raw.start_position),
         to: positive(raw.finish_position),
         category: CATEGORIES.find((c) => c === raw.category) ?? null,
@@ -303,7 +319,8 @@ export function merged(older: Driver | undefined, newer: Driver): Driver {
   return { ...newer, country: country ?? newer.country, followers, follows, races, activity };
 }
 
-export const isTrouble = (problem: Problem): problem is Trouble => problem === "unreachable" || problem === "forbidden";
+export const isTrouble = (problem: Problem): problem is Trouble =>
+  problem === "unreachable" || problem === "waiting" || problem === "forbidden";
 
 const PROBLEMS: readonly Problem[] = ["not_found", "pending", "invalid_name", "unavailable", "withheld"];
 

@@ -3,6 +3,9 @@
 /** "Loading" is what the forum's lazy loader writes into a link. */
 const NOBODY = new Set(["unknown", "deleted user", "[deleted user]", "[deleted]", "guest", "system", "loading"]);
 
+/** Without `\p{Cc}`: classes of Unicode take a fifth of a millisecond when they are first used. */
+const CONTROL = /[^ -~\u00a0-\uffff]/;
+
 const tidied = new Map<string, string>();
 
 /** A name as the backend is asked for it (NFC, single spaces), or "" if the text is not the name of a person. */
@@ -23,7 +26,7 @@ function tidy(raw: string): string {
     .trim()
     .replace(/^@/, "");
   if (name.length < 2 || name.length > 100 || NOBODY.has(name.toLowerCase())) return "";
-  return /\p{Cc}/u.test(name) ? "" : name;
+  return CONTROL.test(name) ? "" : name;
 }
 
 /** The same for all spellings of a person's name. */

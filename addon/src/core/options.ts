@@ -4,10 +4,11 @@ import { CATEGORIES, type Category, fields } from "./model.ts";
 import { DEFAULT_TAGS, readTags, type TagStyle } from "./tags.ts";
 
 export const ORDERS = ["custom", "irating", "cpi", "mix"] as const;
-export const LAYOUTS = ["compact", "full", "portrait"] as const;
+/** `auto`: full, and portrait in a narrow window. */
+export const LAYOUTS = ["compact", "full", "portrait", "auto"] as const;
 export const THEMES = ["auto", "light", "dark"] as const;
 export const LANGUAGES = ["auto", "en", "de", "es", "fr", "it", "pt"] as const;
-export const RACE_TYPES = ["RACE", "HOSTED", "LEAGUE", "PRACTICE", "OTHER"] as const;
+export const RACE_TYPES = ["RACE", "HOSTED", "LEAGUE", "PRACTICE", "QUALIFY", "TIMETRIAL", "OTHER"] as const;
 export const OPENERS = ["click", "hover"] as const;
 
 export type Theme = Exclude<(typeof THEMES)[number], "auto">;
@@ -31,6 +32,8 @@ export interface Options {
   /** All categories, in the reader's order. */
   categories: Category[];
   hiddenCategories: Category[];
+  /** Categories that are shown only for drivers who have not raced in the others. */
+  fallbackCategories: Category[];
   /** Categories that the compact line always shows, beside the first one. */
   pinned: Category[];
   mainFirst: boolean;
@@ -41,6 +44,7 @@ export interface Options {
   races: boolean;
   cars: boolean;
   raceCount: number;
+  carCount: number;
   raceTypes: (typeof RACE_TYPES)[number][];
   links: LinkTemplate[];
   hideRatings: boolean;
@@ -53,6 +57,8 @@ export interface Options {
   compare: boolean;
   /** The world rank on the line. */
   rank: boolean;
+  /** Starts and win rate on the line. */
+  record: boolean;
   /** The customer id on the card. iRacing is reported to ask that it is not shown without consent. */
   customerId: boolean;
   /** The reader's own name; "": it is read from the page. */
@@ -71,6 +77,7 @@ export const DEFAULTS: Options = {
   order: "custom",
   categories: [...CATEGORIES],
   hiddenCategories: ["road"],
+  fallbackCategories: [],
   pinned: [],
   mainFirst: true,
   cpi: false,
@@ -80,6 +87,7 @@ export const DEFAULTS: Options = {
   races: true,
   cars: true,
   raceCount: 5,
+  carCount: 5,
   raceTypes: ["RACE", "HOSTED", "LEAGUE"],
   links: [
     { label: "Profile", url: "https://members-ng.iracing.com/web/racing/profile?cust_id={cust_id}", on: true },
@@ -103,6 +111,7 @@ export const DEFAULTS: Options = {
   tags: DEFAULT_TAGS,
   compare: false,
   rank: false,
+  record: false,
   customerId: false,
   me: "",
 };
@@ -122,6 +131,10 @@ const oneOf = <T extends string>(allowed: readonly T[], value: unknown, fallback
 const subset = <T extends string>(allowed: readonly T[], value: unknown, fallback: T[]): T[] =>
   Array.isArray(value) ? [...new Set(value)].filter((v): v is T => allowed.includes(v as T)) : fallback;
 const flag = (value: unknown, fallback: boolean): boolean => (typeof value === "boolean" ? value : fallback);
+const upToTen = (value: unknown, fallback: number): number => {
+  const number = Number(value ?? fallback);
+  return Number.isInteger(number) ? Math.min(10, Math.max(1, number)) : fallback;
+};
 /** The options that are on or off, from `raw`. */
 const flags = (raw: Record<string, unknown>): Pick<Options, Flag> =>
   Object.fromEntries(
@@ -192,7 +205,6 @@ function newest(names: unknown[]): string[] {
 export function readOptions(stored: unknown): Options {
   const raw = fields(stored);
   const categories = subset(CATEGORIES, raw.categories, []);
-  const number = Number(raw.raceCount ?? DEFAULTS.raceCount);
   const choices = Object.entries(CHOICES).map(([key, values]) => [
     key,
     oneOf<string>(values, raw[key], DEFAULTS[key as Choice]),
@@ -205,8 +217,10 @@ export function readOptions(stored: unknown): Options {
     surfaces: switches(raw.surfaces),
     categories: [...categories, ...CATEGORIES.filter((c) => !categories.includes(c))],
     hiddenCategories: subset(CATEGORIES, raw.hiddenCategories, DEFAULTS.hiddenCategories),
+    fallbackCategories: subset(CATEGORIES, raw.fallbackCategories, DEFAULTS.fallbackCategories),
     pinned: subset(CATEGORIES, raw.pinned, DEFAULTS.pinned),
-    raceCount: Number.isInteger(number) ? Math.min(10, Math.max(1, number)) : DEFAULTS.raceCount,
+    raceCount: upToTen(raw.raceCount, DEFAULTS.raceCount),
+    carCount: upToTen(raw.carCount, DEFAULTS.carCount),
     raceTypes: subset(RACE_TYPES, raw.raceTypes, DEFAULTS.raceTypes),
     links: linkTemplates(raw.links),
     hiddenDrivers: newest(Array.isArray(raw.hiddenDrivers) ? raw.hiddenDrivers : []),

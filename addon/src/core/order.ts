@@ -25,19 +25,22 @@ export function mainCategory(driver: Driver): Category | null {
   return best?.category ?? null;
 }
 
+/** Everybody has a licence in every category: a rookie without an iRating has never raced in it. */
+export const wasDriven = (licence: Licence): boolean => licence.class !== "R" || licence.irating !== null;
+
 /** The licences to show, in their order. */
 export function licencesInOrder(
   driver: Driver,
-  options: Pick<Options, "order" | "categories" | "hiddenCategories" | "mainFirst">,
+  options: Pick<Options, "order" | "categories" | "hiddenCategories" | "fallbackCategories" | "mainFirst">,
 ): Licence[] {
   const main = options.mainFirst ? mainCategory(driver) : null;
   const weight = WEIGHT[options.order];
-  return driver.licences
-    .filter((licence) => !options.hiddenCategories.includes(licence.category))
-    .sort(
-      (a, b) =>
-        Number(b.category === main) - Number(a.category === main) ||
-        weight(b) - weight(a) ||
-        options.categories.indexOf(a.category) - options.categories.indexOf(b.category),
-    );
+  const wanted = driver.licences.filter((licence) => !options.hiddenCategories.includes(licence.category));
+  const first = wanted.filter((licence) => !options.fallbackCategories.includes(licence.category));
+  return (first.some(wasDriven) ? first : wanted).sort(
+    (a, b) =>
+      Number(b.category === main) - Number(a.category === main) ||
+      weight(b) - weight(a) ||
+      options.categories.indexOf(a.category) - options.categories.indexOf(b.category),
+  );
 }

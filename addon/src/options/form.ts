@@ -2,6 +2,7 @@
 
 import type { Finding } from "../core/diagnose.ts";
 import { type MessageKey, t, useLanguage } from "../core/i18n.ts";
+import type { Category } from "../core/model.ts";
 import { type Note, readNotes } from "../core/notes.ts";
 import {
   CHOICES,
@@ -112,6 +113,7 @@ export class Form {
         this.#flag("hideRatings"),
         this.#flag("cpi"),
         this.#flag("rank"),
+        this.#flag("record"),
         this.#flag("compare"),
         this.#textInput("me"),
         this.#flag("mainFirst"),
@@ -126,7 +128,8 @@ export class Form {
         this.#flag("customerId"),
         this.#flag("races"),
         this.#flag("cars"),
-        this.#raceCount(),
+        this.#number("raceCount"),
+        this.#number("carCount"),
         this.#raceTypes(),
       ),
       this.#section(
@@ -196,10 +199,10 @@ export class Form {
     return h("label", { class: "row", for: name }, h("span", {}, t(key(`option_${name}`))), input);
   }
 
-  #raceCount(): HTMLElement {
-    const input = h("input", { id: "raceCount", type: "number", min: 1, max: 10, value: this.#options.raceCount });
-    input.addEventListener("change", () => this.#change({ raceCount: Number(input.value) }));
-    return h("label", { class: "row", for: "raceCount" }, h("span", {}, t("option_raceCount")), input);
+  #number(name: "raceCount" | "carCount"): HTMLElement {
+    const input = h("input", { id: name, type: "number", min: 1, max: 10, value: this.#options[name] });
+    input.addEventListener("change", () => this.#change({ [name]: Number(input.value) }));
+    return h("label", { class: "row", for: name }, h("span", {}, t(key(`option_${name}`))), input);
   }
 
   #raceTypes(): HTMLElement {
@@ -228,6 +231,21 @@ export class Form {
     return button({ class: "small", id, "aria-label": words, title: words, disabled, onclick: move }, icon(direction));
   }
 
+  /** Whether a category is in one of the lists of the options. */
+  #mark(list: "pinned" | "fallbackCategories", id: string, category: Category, label: string): HTMLElement {
+    const input = h("input", {
+      type: "checkbox",
+      id,
+      "aria-label": `${categoryName(category)}: ${label}`,
+      checked: this.#options[list].includes(category),
+    });
+    input.addEventListener("change", () => {
+      const others = this.#options[list].filter((other) => other !== category);
+      this.#change({ [list]: input.checked ? [...others, category] : others });
+    });
+    return h("label", { class: "box" }, input, label);
+  }
+
   #categories(): HTMLElement {
     const { categories } = this.#options;
     const move = (from: number, to: number) => {
@@ -246,21 +264,12 @@ export class Form {
         this.#change({ hiddenCategories: input.checked ? others : [...others, category] });
       });
       const name = categoryName(category);
-      const pin = h("input", {
-        type: "checkbox",
-        id: `pin-${category}`,
-        "aria-label": `${name}: ${t("pinned")}`,
-        checked: this.#options.pinned.includes(category),
-      });
-      pin.addEventListener("change", () => {
-        const others = this.#options.pinned.filter((other) => other !== category);
-        this.#change({ pinned: pin.checked ? [...others, category] : others });
-      });
       return h(
         "li",
         {},
         h("label", { class: "box" }, input, icon(category), name),
-        h("label", { class: "box" }, pin, t("pinned")),
+        this.#mark("pinned", `pin-${category}`, category, t("pinned")),
+        this.#mark("fallbackCategories", `fallback-${category}`, category, t("only_if_nothing")),
         this.#moveButton(`up-${category}`, "up", name, i === 0, () => move(i, i - 1)),
         this.#moveButton(`down-${category}`, "down", name, i === categories.length - 1, () => move(i, i + 1)),
       );

@@ -3,6 +3,7 @@
 import { useLanguage } from "../core/i18n.ts";
 import type { Driver } from "../core/model.ts";
 import type { Options } from "../core/options.ts";
+import { fitted } from "../ui/fit.ts";
 import { h } from "../ui/h.ts";
 import { line } from "../ui/line.ts";
 import { addStyles, makeRoot, rootOf } from "../ui/shadow.ts";
@@ -17,7 +18,7 @@ export const preview: Preview = async (box, driver, reader, options) => {
   const root = rootOf(box) ?? makeRoot(box, css);
   const { theme } = options;
   const dark = theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
-  const view = { options, reader, now: Date.now };
+  const view = { options: fitted(options), reader, now: Date.now };
   const shown = line({ driver }, view, undefined);
   root.replaceChildren();
   addStyles(root, css);

@@ -47,18 +47,13 @@ export class Watcher {
       this.#observe();
       return;
     }
-    let frame = 0;
     const beforePaint = () => {
       search();
-      frame = requestAnimationFrame(beforePaint);
+      // the last search is before a frame, too: by then the stored options are here
+      if (document.readyState === "loading") requestAnimationFrame(beforePaint);
+      else this.#observe();
     };
-    frame = requestAnimationFrame(beforePaint);
-    const parsed = () => {
-      cancelAnimationFrame(frame);
-      search();
-      this.#observe();
-    };
-    document.addEventListener("DOMContentLoaded", parsed, { once: true });
+    requestAnimationFrame(beforePaint);
   }
 
   #observe(): void {

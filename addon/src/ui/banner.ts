@@ -1,6 +1,6 @@
 /** What concerns the whole page: one banner while the backend cannot be used, and the page's one live region. */
 
-import { type MessageKey, t } from "../core/i18n.ts";
+import { formatDate, type MessageKey, t } from "../core/i18n.ts";
 import type { Trouble } from "../core/model.ts";
 import type { Theme } from "../core/options.ts";
 import { button, h } from "./h.ts";
@@ -15,13 +15,21 @@ interface Actions {
   options(allow: boolean): void;
 }
 
-const TEXTS: Record<Trouble, MessageKey> = { unreachable: "backend_unreachable", forbidden: "backend_forbidden" };
+const TEXTS: Record<Trouble, MessageKey> = {
+  unreachable: "backend_unreachable",
+  waiting: "backend_waiting",
+  forbidden: "backend_forbidden",
+};
+
+/** A time of today in the reader's time zone, with seconds: a pause is often short. */
+const CLOCK: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
 
 export class Banner {
   readonly #actions: Actions;
   readonly #live = h("p", { class: "live", role: "status" });
   #box: HTMLElement | null = null;
   #shown: Trouble | null = null;
+  #text = "";
   #dismissed = false;
 
   constructor(actions: Actions) {
@@ -37,13 +45,19 @@ export class Banner {
     }, 100);
   }
 
-  /** Shows what is wrong, or nothing. What the reader has closed stays closed until all is well again. */
-  show(trouble: Trouble | null): void {
+  /**
+   * Shows what is wrong, or nothing. What the reader has closed stays closed until all is well again.
+   * @param retryAfter seconds for which the backend asks to wait
+   */
+  show(trouble: Trouble | null, retryAfter = 0): void {
     if (!trouble) this.#dismissed = false;
-    if (trouble === this.#shown || this.#dismissed) return;
+    const text = trouble ? t(TEXTS[trouble], formatDate(Date.now() + retryAfter * 1000, CLOCK)) : "";
+    if (text === this.#text || this.#dismissed) return;
+    const isOther = trouble !== this.#shown;
     this.#shown = trouble;
+    this.#text = text;
     this.#draw();
-    if (trouble) this.say(t(TEXTS[trouble]));
+    if (text && isOther) this.say(text);
   }
 
   #place(): HTMLElement {
@@ -64,9 +78,10 @@ export class Banner {
     const forbidden = trouble === "forbidden";
     box.className = `root banner ${this.#actions.theme()}`;
     box.append(
-      h("span", {}, `Pitboard: ${t(TEXTS[trouble])}`),
+      h("span", {}, `Pitboard: ${this.#text}`),
       button({ onclick: () => this.#actions.options(forbidden) }, t(forbidden ? "allow" : "options")),
-      button({ onclick: () => this.#actions.retry() }, t("retry_all")),
+      // a pause that the backend asks for ends by itself, and no button ends it
+      ...(trouble === "waiting" ? [] : [button({ onclick: () => this.#actions.retry() }, t("retry_all"))]),
       button(
         {
           class: "shut",
@@ -75,6 +90,7 @@ export class Banner {
           onclick: () => {
             this.#dismissed = true;
             this.#shown = null;
+            this.#text = "";
             this.#draw();
           },
         },

@@ -18,6 +18,21 @@ function fill(element: Element, props: Props, children: Child[]): void {
   }
 }
 
+const originals = new Map<string, Element>();
+
+/**
+ * A copy of an element that is made once for each `key`. A page has many of the same, and a copy is several times faster
+ * than new nodes.
+ */
+export function copyOf<T extends Element>(key: string, make: () => T): T {
+  let original = originals.get(key) as T | undefined;
+  if (!original) {
+    original = make();
+    originals.set(key, original);
+  }
+  return original.cloneNode(true) as T;
+}
+
 /** A listener that ignores events that a script has made: only the reader changes something. */
 export const trusted =
   (run: (event: never) => void): ((event: Event) => void) =>

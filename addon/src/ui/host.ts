@@ -3,7 +3,7 @@
 import type { Answer } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Options, Theme } from "../core/options.ts";
-import { trusted } from "./h.ts";
+import { copyOf, trusted } from "./h.ts";
 import { badge, line, reservedHeight } from "./line.ts";
 import type { View } from "./parts.ts";
 import { makeRoot, rootOf } from "./shadow.ts";
@@ -12,6 +12,8 @@ import css from "./stats.css";
 export const HOST_TAG = "pitboard-stats";
 
 export interface Drawing {
+  /** The author's name, as the page has it. */
+  name: string;
   answer: Answer | null;
   view: View;
   note: Note | undefined;
@@ -21,19 +23,24 @@ export interface Drawing {
 export interface Actions {
   open(): void;
   retry(): void;
-  hover(over: boolean): void;
+  /** Only if a card opens by hovering. */
+  hover?: ((over: boolean) => void) | undefined;
 }
 
 /** An empty host with the space that its content will need. */
 export function createHost(form: "line" | "badge", name: string, options: Options): HTMLElement {
-  const host = document.createElement(HOST_TAG);
-  host.dataset.form = form;
-  host.dataset.name = name;
-  host.dataset.state = "waiting";
-  host.style.cssText =
+  const style =
     form === "badge"
       ? "display:inline-block;min-inline-size:58px;block-size:18px;vertical-align:middle"
       : `display:block;flex:1 0 100%;min-block-size:${reservedHeight(form, options)}px`;
+  const host = copyOf(`host ${style}`, () => {
+    const first = document.createElement(HOST_TAG);
+    first.style.cssText = style;
+    first.dataset.form = form;
+    first.dataset.state = "waiting";
+    return first;
+  });
+  host.dataset.name = name;
   return host;
 }
 
@@ -43,6 +50,7 @@ const stateOf = (answer: Answer | null): string =>
 let last: { drawing: Drawing; form: string | undefined; box: HTMLElement } | undefined;
 
 const isSame = (a: Drawing, b: Drawing): boolean =>
+  a.name === b.name &&
   a.answer === b.answer &&
   a.view.options === b.view.options &&
   a.view.reader === b.view.reader &&
@@ -51,7 +59,7 @@ const isSame = (a: Drawing, b: Drawing): boolean =>
 
 /** The content of a host. The hosts of one author are drawn one after the other, and a copy is faster than a new one. */
 function content(form: string | undefined, drawing: Drawing): HTMLElement {
-  const { answer, view, note, theme } = drawing;
+  const { name, answer, view, note, theme } = drawing;
   if (last && last.form === form && isSame(last.drawing, drawing)) {
     const copy = last.box.cloneNode(true) as HTMLElement;
     copy.querySelector("[aria-expanded]")?.setAttribute("aria-expanded", "false");
@@ -59,7 +67,7 @@ function content(form: string | undefined, drawing: Drawing): HTMLElement {
   }
   const box = document.createElement("div");
   box.className = `root ${theme}`;
-  box.append((form === "badge" ? badge : line)(answer, view, note));
+  box.append((form === "badge" ? badge : line)(answer, view, note, name));
   last = { drawing, form, box };
   return box;
 }
@@ -69,34 +77,52 @@ function content(form: string | undefined, drawing: Drawing): HTMLElement {
  * @param actions what the host's buttons and the pointer do; only those of the first call are used
  */
 export function drawHost(host: HTMLElement, drawing: Drawing, actions: Actions): void {
-  let root = rootOf(host);
-  if (!root) {
-    root = makeRoot(host, css);
-    watchPointer(host, actions.hover);
-    root.addEventListener(
-      "click",
-      trusted((event: Event) => pressed(event.target as Element, actions)),
-    );
-  }
-  const focused = root.activeElement;
-  const expanded = root.querySelector('[aria-expanded="true"]');
-  for (const child of [...root.children]) if (child.localName !== "style") child.remove();
   try {
-    root.append(content(host.dataset.form, drawing));
-    const button = root.querySelector("button");
-    if (expanded) button?.setAttribute("aria-expanded", "true");
-    if (focused) button?.focus({ preventScroll: true });
+    const root = rootOf(host);
+    const box = content(host.dataset.form, drawing);
+    if (root) replace(root, box);
+    else newRoot(host, actions).append(box);
   } catch (error) {
     console.warn("Pitboard: cannot show this driver.", error);
   }
   host.dataset.state = stateOf(drawing.answer);
 }
 
+function newRoot(host: HTMLElement, actions: Actions): ShadowRoot {
+  const root = makeRoot(host, css);
+  if (actions.hover) watchPointer(host, actions.hover);
+  root.addEventListener(
+    "click",
+    trusted((event: Event) => pressed(event.target as Element, actions)),
+  );
+  return root;
+}
+
+/** Replaces what a root shows. The focus stays, and the mark of an open card. */
+function replace(root: ShadowRoot, box: HTMLElement): void {
+  const focused = root.activeElement;
+  const expanded = root.querySelector('[aria-expanded="true"]');
+  for (const child of [...root.children]) if (child.localName !== "style") child.remove();
+  root.append(box);
+  const button = root.querySelector("button");
+  if (expanded) button?.setAttribute("aria-expanded", "true");
+  if (focused) button?.focus({ preventScroll: true });
+}
+
 /** Opens the card by a click anywhere on the line, other than on a link, or after text was selected. */
 function pressed(target: Element, actions: Actions): void {
   if (target.closest(".retry")) actions.retry();
+  else if (target.closest(".swap")) swapLists(target.closest(".swap"));
   else if (target.closest("button")) actions.open();
   else if (target.closest(".opens") && !target.closest("a") && getSelection()?.isCollapsed !== false) actions.open();
+}
+
+/** Shows the recent cars in place of the races, or the races again. */
+function swapLists(button: Element | null): void {
+  const pressed = button?.getAttribute("aria-pressed") === "true";
+  button?.setAttribute("aria-pressed", String(!pressed));
+  for (const list of button?.closest(".line")?.querySelectorAll<HTMLElement>(".cars, .races") ?? [])
+    list.hidden = list.classList.contains("cars") === pressed;
 }
 
 /** Milliseconds for which the pointer must stay. */

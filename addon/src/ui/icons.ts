@@ -1,7 +1,7 @@
 /** Our own icons: 16 by 16, in the text's colour. */
 
 import type { Category } from "../core/model.ts";
-import { s } from "./h.ts";
+import { copyOf, s } from "./h.ts";
 
 type IconId = Category | "any" | "more" | "note" | "refresh" | "close" | "gear" | "up" | "down" | "copy" | "met";
 
@@ -35,16 +35,14 @@ const PATHS: Record<IconId, [string, string?]> = {
   copy: ["M6 6h6.5v6.5H6ZM10 6V3.5H3.5V10H6"],
 };
 
-const drawn = new Map<IconId, SVGElement>();
-
 /** A decorative icon, hidden from screen readers: the text beside it or a label says the same. */
-export function icon(id: IconId): SVGElement {
-  let svg = drawn.get(id);
-  if (!svg) {
+export const icon = (id: IconId): SVGElement =>
+  copyOf(`icon ${id}`, () => {
     const [stroked, filled] = PATHS[id];
-    svg = s("svg", { viewBox: "0 0 16 16", class: "icon", "aria-hidden": "true" }, s("path", { d: stroked }));
-    if (filled) svg.append(s("path", { d: filled, fill: "currentColor", stroke: "none" }));
-    drawn.set(id, svg);
-  }
-  return svg.cloneNode(true) as SVGElement;
-}
+    return s(
+      "svg",
+      { viewBox: "0 0 16 16", class: "icon", "aria-hidden": "true" },
+      s("path", { d: stroked }),
+      filled && s("path", { d: filled, fill: "currentColor", stroke: "none" }),
+    );
+  });

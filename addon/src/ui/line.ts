@@ -5,42 +5,33 @@
 
 import { iratingShort, NONE } from "../core/format.ts";
 import { type MessageKey, t } from "../core/i18n.ts";
+import { fillTemplate } from "../core/links.ts";
 import { type Answer, CATEGORIES, type Driver, isTrouble, type Problem, type Trouble } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Options } from "../core/options.ts";
 import { licencesInOrder } from "../core/order.ts";
 import { colourOf } from "../core/tags.ts";
-import { button, h } from "./h.ts";
+import { button, copyOf, h, linkOut } from "./h.ts";
 import { icon } from "./icons.ts";
-import { cars, country, licences, links, memberYears, races, type View } from "./parts.ts";
+import { cars, country, gap, licences, links, memberYears, races, type View } from "./parts.ts";
 
 /** The height in pixels that a host has from the start, so that nothing on the page moves later. */
 export function reservedHeight(form: "line" | "badge", options: Options): number {
   if (form === "badge") return 18;
   if (options.layout === "compact") return 30;
   const races = options.races ? options.raceCount : options.cars ? 1 : 0;
-  const rows = CATEGORIES.length - options.hiddenCategories.length + 1 + Number(options.rank);
+  const rows = CATEGORIES.length - options.hiddenCategories.length + 1 + Number(options.rank) + Number(options.record);
   const chips = options.layout === "full" ? 30 : 4 + 25 * rows;
   return chips + 24 * (1 + races);
 }
 
-let openButton: HTMLElement | undefined;
-
+/** The button that opens the card. */
 function detailsButton(name: string): Node {
-  const label = t("details");
-  if (openButton?.title !== label) {
-    openButton = button(
-      {
-        class: "open",
-        "aria-haspopup": "dialog",
-        "aria-expanded": "false",
-        title: label,
-      },
-      icon("more"),
-    );
-  }
-  const copy = openButton.cloneNode(true) as HTMLElement;
-  copy.setAttribute("aria-label", `${label}: ${name}`);
+  const title = t("details");
+  const copy = copyOf(`open ${title}`, () =>
+    button({ class: "open", "aria-haspopup": "dialog", "aria-expanded": "false", title }, icon("more")),
+  );
+  copy.setAttribute("aria-label", `${title}: ${name}`);
   return copy;
 }
 
@@ -66,9 +57,6 @@ function noteMarks(note: Note | undefined, view: View): Node[] {
 const metMark = ({ met }: Driver): HTMLElement | null =>
   met ? h("span", { class: "fact met", title: t("met_n", met) }, icon("met"), met) : null;
 
-/** Keeps the place of what a driver lacks. */
-const gap = (className: string): HTMLElement => h("span", { class: `${className} gap` });
-
 function compact(driver: Driver, view: View, note: Note | undefined): Node[] {
   const { options } = view;
   const facts = [
@@ -86,12 +74,19 @@ function followers(driver: Driver): HTMLElement | null {
 
 function extended(driver: Driver, view: View): Node[] {
   const { options } = view;
-  const facts = [options.followers && followers(driver), links(driver, options)].filter((n) => n instanceof Node);
-  const carList = options.cars && !options.races ? cars(driver, options) : [];
+  const list = options.races && races(driver, options);
+  const names = options.cars ? cars(driver, options) : [];
+  // with both, the races come first, and a button changes to the cars and back
+  const both = names.length > 0 && !!list;
+  const facts = [
+    options.followers && followers(driver),
+    both && button({ class: "swap", "aria-pressed": "false" }, t("recent_cars")),
+    links(driver, options),
+  ];
   return [
     h("div", { class: "row" }, ...facts),
-    ...(options.races ? [races(driver, options)] : []),
-    ...(carList.length ? [h("div", { class: "row quiet" }, carList.join(", "))] : []),
+    ...(list ? [list] : []),
+    ...(names.length ? [h("div", { class: "row quiet cars", hidden: both }, names.join(", "))] : []),
   ];
 }
 
@@ -102,25 +97,26 @@ const MESSAGES: Record<Exclude<Problem, "pending" | Trouble>, MessageKey> = {
   withheld: "withheld",
 };
 
-function message(answer: Answer | null): HTMLElement {
+/** The address at which the backend answers for a name: there it says why it has no stats. */
+const API = "{backend}/drivers?names={name}";
+
+function message(answer: Answer | null, view: View, name: string): HTMLElement {
   if (!answer || "driver" in answer || answer.problem === "pending")
     return h("span", { class: "bar", role: "img", "aria-label": t("loading") });
   // the page's banner says what is wrong
   if (isTrouble(answer.problem)) return h("span", { class: "quiet", title: t("unavailable") }, NONE);
-  return h(
-    "span",
-    { class: "quiet" },
-    t(MESSAGES[answer.problem]),
-    answer.problem === "unavailable" && " · ",
-    answer.problem === "unavailable" && button({ class: "retry" }, t("retry")),
-  );
+  const text = t(MESSAGES[answer.problem]);
+  if (answer.problem !== "unavailable") return h("span", { class: "quiet" }, text);
+  const retry = button({ class: "retry" }, t("retry"));
+  const url = fillTemplate(API, { custId: 0, name }, view.options.backend);
+  return h("span", { class: "quiet" }, text, " · ", retry, ...(url ? [" · ", linkOut(url, "API")] : []));
 }
 
-/** The line for an answer; null: there is none yet. */
-export function line(answer: Answer | null, view: View, note: Note | undefined): HTMLElement {
+/** The line for an answer; null: there is none yet. `name`: as the page has it. */
+export function line(answer: Answer | null, view: View, note: Note | undefined, name = ""): HTMLElement {
   const { layout } = view.options;
   if (!answer || !("driver" in answer))
-    return h("div", { class: `line ${layout}` }, h("div", { class: "row first" }, message(answer)));
+    return h("div", { class: `line ${layout}` }, h("div", { class: "row first" }, message(answer, view, name)));
   const { driver } = answer;
   const first = h(
     "div",

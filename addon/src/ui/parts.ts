@@ -1,14 +1,22 @@
 /** The parts of line and card: licences, facts, races, links. Each makes nodes or text for a driver. */
 
 import { difference, flag, iratingText, NONE, positions, safetyText, signed, topShare } from "../core/format.ts";
-import { formatDate, formatNumber, formatPlace, formatShare, type MessageKey, t } from "../core/i18n.ts";
+import {
+  currentLanguage,
+  formatDate,
+  formatNumber,
+  formatPlace,
+  formatShare,
+  type MessageKey,
+  t,
+} from "../core/i18n.ts";
 import { fillTemplate, subsessionUrl } from "../core/links.ts";
 import type { Category, Driver, Licence, LicenceClass, Race, Rank } from "../core/model.ts";
 import { type Options, RACE_TYPES } from "../core/options.ts";
-import { licencesInOrder } from "../core/order.ts";
+import { licencesInOrder, wasDriven } from "../core/order.ts";
 import { membership } from "../core/time.ts";
 import type { Flags } from "../platform/platform.ts";
-import { h, linkOut } from "./h.ts";
+import { copyOf, h, linkOut } from "./h.ts";
 import { icon } from "./icons.ts";
 
 export interface View {
@@ -29,14 +37,10 @@ export function licenceTitle(licence: Licence, ratings: boolean): string {
   return parts.join(" · ");
 }
 
-const skeletons = new Map<string, HTMLElement>();
-
-/** A chip without its texts. A page has some hundred chips, and a copy is several times faster than a new one. */
-function skeleton(category: Category, ratings: boolean, cpi: boolean): HTMLElement {
-  const key = `${category} ${ratings} ${cpi}`;
-  let chip = skeletons.get(key);
-  if (!chip) {
-    chip = h(
+/** A chip without its texts. */
+const emptyChip = (category: Category, ratings: boolean, cpi: boolean): HTMLElement =>
+  copyOf(`chip ${category} ${ratings} ${cpi}`, () =>
+    h(
       "span",
       { role: "listitem" },
       icon(category),
@@ -44,21 +48,17 @@ function skeleton(category: Category, ratings: boolean, cpi: boolean): HTMLEleme
       h("span", { class: "sr" }, " "),
       ratings && h("span", { class: "ir" }, " "),
       cpi && h("span", { class: "cpi" }, " "),
-    );
-    skeletons.set(key, chip);
-  }
-  return chip.cloneNode(true) as HTMLElement;
-}
+    ),
+  );
 
 /** One licence: icon, class letter, safety rating, iRating. `compared`: also the difference to the reader's iRating. */
 export function licenceChip(licence: Licence, view: View, compared = true): HTMLElement {
   const { options } = view;
   const ratings = !options.hideRatings;
   const cpi = options.cpi ? licence.cpi : null;
-  const chip = skeleton(licence.category, ratings, cpi !== null);
+  const chip = emptyChip(licence.category, ratings, cpi !== null);
   // a category that was never driven is less visible
-  const idle = licence.class === "R" && licence.irating === null;
-  chip.className = `chip c-${licence.class}${idle ? " idle" : ""}`;
+  chip.className = `chip c-${licence.class}${wasDriven(licence) ? "" : " idle"}`;
   chip.title = licenceTitle(licence, ratings);
   const texts = [licence.class, safetyText(licence.safety)];
   if (ratings) texts.push(iratingText(licence.irating));
@@ -102,28 +102,43 @@ function rankMark(driver: Driver, licence: Licence): HTMLElement | null {
   );
 }
 
+/** "180 · 12%": starts and win rate. */
+function recordMark({ starts, wins }: Licence): HTMLElement | null {
+  if (!starts) return null;
+  const share = wins === null ? "" : formatShare(Math.round((wins * 100) / starts) / 100);
+  const title = [`${t("starts")}: ${formatNumber(starts)}`, share && `${t("win_rate")}: ${share}`];
+  return h(
+    "span",
+    { role: "listitem", class: "rank", title: title.filter(Boolean).join(" · ") },
+    [formatNumber(starts), share].filter(Boolean).join(" · "),
+  );
+}
+
 /**
  * The licences of a line. The compact one has one glance: the first category and those that the reader has pinned, and how
  * many more there are. Its parts are as wide in every line, and what a driver lacks has a gap, so that the lines align.
  */
 export function licences(driver: Driver, view: View): HTMLElement {
-  const { rank, hideRatings, layout, pinned, compare } = view.options;
+  const { rank, record, hideRatings, layout, pinned, compare } = view.options;
   const all = licencesInOrder(driver, view.options);
   const compact = layout === "compact";
   const shown = compact ? all.filter(({ category }, i) => !i || pinned.includes(category)) : all;
-  // the line has one difference and one rank only, the card has all
+  // the line has one difference, one rank and one record only, the card has all
   const [first, ...others] = shown.map((licence, i) => licenceChip(licence, view, i === 0));
-  const mark = rank && !hideRatings && shown[0] && rankMark(driver, shown[0]);
+  const marks = [
+    rank && !hideRatings && ((shown[0] && rankMark(driver, shown[0])) ?? (compact && gap("rank"))),
+    record && ((shown[0] && recordMark(shown[0])) ?? (compact && gap("rank"))),
+  ];
   const parts = compact
     ? [
-        first ?? h("span", { class: "chip gap" }),
-        rank && !hideRatings && (mark || h("span", { class: "rank gap" })),
+        first ?? gap("chip"),
+        ...marks,
         ...others,
         // pinned ones that the driver does not have, or that are first already
-        ...pinned.slice(others.length).map(() => h("span", { class: "chip gap" })),
+        ...pinned.slice(others.length).map(() => gap("chip")),
         moreMark(all.length - shown.length),
       ]
-    : [first, mark, ...others];
+    : [first, ...marks, ...others];
   const wide = compact && compare && !hideRatings ? " compared" : "";
   return h("span", { class: `licences${wide}`, role: "list", "aria-label": t("licences") }, ...parts);
 }
@@ -131,8 +146,13 @@ export function licences(driver: Driver, view: View): HTMLElement {
 /** "+3" */
 const moreMark = (count: number): HTMLElement =>
   count > 0
-    ? h("span", { role: "listitem", class: "rest", title: t("more_categories", count) }, `+${count}`)
-    : h("span", { class: "rest gap" });
+    ? copyOf(`more ${count} ${currentLanguage()}`, () =>
+        h("span", { role: "listitem", class: "rest", title: t("more_categories", count) }, `+${count}`),
+      )
+    : gap("rest");
+
+/** Keeps the place of what a driver lacks. */
+export const gap = (className: string): HTMLElement => h("span", { class: `${className} gap` });
 
 /** Gives the flags. null: there are none, as in the userscript. */
 let picture: Flags | null = null;
@@ -148,9 +168,11 @@ export function flagIcon(code: string): HTMLElement | null {
   const found = picture?.(code);
   const emoji = !picture && hasEmoji && flag(code);
   if (!found && !emoji) return null;
-  const box = h("span", { class: "flag", "aria-hidden": "true" }, emoji);
-  if (found) Object.assign(box.style, found);
-  return box;
+  return copyOf(`flag ${found?.backgroundImage ?? ""} ${code}`, () => {
+    const box = h("span", { class: "flag", "aria-hidden": "true" }, emoji);
+    if (found) Object.assign(box.style, found);
+    return box;
+  });
 }
 
 /** The country's flag and code. The tooltip is its name, as iRacing says it. */
@@ -194,6 +216,7 @@ export function raceTime(start: number): HTMLElement {
 export function races(driver: Driver, options: Options, loading = true): HTMLElement {
   const rows = racesToShow(driver, options).map((race) => {
     const { category } = race;
+    const what = [race.car, race.track].filter(Boolean).join(" · ");
     const when = race.start === null ? h("span", {}, NONE) : raceTime(race.start);
     return h(
       "li",
@@ -205,11 +228,7 @@ export function races(driver: Driver, options: Options, loading = true): HTMLEle
       ),
       race.subsession === null ? when : linkOut(subsessionUrl(race.subsession), when),
       h("span", { class: "pos", dir: "ltr", title: t("start_finish") }, positions(race)),
-      h(
-        "span",
-        { class: "what", title: [race.car, race.track].filter(Boolean).join(" · ") },
-        [race.car, race.track].filter(Boolean).join(" · "),
-      ),
+      h("span", { class: "what", title: [race.event, what].filter(Boolean).join(" · ") }, what),
       race.type !== "RACE" && h("span", { class: "kind" }, t(`type_${raceKind(race)}`)),
     );
   });
@@ -218,9 +237,10 @@ export function races(driver: Driver, options: Options, loading = true): HTMLEle
     : h("p", { class: "quiet" }, t(driver.races ? "no_races" : loading ? "profile_pending" : "unavailable"));
 }
 
-/** The cars of the recent races, each once. */
+/** The cars of the recent races of the types that the reader wants, each once. */
 export function cars(driver: Driver, options: Options): string[] {
-  return [...new Set(racesToShow(driver, options).map((race) => race.car))].filter(Boolean);
+  const races = racesToShow(driver, { ...options, raceCount: Number.POSITIVE_INFINITY });
+  return [...new Set(races.map((race) => race.car))].filter(Boolean).slice(0, options.carCount);
 }
 
 export function links(driver: Driver, options: Options): HTMLElement | null {

@@ -70,7 +70,7 @@ function row(race: Known, hideRatings: boolean, together: boolean): HTMLElement 
     h(
       "div",
       { class: "race" },
-      h("div", { class: "what", title: what }, what || NONE),
+      h("div", { class: "what", title: [race.event, what].filter(Boolean).join(" · ") }, what || NONE),
       h("div", { class: "quiet small race-facts" }, ...facts(race, hideRatings)),
     ),
     together && h("span", { class: "met", title: t("together") }, icon("met")),

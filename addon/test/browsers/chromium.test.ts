@@ -263,7 +263,7 @@ describe("a fault", () => {
     backend.state.answers.set("Bo Demo", { error: "trouble", code: "unavailable" });
     const page = await open(pages.classic({ posts: 2 }));
     await settled(page, 1, "unavailable");
-    expect((await shown(page))[1]?.[1]).toBe("stats unavailable · retry");
+    expect((await shown(page))[1]?.[1]).toBe("stats unavailable · retry · API");
     expect(await page.locator("pitboard-banner .banner").count()).toBe(0);
     backend.state.answers.clear();
     await page.locator("pitboard-stats .retry").first().click();
@@ -280,13 +280,15 @@ describe("a fault", () => {
     expect(await page.locator("pitboard-card .foot").textContent()).toContain("last known");
   });
 
-  it("with Retry-After causes no further request, not even by the banner's button", async () => {
+  it("with Retry-After causes no further request, and the banner says until when the backend asks to wait", async () => {
     backend.state.fault = "busy";
     const page = await open(pages.classic({ posts: 2 }));
-    await settled(page, 2, "unreachable");
+    await settled(page, 2, "waiting");
     backend.state.fault = "";
-    await page.locator("pitboard-banner .banner").getByText("Retry all").click();
-    await settled(await open(pages.classic({ posts: 2 })), 2, "unreachable");
+    const banner = page.locator("pitboard-banner .banner");
+    expect(await banner.textContent()).toMatch(/The backend asks to wait until \d\d:\d\d:\d\d/);
+    expect(await banner.getByText("Retry all").count()).toBe(0);
+    await settled(await open(pages.classic({ posts: 2 })), 2, "waiting");
     expect(backend.state.asked).toHaveLength(0);
   });
 

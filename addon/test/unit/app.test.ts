@@ -49,6 +49,15 @@ describe("a page that is painted before the stored options are here", () => {
     expect(heightAtFirst()).toBe(`${reservedHeight("line", full)}px`);
   });
 
+  it.each([
+    [true, "portrait"],
+    [false, "full"],
+  ] as const)("has the automatic layout's space for the window (narrow: %s)", async (matches, layout) => {
+    vi.stubGlobal("matchMedia", () => ({ matches, addEventListener() {} }));
+    await visitPage(readOptions({ layout: "auto" }));
+    expect(heightAtFirst()).toBe(`${reservedHeight("line", readOptions({ layout }))}px`);
+  });
+
   it("has no line if posts were switched off on the last page", async () => {
     await visitPage(readOptions({ surfaces: { posts: false } }));
     expect(heightAtFirst()).toBeUndefined();

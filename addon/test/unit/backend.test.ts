@@ -227,13 +227,25 @@ describe("when the backend is not available", () => {
     expect(asked).toHaveLength(2);
     clock += 60_000;
     reply = () => ({ status: 429, retryAfter: 90 });
-    expect(await backend.drivers(["Ann Tester"])).toEqual({ "Ann Tester": { problem: "unreachable", retryAfter: 90 } });
+    expect(await backend.drivers(["Ann Tester"])).toEqual({ "Ann Tester": { problem: "waiting", retryAfter: 90 } });
     clock += 80_000;
     await backend.drivers(["Ann Tester"], { reload: true });
     expect(asked).toHaveLength(3);
     clock += 11_000;
     await backend.drivers(["Ann Tester"], { reload: true });
     expect(asked).toHaveLength(4);
+  });
+
+  it("says whether the backend asks to wait, or does not answer", async () => {
+    const problem = async (given: typeof reply) => {
+      reply = given;
+      clock += 3_600_000;
+      return name((await backend.drivers(["Ann Tester"], { reload: true }))["Ann Tester"]);
+    };
+    expect(await problem(() => ({ status: 429 }))).toBe("waiting");
+    expect(await problem(() => ({ status: 503, retryAfter: 20 }))).toBe("waiting");
+    expect(await problem(() => ({ status: 502 }))).toBe("unreachable");
+    expect(await problem(() => new Error("down"))).toBe("unreachable");
   });
 
   it("the pause stays in force after the background was stopped and started", async () => {

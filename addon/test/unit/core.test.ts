@@ -22,7 +22,7 @@ import {
   useLanguage,
 } from "../../src/core/i18n.ts";
 import { fillTemplate, safeUrl } from "../../src/core/links.ts";
-import { CATEGORIES, CLASSES, type Driver, type Licence, parseDriver } from "../../src/core/model.ts";
+import { CATEGORIES, type Category, CLASSES, type Driver, type Licence, parseDriver } from "../../src/core/model.ts";
 import { linkedName, nameFromHref, nameKey, tidyName } from "../../src/core/names.ts";
 import { noteOf, readNotes, withNote } from "../../src/core/notes.ts";
 import { backendAddress, DEFAULTS, readOptions } from "../../src/core/options.ts";
@@ -119,6 +119,16 @@ describe("the order of licences", () => {
     expect(order({ order: "irating" })).toEqual(["sports_car", "formula_car", "oval"]);
     expect(order({ order: "cpi" })).toEqual(["oval", "formula_car", "sports_car"]);
     expect(order({ order: "mix" })).toEqual(["oval", "formula_car", "sports_car"]);
+  });
+
+  it("has a category that is for who has nothing else only if all others were never driven", () => {
+    const rookie = { ...licence("oval", "R", 0, 1), irating: null };
+    const shown = (licences: typeof all, fallback: Category[]) =>
+      licencesInOrder(driverWith(licences), { ...DEFAULTS, fallbackCategories: fallback }).map((l) => l.category);
+    expect(shown(all, ["oval"])).not.toContain("oval");
+    expect(shown(all, ["oval", "sports_car", "formula_car"])).toHaveLength(3);
+    const road = licence("dirt_road", "D", 1400, 30);
+    expect(shown([rookie, road], ["dirt_road"])).toContain("dirt_road");
   });
 
   it("has no hidden categories and begins with the main category", () => {

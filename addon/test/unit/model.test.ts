@@ -94,6 +94,20 @@ describe("a driver from the backend", () => {
     expect(merged(newer, older)).toBe(older);
   });
 
+  it("has qualifying and time trials as kinds of their own, however iRacing writes them", () => {
+    const raw = driver(0);
+    ["Open Qualify", "LONE QUALIFY", "Time Trial", "TIME_TRIAL"].forEach((type, i) => {
+      Object.assign(raw.recent_events[i] ?? {}, { event_type: type });
+    });
+    expect(parsed(raw).races?.map(({ type }) => type)).toEqual([
+      "QUALIFY",
+      "QUALIFY",
+      "TIMETRIAL",
+      "TIMETRIAL",
+      "PRACTICE",
+    ]);
+  });
+
   it("has positions from 1, and null for -1", () => {
     const raw = driver(0);
     Object.assign(raw.recent_events[0], { starting_position: 0, finish_position: 4 });

@@ -18,7 +18,11 @@ function draw(
   const host = createHost(form, "Ann Tester", options);
   const reader = mine && "driver" in mine ? mine.driver : null;
   const actions = { open: vi.fn(), retry: vi.fn(), hover: vi.fn() };
-  drawHost(host, { answer, view: { options, reader, now: () => NOW }, note: undefined, theme: "light" }, actions);
+  drawHost(
+    host,
+    { name: "Ann Tester", answer, view: { options, reader, now: () => NOW }, note: undefined, theme: "light" },
+    actions,
+  );
   return {
     host,
     root: host.shadowRoot as ShadowRoot,
@@ -125,6 +129,51 @@ describe("the line", () => {
     const cars = draw(ann(), { layout: "full", races: false });
     expect(cars.text).toContain("Porsche 911 GT3 R (992)");
   });
+
+  it("names at most as many cars as the reader wants, out of all known races of the wanted types", () => {
+    const listed = (changed: Partial<Options>) =>
+      draw(ann(), { layout: "full", races: false, ...changed })
+        .root.querySelector(".cars")
+        ?.textContent?.split(", ");
+    expect(listed({ raceCount: 1 })?.length).toBeGreaterThan(1);
+    expect(listed({ carCount: 1 })).toHaveLength(1);
+  });
+
+  it("changes between races and cars by a button, which opens no card", () => {
+    const { root, actions } = draw(ann(), { layout: "full" });
+    const button = root.querySelector<HTMLElement>(".swap");
+    const hidden = () => [".races", ".cars"].map((list) => root.querySelector<HTMLElement>(list)?.hidden);
+    expect(hidden()).toEqual([false, true]);
+    button?.click();
+    expect([hidden(), button?.getAttribute("aria-pressed")]).toEqual([[true, false], "true"]);
+    button?.click();
+    expect([hidden(), button?.getAttribute("aria-pressed")]).toEqual([[false, true], "false"]);
+    expect(actions.open).not.toHaveBeenCalled();
+    expect(draw(ann(), { layout: "full", cars: false }).root.querySelector(".swap")).toBeNull();
+  });
+
+  it("has the event's name in the tooltip of a race", () => {
+    const titles = [...draw(ann(), { layout: "full" }).root.querySelectorAll(".what")].map((e) =>
+      e.getAttribute("title"),
+    );
+    expect(titles[0]).toMatch(/^Invented Cup · /);
+  });
+
+  it("has starts and win rate of the first licence with the option `record`, in the compact line also as a gap", () => {
+    const marks = (changed: Partial<Options>, answer = ann()) =>
+      [...draw(answer, { record: true, ...changed }).root.querySelectorAll(".rank")].map((mark) => [
+        mark.textContent,
+        mark.getAttribute("title"),
+      ]);
+    const [[text, title] = []] = marks({});
+    expect(text).toMatch(/^\d+ · \d+%$/);
+    expect(title).toMatch(/^Starts: \d+ · Win rate: \d+%$/);
+    expect(marks({ rank: true })).toHaveLength(2);
+    const idle = ann();
+    if ("driver" in idle) for (const licence of idle.driver.licences) licence.starts = null;
+    expect(marks({}, idle)).toEqual([["", null]]);
+    expect(marks({ layout: "full" }, idle)).toEqual([]);
+  });
 });
 
 describe("the compact line", () => {
@@ -190,7 +239,13 @@ describe("two posts of one author", () => {
       const actions = { open: vi.fn(), retry: vi.fn(), hover: vi.fn() };
       drawHost(
         host,
-        { answer, view: { options, reader: null, now: () => NOW }, note: undefined, theme: "light" },
+        {
+          name: "Ann Tester",
+          answer,
+          view: { options, reader: null, now: () => NOW },
+          note: undefined,
+          theme: "light",
+        },
         actions,
       );
       const button = host.shadowRoot?.querySelector<HTMLElement>(".open");
@@ -220,24 +275,44 @@ describe("a line that is drawn again", () => {
     const view = { options: DEFAULTS, reader: null, now: () => NOW };
     drawHost(
       host,
-      { answer: { problem: "unavailable", retryAfter: null }, view, note: undefined, theme: "light" },
+      {
+        name: "Ann Tester",
+        answer: { problem: "unavailable", retryAfter: null },
+        view,
+        note: undefined,
+        theme: "light",
+      },
       actions,
     );
     host.shadowRoot?.querySelector<HTMLElement>(".retry")?.focus();
-    drawHost(host, { answer: ann(), view, note: undefined, theme: "light" }, actions);
+    drawHost(host, { name: "Ann Tester", answer: ann(), view, note: undefined, theme: "light" }, actions);
     const open = host.shadowRoot?.querySelector<HTMLElement>(".open");
     expect(host.shadowRoot?.activeElement).toBe(open);
     open?.setAttribute("aria-expanded", "true");
-    drawHost(host, { answer: ann(), view, note: undefined, theme: "dark" }, actions);
+    drawHost(host, { name: "Ann Tester", answer: ann(), view, note: undefined, theme: "dark" }, actions);
     expect(host.shadowRoot?.querySelector(".open")?.getAttribute("aria-expanded")).toBe("true");
     host.remove();
   });
 });
 
 describe("without a driver", () => {
+  it("the line of an unavailable driver links to what the backend says of that name, each of its own", () => {
+    const href = (name: string) => {
+      const host = createHost("line", name, DEFAULTS);
+      const view = { options: { ...DEFAULTS, backend: "https://b.example" }, reader: null, now: () => NOW };
+      drawHost(host, { name, answer: UNAVAILABLE, view, note: undefined, theme: "light" }, { open() {}, retry() {} });
+      return host.shadowRoot?.querySelector("a")?.getAttribute("href");
+    };
+    const UNAVAILABLE: Answer = { problem: "unavailable", retryAfter: null };
+    expect([href("Ann Tester"), href("Bo & Co")]).toEqual([
+      "https://b.example/drivers?names=Ann%20Tester",
+      "https://b.example/drivers?names=Bo%20%26%20Co",
+    ]);
+  });
+
   it("the line of an unavailable backend has a retry button", () => {
     const { root, text, actions } = draw({ problem: "unavailable", retryAfter: null });
-    expect(text).toBe("stats unavailable · retry");
+    expect(text).toBe("stats unavailable · retry · API");
     root.querySelector<HTMLElement>(".retry")?.click();
     expect(actions.retry).toHaveBeenCalledOnce();
   });
