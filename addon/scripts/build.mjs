@@ -137,13 +137,24 @@ function manifestFor(browser, manifest) {
 
 const json = (value) => Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
 
+/** The extension's pages with the same head, and the scripts of each. */
+const PAGES = { options: ["words", "options"], welcome: ["words", "welcome"], notes: ["notes"] };
+
+async function htmlOf(page) {
+  const html = await readFile(join(root, "src/options/page.html"), "utf8");
+  const scripts = PAGES[page].map(
+    (name) => `<script src="${name}.js"${name === page ? ' type="module"' : ""}></script>`,
+  );
+  return Buffer.from(html.replace("{page}", page).replace("{scripts}", scripts.join("\n")));
+}
+
 /** All files of the extension for one browser, by path. */
 export async function filesFor(browser, scripts) {
   const files = new Map(scripts);
   const manifest = JSON.parse(await readFile(join(root, "manifest.json"), "utf8"));
   files.set("manifest.json", json(manifestFor(browser, manifest)));
-  for (const page of ["options/options.html", "options/welcome.html", "options/notes.html", "demo/demo.html"])
-    files.set(basename(page), await readFile(join(root, "src", page)));
+  for (const page of Object.keys(PAGES)) files.set(`${page}.html`, await htmlOf(page));
+  files.set("demo.html", await readFile(join(root, "src/demo/demo.html")));
   files.set("flags.webp", await readFile(join(root, "flags/flags.webp")));
   files.set("flags-LICENSE.txt", await readFile(join(root, "flags/LICENSE.txt")));
   for (const icon of await readdir(join(root, "icons"))) {

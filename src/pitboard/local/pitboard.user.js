@@ -6,8 +6,8 @@
 // @license      MIT
 // @downloadURL  http://127.0.0.1:8765/pitboard.user.js
 // @updateURL    http://127.0.0.1:8765/pitboard.user.js
-// @require      http://127.0.0.1:8765/pitboard-card.js#sha256-Vvz1vzfTEN90yrLTThEeuPk1j+7E8w1OdNvz2Dl5Lrc=
-// @require      http://127.0.0.1:8765/pitboard-options.js#sha256-L3E8eYlh3MYulObJ/wntEXcU3//o5UmLhkTghxMm7Z8=
+// @require      http://127.0.0.1:8765/pitboard-card.js#sha256-9RgWWflu9mXN4Vm+6VYogCjdFDyV1Xyo3vlEInvlbGI=
+// @require      http://127.0.0.1:8765/pitboard-options.js#sha256-cwhVQ/J6qxphznxjPJZ8XYzy5T35Zc90z8EM+xWbQYU=
 // @match        https://forums.iracing.com/*
 // @connect      127.0.0.1
 // @connect      localhost
