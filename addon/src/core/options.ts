@@ -135,13 +135,6 @@ const upToTen = (value: unknown, fallback: number): number => {
   const number = Number(value ?? fallback);
   return Number.isInteger(number) ? Math.min(10, Math.max(1, number)) : fallback;
 };
-/** The options that are on or off, from `raw`. */
-const flags = (raw: Record<string, unknown>): Pick<Options, Flag> =>
-  Object.fromEntries(
-    Object.entries(DEFAULTS).flatMap(([key, value]) =>
-      typeof value === "boolean" ? [[key, flag(raw[key], value)]] : [],
-    ),
-  ) as Pick<Options, Flag>;
 const trimmed = (value: unknown, max: number): string => (typeof value === "string" ? value.trim().slice(0, max) : "");
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])(:|\/|$)/i;
@@ -201,30 +194,42 @@ function newest(names: unknown[]): string[] {
   return fitting;
 }
 
-/** Options from storage or an import: unknown keys are dropped, and a wrong value becomes the default. */
+/** All categories, in the reader's order; those that a newer version has brought come last. */
+function inOrder(value: unknown): Category[] {
+  const chosen = subset(CATEGORIES, value, []);
+  return [...chosen, ...CATEGORIES.filter((category) => !chosen.includes(category))];
+}
+
+/** How each option is read that is neither on or off nor one of a few values. */
+const READERS: { [K in Exclude<keyof Options, Flag | Choice>]: (value: unknown) => Options[K] } = {
+  backend: (value) => backendAddress(value) || DEFAULTS.backend,
+  surfaces: switches,
+  categories: inOrder,
+  hiddenCategories: (value) => subset(CATEGORIES, value, DEFAULTS.hiddenCategories),
+  fallbackCategories: (value) => subset(CATEGORIES, value, DEFAULTS.fallbackCategories),
+  pinned: (value) => subset(CATEGORIES, value, DEFAULTS.pinned),
+  raceCount: (value) => upToTen(value, DEFAULTS.raceCount),
+  carCount: (value) => upToTen(value, DEFAULTS.carCount),
+  raceTypes: (value) => subset(RACE_TYPES, value, DEFAULTS.raceTypes),
+  links: linkTemplates,
+  hiddenDrivers: (value) => newest(Array.isArray(value) ? value : []),
+  tags: readTags,
+  me: (value) => trimmed(value, 100),
+};
+
+function readOption(key: keyof Options, value: unknown): unknown {
+  const byDefault = DEFAULTS[key];
+  if (typeof byDefault === "boolean") return flag(value, byDefault);
+  if (Object.hasOwn(CHOICES, key)) return oneOf<string>(CHOICES[key as Choice], value, byDefault as string);
+  return READERS[key as keyof typeof READERS](value);
+}
+
+/**
+ * Options from storage or an import: unknown keys are dropped, and a wrong value becomes the default. Only what is stored
+ * is looked at: each forum page does this before it shows anything.
+ */
 export function readOptions(stored: unknown): Options {
   const raw = fields(stored);
-  const categories = subset(CATEGORIES, raw.categories, []);
-  const choices = Object.entries(CHOICES).map(([key, values]) => [
-    key,
-    oneOf<string>(values, raw[key], DEFAULTS[key as Choice]),
-  ]);
-  return {
-    ...DEFAULTS,
-    ...flags(raw),
-    ...(Object.fromEntries(choices) as Pick<Options, Choice>),
-    backend: backendAddress(raw.backend) || DEFAULTS.backend,
-    surfaces: switches(raw.surfaces),
-    categories: [...categories, ...CATEGORIES.filter((c) => !categories.includes(c))],
-    hiddenCategories: subset(CATEGORIES, raw.hiddenCategories, DEFAULTS.hiddenCategories),
-    fallbackCategories: subset(CATEGORIES, raw.fallbackCategories, DEFAULTS.fallbackCategories),
-    pinned: subset(CATEGORIES, raw.pinned, DEFAULTS.pinned),
-    raceCount: upToTen(raw.raceCount, DEFAULTS.raceCount),
-    carCount: upToTen(raw.carCount, DEFAULTS.carCount),
-    raceTypes: subset(RACE_TYPES, raw.raceTypes, DEFAULTS.raceTypes),
-    links: linkTemplates(raw.links),
-    hiddenDrivers: newest(Array.isArray(raw.hiddenDrivers) ? raw.hiddenDrivers : []),
-    tags: readTags(raw.tags),
-    me: trimmed(raw.me, 100),
-  };
+  const known = Object.keys(raw).filter((key): key is keyof Options => Object.hasOwn(DEFAULTS, key));
+  return { ...DEFAULTS, ...Object.fromEntries(known.map((key) => [key, readOption(key, raw[key])])) };
 }

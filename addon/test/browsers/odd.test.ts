@@ -3,9 +3,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type FakeBackend, startBackend } from "../support/backend.mjs";
 import { startChromium } from "../support/browser.mjs";
-import { driver } from "../support/drivers.mjs";
+import { driver, NAMES } from "../support/drivers.mjs";
 import { startFirefox } from "../support/firefox.mjs";
 import * as odd from "../support/odd.mjs";
+import { classic } from "../support/pages.mjs";
 
 /** What the pages of both drivers of browsers have. */
 interface Tab {
@@ -15,22 +16,69 @@ interface Tab {
 
 interface Browser {
   page(path: string, html: string, width?: number): Promise<Tab>;
+  /** Zooms to 200 % a window of 1280 by 900 pixels. */
+  zoom(page: Tab): Promise<unknown>;
+  /** Touches a point. */
+  tap(page: Tab, x: number, y: number): Promise<unknown>;
   close(): Promise<void>;
 }
+
+/** At 200 % a pixel of CSS is two pixels wide and high. */
+const ZOOMED = { width: 640, height: 450, deviceScaleFactor: 2 };
 
 const BROWSERS = {
   Chromium: async (backend: string) => {
     const forum = await startChromium(backend);
-    return { ...forum, page: forum.page as Browser["page"] };
+    const session = (page: Tab) => forum.context.newCDPSession(page as never);
+    return {
+      ...forum,
+      page: forum.page as Browser["page"],
+      zoom: async (page: Tab) =>
+        (await session(page)).send("Emulation.setDeviceMetricsOverride", { ...ZOOMED, mobile: false }),
+      tap: async (page: Tab, x: number, y: number) => {
+        const screen = await session(page);
+        await screen.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [{ x, y }] });
+        await screen.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+      },
+    };
   },
   Firefox: async (backend: string) => {
     const firefox = await startFirefox(backend);
-    return { ...firefox, page: firefox.page as Browser["page"] };
+    type Page = Awaited<ReturnType<typeof firefox.page>>;
+    return {
+      ...firefox,
+      page: firefox.page as Browser["page"],
+      zoom: (page: Tab) => (page as unknown as Page).setViewport(ZOOMED),
+      tap: (page: Tab, x: number, y: number) => (page as unknown as Page).touchscreen.tap(x, y),
+    };
   },
 };
 
 const THREAD = "/discussion/90001/cold-tyres";
 const SHOWN = `[...document.querySelectorAll("pitboard-stats")].map((host) => [host.dataset.name, host.dataset.state])`;
+
+/** What sticks out: lines' parts that are cut, and a page that scrolls sideways. */
+const CUT = `[
+  ...[...document.querySelectorAll("pitboard-stats")].flatMap((host) => {
+    const line = host.getBoundingClientRect();
+    return [...host.shadowRoot.querySelectorAll(".chip, .rest, .country, .fact, .open")]
+      .filter((part) => part.getBoundingClientRect().right > line.right || part.getBoundingClientRect().bottom > line.bottom)
+      .map((part) => part.className);
+  }),
+  ...(document.documentElement.scrollWidth > innerWidth ? ["page"] : []),
+]`;
+/** Where the card is in the window; null: none is open. */
+const CARD = `(() => {
+  const card = document.querySelector("pitboard-card")?.shadowRoot.querySelector("[popover]");
+  if (!card?.matches(":popover-open")) return null;
+  const { left, right } = card.getBoundingClientRect();
+  return left >= 0 && right <= innerWidth ? "inside" : "cut";
+})()`;
+/** The middle of the first licence. */
+const CHIP = `(() => {
+  const { left, top, width, height } = document.querySelector("pitboard-stats").shadowRoot.querySelector(".chip").getBoundingClientRect();
+  return [left + width / 2, top + height / 2];
+})()`;
 
 /** The author of each line on the page, in order, when all have stats. */
 const fresh = (names: string[]) => names.map((name) => [name, "fresh"]);
@@ -88,6 +136,18 @@ describe.each(Object.entries(BROWSERS))("in %s", (_, start) => {
       await until(page, `${SHOWN}.slice(0, ${count})`).toEqual(fresh(names.slice(0, count)));
     }
     expect(others(names)).toEqual([]);
+  });
+
+  it("a page at 200 % has whole lines and no more width, and its card is inside the window, also by touch", async () => {
+    await open(classic({ posts: 3 }), 1280);
+    await until(page, SHOWN).toHaveLength(3);
+    await browser.zoom(page);
+    await until(page, "devicePixelRatio").toBe(2);
+    await until(page, SHOWN).toEqual(fresh(NAMES.slice(0, 3)));
+    expect(await page.evaluate(CUT)).toEqual([]);
+    const [x, y] = await page.evaluate<[number, number]>(CHIP);
+    await browser.tap(page, x, y);
+    await until(page, CARD).toBe("inside");
   });
 
   it("authors with names that are words of JavaScript have their own stats", async () => {

@@ -105,6 +105,7 @@ declare module "*/scripts/settings.mjs" {
 declare module "*/scripts/build.mjs" {
   /** The folder of the committed userscript and zips. */
   export const USERSCRIPT: string;
+  export function locales(): Promise<Record<string, Record<string, { message: string }>>>;
   export function filesFor(browser: string, scripts: Map<string, Buffer>): Promise<Map<string, Buffer>>;
   export function isPacked(browser: string, files: Map<string, Buffer>, folder: string): Promise<boolean>;
   export function extensionScripts(background?: import("esbuild").BuildOptions): Promise<Map<string, Buffer>>;

@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { describe, expect, it } from "vitest";
-import { filesFor, outputs } from "../../scripts/build.mjs";
+import { filesFor, locales, outputs } from "../../scripts/build.mjs";
 import { htmlOf } from "../../scripts/html.mjs";
 import { builtFromSources, sources } from "../../scripts/release.mjs";
 import { refusals, settings } from "../../scripts/settings.mjs";
@@ -47,6 +47,31 @@ describe("a release", () => {
       expect(manifest).not.toMatch(/\.invalid|\.example/);
     }
     expect(refusals({ ...GOOD, firefoxId: settings.firefoxId ?? "" })).toEqual([]);
+  });
+});
+
+describe("the manifest", () => {
+  const manifestOf = async (browser: string) => {
+    const { extension } = await outputs();
+    return JSON.parse(String((await filesFor(browser, extension)).get("manifest.json")));
+  };
+
+  it("meets the rules of Edge's shop: no address of updates, short names and descriptions, a large icon", async () => {
+    const manifest = await manifestOf("chromium");
+    expect(manifest).not.toHaveProperty("update_url");
+    expect(manifest).not.toHaveProperty("browser_specific_settings");
+    expect(manifest.version).toMatch(/^\d{1,4}(\.\d{1,4}){1,3}$/);
+    expect(manifest.icons).toHaveProperty("128");
+    for (const { name, description } of Object.values(await locales())) {
+      expect(name?.message.length).toBeLessThanOrEqual(45);
+      expect(description?.message.length).toBeLessThanOrEqual(132);
+    }
+  });
+
+  it("allows Firefox for Android, from the first version that knows what it says of data", async () => {
+    const { gecko, gecko_android } = (await manifestOf("firefox")).browser_specific_settings;
+    expect(Number.parseInt(gecko_android.strict_min_version, 10)).toBeGreaterThanOrEqual(142);
+    expect(gecko.data_collection_permissions.required).toEqual(["websiteContent"]);
   });
 });
 
