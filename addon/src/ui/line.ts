@@ -13,7 +13,7 @@ import { licencesInOrder } from "../core/order.ts";
 import { colourOf } from "../core/tags.ts";
 import { button, copyOf, h, linkOut } from "./h.ts";
 import { icon } from "./icons.ts";
-import { cars, country, gap, licences, links, memberYears, races, type View } from "./parts.ts";
+import { cars, country, gap, licences, links, memberYears, races, racesToShow, type View } from "./parts.ts";
 
 /** The height in pixels that a host has from the start, so that nothing on the page moves later. */
 export function reservedHeight(form: "line" | "badge", options: Options): number {
@@ -76,17 +76,17 @@ function extended(driver: Driver, view: View): Node[] {
   const { options } = view;
   const list = options.races && races(driver, options);
   const names = options.cars ? cars(driver, options) : [];
-  // with both, the races come first, and a button changes to the cars and back
-  const both = names.length > 0 && !!list;
+  // with fewer races than there is space for, the cars fill a gap; else a button changes from the races to them and back
+  const swap = !!list && names.length > 0 && racesToShow(driver, options).length >= options.raceCount;
   const facts = [
     options.followers && followers(driver),
-    both && button({ class: "swap", "aria-pressed": "false" }, t("recent_cars")),
+    swap && button({ class: "swap", "aria-pressed": "false" }, t("recent_cars")),
     links(driver, options),
   ];
   return [
     h("div", { class: "row" }, ...facts),
     ...(list ? [list] : []),
-    ...(names.length ? [h("div", { class: "row quiet cars", hidden: both }, names.join(", "))] : []),
+    ...(names.length ? [h("div", { class: "row quiet cars", hidden: swap }, names.join(", "))] : []),
   ];
 }
 

@@ -858,6 +858,26 @@ it("forced colours show class, selection and focus by borders in the system's co
   expect(seen.marks[0]).not.toBe(seen.marks[1]);
 });
 
+it("at 360 pixels all that a card says of a race is whole", async () => {
+  const page = await forum.page(THREAD, pages.classic({ posts: 3 }), 360);
+  await settled(page, 3);
+  await page.locator("pitboard-stats .open").first().click();
+  await page.locator("pitboard-card .gains").first().waitFor();
+  const cut = await page.evaluate(
+    () =>
+      [...(document.querySelector("pitboard-card")?.shadowRoot?.querySelectorAll(".race-facts") ?? [])].flatMap(
+        (row) => {
+          const { right, bottom } = row.getBoundingClientRect();
+          return [...row.children].filter((part) => {
+            const box = part.getBoundingClientRect();
+            return box.right > right + 1 || box.bottom > bottom + 1;
+          });
+        },
+      ).length,
+  );
+  expect(cut).toBe(0);
+});
+
 it("on paper there are lines without buttons, and no card", async () => {
   const page = await open(pages.classic({ posts: 3 }));
   await settled(page, 3);

@@ -140,7 +140,7 @@ describe("the line", () => {
   });
 
   it("changes between races and cars by a button, which opens no card", () => {
-    const { root, actions } = draw(ann(), { layout: "full" });
+    const { root, actions } = draw(ann(), { layout: "full", raceCount: 4 });
     const button = root.querySelector<HTMLElement>(".swap");
     const hidden = () => [".races", ".cars"].map((list) => root.querySelector<HTMLElement>(list)?.hidden);
     expect(hidden()).toEqual([false, true]);
@@ -149,7 +149,13 @@ describe("the line", () => {
     button?.click();
     expect([hidden(), button?.getAttribute("aria-pressed")]).toEqual([[false, true], "false"]);
     expect(actions.open).not.toHaveBeenCalled();
-    expect(draw(ann(), { layout: "full", cars: false }).root.querySelector(".swap")).toBeNull();
+    expect(draw(ann(), { layout: "full", raceCount: 4, cars: false }).root.querySelector(".swap")).toBeNull();
+  });
+
+  it("shows the cars below the races, without a button, where there are fewer races than there is space for", () => {
+    const { root } = draw(ann(), { layout: "full", raceCount: 5 });
+    expect(root.querySelectorAll(".races li")).toHaveLength(4);
+    expect([root.querySelector<HTMLElement>(".cars")?.hidden, root.querySelector(".swap")]).toEqual([false, null]);
   });
 
   it("has the event's name in the tooltip of a race", () => {
