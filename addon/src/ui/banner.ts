@@ -51,7 +51,8 @@ export class Banner {
    */
   show(trouble: Trouble | null, retryAfter = 0): void {
     if (!trouble) this.#dismissed = false;
-    const text = trouble ? t(TEXTS[trouble], formatDate(Date.now() + retryAfter * 1000, CLOCK)) : "";
+    const until = trouble === "waiting" ? formatDate(Date.now() + retryAfter * 1000, CLOCK) : "";
+    const text = trouble ? t(TEXTS[trouble], until) : "";
     if (text === this.#text || this.#dismissed) return;
     const isOther = trouble !== this.#shown;
     this.#shown = trouble;
