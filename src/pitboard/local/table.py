@@ -49,7 +49,9 @@ def driver_table(answer: Mapping[str, Any], width: int, title: str | None = None
             break
     table.title, table.title_justify = title, "left"
     if not drivers and missed:
-        missed.insert(0, "None of these names was found.")
+        codes = {value.get("code") for value in answer.values()}
+        unknown = codes <= {"not_found", "invalid_name"}
+        missed.insert(0, f"None of these {'names was found' if unknown else 'drivers can be shown'}.")
         table.show_header, table.box = False, None
     if drivers and absent:
         missed.append(f"A wider terminal also shows: {', '.join(_heading(column) for column in absent)}.")
