@@ -91,13 +91,16 @@ def test_ir_custid_answers_a_direct_invocation_like_its_route(running, simulator
 def test_metrics_are_written_before_the_function_is_frozen(running, simulator):
     function = running.functions["drivers"]
     seen = len(function.log)
-    function.invoke(drivers_event(simulator, 2, 3))
+    event = drivers_event(simulator, 2, 3)
+    event["requestContext"]["requestId"] = "r-1"
+    function.invoke(event)
     log = function.written('"Requests"', seen)
     lines = [json.loads(line) for line in log.splitlines() if '"_aws"' in line]
     (requests,) = [line for line in lines if "Requests" in line]
     assert requests["route"] == "/drivers"
     assert requests["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "iRacing/Lambda"
     assert requests["Environment"] == "dev"
+    assert {line["request_id"] for line in lines} == {"r-1"}
 
 
 def leases(running: LambdaFunctions) -> list[str]:

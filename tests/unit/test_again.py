@@ -3,6 +3,7 @@
 from pitboard.drivers import again
 from pitboard.drivers.again import WANTED, Again
 from pitboard.drivers.budget import PROBE_PAUSE
+from pitboard.drivers.freshness import FAILURE_KEPT
 
 T0 = 1000.0
 
@@ -80,3 +81,31 @@ def test_a_probe_comes_every_three_seconds_and_a_name_waits_ten_minutes() -> Non
     assert failed.wait(T0 + 600) == 2.0
     assert failed.wait(T0 + 602) == 0.0
     assert failed.wait(T0 + 605) is None
+
+
+def test_a_name_at_which_iracing_alone_fails_is_asked_less_and_less() -> None:
+    failed, now, asked = waiting("Ann"), T0, 0
+    while (wait := failed.wait(now)) is not None:
+        now += wait
+        if list(failed.probe(now)[0]):
+            asked += 1
+            failed.failed(now, away=False)
+    assert T0 + WANTED - FAILURE_KEPT < now < T0 + WANTED + FAILURE_KEPT
+    assert asked <= 15
+
+
+def test_while_iracing_is_away_the_probes_keep_their_pace() -> None:
+    failed = waiting("Ann")
+    failed.failed(T0, away=False)
+    failed.failed(T0, away=True)
+    assert failed.wait(T0) == PROBE_PAUSE
+
+
+def test_another_name_that_fails_is_asked_soon_and_one_that_waits_already_is_not() -> None:
+    failed = waiting("Ann")
+    for _ in range(9):
+        failed.failed(T0, away=False)
+    failed.add("Ann", T0, profile=False, client="reader")
+    assert failed.wait(T0) == FAILURE_KEPT
+    failed.add("Bob", T0, profile=False, client="reader")
+    assert failed.wait(T0) == PROBE_PAUSE

@@ -42,20 +42,24 @@ def handler(
     known = {PING: _pong, **actions}
 
     def handle(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
+        identity = request_id.set(_identity(event, context))
         try:
             if app and "httpMethod" in event:
                 return answered(app, event, loop)
-            identity = request_id.set(getattr(context, "aws_request_id", ""))
-            try:
-                if messages and "Records" in event:
-                    return messages(event["Records"], context.get_remaining_time_in_millis() / 1000)
-                return known.get(str(event.get("action")), _unknown)(event)
-            finally:
-                request_id.reset(identity)
+            if messages and "Records" in event:
+                return messages(event["Records"], context.get_remaining_time_in_millis() / 1000)
+            return known.get(str(event.get("action")), _unknown)(event)
         finally:
-            telemetry.flush()
+            telemetry.flush()  # its lines have the request's id
+            request_id.reset(identity)
 
     return handle
+
+
+def _identity(event: Mapping[str, Any], context: Any) -> str:
+    """The id of the gateway's request, which its client sees; else the invocation's."""
+    gateways = event.get("requestContext") or {}
+    return str(gateways.get("requestId") or getattr(context, "aws_request_id", ""))
 
 
 def _pong(_: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pitboard.drivers.budget import PROBE_PAUSE
+from pitboard.drivers.freshness import FAILURE_KEPT
 from pitboard.drivers.plan import MEMBERS_A_CALL
 
 WANTED = 600.0
@@ -27,21 +28,25 @@ Batch = tuple[dict[str, bool], str | None]
 class Again:
     """The names that wait, each once, those first that were asked longest ago. Not safe for threads.
 
-    One name at a time is asked, as a probe, until one is answered; then all others. `now` is seconds of any
-    clock.
+    One name at a time is asked, as a probe, until one is answered; then all others. When probes fail although
+    iRacing is not known to be away, it is the names: the pauses between them grow to `FAILURE_KEPT`. `now` is
+    seconds of any clock.
     """
 
     def __init__(self) -> None:
         self._names: dict[str, _Failed] = {}
         self._next_at = 0.0
+        self._failed_alone = 0
 
     def __len__(self) -> int:
         return len(self._names)
 
     def add(self, name: str, now: float, *, profile: bool, client: str | None) -> None:
         """Adds a name, or notes that it is still wanted. See `ports.FailedNames`."""
-        if not self._names:
-            self._next_at = now + PROBE_PAUSE
+        if name not in self._names:
+            first = now + PROBE_PAUSE
+            self._next_at = min(self._next_at, first) if self._names else first
+            self._failed_alone = 0
         if failed := self._names.get(name):
             failed.until, failed.profile = now + WANTED, failed.profile or profile
             failed.client = failed.client if client is None else client
@@ -61,6 +66,11 @@ class Again:
         name = next(iter(self._names))
         failed = self._names[name] = self._names.pop(name)
         return {name: failed.profile}, failed.client
+
+    def failed(self, now: float, *, away: bool) -> None:
+        """The probe failed. `away`: iRacing is known to fail at everything, or to be in maintenance."""
+        self._failed_alone = 0 if away else self._failed_alone + 1
+        self._next_at = now + min(PROBE_PAUSE * 2.0 ** min(self._failed_alone, 10), FAILURE_KEPT)
 
     def rest(self) -> list[Batch]:
         """All names, as many at a time as share a call, those that readers wait for first. Forgets them."""

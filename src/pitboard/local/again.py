@@ -85,7 +85,12 @@ class AskingAgain(FailedNames):
         with self._changed:
             self._changed.wait_for(lambda: self._closed, pause)
             one, client = self._again.probe(time.monotonic())
-        if not one or self._ask(one, client):
+        if not one:
+            return
+        if self._ask(one, client):
+            away = self._pause() > 0
+            with self._changed:
+                self._again.failed(time.monotonic(), away=away)
             return
         with self._changed:
             self._again.answered(one)
