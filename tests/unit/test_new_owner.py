@@ -116,3 +116,15 @@ def test_a_web_page_that_is_answered_from_the_index_has_nothing_renewed_that_is_
         service = DriverService(indexed, planners, queue)
         service.begin(["Ann Tester"], 0.0, Asker(profile=False, web_page=True))
     assert queue.names == []
+
+
+def test_a_web_page_is_told_the_new_owner_and_not_the_one_in_the_index(deps):
+    now = time.time()
+    deps.store.keep([Record("ann tester", 7, records.body(licensed(7)), now, now + 900, now + 9000)])
+    indexed = replace(deps, index=Index(IndexedDriver(5, "Ann Tester", "NO")))
+    web_page = Asker(profile=False, web_page=True)
+    with ThreadPoolExecutor(1) as planners:
+        service = DriverService(indexed, planners, Queue())
+        answer = json.loads(service.page(["Ann Tester"], 0.0, web_page).body)
+        assert service.customer_id("Ann Tester", 0.0, web_page) == (7, "iRacing")
+    assert answer["Ann Tester"]["cust_id"] == 7

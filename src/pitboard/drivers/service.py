@@ -143,7 +143,7 @@ class DriverService:
             known, unseen = found, indexed
             if asker.web_page and not asker.profile:
                 indexed = self._deps.index.find(list(valid))
-                found = {key: record for key, record in found.items() if key not in indexed}
+                found = {key: record for key, record in found.items() if _is_newer(record, indexed.get(key))}
         complete = not asker.profile and not absent
         wanted = {} if complete else self._wanted(valid, found, indexed, asker, now)
         flights: dict[str, Future[Miss | None]] = {}
@@ -252,7 +252,8 @@ class DriverService:
         if not self._deps.members.current().permits(name.key):
             return WITHHELD
         if asker.web_page:
-            if driver := self._deps.index.find([name.key]).get(name.key):
+            driver = self._deps.index.find([name.key]).get(name.key)
+            if driver and not _is_newer(self._deps.store.records([name.key]).get(name.key), driver):
                 return driver.cust_id, "index"
             found = self.customer_id(text, seconds, Asker(asker.client))
             return found if isinstance(found, Miss) else (found[0], "iRacing")
@@ -473,6 +474,12 @@ class DriverService:
 def _has_id(entry: IdEntry | None) -> bool:
     """Whether the customer id of a name is remembered."""
     return entry is not None and entry.cust_id is not None
+
+
+def _is_newer(record: Record | None, indexed: IndexedDriver | None) -> bool:
+    """Whether a web page is told what is kept rather than what the index says: it does not know the name, or
+    knows who had it before. The right driver goes before what the page may guess."""
+    return record is not None and (indexed is None or indexed.cust_id != record.cust_id)
 
 
 def _background() -> CallContext:
