@@ -188,6 +188,13 @@ def test_the_room_is_looked_up_twenty_times_a_second_at_most(bench):
         assert bench.documents.reads == reads
 
 
+def test_when_iracing_was_back_is_looked_up_as_seldom(bench):
+    for seconds, reads in ((0.0, 1), (0.0, 1), (0.04, 1), (0.02, 2), (-9.0, 3)):
+        bench.now += seconds
+        assert bench.meter.back_at() == 0.0
+        assert bench.documents.reads == reads
+
+
 def test_the_room_says_when_the_rest_may_be_asked(bench):
     bench.set(level=4.0)
     room = bench.meter.room(context(), 6)

@@ -283,3 +283,4 @@ def test_what_is_wrong_in_a_document_is_left_at_nothing():
     )
     assert read == TokenState(lease_owner="wörker", lease_until=-9e14, failures=2, logins=(NOW, 3.0))
     assert TokenState.parse({"logins": NOW}).logins == ()
+    assert TokenState.parse({"access_token": [NOW], "cool_why": (NOW,)}) == TokenState()
