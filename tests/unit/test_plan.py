@@ -330,6 +330,7 @@ class Few(Upstream):
         self.asked_for: list[list[int]] = []
         self.profiles: list[int] = []
         self.no_profile: UpstreamError | None = None
+        self.names: dict[int, str] = {}
         self.lock = threading.Lock()
         self.search = self.found
 
@@ -345,7 +346,8 @@ class Few(Upstream):
 
     def members(self, ids, context):
         self.asked_for.append(list(ids))
-        return {i: {"cust_id": i, "display_name": f"Driver {i}", "licenses": []} for i in ids}
+        told = {i: self.names.get(i, f"Driver {i}") for i in ids}
+        return {i: {"cust_id": i, "display_name": name, "licenses": []} for i, name in told.items() if name}
 
     def profile(self, cust_id, context):
         if self.no_profile:
@@ -473,3 +475,77 @@ def test_who_wants_the_licences_joins_the_look_up_of_who_wants_the_profile_too(w
     other = waiting.service.begin(["Bob Tester"], 0.0, Asker("", profile=False))
     more = waiting.service.begin(["Bob Tester"], 0.0, Asker("", profile=True))
     assert other.waiting != more.waiting, "licences alone are not enough for who wants the profile"
+
+
+def held(number: int, name: str, now: float, fresh: float) -> Record:
+    body = json.dumps({"cust_id": number, "member_info": {"licenses": [{"category": "oval"}]}}).encode()
+    return Record(name, number, body, now - 7200, now + fresh, now + 9000, now + 9000)
+
+
+def run_one(deps: Dependencies, upstream: Few, record: Record | None) -> Miss | None:
+    iracing: Any = upstream
+    deps = replace(deps, upstream=iracing)
+    name = parse("Driver 1")
+    settled: dict[str, Miss | None] = {}
+    context = CallContext(time.monotonic() + 20)
+    Plan(deps, {name.key: Target(name, record)}, context, settled.__setitem__).run()
+    return settled[name.key]
+
+
+def test_a_name_that_changed_hands_is_the_new_driver(deps):
+    upstream = Few(9)
+    upstream.names = {5: "Somebody Else"}
+    old = held(5, "driver 1", time.time(), -60)
+    deps.store.keep([old])
+    assert run_one(deps, upstream, old) is None
+    assert upstream.asked_for == [[5], [1]]
+    assert upstream.searched == ["Driver 1"]
+    assert deps.store.records(["driver 1"])["driver 1"].cust_id == 1
+
+
+def test_a_driver_whom_search_finds_and_licences_do_not_is_unavailable_for_a_minute(deps):
+    upstream = Few(9)
+    upstream.names = {1: ""}
+    miss = run_one(deps, upstream, None)
+    assert miss is not None
+    assert (miss.code, miss.retry_after) == ("unavailable", 60)
+    assert "disagree" in miss.error
+    (entry,) = deps.store.ids(["driver 1"]).values()
+    assert entry.cust_id == 1
+    assert entry.failed_until - time.time() == pytest.approx(60, abs=20)
+
+
+def test_a_known_driver_whom_iracing_leaves_out_is_kept_and_doubted(deps):
+    upstream = Few(9)
+    upstream.names = {1: ""}
+    upstream.search = lambda _, __: []
+    old = held(1, "driver 1", time.time(), -60)
+    deps.store.keep([old])
+    assert run_one(deps, upstream, old) is None
+    assert "driver 1" in deps.store.records(["driver 1"])
+    (entry,) = deps.store.ids(["driver 1"]).values()
+    assert entry.failed_until - time.time() == pytest.approx(600, abs=20)
+    assert entry.doubted_at == pytest.approx(time.time(), abs=20)
+
+
+def test_what_another_process_brings_is_taken_over_and_iracing_not_asked(deps):
+    upstream = Few(9)
+    name = "driver 1"
+    assert deps.store.claim([name], "another", time.time() + 60) == {name}
+    bringing = threading.Timer(0.1, lambda: deps.store.keep([held(1, name, time.time(), 600)]))
+    bringing.start()
+    assert run_one(deps, upstream, None) is None
+    assert upstream.searched == []
+    bringing.join()
+    deps.store.forget([name])
+    deps.store.keep_ids([IdEntry(name, None, "iRacing", time.time() + 900, "not_found")])
+    assert run_one(deps, upstream, None) == NOT_FOUND
+    assert upstream.searched == []
+
+
+def test_what_is_fresh_or_known_to_be_nobody_is_not_asked_for(deps):
+    upstream = Few(9)
+    deps.store.keep_ids([IdEntry("driver 1", None, "iRacing", time.time() + 900, "not_found")])
+    assert run_one(deps, upstream, None) == NOT_FOUND
+    assert run_one(deps, upstream, held(1, "driver 1", time.time(), 600)) is None
+    assert (upstream.searched, upstream.asked_for) == ([], [])
