@@ -224,7 +224,7 @@ def summary(room: str, possible: int, results: list[Change]) -> str:
 
 def survivor(change: Change) -> str:
     """A survivor in one line: what stood there and what was put in its place."""
-    changed = {sign: re.search(rf"^\{sign}(?!\{sign}) *(.*)$", change.diff, re.M) for sign in "-+"}
+    changed = {sign: re.search(rf"^\{sign}(?!\{sign}) *(\S.*)$", change.diff, re.M) for sign in "-+"}
     before, after = (found[1] if (found := changed[sign]) else "" for sign in "-+")
     return f"`{Path(change.module).name}`: `{before}` became `{after}`"
 

@@ -17,6 +17,7 @@ from pitboard.drivers.errors import (
 )
 from pitboard.drivers.model import Document
 from pitboard.drivers.ports import Telemetry
+from pitboard.iracing import tokens
 from pitboard.iracing.credentials import BrowserClient, Credentials
 from pitboard.iracing.oauth import DeniedError, Grant
 from pitboard.iracing.token_state import TokenState
@@ -376,3 +377,34 @@ LOST = UnreachableError("Lost.")
 def test_health_says_whether_there_is_or_will_be_a_token(status, ok, detail):
     part = token_part(status, lambda error: f"{error} Do this.")
     assert (part.ok, part.detail, part.more, part.vital) == (ok, detail, {"logins_left": 3}, False)
+
+
+def test_who_waits_for_another_thread_s_renewal_gets_its_token_however_long_it_takes(bench, monkeypatch):
+    monkeypatch.setattr(tokens, "_SLICE", 0.005)
+    begun, go = threading.Event(), threading.Event()
+    login = bench.login
+
+    def slow(credentials, deadline):
+        begun.set()
+        assert go.wait(10)
+        return login(credentials, deadline)
+
+    bench.login = slow
+    got: list[str] = []
+    threads = [threading.Thread(target=lambda: got.append(bench.ask(20.0))) for _ in range(2)]
+    threads[0].start()
+    assert begun.wait(10)
+    threads[1].start()
+    threads[1].join(0.05)  # some slices pass
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert got == ["access-1", "access-1"]
+    assert bench.asked == ["login"]
+
+
+def test_a_token_that_another_process_got_meanwhile_is_used_whatever_its_name(bench):
+    bench.ask()
+    for rejected in ("aaa", "zzz"):
+        assert bench.another().replace(rejected, time.monotonic() + 5) == "access-1"
+    assert bench.asked == ["login"]
