@@ -1,15 +1,18 @@
 """What `/status` and `pitboard top` show of the last day."""
 
 import io
+from urllib.parse import urlsplit
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from tests.support.fake_http import Reply, fake_http_server
 
 from pitboard.drivers.health import Part, judged
 from pitboard.local.status import KEPT, Day, columns, report
 from pitboard.local.status_page import status_page
-from pitboard.local.top import screen
+from pitboard.local.top import NotServingError, ask, screen
 from pitboard.telemetry import PrometheusTelemetry
 
 NOW = 1_800_000_000.0
@@ -86,3 +89,19 @@ def test_the_page_and_the_terminal_show_what_is_not_well():
 
 def test_a_server_that_has_just_begun_has_a_page():
     assert "None since" in status_page(report(a_day(), WELL, NOW))
+
+
+@pytest.mark.parametrize("told", [{"hello": 1}, [1], "hello", {"health": {}, "version": "1"}, None])
+def test_top_says_that_another_program_answers(told):
+    with fake_http_server() as server:
+        server.on("/status.json", Reply(json=told, body=b"null"))
+        port = urlsplit(server.url).port or 0
+        with pytest.raises(NotServingError, match="is no Pitboard of this version"):
+            ask("127.0.0.1", port)
+
+
+def test_top_reads_the_status_of_a_server():
+    told = report(a_day([(20, 0, 1, 0)]), WELL, NOW)
+    with fake_http_server() as server:
+        server.on("/status.json", Reply(json=told))
+        assert ask("127.0.0.1", urlsplit(server.url).port or 0) == told

@@ -25,6 +25,8 @@ EVERY = 2.0
 SECONDS = 10.0
 """How long the server's answer is awaited."""
 
+SPANS = ("last_minute", "last_hour", "last_day")
+
 _STYLES = {"healthy": "bold green", "degraded": "bold yellow", "unhealthy": "bold red"}
 _BARS = " ▁▂▃▄▅▆▇█"
 
@@ -63,8 +65,9 @@ def ask(host: str, port: int) -> Mapping[str, Any]:
     try:
         status, body = _status(address)
         if status == 200:
-            told: Mapping[str, Any] = json.loads(body)
-            return told
+            told = json.loads(body)
+            if isinstance(told, dict) and told.keys() >= {"version", "health", *SPANS}:
+                return told
     except (urllib3.exceptions.HTTPError, UnreachableError, ValueError):
         raise NotServingError(
             f"No Pitboard answers at {address}. Start it with `pitboard serve`, or say where it is with"
@@ -108,7 +111,7 @@ def _counts(told: Mapping[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_row("", *(Text(label, "dim", justify="right") for label in ("minute", "hour", "day")))
     for field, label in LABELS.items():
-        numbers = [told[span][field] for span in ("last_minute", "last_hour", "last_day")]
+        numbers = [told[span][field] for span in SPANS]
         table.add_row(label, *(Text(f"{number:,}", justify="right") for number in numbers))
     return table
 
