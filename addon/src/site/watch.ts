@@ -51,9 +51,10 @@ export class Watcher {
       search();
       // the last search is before a frame, too: by then the stored options are here
       if (document.readyState === "loading") requestAnimationFrame(beforePaint);
-      else this.#observe();
     };
     requestAnimationFrame(beforePaint);
+    // the page's own scripts may replace nodes before that frame
+    document.addEventListener("DOMContentLoaded", () => this.#observe(), { once: true });
   }
 
   #observe(): void {

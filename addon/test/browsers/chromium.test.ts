@@ -862,7 +862,7 @@ it("at 360 pixels all that a card says of a race is whole", async () => {
   const page = await forum.page(THREAD, pages.classic({ posts: 3 }), 360);
   await settled(page, 3);
   await page.locator("pitboard-stats .open").first().click();
-  await page.locator("pitboard-card .gains").first().waitFor();
+  await page.locator("pitboard-card .gains .delta").first().waitFor();
   const cut = await page.evaluate(
     () =>
       [...(document.querySelector("pitboard-card")?.shadowRoot?.querySelectorAll(".race-facts") ?? [])].flatMap(
