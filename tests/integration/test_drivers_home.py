@@ -1,5 +1,7 @@
 """The own part of ir-drivers and ir-custid. The real functions are in test_lambda_entry.py."""
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,10 @@ from pitboard.drivers.errors import StoreError
 from pitboard.drivers.misses import NOT_FOUND
 from pitboard.drivers.ports import Telemetry
 from pitboard.settings import SettingError, UpstreamSettings
+
+ROOT = Path(__file__).parents[2]
+SERVICES = {"DriverService", "HistoryService", "CarService", "RaceService"}
+"""Those that look something up."""
 
 
 class Service:
@@ -41,6 +47,18 @@ def home(monkeypatch):
 def test_no_look_up_outlives_its_request(home):
     """After the answer the function is frozen."""
     assert home.service.lookup_seconds is None
+
+
+def test_no_service_of_a_function_goes_on_looking_after_the_answer():
+    found = set()
+    for path in (ROOT / "src" / "pitboard" / "aws").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+            if isinstance(node, ast.Call) and name in SERVICES:
+                found.add(name)
+                told = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                assert told.get("lookup_seconds") == "None", name
+    assert found == SERVICES
 
 
 def test_a_direct_invocation_for_a_customer_id_is_answered_as_the_route(home):
