@@ -49,16 +49,24 @@ def test_no_look_up_outlives_its_request(home):
     assert home.service.lookup_seconds is None
 
 
-def test_no_service_of_a_function_goes_on_looking_after_the_answer():
-    found = set()
+def calls(names: set[str]) -> list[tuple[str, dict[str | None, str]]]:
+    """The calls of these names in the functions' code, each with its named arguments."""
+    found = []
     for path in (ROOT / "src" / "pitboard" / "aws").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
-            if isinstance(node, ast.Call) and name in SERVICES:
-                found.add(name)
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names:
                 told = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
-                assert told.get("lookup_seconds") == "None", name
-    assert found == SERVICES
+                found.append((getattr(node.func, "id", ""), told))
+    assert {name for name, _ in found} == names
+    return found
+
+
+def test_no_service_of_a_function_goes_on_looking_after_the_answer():
+    assert {told.get("lookup_seconds") for _, told in calls(SERVICES)} == {"None"}
+
+
+def test_spans_of_functions_are_sent_before_they_are_frozen():
+    assert [told.get("at_once") for _, told in calls({"spans"})] == ["True"] * 4
 
 
 def test_a_direct_invocation_for_a_customer_id_is_answered_as_the_route(home):
