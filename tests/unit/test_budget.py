@@ -356,6 +356,11 @@ class TestFigures:
         uses = {"a": 3, "b": 0, "c": 1e6, "d": True, "e": "x", "f": 999_999, "g": -1}
         assert Budget.parse({"clients": uses}).clients == {"a": 3.0, "f": 999_999.0}
 
+    def test_a_document_with_more_calls_than_the_bucket_holds_grants_a_bucket_of_them(self) -> None:
+        """Found by random input: with a time that is not over yet nothing else bounded the level."""
+        told = Budget.parse({"level": 120.5, "at": 1000.0})
+        assert told.room(1000.0, Priority.READER) == LIMIT // 4
+
     def test_without_a_document_the_bucket_is_full_and_nothing_is_paused(self) -> None:
         assert Budget.parse({}).document() == {
             "limit": 240,

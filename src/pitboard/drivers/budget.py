@@ -63,7 +63,8 @@ class Budget:
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> "Budget":
-        """Reads a document; fields that are missing or have the wrong type are at their default."""
+        """Reads a document. Fields that are missing or have the wrong type are at their default; the level is
+        one that the bucket can have."""
         known: dict[str, Any] = {}
         for part in fields(cls):
             got, default = value.get(part.name), part.default
@@ -76,7 +77,7 @@ class Budget:
             known["clients"] = {str(k): float(v) for k, v in clients.items() if _is_use(v)}
         budget = cls(**known)
         limit = min(max(budget.limit, LEAST_LIMIT), MOST_LIMIT)
-        return replace(budget, limit=limit, level=max(budget.level, -limit / 2))
+        return replace(budget, limit=limit, level=min(max(budget.level, -limit / 2), limit / 4))
 
     def document(self) -> dict[str, Any]:
         """The JSON object to keep."""
