@@ -6,8 +6,8 @@
 // @license      MIT
 // @downloadURL  http://127.0.0.1:8765/pitboard.user.js
 // @updateURL    http://127.0.0.1:8765/pitboard.user.js
-// @require      http://127.0.0.1:8765/pitboard-card.js#sha256-VPzPXhX+KFBrPxYvY6Au0xn6KM64fIu+yYD01ehgkOc=
-// @require      http://127.0.0.1:8765/pitboard-options.js#sha256-tJNkzjvsLW11H3j52BHxi0OqMJhfR58lcEqf5bl4M9M=
+// @require      http://127.0.0.1:8765/pitboard-card.js#sha256-xOkKFJbSKAdc4bJ7ZrdFPCI1i2XXbybBWzhOvaKEinc=
+// @require      http://127.0.0.1:8765/pitboard-options.js#sha256-0s4fSXDTMT6+37jkgBYK1Dm/2l7BcjC6PRgP7AZtY9E=
 // @match        https://forums.iracing.com/*
 // @connect      127.0.0.1
 // @connect      localhost
