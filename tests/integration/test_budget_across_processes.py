@@ -28,7 +28,7 @@ from pitboard.stores.sqlite import SqliteStore
 path, seed, until = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 rng, store, granted = random.Random(seed), SqliteStore(path), []
 meter = Meter(store.documents, block=rng.choice([1, 5]))
-while time.time() < until:
+while time.time() < until or len(granted) < 2:  # on a busy machine some have hardly begun by then
     priority = rng.choice(list(Priority))
     client = rng.choice(["", "192.0.2.1", f"198.51.100.{seed}"])
     try:
