@@ -157,10 +157,13 @@ export class App {
     this.#reader = null;
     this.#card.close();
     for (const mount of [...this.#mounts.values()]) this.#unmount(mount);
-    if (otherBackend) this.#loader.clear();
-    this.#banner.show(null);
+    if (otherBackend) {
+      this.#loader.clear();
+      this.#banner.show(null);
+    }
     this.#loadReader();
     this.#search([document.documentElement]);
+    this.#banner.redraw();
   }
 
   #themeChanged(): void {

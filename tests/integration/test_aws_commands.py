@@ -392,8 +392,9 @@ def test_production_is_not_changed_without_a_yes(cloud, said, monkeypatch):
     with Path(os.devnull).open() as nothing:
         monkeypatch.setattr("sys.stdin", nothing)
         code, sentence = said("deploy", "--env", "prod")
-    assert code == 1
+    assert code == 2
     assert f"Deploy to production in account {cloud.account}, eu-central-1?" in sentence
+    assert "Nobody is there to answer; add --yes." in sentence
     assert state(cloud) == before
 
 

@@ -61,6 +61,11 @@ export class Banner {
     if (text && isOther) this.say(text);
   }
 
+  /** Draws what is shown anew, in the theme of now. */
+  redraw(): void {
+    if (this.#shown) this.#draw();
+  }
+
   #place(): HTMLElement {
     if (this.#box) return this.#box;
     const host = document.createElement("pitboard-banner");

@@ -37,7 +37,7 @@ export function createHost(form: "line" | "badge", name: string, options: Option
     const first = document.createElement(HOST_TAG);
     first.style.cssText = style;
     first.dataset.form = form;
-    first.dataset.state = "waiting";
+    first.dataset.state = "new";
     return first;
   });
   host.dataset.name = name;

@@ -288,6 +288,8 @@ describe("a fault", () => {
     const banner = page.locator("pitboard-banner .banner");
     expect(await banner.textContent()).toMatch(/The backend asks to wait until \d\d:\d\d:\d\d/);
     expect(await banner.getByText("Retry all").count()).toBe(0);
+    await forum.setOptions({ backend: backend.url, theme: "dark" });
+    await page.locator("pitboard-banner .banner.dark").waitFor();
     await settled(await open(pages.classic({ posts: 2 })), 2, "waiting");
     expect(backend.state.asked).toHaveLength(0);
   });
