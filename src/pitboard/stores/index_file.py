@@ -526,7 +526,7 @@ def _lock(db: Path, name: str = "lock", seconds: float = 0.0) -> sqlite3.Connect
         held = sqlite3.connect(path, timeout=seconds, isolation_level=None)
         try:
             held.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             held.close()
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
