@@ -33,8 +33,10 @@ def dynalite():
 @pytest.fixture(params=["file", "moto", "dynalite"])
 def index(request, tmp_path):
     if request.param == "file":
-        return index_file_under_test(tmp_path)
-    return dynamo_index_under_test(request.getfixturevalue(request.param))
+        with index_file_under_test(tmp_path) as made:
+            yield made
+    else:
+        yield dynamo_index_under_test(request.getfixturevalue(request.param))
 
 
 # --- find

@@ -2,7 +2,8 @@
 
 import itertools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,15 @@ class IndexUnderTest:
         return self.reader()
 
 
-def index_file_under_test(folder: Path) -> IndexUnderTest:
+@contextmanager
+def index_file_under_test(folder: Path) -> Iterator[IndexUnderTest]:
+    """The index in files of a folder; its readers are closed at the end."""
     db = folder / "pitboard.sqlite3"
-    return IndexUnderTest(lambda lists, now: refreshed(db, lists, now), lambda: IndexFile(db, ticks()))
+    with ExitStack() as readers:
+        yield IndexUnderTest(
+            lambda lists, now: refreshed(db, lists, now),
+            lambda: readers.enter_context(closing(IndexFile(db, ticks()))),
+        )
 
 
 def dynamo_index_under_test(client: Any) -> IndexUnderTest:
