@@ -193,9 +193,9 @@ class SqliteStore:
 
     def keys_of(self, cust_ids: Sequence[int]) -> list[str]:
         """The keys under which anything of these customer ids is kept."""
-        within = "cust_id IN (SELECT value FROM json_each(?1))"
+        within = "cust_id IN (SELECT value FROM json_each(?))"
         statement = f"SELECT key FROM records WHERE {within} UNION SELECT key FROM ids WHERE {within}"  # noqa: S608
-        return [key for (key,) in self._reader.rows(statement, (json.dumps(list(cust_ids)),))]
+        return [key for (key,) in self._reader.rows(statement, [json.dumps(list(cust_ids))] * 2)]
 
     def take_over(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Writes rows of a table of another file, replacing; gives their number. Columns that either does not
