@@ -25,7 +25,7 @@ LONGEST_ID = 10
 
 
 def detail_routes(histories: HistoryService, races: RaceService, cars: CarService) -> list[Route]:
-    """All three."""
+    """The three routes of an opened card."""
 
     async def history(request: Request) -> Response:
         category = one_of(request, "category", list(CATEGORIES), "sports_car")

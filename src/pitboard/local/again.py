@@ -30,9 +30,8 @@ class AskingAgain(FailedNames):
             if not self._closed:
                 first = not self._again
                 self._again.add(name, time.monotonic(), profile=profile, client=client)
-                if (
-                    first
-                ):  # the thread waits for nothing else; woken by each it would take turns with the server
+                # The thread waits for nothing else. Woken by each name, it would take turns with the server.
+                if first:
                     self._changed.notify_all()
 
     def start(self, ask: Ask, pause: Callable[[], float], back_at: Callable[[], float]) -> None:

@@ -40,7 +40,7 @@ STATIC = files("pitboard.local") / "static"
 
 
 class PortTakenError(UsageError):
-    """It cannot be listened there. `happened` says so; the message has the remedy, too."""
+    """The address cannot be listened on. `happened` says why; the message has the remedy, too."""
 
     def __init__(self, where: str, error: OSError) -> None:
         self.happened = f"Cannot listen on {where}: {error.strerror or error}."
