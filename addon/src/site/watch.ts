@@ -53,8 +53,11 @@ export class Watcher {
       if (document.readyState === "loading") requestAnimationFrame(beforePaint);
     };
     requestAnimationFrame(beforePaint);
-    // the page's own scripts may replace nodes before that frame
-    document.addEventListener("DOMContentLoaded", () => this.#observe(), { once: true });
+    const parsed = () => {
+      if (document.hidden) search(); // a tab behind others has no frames, and should be ready when it is looked at
+      this.#observe(); // the page's own scripts may replace nodes before the next frame
+    };
+    document.addEventListener("DOMContentLoaded", parsed, { once: true });
   }
 
   #observe(): void {
