@@ -173,7 +173,11 @@ def test_the_token_in_use_stays_in_use(settings, tmp_path):
     assert token(settings) == "hush-2"
 
 
-@pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\x00" + b"\xff" * 4096])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no database", b"SQLite format 3\x00" + b"\xff" * 4096],
+    ids=["empty", "a text", "a broken database"],
+)
 def test_what_is_no_backup_is_refused_and_the_database_is_as_before(settings, tmp_path, content):
     fill(settings, ANN)
     file = tmp_path / "copy.sqlite3"

@@ -61,7 +61,9 @@ def check(settings: Settings, source: Path) -> None:
     if settings.db.exists() and source.samefile(settings.db):
         raise UsageError(f"{source} is the database itself.")
     if is_foreign(source):
-        raise StoreError(f"{source} is no backup. Give the path of one that `pitboard backup` has made.")
+        raise StoreError(
+            f"{source} is something else. Give the path of a backup that `pitboard backup` has made."
+        )
 
 
 def _amend(store: SqliteStore, db: Path, kept: KeptMembers) -> None:
