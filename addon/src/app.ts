@@ -66,14 +66,16 @@ export class App {
   #hasOptions = false;
   #notes: Record<string, Note> = {};
   #settled: () => void = () => {};
+  /** Resolves when the stored options and notes are here: they say what is asked for, and of whom. */
+  readonly #ready: Promise<void>;
 
   constructor(platform: Platform) {
     this.#platform = platform;
-    const ready = new Promise<void>((resolve) => {
+    this.#ready = new Promise<void>((resolve) => {
       this.#settled = resolve;
     });
     this.#loader = new Loader({
-      ask: (names, asking) => ready.then(() => platform.drivers(names, asking)),
+      ask: (names, asking) => this.#ready.then(() => platform.drivers(names, asking)),
       answered: (name) => this.#answered(name),
       profiles: () => showsProfiles(this.#options),
       visible: pageVisible,
@@ -272,6 +274,7 @@ export class App {
   }
 
   #visible(entries: IntersectionObserverEntry[]): void {
+    const seen: Mount[] = [];
     const waiting: Mount[] = [];
     for (const entry of entries) {
       const mount = this.#byHost.get(entry.target);
@@ -279,11 +282,19 @@ export class App {
       this.#visibility.unobserve(entry.target);
       // the layout is up to date here, so that reading the page's colours costs nothing
       this.#theme ??= detectTheme(this.#options.theme, mount.host.parentElement);
-      this.#loader.load(mount.point.name);
+      seen.push(mount);
       if (!this.#loader.answer(mount.point.name)) waiting.push(mount);
     }
+    void this.#ready.then(() => this.#load(seen));
     if (waiting.length) setTimeout(() => this.#drawLoading(waiting), LOADING_DELAY);
     this.#loadReader();
+  }
+
+  /** Loads those that are still on the page: other options may have removed or replaced them. */
+  #load(mounts: Mount[]): void {
+    for (const mount of mounts) {
+      if (this.#mounts.get(mount.point.container) === mount) this.#loader.load(mount.point.name);
+    }
   }
 
   /** Loads the reader's own stats, if others are compared with them. */

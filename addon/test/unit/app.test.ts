@@ -81,6 +81,51 @@ describe("a page that is painted before the stored options are here", () => {
   });
 });
 
+describe("a post that is seen before the stored options are here", () => {
+  const asked = vi.fn(async () => ({}));
+  let see = (): void => {};
+
+  beforeEach(() => {
+    asked.mockClear();
+    class Sees extends NoObserver {
+      readonly #hosts: Element[] = [];
+      constructor(callback: IntersectionObserverCallback) {
+        super();
+        see = () => {
+          const entries = this.#hosts.splice(0).map((target) => ({ target, isIntersecting: true }));
+          callback(entries as never, this as never);
+        };
+      }
+      override observe(host?: Element): void {
+        if (host) this.#hosts.push(host);
+      }
+    }
+    vi.stubGlobal("IntersectionObserver", Sees);
+  });
+
+  /** An app whose posts were seen, and a while later the options came. */
+  async function seenEarly(options: Options): Promise<void> {
+    const app = new App({ ...platform, drivers: asked } as unknown as Platform);
+    app.start();
+    see();
+    await new Promise((done) => setTimeout(done, 40)); // longer than names are collected
+    expect(asked).not.toHaveBeenCalled();
+    await app.settle(options, {});
+    see();
+    await new Promise((done) => setTimeout(done, 40));
+  }
+
+  it("is asked for once, as the options want it", async () => {
+    await seenEarly(full);
+    expect(asked.mock.calls[0]).toEqual([["Ann"], { profile: true, now: true }]);
+  });
+
+  it("is not asked for if its driver is hidden", async () => {
+    await seenEarly(readOptions({ hiddenDrivers: ["Ann"] }));
+    expect(asked).not.toHaveBeenCalled();
+  });
+});
+
 describe("a discussion in unknown markup", () => {
   const info = vi.spyOn(console, "info").mockImplementation(() => {});
 
