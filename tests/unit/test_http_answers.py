@@ -1,6 +1,9 @@
 """What every answer has, and what a failure looks like: real requests to a server on loopback."""
 
+import asyncio
 import logging
+import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -55,6 +58,11 @@ async def breaking(_: Request) -> Response:
     return StreamingResponse(parts())
 
 
+async def reading(request: Request) -> Response:
+    await request.body()
+    return JSONResponse({"fine": True})
+
+
 class Counts(Telemetry):
     def __init__(self) -> None:
         self.statuses: list[str] = []
@@ -87,6 +95,7 @@ def base(telemetry: Counts) -> Iterator[str]:
         Route("/bad", failing(HTTPException(400, "no"))),
         Route("/down", failing(MaintenanceError("iRacing is in maintenance."))),
         Route("/large", large),
+        Route("/reads", reading, methods=["POST"]),
         Route("/odd", odd),
         Route("/drivers/{cust_id}/races", fine),
         Route("/static/{file}", fine),
@@ -302,3 +311,51 @@ def test_failures_and_slow_requests_have_a_line_in_the_log_and_others_none(base,
         (record,) = [one for one in caplog.records if one.name == "pitboard.http.app"]
     assert (vars(record)["route"], vars(record)["status"]) == ("/odd", 499)
     assert 0 <= vars(record)["seconds"] == round(vars(record)["seconds"], 3)
+
+
+def test_whoever_leaves_before_the_request_is_whole_is_no_defect(base, caplog, telemetry):
+    host, port = base.removeprefix("http://").split(":")
+    seen, defects = len(telemetry.statuses), telemetry.counted.count(("defects", ""))
+    with caplog.at_level(logging.WARNING), socket.create_connection((host, int(port))) as leaving:
+        leaving.sendall(b"POST /reads HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nhalf")
+        leaving.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: len(telemetry.statuses) > seen)
+    assert telemetry.statuses[seen:] == ["499"]
+    assert telemetry.counted.count(("defects", "")) == defects
+    assert not caplog.records
+
+
+@pytest.fixture
+def ended(caplog) -> tuple[urllib3.BaseHTTPResponse, Counts]:
+    """The answer to a request that was still waited for when the server ended, and what was counted."""
+    entered, telemetry, answers = threading.Event(), Counts(), []
+
+    async def endless(_: Request) -> Response:
+        entered.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    app = make_app([Route("/endless", endless)], telemetry, worded=str)
+    with caplog.at_level(logging.INFO), listen("127.0.0.1", 0) as door, running(app, [door]) as serving:
+        serving.config.timeout_graceful_shutdown = 0
+        target = f"http://127.0.0.1:{door.getsockname()[1]}/endless"
+        asking = threading.Thread(target=lambda: answers.append(HTTP.request("GET", target)))
+        asking.start()
+        assert entered.wait(10)
+        serving.should_exit = True
+        asking.join(10)
+    return answers[0], telemetry
+
+
+def test_whoever_waits_when_the_server_ends_is_told_to_come_again(ended):
+    answer, _ = ended
+    assert (answer.status, problem(answer)["code"]) == (503, "ending")
+    assert answer.headers["Retry-After"]
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_request_that_the_end_cuts_off_is_no_defect(ended, caplog):
+    _, telemetry = ended
+    assert telemetry.statuses == ["503"]
+    assert ("defects", "") not in telemetry.counted
+    assert not [line for line in caplog.get_records("setup") if line.exc_info]

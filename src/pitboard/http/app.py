@@ -1,5 +1,6 @@
 """The ASGI application round the routes: envelope of headers, errors, compression, guard of the Host."""
 
+import asyncio
 import logging
 import secrets
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,6 +32,12 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
 )
 """What every answer has."""
+
+ENDING = Problem(503, "ending", "The server ends; ask again in a moment.", headers={"Retry-After": "5"})
+"""What is told to whoever still waits when the server has no more time."""
+
+_CLIENT_LEFT = 499
+"""What is counted for a request whose client left before it was whole, as nginx does. Nothing is answered."""
 
 _VARY = ((b"vary", b"Accept-Encoding"),)
 
@@ -97,23 +105,32 @@ class Envelope:
         try:
             app = self._compressing if compress else self._app
             await (self._refusal(scope, headers) or app)(scope, receive, with_headers)
+        except ClientDisconnect:
+            status = status or _CLIENT_LEFT
+        except asyncio.CancelledError:  # by the server, which ends: nobody else has this task
+            if status:  # a part of the answer has gone out
+                raise
+            await ENDING.response()(scope, receive, with_headers)
         except Exception as error:
             if status:  # a part of the answer has gone out
                 raise
             problem = answer(error, self._worded)
             await (_compressing(problem) if compress else problem)(scope, receive, with_headers)
         finally:
-            route, seconds = _route(scope), time.perf_counter() - began
-            status = status or 500
-            self._telemetry.count("requests", route=route, status=str(status))
-            self._telemetry.observe("request_seconds", seconds, route=route)
-            if status == 500:
-                self._telemetry.count("defects")
-            if status >= 500 or seconds >= SLOW:
-                told = {"route": route, "status": status, "seconds": round(seconds, 3)}
-                level = logging.WARNING if status >= 500 else logging.INFO
-                log.log(level, "%s %s was answered with %d", scope["method"], route, status, extra=told)
+            self._note(scope, status or 500, time.perf_counter() - began)
             request_id.reset(token)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        """Counts a request; a failed or slow one gets a line in the log."""
+        route = _route(scope)
+        self._telemetry.count("requests", route=route, status=str(status))
+        self._telemetry.observe("request_seconds", seconds, route=route)
+        if status == 500:
+            self._telemetry.count("defects")
+        if status >= 500 or seconds >= SLOW:
+            told = {"route": route, "status": status, "seconds": round(seconds, 3)}
+            level = logging.WARNING if status >= 500 else logging.INFO
+            log.log(level, "%s %s was answered with %d", scope["method"], route, status, extra=told)
 
     def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
         """The answer to what does not reach a route: preflights, foreign hosts, oversized addresses."""
