@@ -93,7 +93,8 @@ def test_metrics_are_written_before_the_function_is_frozen(running, simulator):
     seen = len(function.log)
     event = drivers_event(simulator, 2, 3)
     event["requestContext"]["requestId"] = "r-1"
-    function.invoke(event)
+    _, answer = function.invoke(event)
+    assert answer["headers"]["x-request-id"] == "r-1"
     log = function.written('"Requests"', seen)
     lines = [json.loads(line) for line in log.splitlines() if '"_aws"' in line]
     (requests,) = [line for line in lines if "Requests" in line]

@@ -44,7 +44,7 @@ def test_every_log_line_of_a_request_has_its_id(stream, tmp_path):
         assert secret not in stream.getvalue()
 
 
-def test_in_aws_the_request_id_is_that_of_api_gateway(stream):
+def test_a_request_keeps_the_id_that_it_came_with(stream):
     seen = []
 
     async def app(scope, receive, send):
@@ -58,7 +58,7 @@ def test_in_aws_the_request_id_is_that_of_api_gateway(stream):
         "path": "/health",
         "query_string": b"",
         "headers": [],
-        "aws.event": {"requestContext": {"requestId": "gateway-7"}},
+        "request_id": "gateway-7",
     }
 
     async def receive():

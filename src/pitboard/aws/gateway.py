@@ -13,12 +13,17 @@ from urllib.parse import unquote, urlencode
 
 from starlette.types import ASGIApp, Message, Scope
 
+from pitboard.drivers.ports import request_id
+
 _TEXT = ("text/", "application/json", "application/problem+json")
 """Types that go out as they are, in UTF-8; all others in base64."""
 
 
 def answered(app: ASGIApp, event: Mapping[str, Any], loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    """The application's answer to the event, in the form that the gateway takes. Raises what `app` raises."""
+    """The application's answer to the event, in the form that the gateway takes. Raises what `app` raises.
+
+    It has the id that `request_id` has (`entry` sets it).
+    """
     status = 0
     headers: list[tuple[bytes, bytes]] = []
     body: list[bytes] = []
@@ -61,7 +66,7 @@ def _scope(event: Mapping[str, Any]) -> Scope:
         "headers": [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()],
         "client": (address, 0) if address else None,
         "server": (headers.get("host", ""), 443),
-        "aws.event": event,
+        "request_id": request_id.get(),
     }
 
 

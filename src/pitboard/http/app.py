@@ -87,7 +87,7 @@ class Envelope:
             return
         scope["app"] = self  # then Starlette's router raises for what it has no route for
         began = time.perf_counter()
-        identity = _identity(scope)
+        identity = scope.get("request_id") or secrets.token_hex(16)  # `aws.gateway` has one
         token = request_id.set(identity)
         status = 0
         headers = Headers(scope=scope)
@@ -146,12 +146,6 @@ class Envelope:
 
 def _compressing(app: ASGIApp) -> ASGIApp:
     return GZipMiddleware(app, minimum_size=1024, compresslevel=4)
-
-
-def _identity(scope: Scope) -> str:
-    """The request's id: API Gateway's where it stands in front (`aws.gateway`), else our own."""
-    context = scope.get("aws.event", {}).get("requestContext", {})
-    return str(context.get("requestId") or secrets.token_hex(16))
 
 
 async def _preflight(_: Scope, __: Receive, send: Send) -> None:
