@@ -181,8 +181,8 @@ async function cost() {
   const of = (key) => median(runs.map((run) => run[key]));
   return [
     ["extension's script on the page (kB)", await size("dist/chromium/content.js"), GOALS.size],
-    ["userscript (kB)", await size("../src/pitboard/local/pitboard.user.js"), GOALS.size],
-    ["userscript's options dialog (kB)", await size("../src/pitboard/local/pitboard-options.js"), GOALS.size],
+    ["userscript (kB)", await size("../src/pitboard/addon/pitboard.user.js"), GOALS.size],
+    ["userscript's options dialog (kB)", await size("../src/pitboard/addon/pitboard-options.js"), GOALS.size],
     ["script time of the addon (ms)", of("script"), GOALS.script],
     ["... of the floor: only making the nodes (ms)", of("floor"), null],
     ["... in the round that other programs disturbed least", Math.min(...runs.map((run) => run.script)), GOALS.script],

@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDON = ROOT / "addon"
-LOCAL = ROOT / "src" / "pitboard" / "local"
+BUILT = ROOT / "src" / "pitboard" / "addon"
 CHANGES = ROOT / "CHANGELOG.md"
 HOSTING = ROOT / "hosting"
 HOSTED = ("pitboard.service", "pitboard.sh", "Caddyfile", "nginx.conf")
@@ -93,9 +93,9 @@ def addon() -> None:
     """Builds the addon. What is committed of it must be what was built."""
     if not (ADDON / "node_modules").exists():
         run("npm", "ci", "--no-audit", "--no-fund", "--silent", cwd=ADDON)
-    before = {path.name: path.read_bytes() for path in LOCAL.glob("pitboard*.*")}
+    before = {path.name: path.read_bytes() for path in BUILT.glob("pitboard*.*")}
     run("npm", "run", "build", "--silent", cwd=ADDON)
-    if changed := [name for name, content in before.items() if (LOCAL / name).read_bytes() != content]:
+    if changed := [name for name, content in before.items() if (BUILT / name).read_bytes() != content]:
         raise ReleaseError(f"The addon's build changed {', '.join(changed)}: commit that first.")
 
 
@@ -107,7 +107,7 @@ def packages(out: Path, version: str) -> None:
     for browser in ("chromium", "firefox"):
         name = f"pitboard-{browser}-{version}.zip"
         shutil.copyfile(ADDON / "dist" / name, out / name)
-    for path in (*LOCAL.glob("pitboard*.js"), *(HOSTING / name for name in HOSTED)):
+    for path in (*BUILT.glob("pitboard*.js"), *(HOSTING / name for name in HOSTED)):
         shutil.copyfile(path, out / path.name)
     run(sys.executable, "scripts/sbom.py", str(out / f"pitboard-{version}.cdx.json"))
 

@@ -1,8 +1,8 @@
 /**
  * Builds all outputs: dist/chromium and dist/firefox (folder and zip each) and the userscript (two files). The local
- * server hands out the userscript and both zips; they are committed in ../src/pitboard/local.
+ * server hands out the userscript and both zips; they are committed in ../src/pitboard/addon.
  *
- *   node scripts/build.mjs [--out FOLDER]    --out: a folder instead of ../src/pitboard/local, or of dist/userscript
+ *   node scripts/build.mjs [--out FOLDER]    --out: a folder instead of ../src/pitboard/addon, or of dist/userscript
  *   where that is not, as in the source archive
  */
 
@@ -250,7 +250,7 @@ async function userscript() {
 }
 
 /** The folder of the committed userscript and zips: the local server sends them from there. */
-export const USERSCRIPT = resolve(root, "../src/pitboard/local");
+export const USERSCRIPT = resolve(root, "../src/pitboard/addon");
 
 /** All scripts, by file name: those of the extension and those of the userscript. */
 export const outputs = async () => ({ extension: await extensionScripts(), userscript: await userscript() });

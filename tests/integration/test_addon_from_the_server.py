@@ -4,15 +4,17 @@ import io
 import json
 import re
 import zipfile
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 import urllib3
 from tests.support.local_server import local_server
 
 from pitboard import __version__
-from pitboard.local.extension import BROWSERS, package, zip_for
-from pitboard.local.userscript import BUILT_FOR
+from pitboard.addon.extension import BROWSERS, package, zip_for
+from pitboard.addon.userscript import BUILT_FOR
+
+HANDED_OUT = ("/addon/pitboard-chromium.zip", "/addon/pitboard-firefox.zip", "/pitboard.user.js")
 
 PUBLIC = "https://pit.example.org/league/pit"
 
@@ -33,17 +35,17 @@ def opened(content):
         return {name: packed.read(name) for name in packed.namelist()}
 
 
-def test_the_page_leads_to_both_extensions_and_the_userscript_of_this_server(backend):
-    assert get(backend, "/addon").headers["Location"] == "addon/"
-    answer = get(backend, "/addon/")
+@pytest.mark.parametrize("path", ["/addon", "/addon/"])
+def test_the_page_leads_to_both_extensions_and_the_userscript_of_this_server(backend, path):
+    answer = get(backend, path)
     page = answer.data.decode()
     assert answer.status == 200
     assert backend.base_url in page
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-    links = re.findall(r'(?:href|src)="([^":]+)"', page)
-    assert {"pitboard-chromium.zip", "pitboard-firefox.zip", "../pitboard.user.js"} <= {*links}
+    links = {urljoin(path, link) for link in re.findall(r'(?:href|src)="([^":]+)"', page)}
+    assert {*HANDED_OUT, "/"} <= links
     for link in links:
-        assert get(backend, f"/addon/{link}").status == 200, link
+        assert get(backend, link).status == 200, link
 
 
 def test_the_look_up_page_leads_to_it(backend):

@@ -20,9 +20,9 @@ from tests.support.fake_http import Reply, fake_http_server
 from tests.support.index_lists import GivenLists, crowd, refreshed
 from tests.support.local_server import local_home, local_server
 
+from pitboard.addon.userscript import SCRIPT
 from pitboard.drivers.errors import UpstreamError
 from pitboard.local.credentials import save
-from pitboard.local.userscript import SCRIPT
 from pitboard.ops.doctor.check import Finding, Status
 from pitboard.ops.doctor.checks import addon_version
 from pitboard.ops.doctor.local_environment import LocalEnvironment

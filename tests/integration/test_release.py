@@ -46,7 +46,7 @@ def test_a_dry_run_makes_all_that_a_release_has_and_two_builds_are_equal(uv, tmp
     stated = json.loads(made["provenance.json"].read_text())
     assert {one["name"]: one["digest"]["sha256"] for one in stated["subject"]} == sums
     with zipfile.ZipFile(made[f"pitboard-{v}-py3-none-any.whl"]) as wheel:
-        assert {f"pitboard/local/pitboard-{browser}.zip" for browser in ("chromium", "firefox")} <= {
+        assert {f"pitboard/addon/pitboard-{browser}.zip" for browser in ("chromium", "firefox")} <= {
             *wheel.namelist()
         }
 

@@ -31,11 +31,11 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_licence(wheel):
     ).stdout.split()
     assert tracked
     assert {str((ROOT / file).relative_to(source)) for file in tracked if (ROOT / file).exists()} <= held
-    local = {
-        f"pitboard/local/{name}"
+    handed_out = {
+        f"pitboard/addon/{name}"
         for name in ("pitboard.user.js", "pitboard-card.js", "pitboard-options.js", "static/site.css")
     }
-    assert local | {"pitboard/py.typed"} <= held
+    assert handed_out | {"pitboard/py.typed"} <= held
     assert any(name.endswith("licenses/LICENSE") for name in held)
 
 

@@ -12,7 +12,7 @@ import { type FakeBackend, startBackend } from "../support/backend.mjs";
 import { CLOSED, OPEN } from "../support/browser.mjs";
 import * as pages from "../support/pages.mjs";
 
-const FOLDER = resolve(import.meta.dirname, "../../../src/pitboard/local");
+const FOLDER = resolve(import.meta.dirname, "../../../src/pitboard/addon");
 const USERSCRIPT = join(FOLDER, "pitboard.user.js");
 
 /** What a manager runs: the scripts that the userscript requires, then the userscript. */

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from html import escape
+from importlib.resources import files
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -30,7 +31,7 @@ _SAYS = (
 
 
 def forum_routes(authors: Sequence[str]) -> list[Route]:
-    """GET /demo, the page, and GET /demo/setup.js, which tells the addon where the backend is."""
+    """GET /demo, the page, its style, and GET /demo/setup.js, which tells the addon where the backend is."""
 
     async def forum(_: Request) -> Response:
         return HTMLResponse(forum_page(authors), headers={"Content-Security-Policy": _POLICY})
@@ -38,7 +39,11 @@ def forum_routes(authors: Sequence[str]) -> list[Route]:
     async def setup(_: Request) -> Response:
         return Response("window.pitboardDemo = { backend: location.origin };", media_type="text/javascript")
 
-    return [Route("/demo", forum, methods=["GET"]), Route("/demo/setup.js", setup, methods=["GET"])]
+    async def style(_: Request) -> Response:
+        return Response((files("pitboard.local") / "forum.css").read_bytes(), media_type="text/css")
+
+    answers = {"/demo": forum, "/demo/setup.js": setup, "/demo/forum.css": style}
+    return [Route(path, answer, methods=["GET"]) for path, answer in answers.items()]
 
 
 def forum_page(authors: Sequence[str], scripts: bool = True) -> str:
@@ -58,7 +63,7 @@ def forum_page(authors: Sequence[str], scripts: bool = True) -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Who was in that race? - Pitboard demo forum</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="/static/logo.svg"><link rel="stylesheet" href="/static/forum.css">
+<link rel="icon" href="/static/logo.svg"><link rel="stylesheet" href="/demo/forum.css">
 {addon if scripts else ""}</head><body>
 <div class="notice">A demo: the forum, its drivers and their results are invented.
 <a href="/">Look drivers up</a></div>

@@ -11,19 +11,19 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from pitboard.addon import pages
 from pitboard.drivers import names
 from pitboard.drivers.freshness import DAY
 from pitboard.drivers.names import InvalidNameError
 from pitboard.http.problems import Problem
 from pitboard.http.routes import client, is_web_page
-from pitboard.local import site
 from pitboard.local.members import LocalMembers
 
 MOST_A_CLIENT = 5
 MOST = 200
 """Requests of one network, and of all, that are taken in a day. More is somebody who hides others."""
 
-_HEADERS = {"Content-Security-Policy": site.PAGE_POLICY, "Cache-Control": "no-store"}
+_HEADERS = {"Content-Security-Policy": pages.PAGE_POLICY, "Cache-Control": "no-store"}
 
 
 class MembersPage:
@@ -83,7 +83,7 @@ def page(text: str = "", *, problem: str = "", done: str = "") -> str:
             " iRacing is not asked for it again. What was kept is being deleted. Browsers may show what they"
             " already had for up to a day.</p></article>"
         )
-    return site.page(
+    return pages.page(
         "Pitboard: members",
         "What is shown about you",
         f"""{told}

@@ -5,21 +5,19 @@ import ipaddress
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
 import uvicorn
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from pitboard import __version__
+from pitboard.addon import pages, userscript
+from pitboard.addon.routes import addon_routes
 from pitboard.drivers.service import Asker
 from pitboard.http.app import make_app
 from pitboard.http.detail_routes import detail_routes
@@ -29,14 +27,11 @@ from pitboard.http.query import DEFAULT_WAIT, checked
 from pitboard.http.routes import answer as answered
 from pitboard.http.routes import client, custid_routes, driver_routes, is_web_page
 from pitboard.http.state_routes import auth_routes, health_routes
-from pitboard.local import extension, limits, proxy, remedies, site, unix_socket, userscript
-from pitboard.local.extension import BROWSERS
+from pitboard.local import limits, proxy, remedies, site, unix_socket
 from pitboard.local.home import LocalHome
 from pitboard.local.members_page import MembersPage
 from pitboard.settings import UNIX, UsageError
 from pitboard.telemetry import PrometheusTelemetry
-
-STATIC = files("pitboard.local") / "static"
 
 
 class PortTakenError(UsageError):
@@ -84,7 +79,7 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
                 answer = (await answered(home.service, checked(asked), DEFAULT_WAIT, asker)).body
             except Problem as error:
                 problem = error.detail
-        return _html(
+        return pages.answer(
             site.lookup_page(
                 query,
                 answer,
@@ -112,57 +107,8 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
         Route("/", look_up, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
         Route("/openapi.json", openapi, methods=["GET"]),
-        Route("/pitboard.user.js", _script(userscript.script_for, address), methods=["GET"]),
-        *(
-            Route(f"/{name}", _script(partial(userscript.required_for, name), address), methods=["GET"])
-            for name in userscript.REQUIRED
-        ),
-        *_addon_routes(address),
-        Mount("/static", StaticFiles(directory=str(STATIC))),
+        *addon_routes(address, look_up=True),
     ]
-
-
-def _script(
-    content: Callable[[str], bytes], address: Callable[[Request], str]
-) -> Callable[[Request], Awaitable[Response]]:
-    async def script(request: Request) -> Response:
-        body = content(address(request))
-        return Response(body, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
-
-    return script
-
-
-def _addon_routes(address: Callable[[Request], str]) -> list[BaseRoute]:
-    """GET /addon/: the page that hands the addon out, and the extension's zips."""
-
-    async def page(request: Request) -> Response:
-        ours = address(request)
-        return _html(site.addon_page(ours, exposed=userscript.is_exposed(ours)))
-
-    def package(browser: str) -> Callable[[Request], Awaitable[Response]]:
-        name = f"pitboard-{browser}-{__version__}.zip"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"}
-
-        async def sent(request: Request) -> Response:
-            body = await run_in_threadpool(extension.zip_for, browser, address(request))
-            return Response(body, media_type="application/zip", headers=headers)
-
-        return sent
-
-    async def folder(_: Request) -> Response:
-        return RedirectResponse("addon/", 308)
-
-    return [
-        Route("/addon", folder, methods=["GET"]),
-        Route("/addon/", page, methods=["GET"]),
-        *(Route(f"/addon/pitboard-{browser}.zip", package(browser), methods=["GET"]) for browser in BROWSERS),
-    ]
-
-
-def _html(page: str) -> Response:
-    return HTMLResponse(
-        page, headers={"Content-Security-Policy": site.PAGE_POLICY, "Cache-Control": "no-store"}
-    )
 
 
 def host_guard(listening: str, more: Sequence[str] = ()) -> Callable[[str], bool]:

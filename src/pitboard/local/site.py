@@ -1,6 +1,6 @@
-"""The pages to look drivers up and to get the addon: made on the server, and without any script.
+"""The page to look drivers up: made on the server, and without any script.
 
-Their links are relative: a proxy may hand them out below a path of its own.
+Its links are relative: a proxy may hand it out below a path of its own.
 """
 
 import json
@@ -10,13 +10,8 @@ from html import escape
 from typing import Any
 
 from pitboard import __version__
+from pitboard.addon.pages import NOT_ENCRYPTED, page
 from pitboard.drivers.categories import CLASSES
-
-PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
-    " frame-ancestors 'none'"
-)
-"""The Content-Security-Policy of the pages that have no script."""
 
 _KINDS = {
     "oval": "Oval",
@@ -52,60 +47,11 @@ def lookup_page(
  aria-label="Driver names" placeholder="Ann Tester, Bo Demo2" autocomplete="off" required>
 <button>Look up</button></form>
 {results}
-{_WARNING if exposed else ""}
+{NOT_ENCRYPTED if exposed else ""}
 <footer>Pitboard {__version__} &middot; <a href="addon/">Get the addon</a> &middot;
 <a href="status">Status</a> &middot; <a href="health">Health</a> &middot; <a href="metrics">Metrics</a>
 &middot; <a href="openapi.json">API</a>{_MEMBERS if self_service else ""}</footer>""",
     )
-
-
-def addon_page(address: str, *, exposed: bool = False) -> str:
-    """The page that hands the addon out, as HTML; `address` is the server's, which the addon asks."""
-    return page(
-        "Pitboard: the addon",
-        "Driver stats in the iRacing forum",
-        f"""<p>Each of these asks this server, <code>{escape(address)}</code>. You need one of them.</p>
-{_WARNING if exposed else ""}
-<article><h2>Chrome, Edge, Chromium</h2><ol>
-<li><a href="pitboard-chromium.zip">Download the extension</a> and unpack it into a folder that stays.</li>
-<li>Open <code>chrome://extensions</code> and switch <em>Developer mode</em> on.</li>
-<li>Choose <em>Load unpacked</em>, and the folder.</li></ol></article>
-<article><h2>Firefox</h2><ol>
-<li><a href="pitboard-firefox.zip">Download the extension</a>.</li>
-<li>Open <code>about:debugging#/runtime/this-firefox</code>, choose <em>Load Temporary Add-on</em>, and
-the file.</li></ol>
-<p class="hint">Firefox keeps it until you close the browser, because Mozilla has not signed it. The
-userscript stays.</p>
-</article>
-<article><h2>Userscript, in every browser</h2><ol>
-<li>Install Violentmonkey or Tampermonkey from your browser's add-on shop.</li>
-<li><a href="../pitboard.user.js">Install the userscript</a>. It gets its updates from this server.</li>
-<li>In Chrome and Edge 138 or newer: open the script manager's details on <code>chrome://extensions</code>,
-and switch <em>Allow user scripts</em> on.</li></ol></article>
-<p>Then open <a href="https://forums.iracing.com/">the forum</a>. The options are in the addon's menu.</p>
-<footer>Pitboard {__version__} &middot; <a href="../">Look drivers up</a></footer>""",
-        up="../",
-    )
-
-
-_WARNING = (
-    '<p class="hint" role="note">This address is not encrypted: whoever is in your network can change the'
-    " addon that you install from here, and what the userscript loads as an update. Put a proxy with TLS"
-    " before this server.</p>"
-)
-
-
-def page(title: str, says: str, content: str, up: str = "") -> str:
-    """A page round `content`; `up` leads from its folder to the server's first page."""
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="{up}static/logo.svg"><link rel="stylesheet" href="{up}static/site.css"></head>
-<body><main>
-<header class="top"><img src="{up}static/logo.svg" alt="">
-<h1>Pitboard<small>{says}</small></h1></header>
-{content}
-</main></body></html>"""
 
 
 def _entry(name: str, value: Mapping[str, Any]) -> str:

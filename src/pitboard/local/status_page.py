@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from pitboard.addon.pages import PAGE_POLICY
 from pitboard.local.home import LocalHome
 from pitboard.local.proxy import for_the_host_only, host_only
-from pitboard.local.site import PAGE_POLICY
 from pitboard.local.status import LABELS, Day, columns, report
 
 WIDE, HIGH = 720, 120

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from pitboard import __version__
-from pitboard.local.userscript import REQUIRED, SCRIPT, built, integrity
+from pitboard.addon.userscript import REQUIRED, SCRIPT, built, integrity
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, problem, skipped
 from pitboard.ops.doctor.local_environment import LocalEnvironment
 

@@ -1,7 +1,7 @@
-"""The extension as this server hands it out: it asks here, and needs no permission of the reader for that.
+"""The extension as a home hands it out: it asks here, and needs no permission of the reader for that.
 
-The zips are built for the default address (`addon/scripts/build.mjs`). As in the userscript, a server that is
-reached elsewhere puts its own address in its place.
+The zips are built for the local server's default address (`addon/scripts/build.mjs`). As in the userscript, a
+home that is reached elsewhere puts its own address in its place.
 """
 
 import io
@@ -12,7 +12,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from urllib.parse import urlsplit
 
-from pitboard.local.userscript import BUILT_FOR, moved
+from pitboard.addon.userscript import BUILT_FOR, moved
 
 BROWSERS = ("chromium", "firefox")
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
@@ -21,7 +21,7 @@ _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 def package(browser: str) -> Traversable:
     """The zip for one of `BROWSERS`, as it was built."""
-    return files("pitboard.local") / f"pitboard-{browser}.zip"
+    return files("pitboard.addon") / f"pitboard-{browser}.zip"
 
 
 @lru_cache(maxsize=8)

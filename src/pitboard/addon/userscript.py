@@ -1,8 +1,8 @@
-"""The userscript as this server hands it out: it is installed from here, and asks here.
+"""The userscript as a home hands it out: it is installed from here, and asks here.
 
-The files are built for the default address (`addon/scripts/build.mjs`). A server that listens elsewhere
-puts its own in its place: in the header, whose addresses the script manager loads, and as the backend to ask
-by default.
+The files are built for the local server's default address (`addon/scripts/build.mjs`). A home that is
+reached elsewhere puts its own in its place: in the header, whose addresses the script manager loads, and as
+the backend to ask by default.
 """
 
 import base64
@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from urllib.parse import urlsplit
 
 BUILT_FOR = "http://127.0.0.1:8765"
-SCRIPT: Traversable = files("pitboard.local") / "pitboard.user.js"
+SCRIPT: Traversable = files("pitboard.addon") / "pitboard.user.js"
 REQUIRED = ("pitboard-card.js", "pitboard-options.js")
 """The scripts that the first requires: the card, and the options dialog with the translations of all."""
 
@@ -42,7 +42,7 @@ def script_for(address: str) -> bytes:
 
 def built(name: str) -> bytes:
     """One of `REQUIRED` as it was built."""
-    return (files("pitboard.local") / name).read_bytes()
+    return (files("pitboard.addon") / name).read_bytes()
 
 
 def is_exposed(address: str) -> bool:
