@@ -179,6 +179,32 @@ def test_races_have_their_cars_and_are_not_lost_by_an_odd_answer(home):
     assert answer["_meta"]["state"] == "stale"
 
 
+def begun(subsession: int, at: str) -> dict[str, Any]:
+    return {"subsession_id": subsession, "session_start_time": at}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([begun(1, "2026-05-01T10:00:00Z"), begun(2, "2026-05-02T09:00:00Z")], [2, 1]),
+        ([begun(2, "2026-05-02T09:00:00Z"), begun(1, "2026-05-01T10:00:00Z")], [2, 1]),
+        ([begun(4, "2026-05-01T10:00:00Z"), begun(3, "2026-05-01T10:00:00.000Z")], [4, 3]),
+        ([begun(1, "2026-05-01T10:00:00Z"), begun(2, "2026-05-01T10:00:00.123456789Z")], [2, 1]),
+        ([{"subsession_id": 1}, begun(2, "2026-05-01T10:00:00Z"), begun(3, "soon")], [2, 1, 3]),
+    ],
+    ids=["oldest first", "newest first", "at the same time", "within a second", "without a time"],
+)
+def test_races_are_told_newest_first_whatever_order_iracing_has(home, given, told):
+    home.upstream.answers["recent_races"] = {"races": given}
+    assert [race["subsession_id"] for race in home.raced()["races"]] == told
+
+
+def test_a_chart_goes_from_the_oldest_day_to_the_newest_and_points_of_one_day_keep_their_order(home):
+    days = ["2026-01-02", "2026-01-03", "2026-01-01", "2026-01-03"]
+    home.upstream.answers["chart"] = {"data": [{"when": day, "value": n} for n, day in enumerate(days)]}
+    assert [point["value"] for point in home.chart()["points"]] == [2, 0, 1, 3]
+
+
 def test_an_empty_list_of_cars_is_no_list(home):
     home.upstream.answers["cars"] = []
     with pytest.raises(UnreachableError, match="empty"):

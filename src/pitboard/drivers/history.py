@@ -90,8 +90,9 @@ def _plain(category: object) -> str:
 
 
 def _points(kind: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The points from the oldest day to the newest; those of one day in iRacing's order."""
     try:
-        return [_point(kind, row) for row in rows]
+        return sorted((_point(kind, row) for row in rows), key=lambda point: str(point["when"]))
     except (KeyError, TypeError, ValueError):
         raise UnreachableError("iRacing's answer could not be read.") from None
 

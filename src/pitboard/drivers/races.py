@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from pitboard.drivers import freshness, records
@@ -33,7 +34,8 @@ class RaceService(KeptAnswers):
         kept = self._answer(key, cust_id, freshness.RACES, fetch, seconds, asker)
         cars = self._cars.known(max(0.0, end - time.monotonic()), asker)
         told = records.decoded(kept.body)
-        body = records.encode(told | {"races": [_race(race, cars) for race in told.get("races", [])]})
+        newest_first = sorted(told.get("races", []), key=_begun, reverse=True)  # stable in reverse, too
+        body = records.encode(told | {"races": [_race(race, cars) for race in newest_first]})
         view = kept_view(body, self._state(kept), kept.as_of)
         return (view.by_day() if asker.web_page else view).encoded(self._deps.clock())
 
@@ -42,6 +44,11 @@ class RaceService(KeptAnswers):
         if not races and (older := self._kept(key)) and records.decoded(older.body).get("races"):
             raise UnreachableError("iRacing's answer has lost the races that it gave before.")
         return {"cust_id": cust_id, "races": races}
+
+
+def _begun(race: Mapping[str, Any]) -> datetime:
+    """When a race began; one that does not say it goes behind the others."""
+    return records.moment(race.get("session_start_time")) or datetime.min.replace(tzinfo=UTC)
 
 
 def _race(race: Mapping[str, Any], cars: Mapping[int, Car]) -> dict[str, Any]:

@@ -77,10 +77,15 @@ def body(
 
 
 def last_login(member: Mapping[str, Any]) -> datetime | None:
-    """When the driver was last on iRacing, None when it is not said. iRacing's time has up to nine decimals
-    of the second and is in UTC (recorded)."""
+    """When the driver was last on iRacing, None when it is not said."""
+    return moment(member.get("last_login"))
+
+
+def moment(text: object) -> datetime | None:
+    """A time as iRacing writes it, None for what is none. It has up to nine decimals of the second and is in
+    UTC (recorded)."""
     try:
-        found = datetime.fromisoformat(str(member.get("last_login")))
+        found = datetime.fromisoformat(str(text))
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
