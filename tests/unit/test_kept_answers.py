@@ -12,8 +12,9 @@ import pytest
 from pitboard.drivers import single_flight
 from pitboard.drivers.cars import CarService
 from pitboard.drivers.dependencies import Dependencies
-from pitboard.drivers.errors import RefusedError, UnreachableError
+from pitboard.drivers.errors import RefusedError, UnreachableError, WithheldError
 from pitboard.drivers.history import HistoryService
+from pitboard.drivers.members import MOST_LISTED, Audience, Members
 from pitboard.drivers.races import RaceService
 from pitboard.drivers.single_flight import SingleFlight
 from pitboard.stores.sqlite import SqliteStore
@@ -59,10 +60,11 @@ class Upstream:
 
 
 class Home:
-    def __init__(self, store: SqliteStore, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, store: SqliteStore, pool: ThreadPoolExecutor, **more: Any) -> None:
+        self.store = store
         self.now = 1_800_000_000.0
         self.upstream = Upstream()
-        deps = Dependencies(store, self.upstream, pool, pool, pool, clock=lambda: self.now)  # type: ignore[arg-type]
+        deps = Dependencies(store, self.upstream, pool, pool, pool, clock=lambda: self.now, **more)  # type: ignore[arg-type]
         self.charts = HistoryService(deps)
         self.cars = CarService(deps)
         self.races = RaceService(deps, self.cars)
@@ -177,6 +179,28 @@ def test_races_have_their_cars_and_are_not_lost_by_an_odd_answer(home):
     answer = home.raced()
     assert len(answer["races"]) == 1
     assert answer["_meta"]["state"] == "stale"
+
+
+class Listed:
+    """A host's list of very many names without customer ids."""
+
+    def current(self) -> Members:
+        names = {f"driver {n}": 0 for n in range(MOST_LISTED - 1)}
+        return Members(Audience.LISTED, listed=names | {"ann": 7})
+
+
+def test_a_chart_of_who_is_not_listed_reads_nothing_however_long_the_list(home, monkeypatch):
+    def read(_):
+        raise AssertionError("read")
+
+    monkeypatch.setattr(home.store, "records", read)
+    with ThreadPoolExecutor() as pool, pytest.raises(WithheldError):
+        Home(home.store, pool, members=Listed()).charts.history(9, "dirt_oval", "irating", 5.0)
+
+
+def test_a_chart_of_who_is_listed_is_shown(home):
+    with ThreadPoolExecutor(8) as pool:
+        assert Home(home.store, pool, members=Listed()).chart()["points"] == [POINT]
 
 
 def begun(subsession: int, at: str) -> dict[str, Any]:

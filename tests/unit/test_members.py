@@ -1,6 +1,7 @@
 """Whom a host shows: wishes of members, the list, and how two states of it are joined."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from pitboard.drivers import kept_members, names
 from pitboard.drivers import members as members_module
 from pitboard.drivers.errors import StoreError
-from pitboard.drivers.guard import GuardedStore
+from pitboard.drivers.guard import GuardedIndex, GuardedStore
+from pitboard.drivers.index import IndexedDriver
 from pitboard.drivers.kept_members import KeptMembers
 from pitboard.drivers.members import Audience, Gate, Members, fingerprint
 from pitboard.drivers.model import Document, IdEntry, Record
@@ -286,3 +288,81 @@ def test_a_deleted_document_that_somebody_else_writes_first_is_not_written_over(
     documents = Faster()
     after = kept.change(lambda members: members.forgetting(["cy"]))
     assert [after.permits(key) for key in ("ann", "bo", "cy", "di")] == [False, False, False, True]
+
+
+# --- customer ids of members who are listed by name alone
+
+
+def listing(*keys: str, **known: int) -> KeptMembers:
+    documents = Documents()
+    kept = KeptMembers(lambda: documents, Audience.LISTED, 60.0)
+    kept.change(lambda members: members.listing(dict.fromkeys(keys, 0) | known))
+    return kept
+
+
+class Rows:
+    """A store or an index that has some drivers."""
+
+    def __init__(self, rows: dict[str, Record | IndexedDriver]) -> None:
+        self._rows = rows
+        for passed_on in ("forget", "claim", "release", "sweep", "purge", "ping", "close", "ranks"):
+            setattr(self, passed_on, None)
+
+    def _found(self, keys):
+        return {key: self._rows[key] for key in keys if key in self._rows}
+
+    find = records = _found
+
+    def keep(self, records) -> None:
+        pass
+
+
+def having(**rows: Record | IndexedDriver) -> Any:
+    return Rows(rows)
+
+
+ANN = Record("ann", 7, b"{}", 1.0, 2.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        lambda kept: GuardedStore(having(ann=ANN), kept).records(["ann", "bo"]),
+        lambda kept: GuardedStore(having(), kept).keep([ANN]),
+        lambda kept: GuardedIndex(having(ann=IndexedDriver(7, "Ann", "DE")), kept).find(["ann", "bo"]),
+    ],
+    ids=["read", "written", "in the index"],
+)
+def test_the_customer_id_of_who_is_listed_by_name_is_noted_when_the_driver_is_seen(seen):
+    kept = listing("ann", "bo")
+    assert not kept.current().shows_id(7)
+    seen(kept)
+    assert kept.current().shows_id(7)
+    assert kept.current().listed == {"ann": 7, "bo": 0}
+
+
+def test_a_customer_id_that_the_host_gave_is_not_changed():
+    kept = listing(ann=9)
+    GuardedStore(having(ann=ANN), kept).records(["ann"])
+    assert kept.current().listed == {"ann": 9}
+
+
+def test_who_was_taken_off_the_list_meanwhile_does_not_come_back():
+    assert Members(Audience.LISTED, listed={"bo": 0}).identifying({"ann": 7}).listed == {"bo": 0}
+
+
+def test_a_page_is_served_although_a_customer_id_cannot_be_noted(caplog, monkeypatch):
+    kept = listing("ann")
+
+    def refuse(_):
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(kept, "change", refuse)
+    assert set(GuardedStore(having(ann=ANN), kept).records(["ann"])) == {"ann"}
+    assert "The disk is full." in caplog.text
+
+
+def test_who_is_withheld_is_not_shown_by_id_whoever_is_listed():
+    members = Members(Audience.LISTED, listed={"ann": 7, "bo": 8}).forgetting([], [7])
+    assert (members.shows_id(7), members.shows_id(8), members.shows_id(9)) == (False, True, False)
+    assert Members().shows_id(9)

@@ -4,11 +4,16 @@ Every read and write of the services goes through these, so that no path is forg
 themselves only have to say `withheld` where a driver would stand.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 
+from pitboard.drivers.errors import StoreError
 from pitboard.drivers.index import IndexedDriver
+from pitboard.drivers.members import Audience
 from pitboard.drivers.model import IdEntry, Record
 from pitboard.drivers.ports import Documents, DriverIndex, MembersSource, Store
+
+log = logging.getLogger(__name__)
 
 
 class GuardedStore:
@@ -34,13 +39,16 @@ class GuardedStore:
         found, members = self._store.records(keys), self._members.current()
         if members.all_shown:
             return found
-        return {key: record for key, record in found.items() if members.keeps(key, record.cust_id)}
+        kept = {key: record for key, record in found.items() if members.keeps(key, record.cust_id)}
+        _identify(self._members, kept)
+        return kept
 
     def keep(self, records: Iterable[Record]) -> None:
         members = self._members.current()
         kept = [record for record in records if members.keeps(record.key, record.cust_id)]
         self._store.keep(kept)
         self._look_again(kept)
+        _identify(self._members, {record.key: record for record in kept})
 
     def ids(self, keys: Sequence[str]) -> dict[str, IdEntry]:
         found, members = self._store.ids(keys), self._members.current()
@@ -73,4 +81,20 @@ class GuardedIndex:
         found, members = self._index.find(keys), self._members.current()
         if members.all_shown:
             return found
-        return {key: driver for key, driver in found.items() if members.keeps(key, driver.cust_id)}
+        shown = {key: driver for key, driver in found.items() if members.keeps(key, driver.cust_id)}
+        _identify(self._members, shown)
+        return shown
+
+
+def _identify(source: MembersSource, found: Mapping[str, Record] | Mapping[str, IndexedDriver]) -> None:
+    """Notes the customer ids of members who are listed by name alone: charts are asked for by id. Once for
+    each of them; that it cannot be noted now must not spoil a page."""
+    members = source.current()
+    if members.audience is Audience.EVERYONE:
+        return
+    ids = {key: found[key].cust_id for key in found if members.listed.get(key) == 0}
+    if ids:
+        try:
+            source.change(lambda now: now.identifying(ids))
+        except StoreError as error:
+            log.warning("the customer ids of listed members could not be noted: %s", error)

@@ -7,7 +7,6 @@ from pitboard.drivers import misses, records
 from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.errors import RefusedError, UnreachableError, UpstreamError, WithheldError
 from pitboard.drivers.freshness import Lifetime
-from pitboard.drivers.members import Audience
 from pitboard.drivers.misses import NOT_FOUND
 from pitboard.drivers.model import CallContext, IdEntry, Record
 from pitboard.drivers.service import HOST, LOOKUP_SECONDS, Asker, lookup_context
@@ -40,7 +39,7 @@ class KeptAnswers:
         Raises an `UpstreamError` when there is nothing kept and iRacing does not answer; what is kept is
         given instead wherever possible. Raises `WithheldError`.
         """
-        if cust_id and self._withheld(cust_id):
+        if cust_id and not self._deps.members.current().shows_id(cust_id):
             raise WithheldError("This driver is not shown here.")
         context = lookup_context(self._lookup_seconds, seconds, asker.client)
 
@@ -53,19 +52,6 @@ class KeptAnswers:
             if older := self._kept(key):
                 return older
             raise
-
-    def _withheld(self, cust_id: int) -> bool:
-        """Whether this driver is not to be shown. With a list, a customer id that is not on it may be of a
-        member whose name is: what is known of those names says so."""
-        members = self._deps.members.current()
-        if members.withholds_id(cust_id):
-            return True
-        if members.audience is Audience.EVERYONE or cust_id in members.listed.values():
-            return False
-        unknown = [key for key, known in members.listed.items() if not known]
-        kept = [record.cust_id for record in self._deps.store.records(unknown).values()] if unknown else []
-        indexed = [driver.cust_id for driver in self._deps.index.find(unknown).values()] if unknown else []
-        return cust_id not in (*kept, *indexed)
 
     def _state(self, kept: Record) -> str:
         return "stale" if kept.licences_due(self._deps.clock()) else "fresh"

@@ -83,6 +83,12 @@ class Members:
         """Whether the member with this customer id has asked to be forgotten, by whatever name."""
         return bool(self.withheld) and of_id(cust_id) in self.withheld
 
+    def shows_id(self, cust_id: int) -> bool:
+        """Whether charts and races of the member with this customer id may be shown."""
+        if self.withholds_id(cust_id):
+            return False
+        return self.audience is Audience.EVERYONE or cust_id in self.listed.values()
+
     def keeps(self, key: str, cust_id: int | None) -> bool:
         """Whether what a store holds under this key may be kept."""
         if self.all_shown:
@@ -119,6 +125,11 @@ class Members:
         for key, cust_id in names.items():
             listed[key] = cust_id or self.listed.get(key, 0)
         return replace(self, listed=listed)
+
+    def identifying(self, found: Mapping[str, int]) -> "Members":
+        """With the customer ids of those who are listed by name alone."""
+        known = {key: cust_id for key, cust_id in found.items() if self.listed.get(key) == 0}
+        return self.listing(known) if known else self
 
     def readmitting(self, key: str) -> "Members":
         """With a member who has agreed again no longer withheld, by any name or id."""
