@@ -14,6 +14,8 @@ const INDEX_DELAY = 3000;
 /** Seconds until a page asks again after the backend could not be used: they double with each failure. */
 const RECOVERY = { first: 3, longest: 60 };
 const RECOVERY_SIZE = 50;
+/** How many names that have left the page keep their answers: those of the last three pages. Rows may come back. */
+const MOST_LEFT = 100;
 
 const NO_ANSWER: Answer = { problem: "unavailable", retryAfter: null };
 
@@ -45,6 +47,8 @@ export class Loader {
   readonly #entries = new Map<string, Entry>();
   readonly #wanted = new Set<Entry>();
   readonly #indexed = new Set<Entry>();
+  /** Names that have left the page and still have an entry; the last are the newest. */
+  readonly #left = new Set<string>();
   readonly #page: Page;
   readonly #delay: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -60,12 +64,21 @@ export class Loader {
 
   /** Adds a name that is on the page. It is loaded when there is space in a call. */
   add(name: string): void {
+    this.#left.delete(name);
     this.#entry(name);
   }
 
-  /** Removes a name that has left the page, unless the backend was asked for it. */
+  /** Removes a name that has left the page. Answers are kept for the names that were the last to leave. */
   remove(name: string): void {
-    if (!this.#entries.get(name)?.asked) this.#entries.delete(name);
+    if (!this.#entries.get(name)?.asked) {
+      this.#entries.delete(name);
+      return;
+    }
+    this.#left.add(name);
+    const [oldest] = this.#left;
+    if (oldest === undefined || this.#left.size <= MOST_LEFT) return;
+    this.#left.delete(oldest);
+    this.#entries.delete(oldest);
   }
 
   answer(name: string): Answer | null {
@@ -110,6 +123,7 @@ export class Loader {
     this.#entries.clear();
     this.#wanted.clear();
     this.#indexed.clear();
+    this.#left.clear();
     this.#failures = 0;
   }
 

@@ -24,10 +24,14 @@ export const OPEN = 'mode:"open"';
 
 /**
  * @param backend the address in the extension's options
- * @param settings `extension`: the folder of the extension, or false for none; `sealed`: the built one as it is
+ * @param settings `extension`: the folder of the extension, or false for none; `sealed`: the built one as it is; `flags`:
+ * more arguments for Chromium
  * @returns `page(path, html)` opens a page at https://forums.iracing.com{path}
  */
-export async function startChromium(backend, { options = {}, width = 1000, height = 900, extension, sealed } = {}) {
+export async function startChromium(
+  backend,
+  { options = {}, width = 1000, height = 900, extension, sealed, flags = [] } = {},
+) {
   const folder = await mkdtemp(join(tmpdir(), "pitboard-"));
   if (sealed) extension = built;
   else extension ??= await opened(built, join(folder, "extension"));
@@ -37,9 +41,11 @@ export async function startChromium(backend, { options = {}, width = 1000, heigh
     viewport: { width, height },
     timezoneId: "Europe/Amsterdam",
     ignoreDefaultArgs: ["--disable-extensions"],
-    args: extension
-      ? [`--disable-extensions-except=${extension}`, `--load-extension=${extension}`, "--no-sandbox"]
-      : ["--no-sandbox"],
+    args: [
+      "--no-sandbox",
+      ...flags,
+      ...(extension ? [`--disable-extensions-except=${extension}`, `--load-extension=${extension}`] : []),
+    ],
   });
   if (!extension)
     return { context, close: () => context.close().then(() => rm(folder, { recursive: true, force: true })) };

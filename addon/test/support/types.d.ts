@@ -71,7 +71,14 @@ declare module "*/support/browser.mjs" {
   }
   export function startChromium(
     backend: string,
-    settings?: { options?: object; width?: number; height?: number; extension?: string | false; sealed?: boolean },
+    settings?: {
+      options?: object;
+      width?: number;
+      height?: number;
+      extension?: string | false;
+      sealed?: boolean;
+      flags?: string[];
+    },
   ): Promise<Forum>;
   /** How a minified script makes a closed shadow root, and an open one. */
   export const CLOSED: string;

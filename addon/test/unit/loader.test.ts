@@ -90,6 +90,32 @@ describe("a page", () => {
     expect(calls.map(({ names }) => names)).toEqual([["Bo Demo"]]);
   });
 
+  it("keeps the answers of the last 100 names that have left it, and of all that are on it", async () => {
+    loader.load("Stays");
+    for (let i = 0; i < 150; i++) {
+      loader.add(`Driver ${i}`);
+      loader.load(`Driver ${i}`);
+      await pass(50);
+      loader.remove(`Driver ${i}`);
+      if (i === 10) loader.add("Driver 10"); // it has come back
+    }
+    const kept = Array.from({ length: 150 }, (_, i) => i).filter((i) => state(`Driver ${i}`) === "fresh");
+    expect(kept).toEqual([10, ...Array.from({ length: 100 }, (_, i) => i + 50)]);
+    expect(state("Stays")).toBe("fresh");
+  });
+
+  it("asks again for a name that comes back long after it has left", async () => {
+    for (let i = 0; i < 102; i++) {
+      loader.load(`Driver ${i}`);
+      await pass(50);
+      loader.remove(`Driver ${i}`);
+    }
+    calls = [];
+    for (const name of ["Driver 0", "Driver 101"]) loader.load(name);
+    await pass(50);
+    expect(calls.map(({ names }) => names)).toEqual([["Driver 0"]]);
+  });
+
   it("asks for names that are pending again at once, in one call that may wait", async () => {
     backend = (name, { now }) => (now && name !== "Ann Tester" ? SOON : licences(name));
     for (const name of ["Ann Tester", "Bo Demo", "Finn Falsk"]) loader.load(name);
