@@ -22,7 +22,8 @@ const SPACE = "pitboard room";
  */
 export function lastSpace(): Options {
   try {
-    return readOptions(JSON.parse(localStorage.getItem(SPACE) ?? "{}"));
+    const space = localStorage.getItem(SPACE);
+    return space ? readOptions(JSON.parse(space)) : DEFAULTS;
   } catch {
     return DEFAULTS;
   }

@@ -46,20 +46,36 @@ export function* all(root: Element, selector: string): Iterable<Element> {
  */
 export function linkName(link: Element): string {
   if (link.matches(".PhotoWrap") || link.querySelector("img")) return "";
-  const own = [...link.childNodes].map((node) => (node.nodeType === 3 ? node.nodeValue : "")).join("");
+  let own = "";
+  for (const node of link.childNodes) if (node.nodeType === 3) own += node.nodeValue;
   const text = own.trim() || link.textContent?.trim();
   return text ? linkedName(link.getAttribute("href") ?? "", text) : "";
 }
 
 export const isInBody = (element: Element): boolean => element.closest(BODY) !== null;
 
+/** Who wrote a post, and the link that says so. */
+export interface Author {
+  link: Element;
+  name: string;
+}
+
+/** The first of some links that has a name. */
+export function firstAuthor(links: Iterable<Element>): Author | null {
+  for (const link of links) {
+    const name = linkName(link);
+    if (name) return { link, name };
+  }
+  return null;
+}
+
 /**
  * In classic markup the name is in `.Author`. Some themes put the photo's link there too, first. `undefined`: the post has
  * no such element; null: it has one without a link, as of a deleted user.
  */
-export function classicAuthor(post: Element): Element | null | undefined {
+export function classicAuthor(post: Element): Author | null | undefined {
   for (const author of post.querySelectorAll(".Author:not(.Photo)")) {
-    if (!isInBody(author)) return [...author.querySelectorAll("a")].find(linkName) ?? null;
+    if (!isInBody(author)) return firstAuthor(author.querySelectorAll("a"));
   }
   return undefined;
 }

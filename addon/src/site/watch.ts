@@ -39,7 +39,7 @@ export class Watcher {
     const everything = document.getElementsByTagName("*");
     let seen = 0;
     const search = () => {
-      if (everything.length !== seen) this.#search(new Set([document.documentElement]));
+      if (everything.length !== seen) this.#searchIn(new Set([document.documentElement]));
       seen = everything.length;
     };
     if (document.readyState !== "loading") {
@@ -86,6 +86,12 @@ export class Watcher {
         }
       }
     }
-    if (roots.size) this.#search(roots);
+    if (roots.size) this.#searchIn(roots);
+  }
+
+  /** Searches. No other script runs meanwhile, so the changes that wait then are our own hosts. */
+  #searchIn(roots: Set<Element>): void {
+    this.#search(roots);
+    this.#observer.takeRecords();
   }
 }

@@ -19,6 +19,8 @@ function fill(element: Element, props: Props, children: Child[]): void {
 }
 
 const originals = new Map<string, Element>();
+/** More than the parts of the addon and all countries need: a key may have text of the backend's. */
+const MOST_ORIGINALS = 500;
 
 /**
  * A copy of an element that is made once for each `key`. A page has many of the same, and a copy is several times faster
@@ -27,6 +29,7 @@ const originals = new Map<string, Element>();
 export function copyOf<T extends Element>(key: string, make: () => T): T {
   let original = originals.get(key) as T | undefined;
   if (!original) {
+    if (originals.size >= MOST_ORIGINALS) originals.clear();
     original = make();
     originals.set(key, original);
   }

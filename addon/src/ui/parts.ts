@@ -168,18 +168,18 @@ export function flagIcon(code: string): HTMLElement | null {
   const found = picture?.(code);
   const emoji = !picture && hasEmoji && flag(code);
   if (!found && !emoji) return null;
-  return copyOf(`flag ${found?.backgroundImage ?? ""} ${code}`, () => {
-    const box = h("span", { class: "flag", "aria-hidden": "true" }, emoji);
-    if (found) Object.assign(box.style, found);
-    return box;
-  });
+  const box = h("span", { class: "flag", "aria-hidden": "true" }, emoji);
+  if (found) Object.assign(box.style, found);
+  return box;
 }
 
 /** The country's flag and code. The tooltip is its name, as iRacing says it. */
 export function country(driver: Driver): HTMLElement | null {
   if (!driver.country) return null;
   const { code, name } = driver.country;
-  return h("abbr", { class: "country", title: name }, flagIcon(code), code || name);
+  return copyOf(`country ${picture !== null} ${code} ${name}`, () =>
+    h("abbr", { class: "country", title: name }, flagIcon(code), code || name),
+  );
 }
 
 export function memberYears(driver: Driver, view: View): HTMLElement | null {

@@ -11,6 +11,7 @@ const POST = `
 class NoObserver {
   observe(): void {}
   unobserve(): void {}
+  takeRecords(): void {}
 }
 
 const platform = { onOptions() {}, onNotes() {} } as unknown as Platform;

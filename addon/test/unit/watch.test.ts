@@ -11,6 +11,7 @@ class Observer {
   observe(target: Node): void {
     if (target === document) observed++;
   }
+  takeRecords(): void {}
 }
 
 /** A page that is being parsed, with the watcher on it. */

@@ -1,6 +1,6 @@
 /** Private messages. */
 
-import { all, classicAuthor, lineAfter, linkName, type Surface } from "../surface.ts";
+import { all, classicAuthor, lineAfter, type Surface } from "../surface.ts";
 
 const MESSAGE = ".ConversationMessage";
 
@@ -10,9 +10,9 @@ export default {
   scope: MESSAGE,
   *find(root) {
     for (const message of all(root, MESSAGE)) {
-      const link = classicAuthor(message);
-      const before = link?.closest(".Meta, .Item-Header") ?? link?.closest(".Author");
-      if (link && before) yield* lineAfter(before, message, linkName(link));
+      const author = classicAuthor(message);
+      const before = author?.link.closest(".Meta, .Item-Header") ?? author?.link.closest(".Author");
+      if (author && before) yield* lineAfter(before, message, author.name);
     }
   },
 } satisfies Surface;

@@ -1,6 +1,7 @@
 /** Posts: the opening post of a discussion and its comments, in classic and in React markup. */
 
 import {
+  type Author,
   all,
   BODY,
   classicAuthor,
@@ -29,11 +30,12 @@ function hasTextBefore(link: Element, post: Element): boolean {
  * In React markup the author's link is what the header begins with. A post of a deleted user has none: a later link in
  * the header ("edited by"), or one below the text (reactions), is another person's.
  */
-function reactAuthor(post: Element): Element | null {
+function reactAuthor(post: Element): Author | null {
   const body = post.querySelector(BODY);
   for (const link of post.querySelectorAll(PROFILE_LINK)) {
     if (body && body.compareDocumentPosition(link) & Node.DOCUMENT_POSITION_FOLLOWING) return null;
-    if (linkName(link)) return hasTextBefore(link, post) ? null : link;
+    const name = linkName(link);
+    if (name) return hasTextBefore(link, post) ? null : { link, name };
   }
   return null;
 }
@@ -58,12 +60,12 @@ function mountInHeader(header: HTMLElement, host: HTMLElement): void {
 
 function find(post: Element): MountPoint[] {
   const classic = classicAuthor(post);
-  const link = classic === undefined ? reactAuthor(post) : classic;
-  const name = link ? linkName(link) : "";
-  if (!link || !name) return [];
-  const header = classic?.closest<HTMLElement>(".Item-Header, .CommentHeader, .DiscussionHeader");
+  const author = classic === undefined ? reactAuthor(post) : classic;
+  if (!author) return [];
+  const { link, name } = author;
+  const header = classic && link.closest<HTMLElement>(".Item-Header, .CommentHeader, .DiscussionHeader");
   if (header) return [{ container: post, name, form: "line", mount: (host) => mountInHeader(header, host) }];
-  const before = classic ? classic.closest(".AuthorWrap, .Author") : reactHeader(link, post);
+  const before = classic ? link.closest(".AuthorWrap, .Author") : reactHeader(link, post);
   return before ? lineAfter(before, post, name) : [];
 }
 
