@@ -14,6 +14,10 @@ from infra.config import Config, Size
 from infra.functions import Functions, allow, architecture, runtime
 from pitboard.aws.names import ALIAS, Variable
 
+CHECK = Duration.seconds(180)
+"""More than two requests that hang, each asked twice (`aws.clients.INVOKE_CONFIG`), so that the check lives to
+report them."""
+
 
 class Release(Construct):
     """The aliases by the functions' short names, in `aliases`. A refresh of the index is not retried."""
@@ -111,7 +115,7 @@ class Canary(Construct):
             code=lambda_.Code.from_asset(str(self._package.path), asset_hash=self._package.digest),
             handler="pitboard.aws.preflight.lambda_handler",
             memory_size=256,
-            timeout=Duration.seconds(60),
+            timeout=CHECK,
             environment={
                 Variable.CHECKED_VERSION: version.function_arn,
                 Variable.CHECKED_KIND: kind,

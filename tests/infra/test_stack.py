@@ -456,6 +456,21 @@ def test_a_canary_goes_back_on_an_alarm_or_a_failed_check(staging):
         assert update["BeforeAllowTrafficHook"]
 
 
+def test_the_check_of_a_version_that_hangs_lives_to_report_it(staging):
+    """Without a report CodeDeploy waits for an hour. Source: its guide, "AppSpec 'hooks' section for an AWS
+    Lambda deployment"."""
+    from pitboard.aws import preflight
+    from pitboard.aws.clients import INVOKE_CONFIG as CONFIG
+
+    once = CONFIG.connect_timeout + CONFIG.read_timeout
+    backoff = 1  # botocore's longest before a second try, in its mode "standard"
+    most = len(preflight._requests("auth")) * (2 * once + backoff)  # the others ask once
+    checks = [f for f in staging.properties("AWS::Lambda::Function") if "preflight" in f["FunctionName"]]
+    assert len(checks) == 3
+    assert CONFIG.retries["total_max_attempts"] == 2
+    assert all(check["Timeout"] >= most for check in checks)
+
+
 def test_the_alarms_of_a_canary_can_fire_within_its_five_minutes_and_move_when_a_500_is_handled(staging):
     """Lambda's Errors count what a function does not handle; a 500 that it answers moves 5XXError, and the
     metric Defects. Source: API Gateway's guide, "Amazon API Gateway dimensions and metrics". A period of less

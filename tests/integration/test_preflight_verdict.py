@@ -6,6 +6,7 @@ import json
 
 import botocore.session
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from pitboard.aws import preflight
 
@@ -14,7 +15,7 @@ class Aws:
     """Lambda, DynamoDB and CodeDeploy: what they are asked, and what the version answers."""
 
     def __init__(self) -> None:
-        self.names: list[str] = ["Ann Tester"]
+        self.names: list[str] | Exception = ["Ann Tester"]
         self.answers: list[object] = [{"statusCode": 200}]
         self.error = ""
         self.asked: list[dict[str, object]] = []
@@ -22,12 +23,16 @@ class Aws:
 
     def scan(self, **request):
         assert request["TableName"] == "ids"
+        if isinstance(self.names, Exception):
+            raise self.names
         return {"Items": [{}, *({"shown": {"S": name}} for name in self.names)]}
 
     def invoke(self, FunctionName, Payload):  # noqa: N803 - boto's
         assert FunctionName == "the version"
         self.asked.append(json.loads(Payload))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
         error = {"FunctionError": self.error} if self.error else {}
         return {"Payload": io.BytesIO(json.dumps(answer).encode()), **error}
 
@@ -100,6 +105,19 @@ def test_a_defect_and_what_is_no_answer_fail_the_version(aws, monkeypatch, caplo
 def test_a_function_error_fails_the_version_whatever_its_answer_says(aws, monkeypatch):
     aws.error = "Unhandled"
     assert verdict(aws, monkeypatch, "drivers") == "Failed"
+
+
+def test_a_version_that_cannot_be_asked_fails_and_is_reported(aws, monkeypatch, caplog):
+    """Without a report CodeDeploy waits for an hour."""
+    aws.answers = [ReadTimeoutError(endpoint_url="the version")]
+    assert verdict(aws, monkeypatch, "drivers") == "Failed"
+    assert "the version could not be checked before traffic" in caplog.text
+
+
+def test_without_the_table_the_version_fails_and_is_reported(aws, monkeypatch):
+    aws.names = ReadTimeoutError(endpoint_url="the table")
+    assert verdict(aws, monkeypatch, "custid") == "Failed"
+    assert not aws.asked
 
 
 def test_the_first_request_that_fails_is_enough(aws, monkeypatch):

@@ -27,9 +27,17 @@ log = logging.getLogger(__name__)
 
 def lambda_handler(event: Mapping[str, Any], _: Any) -> None:
     """Reports `Succeeded` or `Failed` to CodeDeploy. VERSION is the ARN of the version to check, KIND what it
-    is (`auth`, `custid`, `drivers`), CUSTID_TABLE the table with the driver index."""
+    is (`auth`, `custid`, `drivers`), CUSTID_TABLE the table with the driver index.
+
+    Whatever happens is reported: without a report CodeDeploy waits for an hour. Source: its guide, "AppSpec
+    'hooks' section for an AWS Lambda deployment".
+    """
     version, kind = os.environ[Variable.CHECKED_VERSION], os.environ[Variable.CHECKED_KIND]
-    healthy = all(_is_healthy(version, request) for request in _requests(kind))
+    try:
+        healthy = all(_is_healthy(version, request) for request in _requests(kind))
+    except Exception:
+        log.exception("%s could not be checked before traffic.", version)
+        healthy = False
     codedeploy = botocore.session.get_session().create_client("codedeploy")
     codedeploy.put_lifecycle_event_hook_execution_status(
         deploymentId=event["DeploymentId"],
