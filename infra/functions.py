@@ -158,7 +158,11 @@ class Functions(Construct):
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if size.snap_start else None,
-            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+            current_version_options=lambda_.VersionOptions(
+                # A failed deploy must take its version along: Lambda makes no second one of the same code, so
+                # the next deploy of it would fail. Source: CloudFormation's guide, AWS::Lambda::Version.
+                removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+            ),
         )
 
     def _role(self, kind: str, log_group: logs.LogGroup, policies: Mapping[str, Statements]) -> iam.IRole:

@@ -15,7 +15,7 @@ from infra.functions import Functions, allow, architecture, runtime
 from pitboard.aws.names import ALIAS, Variable
 
 CHECK = Duration.seconds(180)
-"""More than two requests that hang, each asked twice (`aws.clients.INVOKE_CONFIG`), so that the check lives to
+"""More than two requests that hang, each asked twice (`aws.clients.INVOKE_CONFIG`): the check must live to
 report them."""
 
 
@@ -83,18 +83,19 @@ class Canary(Construct):
     def _preflight(self, kind: str, version: lambda_.Version) -> lambda_.Function:
         """The function that CodeDeploy invokes before it sends traffic to a version."""
         custid = self._custid
-        config, name = self._config, f"ir-{kind}-preflight-{self._config.names.environment}"
+        config, names = self._config, self._config.names
+        name = names.preflight(getattr(names, kind))
         log_group = logs.LogGroup(
             self,
             f"{kind}-preflight-logs",
-            log_group_name=config.names.log_group(name),
+            log_group_name=names.log_group(name),
             retention=logs.RetentionDays.ONE_MONTH,
             removal_policy=RemovalPolicy.DESTROY,
         )
         role = iam.Role(
             self,
             f"{kind}-preflight-role",
-            role_name=config.names.role(f"{kind}-preflight"),
+            role_name=names.role(f"{kind}-preflight"),
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={
                 "InvokePolicy": iam.PolicyDocument(

@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -24,13 +25,14 @@ import pytest
 from pitboard.aws.names import API_URL_OUTPUT, Names
 
 REGION = "eu-central-1"
+ROOT = Path(__file__).parents[2]
 _SESSION = boto3.Session()  # its models are read once
 _accounts = itertools.count(100_000_000_000 + os.getpid() * 1000)
 
 
 @contextmanager
-def ministack() -> Iterator[str]:
-    """Runs the emulator on a free port of loopback; yields its address."""
+def ministack(program: str = "ministack", **variables: str) -> Iterator[str]:
+    """Runs the emulator, the module `program`, on a free port of loopback; yields its address."""
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -39,20 +41,22 @@ def ministack() -> Iterator[str]:
         "BIND_HOST": "127.0.0.1",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+        **variables,
     }
-    program = subprocess.Popen(
-        [sys.executable, "-m", "ministack"],
+    process = subprocess.Popen(
+        [sys.executable, "-m", program],
+        cwd=ROOT,
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(program, f"{url}/_ministack/health")
+        _wait_until_ready(process, f"{url}/_ministack/health")
         yield url
     finally:
-        program.terminate()
-        program.wait(20)
+        process.terminate()
+        process.wait(20)
 
 
 def _wait_until_ready(program: "subprocess.Popen[bytes]", url: str) -> None:

@@ -124,13 +124,19 @@ class Stage:
 
 
 @contextmanager
-def emulated(**options: Any) -> Iterator[Stage]:
+def emulated(minute: float = 0.0, **options: Any) -> Iterator[Stage]:
     """The emulator, bootstrapped, with nothing deployed. `options` go to the simulator.
+
+    With `minute` it has CodeDeploy: so many seconds is a minute of a canary or an alarm.
 
     It has few drivers: each deploy refreshes the driver index, and the emulator writes a thousand in seconds.
     """
     needs.node()
-    with Simulator(**{"population": Population(DRIVERS), **options}) as simulator, ministack() as endpoint:
+    extended = ministack(
+        "tests.support.ministack_with_codedeploy", CODEDEPLOY_MINUTE=str(minute), AWS_REGION=REGION
+    )
+    emulator = extended if minute else ministack()
+    with Simulator(**{"population": Population(DRIVERS), **options}) as simulator, emulator as endpoint:
         stage = Stage(endpoint, simulator)
         stage.bootstrap()
         yield stage

@@ -196,6 +196,10 @@ class Names:
         suffix = "" if self.environment == "prod" else f"-{self.environment}"
         return f"ir-{kind}-role{suffix}"
 
+    def preflight(self, function: str) -> str:
+        """The function that checks a new version of `function` before traffic, if there is a canary."""
+        return function.replace(f"-{self.environment}", f"-preflight-{self.environment}")
+
     def log_group(self, function: str) -> str:
         """The log group of a function."""
         return f"/aws/lambda/{function}"

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from pitboard.aws.secret import FIELDS, parse
 from pitboard.drivers.errors import CredentialsError
 from pitboard.drivers.members import Audience
 from pitboard.iracing.credentials import Credentials
-from pitboard.ops import aws_members, cdk, deploy_checks
+from pitboard.ops import aws_members, canary, cdk, deploy_checks
 from pitboard.ops.deploy_checks import DeployState
 from pitboard.ops.environment import AwsEnvironment
+from pitboard.ops.errors import ChangeFailedError
 from pitboard.ops.table_settings import turn_on_expiry, turn_on_protection, turn_on_recovery
 from pitboard.settings import UsageError, unreadable
 
@@ -140,7 +142,15 @@ class Deployment:
         Raises `ChangeFailedError`, after CDK's reason was printed."""
         aws = self._plan.aws
         words = ("--require-approval", "never", "--progress", "events", "--app", str(self._folder))
-        self._cdk("deploy", *words, tell=tell)
+        begun = datetime.now(UTC)
+        try:
+            self._cdk("deploy", *words, tell=tell)
+        except ChangeFailedError as error:
+            with aws.change(f"{error} What a canary sent back could not be asked for"):
+                sentences = canary.sent_back(aws, begun)
+            if not sentences:
+                raise
+            raise ChangeFailedError("\n".join((str(error), *sentences))) from None
         tell("tables and secret")
         stack = aws.fresh_stack()
         tables = deploy_checks.tables_in_use(aws, stack)
