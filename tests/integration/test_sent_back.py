@@ -45,7 +45,7 @@ class Account:
             "lifecycleEvents": [{"lifecycleEventName": n, "status": s} for n, s in self.events.items()],
         }  # fmt: skip
         group = {"applicationName": "pitboard-prod", "deploymentGroupName": "the group"}
-        answers = {
+        answers: dict[str, dict[str, Any]] = {
             "list_stack_resources": {
                 "StackResourceSummaries": [
                     {"ResourceType": kind, "ResourceStatus": "UPDATE_COMPLETE", "PhysicalResourceId": name}

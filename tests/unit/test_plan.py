@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -549,3 +549,68 @@ def test_what_is_fresh_or_known_to_be_nobody_is_not_asked_for(deps):
     assert run_one(deps, upstream, None) == NOT_FOUND
     assert run_one(deps, upstream, held(1, "driver 1", time.time(), 600)) is None
     assert (upstream.searched, upstream.asked_for) == ([], [])
+
+
+class AtOnce(Executor):
+    """Runs each call when it is handed over, so that all have ended when the plan looks."""
+
+    def submit(self, call: Any, /, *arguments: Any, **named: Any) -> "Future[Any]":
+        done: Future[Any] = Future()
+        try:
+            done.set_result(call(*arguments, **named))
+        except UpstreamError as error:
+            done.set_exception(error)
+        return done
+
+
+@pytest.mark.parametrize(
+    ("search", "outcome"),
+    [
+        (lambda name, _: [(int(name.removeprefix("Ann Tester")), name)], None),
+        (lambda _, __: [], NOT_FOUND),
+    ],
+    ids=["found", "nobody"],
+)
+def test_what_many_searches_bring_is_written_in_one_go(deps, upstream, monkeypatch, search, outcome):
+    """Each write is a request in DynamoDB, and the names wait for it one after the other."""
+    upstream.search = search
+    upstream.members = lambda ids, _: {
+        i: {"cust_id": i, "display_name": f"Ann Tester{i}", "licenses": []} for i in ids
+    }
+    writes: list[int] = []
+    keep = deps.store.keep_ids
+
+    def keep_ids(entries: Any) -> None:
+        entries = list(entries)
+        writes.append(len(entries))
+        keep(entries)
+
+    monkeypatch.setattr(deps.store, "keep_ids", keep_ids)
+    targets = {name.key: Target(name) for name in (parse(f"Ann Tester{number}") for number in range(1, 21))}
+    settled: dict[str, Miss | None] = {}
+    at_once = replace(deps, callers=AtOnce())
+    Plan(at_once, targets, CallContext(time.monotonic() + 5), settled.__setitem__).run()
+    assert settled == dict.fromkeys(targets, outcome)
+    assert writes == [20]
+
+
+def test_what_many_failures_say_is_written_in_one_go_beside_what_is_known(deps, upstream, monkeypatch):
+    def search(_: str, __: CallContext) -> list[tuple[int, str]]:
+        raise UnreachableError("iRacing has not answered in time.")
+
+    upstream.search = search
+    reads: list[int] = []
+    ids = deps.store.ids
+
+    def read(keys: Any) -> Any:
+        reads.append(len(keys))
+        return ids(keys)
+
+    monkeypatch.setattr(deps.store, "ids", read)
+    targets = {name.key: Target(name) for name in (parse(f"Ann Tester{number}") for number in range(1, 21))}
+    settled: dict[str, Miss | None] = {}
+    at_once = replace(deps, callers=AtOnce())
+    Plan(at_once, targets, CallContext(time.monotonic() + 5), settled.__setitem__).run()
+    assert {miss and miss.code for miss in settled.values()} == {UNAVAILABLE.code}
+    assert reads == [20, 20], "before the searches, and after them"
+    assert all(entry.failed_until > time.time() for entry in ids(list(targets)).values())

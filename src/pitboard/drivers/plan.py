@@ -101,6 +101,8 @@ class Plan:
         self._finished: SimpleQueue[Work] = SimpleQueue()
         self._calls: dict[Future[Any], Sequence[str]] = {}
         self._outcomes: dict[str, Miss | None] = {}
+        self._learnt: dict[str, IdEntry] = {}
+        self._lost: dict[str, tuple[int | None, UpstreamError]] = {}
         self._leased: set[str] = set()
         self._stopped = False
 
@@ -168,7 +170,9 @@ class Plan:
         self._outcomes.setdefault(key, outcome)
 
     def _tell_outcomes(self) -> None:
-        """Gives up the leases of the names that are settled, in one go, and tells what came of them."""
+        """Writes what was learnt and gives up the leases of the names that are settled, each in one go; then
+        tells what came of them."""
+        self._write_down()
         outcomes, self._outcomes = self._outcomes, {}
         held = [key for key in outcomes if key in self._leased]
         self._leased.difference_update(held)
@@ -179,6 +183,22 @@ class Plan:
             for key, outcome in outcomes.items():
                 target = self._targets.pop(key)
                 self._tell(key, None if target.record else outcome)
+
+    def _write_down(self) -> None:
+        """What was learnt of names since the last time. One request writes it all in DynamoDB, and twenty
+        searches end close together."""
+        lost, self._lost = self._lost, {}
+        learnt, self._learnt = self._learnt, {}
+        now, known = self._deps.clock(), self._deps.store.ids(list(lost)) if lost else {}
+        for key, (cust_id, error) in lost.items():
+            kept = known.get(key)
+            if cust_id is not None:
+                kept = kept or IdEntry(key, cust_id, "iRacing", now + freshness.ID_KEPT)
+                kept = replace(kept, cust_id=cust_id)
+            if entry := misses.remembered(key, error, self._context, now, kept):
+                learnt[key] = entry
+        if learnt:
+            self._deps.store.keep_ids(learnt.values())
 
     def _settle_all(self, keys: Iterable[str], otherwise: Miss) -> None:
         """Ends with these names, whatever has come of them."""
@@ -343,7 +363,7 @@ class Plan:
             self._settle(key, WITHHELD)
             return
         until = self._deps.clock() + freshness.ID_KEPT
-        self._deps.store.keep_ids([IdEntry(key, cust_id, "iRacing", until)])
+        self._learnt[key] = IdEntry(key, cust_id, "iRacing", until)
         self._identified({key: cust_id})
 
     def _identified(self, ids: Mapping[str, int]) -> None:
@@ -359,7 +379,8 @@ class Plan:
         if self._targets[key].record:
             self._deps.store.forget([key])
             self._targets[key] = replace(self._targets[key], record=None)
-        self._remember({key: None}, None)
+        if entry := misses.remembered(key, None, self._context, self._deps.clock()):
+            self._learnt[key] = entry
         self._settle(key, NOT_FOUND)
 
     def _is_gone(self, key: str) -> bool:
@@ -479,24 +500,14 @@ class Plan:
         """Settles names that the upstream had no answer for; their ids stay known, as far as they are."""
         if self._context.cut_off:
             return  # they are settled as pending
-        self._remember(ids, error)
-        for key in ids:
+        for key, cust_id in ids.items():
+            self._lost[key] = cust_id, error
             self._note_failed(key, error)
             self._settle(key, misses.for_error(error, self._deps.worded))
 
     def _note_failed(self, key: str, error: UpstreamError) -> None:
         if not isinstance(error, RateLimitedError) and not self._context.cut_off:
             self._tell_failed(self._targets[key], error)
-
-    def _remember(self, ids: Mapping[str, int | None], error: UpstreamError | None) -> None:
-        now = self._deps.clock()
-        known = self._deps.store.ids(list(ids)) if error else {}
-        for key, cust_id in ids.items():
-            if cust_id is not None:
-                entry = known.get(key) or IdEntry(key, cust_id, "iRacing", now + freshness.ID_KEPT)
-                known[key] = replace(entry, cust_id=cust_id)
-        entries = [misses.remembered(key, error, self._context, now, known.get(key)) for key in ids]
-        self._deps.store.keep_ids([entry for entry in entries if entry])
 
     def _cut_off(self) -> None:
         """The deadline has passed while calls were out. A name whose call hangs is remembered."""
