@@ -22,7 +22,7 @@ from pitboard.drivers.errors import (
 from pitboard.drivers.model import CallContext, Priority
 from pitboard.drivers.ports import Telemetry
 from pitboard.iracing import data_api
-from pitboard.iracing.data_api import LONGEST_LINE, MOST_CHUNKS, DataApi
+from pitboard.iracing.data_api import LONGEST_LINE, DataApi
 from pitboard.iracing.links import Links
 from pitboard.iracing.meter import Meter
 from pitboard.iracing.transport import NoAnswerError, Transport
@@ -156,7 +156,7 @@ class TestWhereTheTokenIsSent:
         assert len(bench.server.got) == 1
         assert "hush" not in str(caught.value)
 
-    @pytest.mark.parametrize("count", [MOST_CHUNKS + 1, 100_000])
+    @pytest.mark.parametrize("count", [201, 100_000])
     def test_an_answer_in_very_many_parts_is_refused_before_any_is_asked_for(
         self, bench: Bench, count: int
     ) -> None:
@@ -166,13 +166,16 @@ class TestWhereTheTokenIsSent:
             bench.api.get("/data/results/search_series", {}, context())
         assert len(bench.server.got) == 1
 
-    def test_parts_that_are_too_large_together_are_refused(
-        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(data_api, "LARGEST_CHUNKS", 10_000)
-        info = {"base_download_url": f"{bench.server.url}/c/", "chunk_file_names": ["x"] * 100}
+    def test_200_parts_are_taken(self, bench: Bench) -> None:
+        info = {"base_download_url": f"{bench.server.url}/c/", "chunk_file_names": ["x"] * 200}
         bench.server.on("/data/results/search_series", Reply(json={"data": {"chunk_info": info}}))
-        bench.server.on("/c/x", Reply(json=["y" * 1_000]))
+        bench.server.on("/c/x", Reply(json=[1]))
+        assert bench.api.get("/data/results/search_series", {}, context()) == [1] * 200
+
+    def test_parts_that_have_more_than_64_mb_together_are_refused(self, bench: Bench) -> None:
+        info = {"base_download_url": f"{bench.server.url}/c/", "chunk_file_names": ["x"] * 5}
+        bench.server.on("/data/results/search_series", Reply(json={"data": {"chunk_info": info}}))
+        bench.server.on("/c/x", Reply(json=["y" * 13_500_000]))
         with pytest.raises(UnreachableError, match="larger than"):
             bench.api.get("/data/results/search_series", {}, context())
 

@@ -54,7 +54,8 @@ def test_what_is_named_alike_in_every_environment(environment):
 
 
 def test_there_are_three_environments_and_no_other():
-    assert names.ENVIRONMENTS == ("dev", "staging", "prod")
+    for one in ("dev", "staging", "prod"):
+        assert Names(one).stack == f"pitboard-{one}"
     for other in ("", "production", "Prod"):
         with pytest.raises(UnknownEnvironmentError, match=f"{other!r}; there are dev, staging, prod"):
             Names(other)

@@ -25,13 +25,6 @@ from pitboard.iracing.shapes import Wrong
 from pitboard.iracing.transport import NoAnswerError
 
 
-def test_the_bounds_are_what_the_documents_say():
-    assert (data_api.MOST_MEMBERS, data_api.ATTEMPTS) == (50, 3)
-    assert (LONGEST_LINE, data_api.MOST_CHUNKS) == (65_536, 200)
-    assert data_api.LARGEST_CHUNKS == 64 * 1024 * 1024
-    assert data_api.LINK_LIFE == 45.0
-
-
 @pytest.mark.parametrize(
     ("status", "kind"),
     [

@@ -10,6 +10,7 @@ from pitboard.drivers import index
 from pitboard.drivers.categories import CATEGORIES, CLASSES, GROUPS, SEQUENCE, licence_level
 from pitboard.drivers.index import CategoryStats, IndexedDriver, RowError
 from pitboard.drivers.records import indexed
+from pitboard.simulator.answers import CATEGORY_CONSTANTS
 
 GOOD = ("1919", "694", "5.72", "A 2.96", "11424", "2187")
 HUNDREDTHS = st.integers(0, 59_999).map(lambda n: n / 100)
@@ -169,8 +170,16 @@ def test_a_licence_has_four_levels_by_its_safety_rating(letter, rating, level):
 
 
 def test_the_facts_of_the_categories_are_iracing_s():
-    """constants/categories, lookup/licenses and member/get, as recorded."""
-    assert CATEGORIES == {"oval": 1, "dirt_oval": 3, "dirt_road": 4, "sports_car": 5, "formula_car": 6}
+    """constants/categories, lookup/licenses and member/get, as recorded; the simulator answers so."""
+    labels = {constant["value"]: constant["label"] for constant in CATEGORY_CONSTANTS}
+    assert {labels.pop(number): name for name, number in CATEGORIES.items()} == {
+        "Oval": "oval",
+        "Dirt Oval": "dirt_oval",
+        "Dirt Road": "dirt_road",
+        "Sports Car": "sports_car",
+        "Formula Car": "formula_car",
+    }
+    assert set(labels.values()) == {"Road"}, "it was divided into two"
     assert {number: letter for letter, (number, _, _) in GROUPS.items()} == CLASSES
     assert [GROUPS[letter][0] for letter in ("R", "D", "C", "B", "A", "P", "WC")] == [1, 2, 3, 4, 5, 6, 7]
     assert set(SEQUENCE) == set(CATEGORIES)

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitboard.drivers import kept_members, names
-from pitboard.drivers import members as members_module
+from pitboard.drivers import names
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.guard import GuardedIndex, GuardedStore
 from pitboard.drivers.index import IndexedDriver
 from pitboard.drivers.kept_members import KeptMembers
-from pitboard.drivers.members import Audience, Gate, Members, fingerprint
+from pitboard.drivers.members import DOCUMENT, Audience, Gate, Members, fingerprint
 from pitboard.drivers.model import Document, IdEntry, Record
 from pitboard.stores.sqlite import SqliteStore
 
@@ -180,20 +179,19 @@ def test_a_fingerprint_is_the_same_in_every_version():
     assert fingerprint("ann tester") == "9ccfaf5b2edf997afe209c9f"
 
 
-def test_a_list_and_the_withheld_have_a_most(monkeypatch):
-    assert (members_module.MOST_LISTED, members_module.MOST_WITHHELD) == (5_000, 4_000)
-    monkeypatch.setattr(kept_members, "MOST_LISTED", 2)
-    monkeypatch.setattr(kept_members, "MOST_WITHHELD", 2)
+def test_five_thousand_can_be_listed_and_four_thousand_withheld_and_no_more():
     documents = Documents()
     kept = KeptMembers(lambda: documents, None, 60.0)
-    kept.change(lambda members: members.listing({"a": 1, "b": 2}).forgetting(["c"], [3]))
+    listed = {f"listed {number}": number for number in range(5_000)}
+    kept.change(lambda members: members.listing(listed))
+    kept.change(lambda members: members.forgetting([f"withheld {number}" for number in range(4_000)]))
     for edit in (
-        lambda members: members.listing({"d": 4}),
-        lambda members: members.forgetting(["d"]),
+        lambda members: members.listing({"another": 9_999}),
+        lambda members: members.forgetting(["another"]),
     ):
-        with pytest.raises(StoreError, match="At most 2"):
+        with pytest.raises(StoreError, match="At most 5,000 members can be listed, and 4,000 names"):
             kept.change(edit)
-    assert kept.current().listed == {"a": 1, "b": 2}
+    assert kept.current().listed == listed
 
 
 def test_a_change_that_others_are_always_faster_than_is_an_error():
@@ -242,7 +240,7 @@ def test_what_was_read_holds_for_its_seconds_and_is_then_read_again():
     told: list[Members] = []
     kept.changed = told.append
     assert kept.current().permits("ann tester")
-    documents.put(members_module.DOCUMENT, Members().forgetting(["ann tester"]).as_document(), expected=None)
+    documents.put(DOCUMENT, Members().forgetting(["ann tester"]).as_document(), expected=None)
     now[0] = 159.9
     assert kept.current().permits("ann tester")
     now[0] = 160.0

@@ -12,7 +12,7 @@ from pitboard.drivers.errors import (
     Remedy,
     UnreachableError,
 )
-from pitboard.drivers.misses import NOT_FOUND, PENDING, TOO_MANY, UNAVAILABLE
+from pitboard.drivers.misses import NOT_FOUND, PENDING, UNAVAILABLE
 from pitboard.drivers.model import CallContext, IdEntry
 
 NOW = 1_800_000_000.0
@@ -23,11 +23,6 @@ LOST = UnreachableError("Lost.")
 
 def entry(**fields) -> IdEntry:
     return IdEntry("ann tester", **{"cust_id": None, "origin": "iRacing", "until": NOW, **fields})
-
-
-def test_a_name_comes_again_after_two_seconds_a_minute_or_half_of_one():
-    assert (PENDING.retry_after, UNAVAILABLE.retry_after, TOO_MANY.retry_after) == (2, 60, 30)
-    assert (TOO_MANY.code, NOT_FOUND.retry_after) == ("pending", None)
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(-3, 1), (0.2, 1), (1.0, 1), (1.1, 2), (59.5, 60)])

@@ -344,7 +344,6 @@ def test_what_cannot_be_a_customer_id_is_an_unknown_route(services, ask, cust_id
 
 
 def test_so_many_look_ups_wait_at_a_time_and_no_more(services, ask):
-    assert routes.LOOKUP_THREADS == 64
     entered, go = threading.Semaphore(0), threading.Event()
 
     def hang(*_: object) -> bytes:

@@ -4,7 +4,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from urllib3 import HTTPConnectionPool
+from urllib3 import HTTPConnectionPool, Timeout
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -20,11 +20,6 @@ from pitboard.iracing.transport import NoAnswerError, Transport, _chunks, _no_an
 
 CONNECTION = HTTPConnection("data.example.org")
 POOL = HTTPConnectionPool("data.example.org")
-
-
-def test_the_bounds_are_what_the_documents_say():
-    assert (transport.CONNECTIONS, transport.CONNECT_SECONDS, transport.READ_SECONDS) == (48, 4.0, 10.0)
-    assert transport.LARGEST_BODY == 16 * 1024 * 1024
 
 
 @pytest.mark.parametrize(
@@ -64,13 +59,30 @@ def response(*chunks: bytes | Exception):
     return SimpleNamespace(status=200, headers={"A": "b"}, read1=read1)
 
 
-def test_an_answer_is_read_to_its_largest_size_and_no_further(monkeypatch):
-    monkeypatch.setattr(transport, "LARGEST_BODY", 10)
-    later = time.monotonic() + 60
-    whole = _whole(response(b"12345", b"67890"), later)
-    assert (whole.status, whole.headers, whole.body) == (200, {"A": "b"}, b"1234567890")
-    with pytest.raises(UnreachableError, match="larger than"):
-        _whole(response(b"12345", b"678901"), later)
+def test_an_answer_is_read_to_16_mb_and_no_further():
+    later, half = time.monotonic() + 60, b"x" * (8 * 1024 * 1024)
+    whole = _whole(response(half, half), later)
+    assert (whole.status, whole.headers, whole.body) == (200, {"A": "b"}, half + half)
+    with pytest.raises(UnreachableError, match="larger than 16 MB"):
+        _whole(response(half, half, b"x"), later)
+
+
+@pytest.mark.parametrize(("left", "connect", "read"), [(60.0, 4.0, 10.0), (7.0, 4.0, 7.0), (2.0, 2.0, 2.0)])
+def test_a_connection_may_take_4_seconds_and_an_answer_10_unless_the_deadline_comes_first(
+    monkeypatch, left, connect, read
+):
+    asked: list[Timeout] = []
+
+    def urlopen(*_, timeout, **__):
+        asked.append(timeout)
+        raise OSError
+
+    monkeypatch.setattr(transport, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    one = Transport()
+    monkeypatch.setattr(one, "_pools", lambda *_: SimpleNamespace(urlopen=urlopen))
+    with pytest.raises(NoAnswerError):
+        one.get("http://data.example.org/", 100.0 + left)
+    assert [(timeout.connect_timeout, timeout._read) for timeout in asked] == [(connect, read)]
 
 
 def test_an_answer_that_comes_after_the_deadline_is_none():

@@ -6,11 +6,10 @@ from dataclasses import replace
 import pytest
 
 from pitboard.drivers import page as page_module
-from pitboard.drivers import views as views_module
 from pitboard.drivers.index import CategoryStats, IndexedDriver
 from pitboard.drivers.misses import PENDING, Miss
 from pitboard.drivers.model import Record
-from pitboard.drivers.page import MOST_PAGES, Page, Pages, compose
+from pitboard.drivers.page import Page, Pages, compose
 from pitboard.drivers.ranks import Ranks, Tally
 from pitboard.drivers.views import View, Views
 
@@ -67,12 +66,19 @@ def test_a_page_with_a_miss_is_always_put_together_anew():
     assert b'"retry_after":7' not in first
 
 
-def test_pages_are_held_up_to_a_number():
+def test_a_hundred_pages_are_held_and_no_more():
     pages = Pages()
     view = Views().of_record(RECORD, Ranks(), NOW + 1, profile=True)
-    for number in range(MOST_PAGES + 2):
-        pages.page(((f"Ann {number}", "ann tester"),), {"ann tester": view}, {}, NOW + 1)
-    assert len(pages._held) <= MOST_PAGES
+
+    def put(number: int) -> Page:
+        return pages.page(((f"Ann {number}", "ann tester"),), {"ann tester": view}, {}, NOW + 1)
+
+    first = put(0)
+    for number in range(1, 100):
+        put(number)
+    assert put(0) is first
+    put(100)
+    assert put(0) is not first
 
 
 def shown(views: Views, record: Record, now: float, *, profile: bool = True) -> View:
@@ -94,16 +100,15 @@ def test_a_view_is_held_until_what_it_says_ends():
     assert (back.state, back.since, back.until) == ("stale", NOW - 3601, NOW - 3600)
 
 
-def test_views_are_held_up_to_a_number(monkeypatch):
-    assert views_module.MOST_HELD == 10_000
-    monkeypatch.setattr(views_module, "MOST_HELD", 2)
+def test_ten_thousand_views_are_held_and_no_more():
     views, ranks = Views(), Ranks()
-    records = [replace(RECORD, key=f"ann {number}") for number in range(3)]
-    first, second = (views.of_record(one, ranks, NOW, profile=True) for one in records[:2])
-    assert views.of_record(records[0], ranks, NOW, profile=True) is first
-    views.of_record(records[2], ranks, NOW, profile=True)
-    assert views.of_record(records[0], ranks, NOW, profile=True) is not first
-    assert views.of_record(records[1], ranks, NOW, profile=True) is not second
+    first, *others = [replace(RECORD, key=f"ann {number}") for number in range(10_001)]
+    held = views.of_record(first, ranks, NOW, profile=True)
+    for record in others[:-1]:
+        views.of_record(record, ranks, NOW, profile=True)
+    assert views.of_record(first, ranks, NOW, profile=True) is held
+    views.of_record(others[-1], ranks, NOW, profile=True)
+    assert views.of_record(first, ranks, NOW, profile=True) is not held
 
 
 def test_who_shall_not_learn_when_gets_the_beginning_of_the_day():
@@ -175,7 +180,6 @@ def test_a_browser_keeps_a_page_as_long_as_its_first_driver_is_fresh():
 
 
 def test_pages_are_put_together_anew_when_what_they_show_or_the_second_is_another():
-    assert MOST_PAGES == 100
     pages = Pages()
     first = page(pages)
     assert page(pages, now=NOW + 1.0) is first
