@@ -172,6 +172,15 @@ class TestPauses:
         assert isinstance(budget.refusal(T0 + 10, 20), RateLimitedError)
         assert budget.take(T0 + 30, READER).granted == 1
 
+    def test_a_client_whose_calls_iracing_s_limit_refused_has_its_whole_share_again(self) -> None:
+        budget = Budget(at=T0)
+        for _ in range(30):
+            budget = budget.take(T0, READER, client="one").budget
+        budget, count = greedy(budget.paused(T0, 5, RateLimitedError.code), T0 + 5)
+        assert count == 1, "while the limit lasts a page costs one call, not all of its calls"
+        back = budget.resumed(T0 + 6)
+        assert back.room(T0 + 6, READER, "one") == 30
+
     def test_a_shorter_pause_does_not_end_a_longer_one(self) -> None:
         budget = Budget().paused(T0, 60, RateLimitedError.code).paused(T0, 5, RateLimitedError.code)
         assert budget.pause_left(T0) == 60
@@ -316,9 +325,8 @@ class TestFigures:
         assert paused().paused(T0, 31, "other").paused_code == "other"
         assert paused().paused(T0, 30, "other") == paused()
 
-    def test_a_call_after_a_pause_ends_it_unless_a_probe_must(self) -> None:
-        assert paused().take(T0 + 30, READER).budget.paused_code == ""
-        for code in (MaintenanceError.code, OutageError.code):
+    def test_the_first_call_after_a_pause_is_alone(self) -> None:
+        for code in (MaintenanceError.code, OutageError.code, RateLimitedError.code):
             probe = paused(code).take(T0 + 30, READER, 5)
             assert probe.granted == 1
             assert probe.budget.probing

@@ -29,8 +29,9 @@ LEAST_LIMIT, MOST_LIMIT = 4, 100_000
 
 WINDOW = 60.0
 PROBE_PAUSE = 3.0
-"""While iRacing is in maintenance (it gives no Retry-After then) or fails at everything, one call alone
-is let through every three seconds, if somebody wants one, until an answer shows that it is over."""
+"""After a pause (iRacing is in maintenance, and gives no Retry-After then; it fails at everything; its rate
+limit was reached) one call alone is let through every three seconds, if somebody wants one, until an answer
+shows that it is over."""
 
 _LONGEST_PAUSE = 3600.0
 
@@ -47,9 +48,8 @@ class Budget:
     """The bucket: `level` tokens at time `at`. The level is below 0 when others used up the window.
 
     Until `paused_until` nothing is granted; `paused_code` says why (`UpstreamError.code`, "" if nothing).
-    `probing`: after a pause for maintenance or an outage, one call is out to see whether it is over, and
-    `back_at` is when one last found so. `clients` are the calls that clients have used of their shares, by a
-    short hash, as of `at`.
+    `probing`: after a pause, one call is out to see whether it is over, and `back_at` is when one last found
+    so. `clients` are the calls that clients have used of their shares, by a short hash, as of `at`.
     """
 
     limit: int = LIMIT
@@ -134,7 +134,7 @@ class Budget:
         budget = self.filled(now)
         if budget.pause_left(now):
             return 0
-        if budget.paused_code in _PROBED:
+        if budget._was_paused(now):  # noqa: SLF001 - its own
             return int(budget.level >= budget.needed(priority, client))
         if priority is Priority.BACKGROUND:
             return max(0, int(budget.level - budget.needed(priority) + 1))
@@ -158,7 +158,7 @@ class Budget:
         needed = budget.needed(priority, client)
         if budget.level < needed:
             return Taken(budget, 0, (needed - budget.level) / budget.rate)
-        if budget.paused_code in _PROBED:
+        if budget._was_paused(now):  # noqa: SLF001 - its own
             probe = replace(budget, level=budget.level - 1, paused_until=now + PROBE_PAUSE, probing=True)
             return Taken(probe, 1, 0.0)
         taken = max(1, min(most, int(budget.level), int(min(budget.share_left(client), most))))
@@ -179,6 +179,10 @@ class Budget:
         """Seconds until the pause is over; 0 without one, or when the clock was set back since."""
         left = self.paused_until - now
         return left if self.paused_code and 0 < left <= _LONGEST_PAUSE else 0.0
+
+    def _was_paused(self, now: float) -> bool:
+        """Whether there was a pause that no answer has ended yet; not one by a clock that was ahead."""
+        return bool(self.paused_code) and self.paused_until <= now + _LONGEST_PAUSE
 
     def refusal(self, now: float, wait: float) -> UpstreamError:
         """The error for a call that would have to wait too long."""
@@ -216,9 +220,6 @@ class Budget:
         if not self.probing:
             return self
         return replace(self, paused_until=0.0, paused_code="", probing=False, back_at=now, clients={})
-
-
-_PROBED = (MaintenanceError.code, OutageError.code)
 
 
 def hashed(client: str) -> str:

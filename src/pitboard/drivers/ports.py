@@ -79,7 +79,7 @@ class Upstream(Protocol):
     (links and chunks are free) and raises an `UpstreamError`."""
 
     def back_at(self) -> float:
-        """When iRacing was last seen to be back after a maintenance or an outage (Unix seconds, 0: never).
+        """When iRacing was last seen to be back after a pause of all calls (Unix seconds, 0: never).
         Asks iRacing nothing. Raises `StoreError`."""
 
     def room(self, context: CallContext, wanted: int) -> Room:

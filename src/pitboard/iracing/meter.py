@@ -158,7 +158,7 @@ class Meter:
         self._pause(PROBE_PAUSE, OutageError.code)
 
     def back_at(self) -> float:
-        """When iRacing was last seen to be back after a maintenance or an outage (Unix seconds, 0: never).
+        """When iRacing was last seen to be back after a pause of all calls (Unix seconds, 0: never).
         Raises `StoreError`."""
         with self._lock:
             if not 0 <= self._clock() - self._read_at < ROOM_KNOWN:
