@@ -1,11 +1,14 @@
 """Changes the code in small ways, one at a time, and counts which changes a test notices.
 
-    uv run --all-groups --all-extras scripts/mutate.py ROOM [--sample 120] [--minutes 60] [--resume]
+    uv run --all-groups --all-extras scripts/mutate.py ROOM [--sample 120] [--seed 0] [--minutes 60]
+        [--resume]
 
 ROOM is a folder of src/pitboard, such as `drivers`. Of all changes that cosmic-ray can make to its modules a
 sample is tried, the same each time, in a copy of the checkout in build/, each with the tests that
-scripts/mutate.toml names for its module. The room's part of docs/MUTATION.md gets the result. `--resume` goes
-on after a run that was broken off, or to which tests were added.
+scripts/mutate.toml names for its module. `--seed` draws another sample: tests that were written for the
+survivors of one say nothing of the others. The sample's part of docs/MUTATION.md gets the result. `--resume`
+goes on after a run that was broken off, or to which tests were added; then the first score stays beside the
+new one.
 """
 
 import argparse
@@ -73,10 +76,9 @@ class Change:
     diff: str = ""
     survived: bool | None = None
 
-    @property
-    def place(self) -> str:
+    def place(self, seed: int) -> str:
         """What stays the same between two runs on the same code, in an order that is as good as random."""
-        text = f"{self.module} {self.operator} {self.occurrence}"
+        text = f"{self.module} {self.operator} {self.occurrence}" + (f" {seed}" if seed else "")
         return hashlib.blake2s(text.encode()).hexdigest()
 
 
@@ -85,6 +87,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Changes the code, and counts which changes tests notice.")
     parser.add_argument("room", choices=ROOMS, metavar="ROOM", help=", ".join(ROOMS))
     parser.add_argument("--sample", type=int, default=120, help="changes of the room; 120 without")
+    parser.add_argument("--seed", type=int, default=0, help="draws another sample; 0 without")
     parser.add_argument("--minutes", type=float, default=60.0, help="begins nothing later; 60 without")
     parser.add_argument(
         "--resume",
@@ -96,21 +99,22 @@ def main() -> int:
     copy = ROOT / "build" / "mutation" / asked.room
     checkout(copy)
     possible = changes(copy, asked.room)
-    sample = sorted(possible, key=lambda change: change.place)[: asked.sample]
-    kept = copy / "noticed.json"
+    places = {change: change.place(asked.seed) for change in possible}
+    sample = sorted(possible, key=places.__getitem__)[: asked.sample]
+    kept = copy / f"noticed-{asked.seed}.json"
     before = json.loads(kept.read_text("utf-8")) if asked.resume and kept.exists() else {}
-    now = {change.place: code(copy / change.module) for change in sample}
-    results = [replace(one, survived=False) for one in sample if before.get(one.place) == now[one.place]]
-    known = {change.place for change in results}
-    for done in tried(copy, asked.room, [change for change in sample if change.place not in known], end):
+    now = {change.job: (places[change], code(copy / change.module)) for change in sample}
+    known = [one for one in sample if before.get(now[one.job][0]) == now[one.job][1]]
+    results = [replace(one, survived=False) for one in known]
+    for done in tried(copy, asked.room, [change for change in sample if change not in known], end):
         results += done
-        noticed = {change.place: now[change.place] for change in results if not change.survived}
-        kept.write_text(json.dumps(noticed), "utf-8")
+        kept.write_text(
+            json.dumps(dict(now[change.job] for change in results if not change.survived)), "utf-8"
+        )
     if len(results) < len(sample):
         print(f"{len(sample) - len(results)} changes were not tried; --resume goes on")
         return 1
-    note(asked.room, len(possible), results)
-    print(summary(asked.room, len(possible), results))
+    print(note(asked.room, asked.seed, len(possible), results, again=asked.resume))
     return 0
 
 
@@ -214,12 +218,13 @@ def executed(copy: Path, some: list[Change]) -> Iterator[Change]:
             yield replace(change, diff=diff, survived=outcome.endswith("SURVIVED"))
 
 
-def summary(room: str, possible: int, results: list[Change]) -> str:
-    """The result in one sentence."""
+def summary(room: str, possible: int, results: list[Change], first: str = "") -> str:
+    """The result in one sentence; with the `first` one, which was had before tests were added."""
     noticed, tried_ = sum(not change.survived for change in results), len(results)
     share = f"{100 * noticed / tried_:.0f} %" if tried_ else "nothing"
-    day = datetime.now(UTC).date()
-    return f"`{room}`: {noticed} of {tried_} noticed, {share}, of {possible} possible, on {day}."
+    score, day = f"{noticed} of {tried_} noticed, {share}", datetime.now(UTC).date()
+    score = f"{first} at first; with tests added since {score}" if first not in ("", score) else score
+    return f"`{room}`: {score}, of {possible} possible, on {day}."
 
 
 def survivor(change: Change) -> str:
@@ -229,17 +234,22 @@ def survivor(change: Change) -> str:
     return f"`{Path(change.module).name}`: `{before}` became `{after}`"
 
 
-def note(room: str, possible: int, results: list[Change]) -> None:
-    """Puts a result into the room's part of the document. What was written there about why a survivor stays
-    (after an arrow) is kept."""
+def note(room: str, seed: int, possible: int, results: list[Change], *, again: bool) -> str:
+    """Puts a result into the sample's part of the document; gives its sentence. What was written there about
+    why a survivor stays (after an arrow) is kept, and the first score when the sample was tried `again`."""
     text = DOC.read_text("utf-8")
-    begin, finish = f"<!-- {room} -->\n", f"<!-- end of {room} -->\n"
+    name = f"{room}, seed {seed}" if seed else room
+    begin, finish = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
     before, part, after = text.partition(begin)[0], text.partition(begin)[2], text.partition(finish)[2]
-    why = dict(re.findall(r"^- (.*) → (.*)$", part.partition(finish)[0], re.M))
+    part = part.partition(finish)[0]
+    why = dict(re.findall(r"^- (.*) → (.*)$", part, re.M))
+    first = re.search(r"\d+ of \d+ noticed, \d+ %", part) if again else None
+    said = summary(room, possible, results, first[0] if first else "")
     alive = sorted(survivor(change) for change in results if change.survived)
     lines = [f"- {line} → {why.get(line, 'not looked at')}\n" for line in alive]
-    body = f"{summary(room, possible, results)}\n" + ("\n" if lines else "") + "".join(lines)
+    body = f"{said}\n" + ("\n" if lines else "") + "".join(lines)
     DOC.write_text(before + begin + body + finish + after, "utf-8")
+    return said
 
 
 def run(folder: Path, *command: str, seconds: float) -> int:

@@ -51,11 +51,11 @@ def test_every_module_of_the_rooms_has_tests_that_exist():
 
 def test_a_room_s_result_replaces_the_older_one_and_leaves_those_of_other_rooms(document):
     others = [mutate.DOC.read_text("utf-8").partition("## stores")[0]]
-    mutate.note("stores", 50, [change(survived=True), change(1, survived=False)])
+    mutate.note("stores", 0, 50, [change(survived=True), change(1, survived=False)], again=False)
     text = document.read_text("utf-8")
     assert "`stores`: 1 of 2 noticed, 50 %, of 50 possible, on 20" in text
     assert f"{SURVIVOR}not looked at\n" in text
-    mutate.note("stores", 60, [change(survived=False)])
+    mutate.note("stores", 0, 60, [change(survived=False)], again=False)
     text = document.read_text("utf-8")
     assert "1 of 1 noticed, 100 %, of 60 possible" in text
     assert "50 possible" not in text
@@ -64,11 +64,33 @@ def test_a_room_s_result_replaces_the_older_one_and_leaves_those_of_other_rooms(
 
 
 def test_what_was_written_about_a_survivor_is_kept(document):
-    mutate.note("stores", 50, [change(survived=True)])
+    mutate.note("stores", 0, 50, [change(survived=True)], again=False)
     looked_at = document.read_text("utf-8").replace("not looked at", "changes nothing")
     document.write_text(looked_at, "utf-8")
-    mutate.note("stores", 50, [change(survived=True)])
+    mutate.note("stores", 0, 50, [change(survived=True)], again=True)
     assert f"{SURVIVOR}changes nothing\n" in document.read_text("utf-8")
+
+
+def test_the_first_score_stays_beside_the_one_with_the_tests_that_were_written_for_its_survivors(document):
+    alive, noticed = change(survived=True), change(1, survived=False)
+    mutate.note("stores", 0, 50, [alive, noticed], again=False)
+    for _ in range(2):
+        said = mutate.note("stores", 0, 50, [change(survived=False), noticed], again=True)
+        told = "`stores`: 1 of 2 noticed, 50 % at first; with tests added since 2 of 2 noticed, 100 %, of 50"
+        assert said.startswith(told)
+        assert said in document.read_text("utf-8")
+    assert mutate.note("stores", 0, 50, [alive], again=False).startswith("`stores`: 0 of 1 noticed, 0 %, of")
+
+
+def test_another_seed_draws_another_sample_with_a_part_of_its_own(document):
+    changes = [change(number, survived=False) for number in range(9)]
+    one, other = (sorted(changes, key=lambda change: change.place(seed)) for seed in (0, 2))
+    assert one != other
+    before = document.read_text("utf-8")
+    mutate.note("drivers", 2, 50, [change(survived=True)], again=False)
+    after = document.read_text("utf-8")
+    assert "<!-- drivers, seed 2 -->\n`drivers`: 0 of 1 noticed" in after
+    assert after.partition("<!-- drivers, seed 2 -->")[0] == before.partition("<!-- drivers, seed 2 -->")[0]
 
 
 def test_every_survivor_in_the_document_was_looked_at():
@@ -88,6 +110,6 @@ def test_changes_of_log_lines_and_of_dataclass_arguments_are_not_tried(tmp_path)
 
 
 def test_a_sample_is_the_same_each_time_and_a_smaller_one_is_part_of_it():
-    places = sorted(change(number, survived=False).place for number in range(9))
-    assert places == sorted(change(number, survived=True).place for number in reversed(range(9)))
+    places = sorted(change(number, survived=False).place(2) for number in range(9))
+    assert places == sorted(change(number, survived=True).place(2) for number in reversed(range(9)))
     assert len(set(places)) == 9
