@@ -247,6 +247,12 @@ def test_a_lease_taken_by_a_clock_that_was_ahead_binds_nobody(store, clock):
     assert store.claim(["a"], "me", clock.now + 60) == set()
 
 
+@pytest.mark.parametrize(("holder", "other"), [("a", "b"), ("b", "a")])
+def test_a_lease_is_anothers_whatever_the_two_are_called(store, clock, holder, other):
+    store.claim(["name"], holder, clock.now + 5)
+    assert store.claim(["name"], other, clock.now + 5) == set()
+
+
 def test_an_owner_may_take_its_own_lease_again(store, clock):
     store.claim(["a"], "me", clock.now + 5)
     assert store.claim(["a"], "me", clock.now + 9) == {"a"}

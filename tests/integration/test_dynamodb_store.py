@@ -169,6 +169,22 @@ def test_a_write_whose_answer_was_lost_counts_as_done(client):
     assert documents.get("TOKEN:a") == Document({"n": 2}, 2)
 
 
+@pytest.mark.parametrize("mark", ["", "0", "g"])
+def test_a_version_that_another_has_written_is_not_ours_whatever_its_mark(client, mark):
+    """Marks are random hex digits: these come before and after all of them."""
+    table = create_table(client, "auth", "username")
+    documents = DynamoDocuments(client, table, "username")
+    assert documents.put("TOKEN:a", {"n": 1}, expected=None)
+    client.update_item(
+        TableName=table,
+        Key={"username": {"S": "TOKEN:a"}},
+        UpdateExpression="SET mark = :mark",
+        ExpressionAttributeValues={":mark": {"S": mark}},
+    )
+    assert not documents.put("TOKEN:a", {"n": 2}, expected=None)
+    assert documents.get("TOKEN:a") == Document({"n": 1}, 1)
+
+
 def test_ttl_is_in_whole_seconds_rounded_up(client, table):
     store = DynamoStore(client, table, table)
     store.keep([Record("ann tester", 1, b"{}", 1.0, 2.0, 4_000_000_000.25)])

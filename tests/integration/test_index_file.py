@@ -29,7 +29,7 @@ from pitboard.drivers.errors import (
 from pitboard.drivers.index import IndexedDriver, unpack
 from pitboard.drivers.refresh import KEEP_SECONDS, IndexRefusedError, Newcomer
 from pitboard.stores import index_file
-from pitboard.stores.index_file import IndexBuilder, IndexFile, all_drivers, generations, index_age
+from pitboard.stores.index_file import IndexBuilder, IndexFile, all_drivers, all_lists, generations, index_age
 
 NOW = 1_800_000_000.0
 DAY = 86400.0
@@ -109,6 +109,18 @@ class TestWhatIsFound:
             ("al", 4), ("bo", 8), ("bo", 9), ("cy", 3),
         ]  # fmt: skip
         assert {tuple(unpack(driver.stats)) for driver in drivers} == {tuple(CATEGORIES)}
+
+    def test_what_was_read_of_a_whole_file_can_be_written_as_another_one(self, db, tmp_path):
+        """A backup from AWS is made so."""
+        refreshed(db, GivenLists(crowd(20), oval=[row("Ann Tester", 99, 2000)]))
+        ((_, path),) = generations(db)
+        other = tmp_path / "other" / db.name
+        other.parent.mkdir()
+        made = index_file.write(other, 5, all_drivers(path), all_lists(path))
+        assert [(5, made)] == generations(other)
+        assert list(all_drivers(made)) == list(all_drivers(path))
+        assert all_lists(made) == all_lists(path)
+        assert found(other, "ann tester") == found(db, "ann tester") != {}
 
     @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
     def test_nobody_else_can_read_the_files(self, db):

@@ -17,7 +17,7 @@ from pitboard.drivers.model import Document, IdEntry, Record
 from pitboard.stores import sqlite, sqlite_file
 from pitboard.stores.members_file import MembersFile
 from pitboard.stores.sqlite import SqliteStore
-from pitboard.stores.sqlite_file import APPLICATION_ID, MIGRATIONS
+from pitboard.stores.sqlite_file import APPLICATION_ID, MIGRATIONS, is_foreign
 
 
 @pytest.fixture
@@ -463,6 +463,39 @@ def looked(store):
     return store
 
 
+class TestWhoseFileItIs:
+    """Neither the rights nor the content of another program's file are touched."""
+
+    def test_what_is_not_there_or_empty_is_nobodys(self, path, tmp_path):
+        assert not is_foreign(path)
+        empty = tmp_path / "empty"
+        empty.touch()
+        assert not is_foreign(empty)
+
+    def test_ours_is_not_foreign_whole_or_damaged(self, path):
+        SqliteStore(path).close()
+        assert not is_foreign(path)
+        raw = path.read_bytes()
+        path.write_bytes(b"damaged!" + raw[8:])  # so it is no database for SQLite, but has our mark
+        assert not is_foreign(path)
+
+    @pytest.mark.parametrize("mark", [0, 1, APPLICATION_ID - 1, APPLICATION_ID + 1, 0x7FFFFFFF])
+    def test_the_database_of_another_program_is(self, tmp_path, mark):
+        other = tmp_path / "other.sqlite3"
+        with closing(sqlite3.connect(other)) as db:
+            db.execute("CREATE TABLE t (x)")
+            db.execute(f"PRAGMA application_id = {mark}")
+        assert is_foreign(other)
+
+    def test_a_letter_is(self, tmp_path):
+        letter = tmp_path / "letter"
+        letter.write_bytes(b"This is a letter, not a database. " * 200)
+        assert is_foreign(letter)
+
+    def test_a_file_that_cannot_be_opened_is_not_said_to_be(self, tmp_path):
+        assert not is_foreign(tmp_path)  # a folder
+
+
 def test_a_deleted_file_is_made_anew_without_what_is_left_of_its_log(path, caplog):
     caplog.set_level("INFO")
     store = SqliteStore(path)
@@ -520,6 +553,21 @@ def test_the_bounds_are_looked_at_every_so_many_rows_and_not_with_each(path, mon
     store.keep(records_of(["driver 10"]))
     assert looks == [1]
     store.close()
+
+
+def test_a_record_that_went_for_others_is_not_given_from_memory(small, monkeypatch):
+    store, now = small
+    store.keep(records_of(f"driver {n}" for n in range(20)))
+    assert store.count() == 20
+    now.now = 2.0
+    assert store.records(["driver 0"])
+    monkeypatch.setattr(sqlite, "MOST_RECORDS", 10)
+    assert store.records(["driver 19"])
+    store.purge(now.now)
+    assert store.count() == 9
+    there = store.records([f"driver {n}" for n in range(20)])
+    assert len(there) == 9, "what is in memory, too, is what is in the file"
+    assert {"driver 0", "driver 19"} <= there.keys(), "those that were asked for last stay"
 
 
 def test_so_many_go_that_a_tenth_of_the_bound_is_free(small):
