@@ -1,8 +1,11 @@
 """docs/SCALE.md and its chart."""
 
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from math import log10
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -11,19 +14,23 @@ from benchmarks.scale_report import Figures, count, kinds_table, markdown, share
 
 from pitboard.drivers import budget, freshness, plan, renewal_pool
 from pitboard.drivers.freshness import Lifetime
+from pitboard.iracing import meter
 
 COMMAND = "uv run --all-groups --all-extras python benchmarks/scale.py --all"
+
+POLICY = ("src/pitboard/drivers", "src/pitboard/iracing/meter.py")
+"""Where the policy's code is."""
 
 # --- the policy's constants
 
 
 def policy() -> str:
     """The constants of the policy that a run depends on, in Markdown. They come from the code."""
-    lines = [
-        [f"`{module.__name__.rpartition('.')[2]}.{name}`", _value(value)]
-        for module in (freshness, renewal_pool, plan, budget)
-        for name, value in _constants(module)
-    ]
+    told: dict[str, tuple[str, Any]] = {}
+    for module in (freshness, plan, renewal_pool, budget, meter):
+        for name, value in _constants(module):
+            told.setdefault(name, (module.__name__.rpartition(".")[2], value))  # some are imported
+    lines = [[f"`{module}.{name}`", _value(value)] for name, (module, value) in told.items()]
     return markdown(["constant", "value"], lines, texts=1)
 
 
@@ -38,7 +45,7 @@ def _constants(module: ModuleType) -> Iterator[tuple[str, Any]]:
     units = ("MINUTE", "HOUR", "DAY")
     for name, value in vars(module).items():
         own = name.isupper() and not name.startswith("_") and name not in units
-        if own and isinstance(value, int | float | Lifetime):
+        if own and isinstance(value, int | float | Lifetime) and not isinstance(value, bool):
             yield name, value
 
 
@@ -46,6 +53,13 @@ def _value(value: Any) -> str:
     if isinstance(value, Lifetime):
         return f"fresh {value.fresh:g} s, shown {value.stale:g} s"
     return f"{value:g}"
+
+
+def version() -> str:
+    """The day of the run, and which change of the policy's code was the last one before it."""
+    asked = ("git", "log", "-1", "--format=%s", "--", *POLICY)
+    last = subprocess.run(asked, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=True)
+    return f'{datetime.now(UTC).date()}; the last change of its code was "{last.stdout.strip()}"'
 
 
 # --- the chart
@@ -163,7 +177,7 @@ reader's call that the budget would grant within the next second is counted as p
 
 ## The policy it ran
 
-A test compares this table with the code.
+It ran on {version}. A test compares this table with the code.
 
 {policy}
 """
@@ -194,13 +208,11 @@ def document(
         growth=table(growth),
         growth_kinds=kinds_table(growth),
         dominates=_dominates(growth),
-        beside="\n".join(
-            f"## {title}\n\n{NOTES[title]}\n\n{table(rows)}\n{_crawled(rows)}"
-            for title, rows in beside.items()
-        ),
+        beside="\n".join(_beside(title, rows) for title, rows in beside.items()),
         daily=table(daily),
         daily_kinds=kinds_table(daily),
         workload=workload(),
+        version=version(),
         policy=policy(),
     )
 

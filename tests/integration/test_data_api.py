@@ -172,7 +172,7 @@ class TestWhereTheTokenIsSent:
         bench.server.on("/c/x", Reply(json=[1]))
         assert bench.api.get("/data/results/search_series", {}, context()) == [1] * 200
 
-    def test_parts_that_have_more_than_64_mb_together_are_refused(self, bench: Bench) -> None:
+    def test_parts_that_are_too_large_together_are_refused(self, bench: Bench) -> None:
         info = {"base_download_url": f"{bench.server.url}/c/", "chunk_file_names": ["x"] * 5}
         bench.server.on("/data/results/search_series", Reply(json={"data": {"chunk_info": info}}))
         bench.server.on("/c/x", Reply(json=["y" * 13_500_000]))

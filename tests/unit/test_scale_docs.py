@@ -35,9 +35,20 @@ def test_the_figures_are_of_the_policy_and_the_workload_as_they_are() -> None:
     assert workload() in text, f"the workload has changed since; run {COMMAND}"
 
 
+def test_the_document_says_when_it_was_made_and_of_which_policy() -> None:
+    said = r"^It ran on \d{4}-\d\d-\d\d; the last change of its code was \".+\"\."
+    assert re.search(said, SCALE.read_text("utf-8"), re.MULTILINE)
+
+
 def test_the_policy_holds_the_constants_that_decide_how_many_calls_are_made() -> None:
     told = policy()
-    for name in ("freshness.LICENCES", "renewal_pool.GATHER", "plan.MEMBERS_A_CALL", "budget.LIMIT"):
+    for name in (
+        "freshness.LICENCES",
+        "renewal_pool.GATHER",
+        "plan.MEMBERS_A_CALL",
+        "budget.LIMIT",
+        "meter.LONGEST_READERS_WAIT",
+    ):
         assert re.search(rf"^\| `{name}` \| .*\d", told, re.MULTILINE), name
 
 
