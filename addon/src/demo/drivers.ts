@@ -6,6 +6,7 @@ import {
   type Driver,
   type History,
   type Licence,
+  type LicenceClass,
   type Result,
   type Results,
 } from "../core/model.ts";
@@ -46,13 +47,14 @@ function drawn(seed: number): number {
 }
 
 function licence(n: number, i: number): Licence {
-  const irating = (n + i) % 6 === 5 ? null : 800 + ((n * 613 + i * 431 + n * i * 971) % 5200);
+  // everybody was in the shared race, which is in the first category
+  const irating = i > 0 && (n + i) % 6 === 5 ? null : 1000 + ((n * 613 + i * 431 + n * i * 971) % 5000);
   const starts = irating === null ? 0 : 40 + ((n * 53 + i * 71) % 170);
   const better = Math.exp(-(irating ?? 0) / 1100);
   return {
     category: CATEGORIES[i] ?? "oval",
     class: CLASSES[irating === null ? 0 : 1 + ((n * 3 + i * 2) % 4)] ?? "R",
-    safety: 1 + ((n * 37 + i * 91) % 390) / 100,
+    safety: (200 + ((n * 37 + i * 91) % 260)) / 100,
     irating,
     cpi: 12.5 + ((n * 13 + i * 7) % 90),
     starts,
@@ -65,22 +67,31 @@ function licence(n: number, i: number): Licence {
   };
 }
 
+const licencesOf = (n: number): Licence[] => [0, 1, 2, 3, 4].map((i) => licence(n, i));
+
+/** Races, newest first. Most are in the category that the driver has started in most often. */
 function races(n: number, now: number): Result[] {
-  return Array.from({ length: 8 }, (_, i) => ({
-    type: "RACE",
-    subsession: i === 2 ? SHARED : 80_000_000 + n * 10 + i,
-    start: now - (i === 2 ? 60 : 9 + i * 27 + n) * HOUR,
-    car: of(CARS, i < 5 ? 0 : n),
-    carId: null,
-    track: i === 2 ? TRACKS[1] : of(TRACKS, n + i),
-    from: 1 + ((n + i * 3) % 20),
-    to: 1 + ((n * 2 + i) % 18),
-    category: CATEGORIES[i < 5 ? 0 : n % 5] ?? null,
-    irating: Math.round((drawn(n * 31 + i) - 0.45) * 120),
-    safety: Math.round((drawn(n * 17 + i) - 0.4) * 60) / 100,
-    incidents: Math.floor(drawn(n + i * 5) * 9),
-    strength: 1500 + ((n * 311 + i * 97) % 2600),
-  }));
+  const driven = licencesOf(n)
+    .filter(({ starts }) => starts)
+    .sort((a, b) => (b.starts ?? 0) - (a.starts ?? 0));
+  return Array.from({ length: 8 }, (_, i) => {
+    const category = i === 2 ? CATEGORIES[0] : (driven[i < 5 ? 0 : n % driven.length]?.category ?? CATEGORIES[0]);
+    return {
+      type: "RACE",
+      subsession: i === 2 ? SHARED : 80_000_000 + n * 10 + i,
+      start: now - (i === 2 ? 75 : 9 + i * 27 + n) * HOUR,
+      car: of(CARS, CATEGORIES.indexOf(category)),
+      carId: null,
+      track: i === 2 ? TRACKS[1] : of(TRACKS, n + i),
+      from: 1 + ((n + i * 3) % 20),
+      to: 1 + ((n * 2 + i) % 18),
+      category,
+      irating: Math.round((drawn(n * 31 + i) - 0.45) * 120),
+      safety: Math.round((drawn(n * 17 + i) - 0.4) * 30) / 100,
+      incidents: Math.floor(drawn(n + i * 5) * 9),
+      strength: 1500 + ((n * 311 + i * 97) % 2600),
+    };
+  });
 }
 
 /** `now` in milliseconds since 1970. */
@@ -94,7 +105,7 @@ export function driverOf(name: string, now: number): Driver | null {
     country: { code, name: country },
     memberSince: `20${String(8 + (n % 16)).padStart(2, "0")}-0${1 + (n % 9)}-1${n % 9}`,
     lastLogin: now - 5 * HOUR,
-    licences: [0, 1, 2, 3, 4].map((i) => licence(n, i)),
+    licences: licencesOf(n),
     followers: (n * 17) % 140,
     follows: (n * 5) % 40,
     races: races(n, now).slice(0, 5),
@@ -111,17 +122,50 @@ export function resultsOf(custId: number, now: number): Results {
   return { races: races(custId - FIRST_ID, now), together: isReader ? [] : own.filter((r) => r.subsession === SHARED) };
 }
 
-export function historyOf(custId: number, kind: string, now: number): History {
-  let value = kind === "irating" ? 1350 : 2.5;
-  let level = 0;
-  const points = Array.from({ length: 160 }, (_, i) => {
-    const step = drawn(i + custId);
-    value += kind === "irating" ? Math.round((step - 0.44) * 90) : (step - 0.4) * 0.28;
-    if (kind !== "irating" && value > 4 && level < 4) {
-      level++;
-      value -= 1;
-    }
-    return { when: now - (160 - i) * 120 * HOUR, value, class: kind === "irating" ? null : (CLASSES[level] ?? null) };
+/** `count` values that end with `to`, as chance and a way from `from` make them. `size`: how far chance goes in a step. */
+function way(from: number, to: number, count: number, size: number, seed: number): number[] {
+  let at = from;
+  const walk = Array.from({ length: count }, (_, i) => {
+    at += (drawn(seed + i) - 0.5) * size;
+    return at;
   });
-  return { points, career: { starts: 159, wins: 28, top5: 86, poles: 18, finish: 6, incidents: 3.2 } };
+  return walk.map((value, i) => value + ((to - at) * (i + 1)) / count);
+}
+
+/** Safety ratings from a rookie's 2.50 to `to` in a class; at 4.00 comes the next class, with 3.00. */
+function safetyWay(to: number, last: LicenceClass, seed: number): { value: number; class: LicenceClass }[] {
+  const classes = CLASSES.slice(0, CLASSES.indexOf(last) + 1);
+  return classes.flatMap((letter, i) => {
+    const [from, end] = [i ? 3 : 2.5, letter === last ? to : 4];
+    const values = way(from, end, Math.ceil(POINTS / classes.length), 0.16, seed + i * 100);
+    return values.map((value) => ({ value: Math.min(4.99, Math.max(0.05, value)), class: letter }));
+  });
+}
+
+const POINTS = 150;
+
+/** The ratings in a category up to the present ones: the last changes are those of the last races. */
+export function historyOf(custId: number, category: string, kind: string, now: number): History {
+  const n = custId - FIRST_ID;
+  const licence = licencesOf(n).find((one) => one.category === category);
+  if (!licence || licence.irating === null) return { points: [], career: null };
+  const isRating = kind === "irating";
+  const last = races(n, now).filter((race) => race.category === category);
+  let value = isRating ? licence.irating : (licence.safety ?? 0);
+  const known = last.map((race) => {
+    const point = { when: race.start ?? 0, value, class: isRating ? null : licence.class };
+    value -= (isRating ? race.irating : race.safety) ?? 0;
+    return point;
+  });
+  const before = isRating
+    ? way(1350, value, POINTS, 90, custId).map((rating) => ({ value: Math.round(rating), class: null }))
+    : safetyWay(value, licence.class, custId);
+  const newest = (last.at(-1)?.start ?? now) - 24 * HOUR;
+  const points = before.map((point, i) => ({ when: newest - (before.length - 1 - i) * 120 * HOUR, ...point }));
+  const [starts, wins] = [licence.starts ?? 0, licence.wins ?? 0];
+  const better = { top5: wins + Math.floor(starts * 0.3), poles: Math.ceil(wins * 0.6) };
+  return {
+    points: [...points, ...known.reverse()],
+    career: { starts, wins, ...better, finish: 6, incidents: licence.incidents },
+  };
 }

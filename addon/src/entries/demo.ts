@@ -21,7 +21,7 @@ async function start(): Promise<void> {
   await run({
     ...platform,
     drivers: async (names) => Object.fromEntries(names.map((name) => [name, answer(name)])),
-    history: async (custId, _, kind) => historyOf(custId, kind, Date.now()),
+    history: async (custId, category, kind) => historyOf(custId, category, kind, Date.now()),
     races: async (custId) => resultsOf(custId, Date.now()),
     loadCard: async () => pitboardCard,
   });

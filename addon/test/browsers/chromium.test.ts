@@ -344,8 +344,9 @@ describe("the card", () => {
     expect(await page.locator("pitboard-card .chart").getAttribute("aria-label")).toMatch(/^iRating: \d+ in /);
     await page.locator("pitboard-card #kind-safety_rating").click();
     await page.locator('pitboard-card .chart[aria-label^="Safety rating"]').waitFor();
-    await page.locator("pitboard-card #tab-oval").click();
-    await expect.poll(() => page.locator("pitboard-card .figures").last().textContent()).toContain("Wins28");
+    await page.locator("pitboard-card #tab-formula_car").click();
+    const { wins } = driver(0).member_info.licenses[2];
+    await expect.poll(() => page.locator("pitboard-card .figures").last().textContent()).toContain(`Wins${wins}`);
     await page.keyboard.press("Escape");
     await page.locator("pitboard-card").waitFor({ state: "detached" });
     expect(await opener.getAttribute("aria-expanded")).toBe("false");
@@ -409,7 +410,7 @@ describe("the card", () => {
     const card = page.locator("pitboard-card");
     await card.locator(".met-list li").waitFor();
     expect(await card.locator(".races:not(.met-list) li").count()).toBe(5);
-    expect(await card.locator(".gains").first().textContent()).toBe("−23−0.08");
+    expect(await card.locator(".gains").first().textContent()).toBe("−23−0.01");
     expect(await card.locator(".races .met").count()).toBe(1);
     expect(backend.state.races.sort()).toEqual([900000, 900001]);
     expect(backend.state.cars).toBe(1);

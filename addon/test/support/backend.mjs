@@ -42,15 +42,8 @@ export async function startBackend() {
     const match = /^\/drivers\/(\d+)\/history$/.exec(url.pathname);
     if (match) {
       state.histories++;
-      const kind = url.searchParams.get("kind") ?? "irating";
-      return send(200, {
-        cust_id: Number(match[1]),
-        category: url.searchParams.get("category"),
-        kind,
-        points: history(Number(match[1]), kind),
-        career: { starts: 159, wins: 28, top5: 86, poles: 18, avg_finish_position: 6, avg_incidents: 3.2 },
-        _meta: { state: "fresh" },
-      });
+      const [category, kind] = ["category", "kind"].map((key) => url.searchParams.get(key) ?? "");
+      return send(200, { cust_id: Number(match[1]), kind, ...history(Number(match[1]) - 900000, category, kind) });
     }
     const raced = /^\/drivers\/(\d+)\/races$/.exec(url.pathname);
     if (raced) {

@@ -78,7 +78,7 @@ export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
           category,
           category_name: category,
           license_level: group * 4 - (n % 4),
-          safety_rating: ((n * 37 + i * 91) % 400) / 100 + 0.99,
+          safety_rating: (200 + ((n * 37 + i * 91) % 260)) / 100,
           cpi: 12.5 + ((n * 13 + i * 7) % 90),
           irating: 800 + ((n * 613 + i * 431 + n * i * 971) % 5200),
           group_id: group,
@@ -92,7 +92,7 @@ export function driver(n, name = NAMES[n % NAMES.length], now = Date.now()) {
         licence.rank = { world: Math.ceil(better * 182_400), of: 182_400 };
         if (code !== "SCT") Object.assign(licence.rank, { country: Math.ceil(better * 8431), country_of: 8431 });
         // as in member/get: without an iRating in a category there is no such field
-        if ((n + i) % 6 === 5) {
+        if ((n + i) % 6 === 0) {
           delete licence.irating;
           delete licence.rank;
           licence.starts = licence.wins = 0;
@@ -163,58 +163,95 @@ export const cars = () => ({
 /** A subsession that the first two drivers were both in. */
 export const SHARED = 81000000;
 
-/** The last official races of the n-th driver: three of the profile's and five older ones. */
+/** The last official races of the n-th driver, newest first: three of the profile's and five older ones. */
 export function results(n, now = Date.now()) {
-  const events = driver(n, undefined, now).recent_events.filter((event) => event.event_type === "RACE");
-  const older = Array.from({ length: 5 }, (_, i) => ({
-    ...events[0],
-    subsession_id: 80500000 + n * 10 + i,
-    hours: 200 + i * 31,
-  }));
-  const all = [...events, ...older];
-  if (n < 2) all.splice(1, 0, { ...events[0], subsession_id: SHARED, hours: 20 });
+  const profile = driver(n, undefined, now).recent_events.filter((event) => event.event_type === "RACE");
+  const others = Array.from({ length: 5 }, (_, i) => [80500000 + n * 10 + i, 200 + i * 31]);
+  if (n < 2) others.push([SHARED, 20]);
+  const all = [
+    ...profile,
+    ...others.map(([subsession_id, hours], i) => ({
+      subsession_id,
+      start_time: `${new Date(now - hours * 3_600_000).toISOString().slice(0, 19)}Z`,
+      starting_position: (n + i * 3) % 20,
+      finish_position: (n * 2 + i) % 20,
+      track: { track_id: 1, track_name: TRACKS[(n + i) % TRACKS.length][0] },
+    })),
+  ].sort((a, b) => b.start_time.localeCompare(a.start_time));
   return {
     cust_id: 900000 + n,
     races: all.map((event, i) => ({
       subsession_id: event.subsession_id,
-      session_start_time: event.hours
-        ? `${new Date(now - event.hours * 3_600_000).toISOString().slice(0, 19)}Z`
-        : event.start_time,
+      session_start_time: event.start_time,
       car_id: CARS[n % CARS.length][0],
       car_name: CARS[n % CARS.length][1],
       category: cars().cars[n % CARS.length].category,
-      track: { track_id: 1, track_name: TRACKS[(n + i) % TRACKS.length][0] },
-      start_position: ((n + i * 3) % 20) + 1,
-      finish_position: ((n * 2 + i) % 20) + 1,
+      track: { track_id: 1, track_name: event.track.track_name },
+      start_position: event.starting_position + 1,
+      finish_position: event.finish_position + 1,
       incidents: (n + i * 3) % 9,
       strength_of_field: 1500 + ((n * 311 + i * 97) % 2600),
       irating_change: ((n * 37 + i * 53) % 140) - 60,
-      safety_rating_change: (((n * 17 + i * 29) % 60) - 25) / 100,
+      safety_rating_change: (((n * 17 + i * 29) % 40) - 18) / 100,
     })),
     _meta: { state: "fresh" },
   };
 }
 
-/** An invented history. The same id gives the same points. */
-export function history(custId, kind, now = Date.now()) {
-  const points = [];
-  let value = kind === "irating" ? 1350 : 2.5;
-  let level = 0;
-  for (let i = 0; i < 160; i++) {
-    const swing = Math.sin(i * 12.9898 + custId) * 43758.5453;
-    const random = swing - Math.floor(swing);
-    if (kind === "irating") value += Math.round((random - 0.44) * 90);
-    else value += (random - 0.4) * 0.28;
-    if (kind !== "irating" && value > 4 && level < 4) {
-      level++;
-      value -= 1;
-    }
-    const when = new Date(now - (160 - i) * 5 * 86_400_000).toISOString().slice(0, 10);
-    points.push(
-      kind === "irating"
-        ? { when, value }
-        : { when, value: Math.min(4.99, Math.round(value * 100) / 100), class: "RDCBA"[level] },
-    );
-  }
-  return points;
+const POINTS = 150;
+
+/** `count` values that end with `to`, as chance and a way from `from` make them. `size`: how far chance goes in a step. */
+function way(from, to, count, size, seed) {
+  let at = from;
+  const walk = Array.from({ length: count }, (_, i) => {
+    const swing = Math.sin((seed + i) * 12.9898) * 43758.5453;
+    at += (swing - Math.floor(swing) - 0.5) * size;
+    return at;
+  });
+  return walk.map((value, i) => value + ((to - at) * (i + 1)) / count);
+}
+
+/** Safety ratings from a rookie's 2.50 to `to` in the class of `group`; at 4.00 comes the next class, with 3.00. */
+function safetyWay(to, group, seed) {
+  return Array.from({ length: group }, (_, i) => {
+    const values = way(i ? 3 : 2.5, i === group - 1 ? to : 4, Math.ceil(POINTS / group), 0.16, seed + i * 100);
+    return values.map((value) => [Math.min(4.99, Math.max(0.05, value)), "RDCBAPW"[i]]);
+  }).flat();
+}
+
+/** The history of the n-th driver in a category, as the backend sends it. */
+export function history(n, category, kind, now = Date.now()) {
+  const licence = driver(n, undefined, now).member_info.licenses.find((one) => one.category === category);
+  if (!licence?.starts) return { category, points: [], career: null, _meta: { state: "fresh" } };
+  const { starts, wins } = licence;
+  const better = { top5: wins + Math.floor(starts * 0.3), poles: Math.ceil(wins * 0.6) };
+  return {
+    category,
+    points: points(n, licence, kind === "irating", now),
+    career: { starts, wins, ...better, avg_finish_position: 6, avg_incidents: 3.2 },
+    _meta: { state: "fresh" },
+  };
+}
+
+/** The ratings up to the present ones: the last changes are those of the last races. */
+function points(n, licence, isRating, now) {
+  const races = results(n, now).races.filter((race) => race.category === licence.category);
+  let value = isRating ? licence.irating : licence.safety_rating;
+  const known = races.map((race) => {
+    const point = [race.session_start_time.slice(0, 10), value, "RDCBAPW"[licence.group_id - 1]];
+    value -= isRating ? race.irating_change : race.safety_rating_change;
+    return point;
+  });
+  const before = isRating
+    ? way(1350, value, POINTS, 90, n).map((rating) => [rating])
+    : safetyWay(value, licence.group_id, n);
+  const newest = Date.parse(races.at(-1)?.session_start_time ?? new Date(now).toISOString());
+  const day = (i) => new Date(newest - (before.length - i) * 5 * 86_400_000).toISOString().slice(0, 10);
+  // of several results on one day, the last counts
+  const byDay = new Map(
+    [...before.map((point, i) => [day(i), ...point]), ...known.reverse()].map(([when, ...point]) => [when, point]),
+  );
+  return [...byDay].map(([when, [level, letter]]) =>
+    isRating ? { when, value: Math.round(level) } : { when, value: Math.round(level * 100) / 100, class: letter },
+  );
 }

@@ -10,6 +10,7 @@ declare module "*/support/drivers.mjs" {
   export const SHARED: number;
   // biome-ignore lint/suspicious/noExplicitAny: as above
   export function results(n: number, now?: number): any;
+  export function history(n: number, category: string, kind: string, now?: number): object;
   // biome-ignore lint/suspicious/noExplicitAny: as above
   export function cars(): any;
 }

@@ -88,7 +88,7 @@ describe("races", () => {
   it("have what they did to the ratings, and are asked for once", async () => {
     const { races } = await backend.races(900003);
     expect(races).toHaveLength(8);
-    expect(races[0]).toMatchObject({ car: "Dallara F3", category: "formula_car", irating: 51, safety: 0.26, from: 4 });
+    expect(races[0]).toMatchObject({ car: "Dallara F3", category: "formula_car", irating: 51, safety: -0.07, from: 4 });
     await backend.races(900003);
     expect(asked).toEqual(["/drivers/900003/races"]);
   });
@@ -143,11 +143,11 @@ describe("the card's list of races", () => {
     const text = raceList(known, found, DEFAULTS, false).textContent;
     expect(text).toContain("SoF");
     expect(text).toContain("−23");
-    expect(text).toContain("−0.08");
+    expect(text).toContain("−0.01");
     expect(text).toContain("1x");
     const hidden = raceList(known, found, { ...DEFAULTS, hideRatings: true }, false).textContent;
     expect(hidden).not.toMatch(/SoF|−23/);
-    expect(hidden).toContain("−0.08");
+    expect(hidden).toContain("−0.01");
   });
 
   it("says where both finished in a race that the reader drove, too", () => {
