@@ -120,6 +120,11 @@ class TestTheCommand:
         assert "maintenance" in done.stderr
         assert generations(db) == before
 
+    def test_an_error_before_the_first_list_is_one_line_without_a_terminal(self, environment, simulator):
+        simulator.faults.maintenance = True
+        done = pitboard("index", "refresh", env=environment)
+        assert (done.stdout, len(done.stderr.splitlines())) == ("", 1), done.stderr
+
     def test_a_second_one_says_that_one_is_running(self, environment, db):
         with IndexBuilder(db):
             done = pitboard("index", "refresh", env=environment)

@@ -1,8 +1,11 @@
 """Why a name has no driver, what is said of it, and how long that is remembered."""
 
+import re
+
 import pytest
 
 from pitboard.drivers import misses
+from pitboard.drivers.budget import Budget
 from pitboard.drivers.errors import (
     CredentialsError,
     MaintenanceError,
@@ -12,7 +15,7 @@ from pitboard.drivers.errors import (
     Remedy,
     UnreachableError,
 )
-from pitboard.drivers.misses import NOT_FOUND, PENDING, UNAVAILABLE
+from pitboard.drivers.misses import NOT_FOUND, PENDING, TOO_MANY, UNAVAILABLE, WITHHELD
 from pitboard.drivers.model import CallContext, IdEntry
 
 NOW = 1_800_000_000.0
@@ -23,6 +26,21 @@ LOST = UnreachableError("Lost.")
 
 def entry(**fields) -> IdEntry:
     return IdEntry("ann tester", **{"cust_id": None, "origin": "iRacing", "until": NOW, **fields})
+
+
+SAID = [
+    *(miss.error for miss in (NOT_FOUND, PENDING, TOO_MANY, UNAVAILABLE, WITHHELD)),
+    *(
+        str(Budget().paused(NOW, 60, code).refusal(NOW, 1))
+        for code in (OutageError.code, MaintenanceError.code, RateLimitedError.code)
+    ),
+    str(Budget().refusal(NOW, 1)),
+]
+
+
+@pytest.mark.parametrize("sentence", SAID)
+def test_what_a_command_says_before_it_ends_promises_no_work_that_only_a_server_does(sentence):
+    assert not re.search(r"\b(soon|still|being|itself)\b", sentence, re.IGNORECASE)
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(-3, 1), (0.2, 1), (1.0, 1), (1.1, 2), (59.5, 60)])

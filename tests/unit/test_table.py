@@ -62,7 +62,7 @@ def test_what_a_narrow_terminal_does_not_show_is_said():
 def test_when_nobody_was_found_the_table_says_so():
     missed = {"error": "There is no driver of this name.", "code": "not_found"}
     assert "None of these names was found." in shown({"Ann Tester": missed}, 80)
-    later = {"error": "iRacing does not answer; it is asked again soon.", "code": "unavailable"}
+    later = {"error": "iRacing has failed several times in a row.", "code": "unavailable"}
     told = shown({"Ann Tester": missed, "Bo Demo2": later}, 80)
     assert "None of these drivers can be shown." in told
     assert "Sports" not in told

@@ -189,7 +189,7 @@ class Budget:
         if self.pause_left(now) and self.paused_code == MaintenanceError.code:
             return MaintenanceError("iRacing is in maintenance.", retry_after=wait)
         if self.pause_left(now) and self.paused_code == OutageError.code:
-            return OutageError("iRacing does not answer; it is asked again soon.", retry_after=wait)
+            return OutageError("iRacing has failed several times in a row.", retry_after=wait)
         if self.pause_left(now):
             return RateLimitedError("iRacing's rate limit was reached; calls are paused.", retry_after=wait)
         return RateLimitedError("The call budget is used up for the moment.", retry_after=wait)

@@ -32,7 +32,7 @@ _ROUNDING = 60.0
 """Seconds by which the clocks of two processes may differ."""
 
 NOT_FOUND = Miss("not_found", "iRacing has no driver of this name.")
-PENDING = Miss("pending", "Still being looked up; ask again in a moment.", 2)
+PENDING = Miss("pending", "Not known yet; ask again in a moment.", 2)
 UNAVAILABLE = Miss("unavailable", "iRacing cannot be asked at the moment.", 60)
 WITHHELD = Miss("withheld", "This member is not shown here: on the member's own wish, or the host's.")
 TOO_MANY = PENDING.after(30)

@@ -65,17 +65,22 @@ def refresh_with_progress(settings: Settings, console: Console) -> Refreshed:
     """The same with one bar a list on `console`."""
     tighten(settings.db, lambda told: console.print(Text(told)))
     tasks: dict[str, TaskID] = {}
-    with _bars(console) as bars:
+    bars = _bars(console)
 
-        def show(now: refresh.Progress) -> None:
-            if now.category not in tasks:
-                tasks[now.category] = bars.add_task(_title(now.category), total=None, told="")
-            total = completed = float(now.received)
-            if not now.finished:
-                total, completed = _share(now)
-            bars.update(tasks[now.category], total=total or None, completed=completed, told=_told(now))
+    def show(now: refresh.Progress) -> None:
+        bars.start()
+        if now.category not in tasks:
+            tasks[now.category] = bars.add_task(_title(now.category), total=None, told="")
+        total = completed = float(now.received)
+        if not now.finished:
+            total, completed = _share(now)
+        bars.update(tasks[now.category], total=total or None, completed=completed, told=_told(now))
 
+    try:
         return refresh_index(settings, find(), show)
+    finally:
+        if tasks:  # without any bar it would print an empty line
+            bars.stop()
 
 
 def _share(now: refresh.Progress) -> tuple[float, float]:

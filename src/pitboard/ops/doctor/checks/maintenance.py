@@ -25,6 +25,6 @@ CHECK = Check(
     title="iRacing is not in maintenance",
     section=Section.HOST,
     symptoms=("Known drivers are marked stale and new ones `unavailable`, all at once",),
-    remedy="Wait; Pitboard tries again by itself. News: https://status.iracing.com",
+    remedy="Wait; a server that runs tries again by itself. News: https://status.iracing.com",
     local=local,
 )
