@@ -128,6 +128,40 @@ class TestWhatIsFound:
         assert {path.stat().st_mode & 0o777 for path in db.parent.iterdir()} == {0o600}
 
 
+class TestAFolderThatCannotBeRead:
+    @pytest.fixture
+    def locked(self, monkeypatch):
+        """Locks folders, or opens them again."""
+        iterdir = Path.iterdir
+
+        def lock(is_locked: bool) -> None:
+            def listed(path):
+                if is_locked:
+                    raise PermissionError(13, "Permission denied", str(path))
+                return iterdir(path)
+
+            monkeypatch.setattr(Path, "iterdir", listed)
+
+        return lock
+
+    def test_the_index_in_use_stays_and_the_trouble_is_said_once(self, db, locked, caplog):
+        refreshed(db, GivenLists(crowd(3)))
+        with index(db) as reader:
+            assert reader.find(["driver 1"])
+            locked(True)
+            assert reader.find(["driver 1"])
+            assert reader.find(["driver 1"])
+        assert caplog.text.count("Permission denied") == 1
+
+    def test_nobody_is_found_before_it_can_be_read_and_then_everybody(self, db, locked):
+        refreshed(db, GivenLists(crowd(3)))
+        locked(True)
+        with index(db) as reader:
+            assert reader.find(["driver 1"]) == {}
+            locked(False)
+            assert set(reader.find(["driver 1"])) == {"driver 1"}
+
+
 class TestBadRows:
     def test_each_is_counted_by_reason_and_the_others_are_kept(self, db):
         rows = [

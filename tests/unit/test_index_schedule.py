@@ -88,6 +88,25 @@ def test_a_clock_that_is_set_is_noticed_soon():
     assert max(world.waits) <= LOOK_SECONDS
 
 
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), ZeroDivisionError("odd")])
+@pytest.mark.parametrize("part", ["age", "refresh"])
+def test_the_schedule_goes_on_after_a_part_of_it_failed_and_the_log_says_why(
+    part, error, caplog, monkeypatch
+):
+    world, failures = World(None, "", ""), [error]
+    well = getattr(world, part)
+
+    def failing_once():
+        if failures:
+            raise failures.pop()
+        return well()
+
+    monkeypatch.setattr(world, part, failing_once)
+    assert world.run(24) == [900.0, 900.0 + 24 * HOUR]
+    assert "the next attempt is in 15 minutes" in caplog.text
+    assert ("Permission denied" if isinstance(error, OSError) else "ZeroDivisionError: odd") in caplog.text
+
+
 @given(st.floats(-1, 1), st.floats(0.5, 100))
 def test_jitter_moves_a_refresh_by_a_twentieth_at_most(spread, hours):
     left = seconds_left(0.0, hours, spread)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from pitboard.drivers.cars import CarService
 from pitboard.drivers.dependencies import Dependencies
@@ -24,7 +25,7 @@ from pitboard.iracing.transport import Transport
 from pitboard.local import remedies
 from pitboard.local.again import AskingAgain
 from pitboard.local.members import LocalMembers
-from pitboard.local.renewals import BackgroundRenewals
+from pitboard.local.renewals import BackgroundRenewals, quietly
 from pitboard.settings import Settings
 from pitboard.stores import processes
 from pitboard.stores.index_file import IndexFile
@@ -201,14 +202,16 @@ class LocalHome:
                 if sentence != said:
                     said = sentence
                     log.warning("there is no token yet: %s", sentence)
-                    say(f"There is no token yet: {sentence}")
+                    quietly(partial(say, f"There is no token yet: {sentence}"))
                 if isinstance(error, CredentialsError) and error.retry_after is None:
                     return  # until somebody acts; `pitboard login` leaves a token in the store
                 pause = getattr(error, "retry_after", None) or pause
+            except Exception:
+                log.exception("asking for a token failed")
             else:
                 if said:
                     log.info("there is a token now")
-                    say("There is a token now.")
+                    quietly(partial(say, "There is a token now."))
                 return
             self.tokens.pause(pause)
 

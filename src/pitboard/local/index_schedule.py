@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import IO, Any
 
+from pitboard.local.renewals import quietly
 from pitboard.settings import Settings
 from pitboard.stores.index_file import index_age
 
@@ -81,10 +83,18 @@ class IndexSchedule:
             self._thread.join()
 
     def run(self) -> None:
-        """Until the end: waits until a refresh is due, runs it, pauses after a failure."""
+        """Until the end: waits until a refresh is due, runs it, pauses after a failure, whichever it is."""
         failures = 0
-        while not self._over(failures):
-            problem = self._refresh()
+        while True:
+            try:
+                if self._over(failures):
+                    return
+                problem = self._refresh()
+            except OSError as error:  # the folder of the index cannot be read, or there is no memory
+                problem = str(error)
+            except Exception as error:
+                log.exception("the schedule of the driver index failed")
+                problem = type(error).__name__
             if self._stopping.is_set():
                 return
             failures = failures + 1 if problem else 0
@@ -179,8 +189,8 @@ def _problem(said: str, code: int) -> str:
 
 
 def _forward(lines: IO[str] | None) -> None:
-    for line in lines or ():
-        _log_again(line.rstrip("\n"))
+    for line in lines or ():  # all of them, whatever is in them: the child waits when nobody reads
+        quietly(partial(_log_again, line.rstrip("\n")))
 
 
 def _log_again(line: str) -> None:

@@ -148,11 +148,13 @@ class Door:
         """Sweeps once a second, as long as there is anybody."""
 
         def again() -> None:
-            self.sweep()
-            if self._waiting or self._answered:
-                loop.call_later(1.0, again)
-            else:
-                self._sweeping = False
+            try:
+                self.sweep()
+            finally:
+                if self._waiting or self._answered:
+                    loop.call_later(1.0, again)
+                else:
+                    self._sweeping = False
 
         if not self._sweeping:
             self._sweeping = True

@@ -29,6 +29,9 @@ SECONDS = 1.0
 STRIP_SECONDS = 60.0
 """How long the end of a running refresh is awaited, before the index file is changed."""
 
+AGAIN_SECONDS = 60.0
+"""After so many seconds a deletion is tried again that could not be made."""
+
 log = logging.getLogger(__name__)
 
 
@@ -148,11 +151,19 @@ class LocalMembers:
 
     def _behind(self, work: Callable[[], object]) -> None:
         def run() -> None:
-            try:
-                work()
-            except StoreError as error:
+            while not self._stopping.is_set():
+                try:
+                    work()
+                except StoreError as error:
+                    problem = str(error)
+                except Exception as error:
+                    log.exception("deleting failed")
+                    problem = type(error).__name__
+                else:
+                    return
                 if not self._stopping.is_set():
-                    log.warning("what members asked to delete is not deleted yet: %s", error)
+                    log.warning("what members asked to delete is not deleted yet: %s", problem)
+                self._stopping.wait(AGAIN_SECONDS)
 
         threading.Thread(target=run, daemon=True, name="pitboard-members").start()
 

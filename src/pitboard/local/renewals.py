@@ -11,6 +11,9 @@ from pitboard.drivers.renewal_pool import Due, RenewalPool
 
 EVERY_HOUR = 3600.0
 
+AFTER_FAILURE = 0.5
+"""Seconds before a thread goes on whose work failed."""
+
 log = logging.getLogger(__name__)
 
 Renew = Callable[[Sequence[str], AbstractSet[str]], None]
@@ -51,9 +54,14 @@ class BackgroundRenewals:
             thread.join(max(0.0, end - time.monotonic()))
 
     def _renewals(self, renew: Renew) -> None:
-        while batch := self._next():
-            profiles = {name for name, due in batch.items() if due.profile}
-            quietly(lambda: renew(list(batch), profiles))  # noqa: B023 - called at once
+        while not self._closed:
+            if not quietly(lambda: self._renew_next(renew)):
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed, timeout=AFTER_FAILURE)
+
+    def _renew_next(self, renew: Renew) -> None:
+        if batch := self._next():
+            renew(list(batch), {name for name, due in batch.items() if due.profile})
 
     def _purges(self, purge: Callable[[], object]) -> None:
         while not self._closed:

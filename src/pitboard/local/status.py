@@ -10,6 +10,7 @@ from typing import Any
 from pitboard import __version__
 from pitboard.drivers import records
 from pitboard.drivers.health import Health
+from pitboard.local.renewals import quietly
 from pitboard.telemetry import PrometheusTelemetry
 
 MINUTE = 60.0
@@ -92,7 +93,7 @@ class Day:
 
     def _count(self) -> None:
         while not self._ended.wait(MINUTE):
-            self.end_minute()
+            quietly(self.end_minute)
 
     def _now(self, totals: Count) -> Minute:
         left = int(sum(self._telemetry.values("budget_left").values()))

@@ -194,8 +194,8 @@ def _packed(row: Sequence[Any]) -> PackedDriver:
 class IndexFile:
     """`ports.DriverIndex` on the newest whole file beside a database. Safe for threads.
 
-    Never raises for what is wrong with a file: a file that cannot be read is logged and left alone, and the
-    next older one is used. `clock` is monotonic seconds.
+    Never raises for what is wrong with a file or its folder: a file that cannot be read is logged and left
+    alone, and the next older one is used. `clock` is monotonic seconds.
     """
 
     def __init__(self, db: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -206,6 +206,7 @@ class IndexFile:
         self._look_at = float("-inf")
         self._unreadable: set[Path] = set()
         self._closed = False
+        self._trouble = ""
 
     def find(self, keys: Sequence[str]) -> Mapping[str, IndexedDriver]:
         while (generation := self._current()) is not None:
@@ -237,6 +238,17 @@ class IndexFile:
         return self._open
 
     def _look(self) -> None:
+        """Looks for a newer file. What keeps it from that is said once, and what is in use stays."""
+        trouble = ""
+        try:
+            self._take_newest()
+        except OSError as error:
+            trouble = str(error)
+        if trouble and trouble != self._trouble:
+            log.error("the driver index cannot be looked for: %s", trouble)
+        self._trouble = trouble
+
+    def _take_newest(self) -> None:
         held = self._open.number if self._open else -1
         for number, path in generations(self._db):
             if number <= held:
