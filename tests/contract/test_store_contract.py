@@ -20,8 +20,10 @@ from tests.support.stores import (
 
 from pitboard.drivers import names
 from pitboard.drivers.errors import StoreError
+from pitboard.drivers.members import DOCUMENT as MEMBERS
 from pitboard.drivers.members import Members
 from pitboard.drivers.model import Document, IdEntry, Record
+from pitboard.drivers.records import encode
 
 LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -153,11 +155,12 @@ def test_every_name_that_can_be_asked_for_can_be_kept(backend, store, text):
     assert store.records([key]) == {key: kept}
 
 
+bodies = st.dictionaries(st.text(max_size=9), st.text(max_size=9) | st.integers(), min_size=1).map(encode)
 finite = st.floats(min_value=-4e9, max_value=4e9, allow_nan=False).map(lambda x: round(x, 6))
 
 
 @LAWS
-@given(cust_id=st.integers(1, 2**31), as_of=finite, fresh=finite, profile=finite, body=st.binary(max_size=64))
+@given(cust_id=st.integers(1, 2**31), as_of=finite, fresh=finite, profile=finite, body=bodies)
 def test_no_field_of_a_record_changes_on_the_way(backend, store, cust_id, as_of, fresh, profile, body):
     key = f"law {uuid.uuid4().hex}"
     kept = Record(key, cust_id, body, as_of, fresh, backend.clock.now + 1, profile)
@@ -389,3 +392,114 @@ def test_errors_are_store_errors_with_a_sentence(backend, moto):
     absent = DynamoStore(moto, "ir_absent", "ir_absent")
     with pytest.raises(StoreError, match="The table ir_absent does not exist; run `pitboard deploy`"):
         absent.ping()
+
+
+# --- damage
+
+
+TIMES = ("as_of", "fresh_until", "stale_until", "profile_until")
+SPOILED_RECORDS = [
+    *((field, value) for field in TIMES for value in ("soon", None, 1e100, -1e100)),
+    *(("cust_id", value) for value in ("seven", None, -1, 1.5)),
+    *(("body", value) for value in ("text", None, b'{"cust_id":10', b"", b"[]", b"{}", b"7", b"\xff")),
+    *(("body", value) for value in (b'{"member_info":[]}', b'{"member_info":{"licenses":null}}')),
+]
+SPOILED_ENTRIES = [
+    ("cust_id", "seven"), ("cust_id", -1), ("origin", 7), ("origin", None), ("reason", 7), ("reason", None),
+    ("until", "soon"), ("until", None), ("until", 1e100), ("failed_until", "soon"), ("doubted_at", -1e100),
+]  # fmt: skip
+
+
+@pytest.fixture(params=SPOILED_RECORDS, ids=str)
+def spoiled(request, backend, store, clock):
+    """A store in which the record of Ann is damaged and that of Bo is not."""
+    store.keep([record(clock), record(clock, "bo demo")])
+    _spoil(backend, "records", *request.param)
+    return backend.open()
+
+
+@pytest.fixture(params=SPOILED_ENTRIES, ids=str)
+def spoiled_ids(request, backend, store, clock):
+    """The same for their entries."""
+    store.keep_ids([entry(clock), entry(clock, "bo demo")])
+    _spoil(backend, "ids", *request.param)
+    return backend.open()
+
+
+def _spoil(backend, table, field, value):
+    if (field == "origin" and value == 7) or (field == "reason" and value == 7):
+        value = b"7"  # SQLite makes a text of a number
+    backend.spoil(table, "ann tester", field, value)
+
+
+def said(caplog):
+    """What Pitboard has said; the emulators talk, too."""
+    return [line.getMessage() for line in caplog.records if line.name.startswith("pitboard")]
+
+
+def test_a_damaged_record_is_a_miss_for_its_name_alone_and_is_said_once(spoiled, clock, caplog):
+    for _ in range(2):
+        assert spoiled.records(["ann tester", "bo demo"]) == {"bo demo": record(clock, "bo demo")}
+    assert len(said(caplog)) == 1
+    assert "ann tester" not in said(caplog)[0]
+
+
+def test_a_damaged_record_is_replaced_by_the_next_renewal(spoiled, clock):
+    clock.now += 10
+    spoiled.keep([record(clock)])
+    assert spoiled.records(["ann tester"]) == {"ann tester": record(clock)}
+
+
+def test_a_damaged_entry_is_a_miss_for_its_name_alone_and_is_said_once(spoiled_ids, clock, caplog):
+    for _ in range(2):
+        assert spoiled_ids.ids(["ann tester", "bo demo"]) == {"bo demo": entry(clock, "bo demo")}
+    assert len(said(caplog)) == 1
+    assert "ann tester" not in said(caplog)[0]
+
+
+def test_a_damaged_entry_is_replaced_by_the_next_one(spoiled_ids, clock):
+    spoiled_ids.keep_ids([entry(clock)])
+    assert spoiled_ids.ids(["ann tester"]) == {"ann tester": entry(clock)}
+
+
+@pytest.mark.parametrize("value", ["soon", None])
+def test_a_damaged_lease_binds_nobody(backend, store, clock, value):
+    store.claim(["ann tester"], "one", clock.now + 60)
+    backend.spoil("leases", "ann tester", "until", value)
+    assert store.claim(["ann tester", "bo demo"], "other", clock.now + 60) == {"ann tester", "bo demo"}
+
+
+@pytest.mark.parametrize("field", ["cust_id", "body"])
+def test_a_sweep_goes_on_past_what_is_damaged(backend, store, clock, field):
+    store.keep([record(clock), record(clock, "bo demo")])
+    backend.spoil("records", "ann tester", field, "spoiled")
+    assert store.sweep(lambda key, _: key != "bo demo") == 1
+
+
+@pytest.mark.parametrize("value", ['{"half":', "[]", "7"])
+def test_a_document_that_cannot_be_read_is_said_once_and_made_anew(backend, store, value, caplog):
+    store.documents.put("BUDGET", {"n": 1}, expected=None)
+    backend.spoil("documents", "BUDGET", "value", value)
+    assert store.documents.get("BUDGET") is None
+    assert store.documents.put("BUDGET", {"n": 2}, expected=None)
+    assert store.documents.get("BUDGET") == Document({"n": 2}, 1)
+    assert len(said(caplog)) == 1
+
+
+def test_of_two_who_make_a_damaged_document_anew_one_is_first(backend, store):
+    store.documents.put("BUDGET", {"n": 1}, expected=None)
+    backend.spoil("documents", "BUDGET", "value", "{")
+    one, other = backend.open().documents, backend.open().documents
+    assert (one.get("BUDGET"), other.get("BUDGET")) == (None, None)
+    assert one.put("BUDGET", {"n": 2}, expected=None)
+    assert not other.put("BUDGET", {"n": 3}, expected=None)
+    assert other.get("BUDGET") == Document({"n": 2}, 1)
+
+
+def test_what_members_have_asked_for_is_not_made_anew_when_it_is_damaged(backend, store):
+    """Else everybody would be shown."""
+    store.documents.put(MEMBERS, Members().forgetting(["ann tester"]).as_document(), expected=None)
+    backend.spoil("documents", MEMBERS, "value", '{"half":')
+    for _ in range(2):
+        with pytest.raises(StoreError, match="restore it from a backup"):
+            store.documents.get(MEMBERS)

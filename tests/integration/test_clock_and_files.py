@@ -86,7 +86,7 @@ class TestAClockThatWasAhead:
 
     def test_a_profile_that_claims_to_be_fresh_for_a_year_is_due(self) -> None:
         now = time.time()
-        record = Record("ann", 1, b"{}", now, now + 60, now + 600, now + YEAR)
+        record = Record("ann", 1, b'{"cust_id":1}', now, now + 60, now + 600, now + YEAR)
         assert record.profile_due(now)
         assert not record.licences_due(now)
 
@@ -167,7 +167,7 @@ class TestADatabaseThatIsGone:
         store = SqliteStore(path)
         rng, now = random.Random(4), time.time()
         for round_ in range(30):
-            store.keep([Record(f"ann {round_}", 1, b"{}", now, now + 60, now + 600)])
+            store.keep([Record(f"ann {round_}", 1, b'{"cust_id":1}', now, now + 60, now + 600)])
             if rng.random() < 0.5:
                 path.unlink()
             else:
@@ -187,6 +187,23 @@ class TestADatabaseThatIsGone:
             assert server.told("was deleted while it was in use")
             assert server.stop() == 0
             assert "Traceback" not in server.said
+
+
+class TestADamagedRecord:
+    def test_the_page_is_shown_and_the_driver_is_asked_for_anew(
+        self, simulator: Simulator, tmp_path: Path, path: Path
+    ) -> None:
+        page = names(simulator, 3, seed=8)
+        with local_home(simulator, tmp_path) as home:
+            states(home, page)
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("UPDATE records SET body = X'7B22' WHERE key = ?", (page[0].lower(),))
+        simulator.calls.clear()
+        with local_home(simulator, tmp_path) as home:
+            assert set(states(home, page).values()) == {"fresh"}
+        assert simulator.calls.count("member/get") == 1
+        with local_home(simulator, tmp_path) as home:
+            assert home.store.records([page[0].lower()])
 
 
 class TestDamagedDocuments:

@@ -4,6 +4,7 @@ Clients that wrap boto's make the failures; everything else they pass on.
 """
 
 import random
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -65,7 +66,7 @@ class OverloadedClient:
 
 
 def records(count):
-    return [Record(f"driver {n}", n + 1, b"{}", 1.0, 2.0, 4e9) for n in range(count)]
+    return [Record(f"driver {n}", n + 1, b'{"cust_id":1}', 1.0, 2.0, 4e9) for n in range(count)]
 
 
 def test_unprocessed_items_of_a_batch_are_requested_again(client, table):
@@ -187,7 +188,7 @@ def test_a_version_that_another_has_written_is_not_ours_whatever_its_mark(client
 
 def test_ttl_is_in_whole_seconds_rounded_up(client, table):
     store = DynamoStore(client, table, table)
-    store.keep([Record("ann tester", 1, b"{}", 1.0, 2.0, 4_000_000_000.25)])
+    store.keep([Record("ann tester", 1, b'{"cust_id":1}', 1.0, 2.0, 4_000_000_000.25)])
     store.claim(["ann tester"], "me", 4_000_000_001.5)
     ttl = {item["name"]["S"]: item["ttl"]["N"] for item in client.scan(TableName=table)["Items"]}
     assert ttl == {"ann tester": "4000000001", "LEASE:ann tester": "4000000002"}
@@ -223,3 +224,17 @@ def test_every_read_of_records_ids_and_documents_is_consistent(client, table):
     auth = create_table(client, "auth", "username")
     DynamoDocuments(recording, auth, "username").get("TOKEN:a")
     assert recording.consistent == [True] * 8
+
+
+def test_a_body_that_is_not_compressed_is_a_miss_for_its_name_alone(client, table, caplog):
+    store = DynamoStore(client, table, table, lambda: 5.0)
+    kept = Record("bo", 8, b'{"cust_id":8}', 1.0, 2.0, 9.0)
+    store.keep([replace(kept, key="ann"), kept])
+    client.update_item(
+        TableName=table,
+        Key={"name": {"S": "ann"}},
+        UpdateExpression="SET body = :body",
+        ExpressionAttributeValues={":body": {"B": b"{}"}},
+    )
+    assert store.records(["ann", "bo"]) == {"bo": kept}
+    assert "a record is damaged" in caplog.text

@@ -33,7 +33,7 @@ def test_only_the_owner_can_read_the_file_and_its_folder(path):
 
 def test_records_are_kept_across_a_restart(path):
     store = SqliteStore(path, lambda: 1.0)
-    store.keep([Record("ann", 1, b"{}", 1.0, 2.0, 3.0)])
+    store.keep([Record("ann", 1, b'{"cust_id":1}', 1.0, 2.0, 3.0)])
     store.close()
     again = SqliteStore(path, lambda: 1.0)
     assert again.records(["ann"])["ann"].cust_id == 1
@@ -160,7 +160,7 @@ def test_after_the_clock_was_set_back_a_new_record_replaces_one_dated_in_the_fut
 
 
 def records_of(keys, now=1.0):
-    return [Record(key, 1, b"{}", now, now + 1, now + 1e6) for key in keys]
+    return [Record(key, 1, b'{"cust_id":1}', now, now + 1, now + 1e6) for key in keys]
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def test_a_file_of_the_first_release_is_upgraded_with_its_records(path):
     with closing(sqlite3.connect(path)) as db:
         for statement in MIGRATIONS[0].split(";"):
             db.execute(statement)
-        db.execute("INSERT INTO records VALUES ('ann', 1, x'7b7d', 1.0, 2.0, 3.0, 0.0)")
+        db.execute("INSERT INTO records VALUES ('ann', 1, x'7b2261223a317d', 1.0, 2.0, 3.0, 0.0)")
         db.execute("INSERT INTO ids VALUES ('bo', 2, 'index', 9.0, ''), ('cy', 3, 'iRacing', 9.0, '')")
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute("PRAGMA user_version = 1")
@@ -282,7 +282,7 @@ def test_an_interrupted_write_leaves_nothing_and_the_next_one_succeeds(path):
 def test_a_record_that_was_purged_is_gone_from_memory_too_also_in_other_processes(path):
     clock = Clock(10.0)
     store, other = SqliteStore(path, clock), SqliteStore(path, clock)
-    store.keep([Record("ann", 1, b"{}", 1.0, 2.0, 20.0)])
+    store.keep([Record("ann", 1, b'{"cust_id":1}', 1.0, 2.0, 20.0)])
     assert store.records(["ann"])
     assert other.records(["ann"])
     assert store.purge(30.0) == 1
@@ -383,6 +383,16 @@ def test_a_transaction_that_sqlite_has_ended_itself_is_not_ended_twice(path):
     assert "disk is full" in store.file.write_failure
     store.keep_ids([IdEntry("ann", 1, "iRacing", 9e9)])
     assert store.file.write_failure == ""
+    store.close()
+
+
+def test_a_text_that_is_no_utf_8_spoils_no_other_row(path):
+    store = SqliteStore(path)
+    kept = [IdEntry(key, 7, "iRacing", 9e9) for key in ("ann", "bo")]
+    store.keep_ids(kept)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE ids SET origin = CAST(X'ff' AS TEXT) WHERE key = 'ann'")
+    assert store.ids(["ann", "bo"])["bo"] == kept[1]
     store.close()
 
 
@@ -581,7 +591,7 @@ def test_so_many_go_that_a_tenth_of_the_bound_is_free(small):
 def test_what_is_over_is_not_given_at_its_very_end(path):
     clock = Clock(1000.0)
     store = SqliteStore(path, clock)
-    store.keep([Record("ann", 1, b"{}", 1.0, 2.0, 1500.0)])
+    store.keep([Record("ann", 1, b'{"cust_id":1}', 1.0, 2.0, 1500.0)])
     store.keep_ids([IdEntry("ann", 1, "iRacing", 1500.0)])
     for now, there in ((1499.0, True), (1500.0, False), (1501.0, False)):
         clock.now = now
@@ -591,7 +601,7 @@ def test_what_is_over_is_not_given_at_its_very_end(path):
 
 def test_names_that_nobody_has_leave_nothing_in_memory(path):
     with closing(SqliteStore(path)) as store:
-        store.keep([Record("ann", 1, b"{}", 1.0, 2.0, 9e9)])
+        store.keep([Record("ann", 1, b'{"cust_id":1}', 1.0, 2.0, 9e9)])
         for page in range(20):
             store.records(["ann", *(f"nobody {page} {number}" for number in range(50))])
         assert store._used == {"ann"}

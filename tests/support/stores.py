@@ -1,14 +1,17 @@
 """Stores to test: SQLite in a file, DynamoDB as emulated by moto and by dynalite, both on loopback."""
 
+import sqlite3
 import subprocess
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 from tests.support import needs
 from tests.support.clock import Clock
@@ -33,6 +36,8 @@ class StoreUnderTest:
 
     opener: Callable[[Clock], Store]
     token_documents: Callable[[], Documents]
+    spoil: Callable[[str, str, str, Any], None]
+    """Writes a value past the store: (table, key, field, value). None takes the field away, if it can be."""
     clock: Clock = field(default_factory=lambda: Clock(1_800_000_000.25))
     opened: list[Store] = field(default_factory=list)
 
@@ -47,18 +52,56 @@ class StoreUnderTest:
 
 def sqlite_under_test(folder: Path) -> StoreUnderTest:
     path = folder / "contract.sqlite3"
-    backend = StoreUnderTest(lambda clock: SqliteStore(path, clock), lambda: backend.open().documents)
+
+    def spoil(table: str, key: str, field: str, value: Any) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            if value is None and not _nullable(db, table, field):
+                pytest.skip("SQLite has no row without it")
+            db.execute(f"UPDATE {table} SET {field} = ? WHERE key = ?", (value, key))
+            db.execute("UPDATE changes SET version = version + 1")
+
+    backend = StoreUnderTest(lambda clock: SqliteStore(path, clock), lambda: backend.open().documents, spoil)
     return backend
+
+
+def _nullable(db: sqlite3.Connection, table: str, field: str) -> bool:
+    columns = {row[1]: row[3] for row in db.execute(f"PRAGMA table_info({table})")}
+    return not columns[field]
 
 
 def dynamo_under_test(client: Any) -> StoreUnderTest:
     """Stores on three new tables."""
     drivers, custid = create_table(client, "drivers", "name"), create_table(client, "custid", "name")
     auth = create_table(client, "auth", "username")
+    places = {"records": (drivers, ""), "ids": (custid, ""), "leases": (drivers, "LEASE:")}
+    places["documents"] = (drivers, "DOCUMENT:")
+
+    def spoil(table: str, key: str, field: str, value: Any) -> None:
+        name, prefix = places[table]
+        change = "REMOVE #it" if value is None else "SET #it = :it"
+        request: dict[str, Any] = (
+            {"ExpressionAttributeValues": {":it": _item(value)}} if value is not None else {}
+        )
+        client.update_item(
+            TableName=name,
+            Key={"name": {"S": prefix + key}},
+            UpdateExpression=change,
+            ExpressionAttributeNames={"#it": field},
+            **request,
+        )
+
     return StoreUnderTest(
         lambda clock: DynamoStore(client, drivers, custid, clock),
         lambda: DynamoDocuments(client, auth, "username"),
+        spoil,
     )
+
+
+def _item(value: Any) -> dict[str, Any]:
+    """A value in DynamoDB's notation; bytes are compressed, as bodies are."""
+    if isinstance(value, bytes):
+        return {"B": zlib.compress(value)}
+    return {"S": value} if isinstance(value, str) else {"N": repr(value)}
 
 
 def create_table(client: Any, kind: str, key: str) -> str:

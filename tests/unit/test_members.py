@@ -166,7 +166,7 @@ def test_what_is_written_at_the_moment_in_which_a_member_asks_does_not_stay(tmp_
 
     store = Slow(tmp_path / "p.sqlite3", lambda: 1.0)
     GuardedStore(store, kept).keep(
-        [Record("ann", 7, b"{}", 1.0, 2.0, 3.0), Record("bo", 8, b"{}", 1.0, 2.0, 3.0)]
+        [Record("ann", 7, b'{"cust_id":1}', 1.0, 2.0, 3.0), Record("bo", 8, b'{"cust_id":1}', 1.0, 2.0, 3.0)]
     )
     assert set(store.records(["ann", "bo"])) == {"bo"}
     kept.change(lambda members: members.readmitting("ann"))
@@ -319,7 +319,7 @@ def having(**rows: Record | IndexedDriver) -> Any:
     return Rows(rows)
 
 
-ANN = Record("ann", 7, b"{}", 1.0, 2.0, 3.0)
+ANN = Record("ann", 7, b'{"cust_id":1}', 1.0, 2.0, 3.0)
 
 
 @pytest.mark.parametrize(

@@ -194,3 +194,8 @@ def test_a_long_text_that_a_stranger_asks_for_is_not_remembered():
     before = page_module._name.cache_info().currsize
     compose([("a" * 5000, "key")], {}, {"key": Miss("invalid_name", "The name is too long.")}, NOW)
     assert page_module._name.cache_info().currsize == before
+
+
+def test_a_kept_body_without_a_customer_id_is_shown_with_the_records():
+    view = Views().of_record(replace(RECORD, body=b'{"member_info":{}}'), Ranks(), NOW, profile=False)
+    assert json.loads(view.encoded(NOW))["cust_id"] == RECORD.cust_id

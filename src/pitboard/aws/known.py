@@ -9,4 +9,4 @@ SEEN = 25
 def known_name(client: Any, table: str) -> str:
     """The name of a driver in the table of ids, "" if there is no index yet. Raises AWS' error."""
     answer = client.scan(TableName=table, Limit=SEEN, ProjectionExpression="shown")
-    return next((str(item["shown"]["S"]) for item in answer["Items"] if "shown" in item), "")
+    return next((shown["S"] for item in answer["Items"] if "S" in (shown := item.get("shown", {}))), "")

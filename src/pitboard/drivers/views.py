@@ -87,7 +87,7 @@ class Views:
 def _record_view(record: Record, ranks: Ranks, now: float, *, profile: bool) -> View:
     driver = _with_ranks(records.decoded(record.body), ranks)
     if not profile:
-        driver = {"cust_id": driver["cust_id"], "member_info": driver.get("member_info", {})}
+        driver = {"cust_id": record.cust_id, "member_info": driver.get("member_info", {})}
     body = records.encode(driver)
     due = record.due(now) if profile else record.licences_due(now)
     ends = min(record.fresh_until, abs(record.profile_until)) if profile else record.fresh_until

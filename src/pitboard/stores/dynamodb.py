@@ -17,13 +17,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.model import LONGEST_LEASE, Document, IdEntry, Record
+from pitboard.stores import damage
+
+Whole = TypeVar("Whole")
 
 CLIENT_CONFIG = Config(
     connect_timeout=1,
@@ -76,11 +79,12 @@ class DynamoStore:
         self._drivers = Table(client, drivers, "name")
         self._custid = Table(client, custid, "name")
         self._clock = clock
+        self._told = damage.Told()
         self.documents = DynamoDocuments(client, drivers, "name", _DOCUMENT)
 
     def records(self, keys: Sequence[str]) -> dict[str, Record]:
         now = self._clock()
-        found = (_record(item) for item in self._drivers.read(keys))
+        found = self._whole("a record", _record, self._drivers.read(keys))
         return {record.key: record for record in found if record.stale_until > now}
 
     def keep(self, records: Iterable[Record]) -> None:
@@ -88,8 +92,16 @@ class DynamoStore:
 
     def ids(self, keys: Sequence[str]) -> dict[str, IdEntry]:
         now = self._clock()
-        found = (_id_entry(item) for item in self._custid.read(keys))
+        found = self._whole("an entry of a customer id", _id_entry, self._custid.read(keys))
         return {entry.key: entry for entry in found if entry.until > now}
+
+    def _whole(self, what: str, parsed: Callable[[Item], Whole], items: Iterable[Item]) -> Iterator[Whole]:
+        """What the items hold; a damaged one is left out."""
+        for item in items:
+            try:
+                yield parsed(item)
+            except _DAMAGE as error:
+                self._told(what, item["name"]["S"], error)
 
     def keep_ids(self, entries: Iterable[IdEntry]) -> None:
         self._custid.write(_id_item(entry) for entry in entries)
@@ -108,12 +120,15 @@ class DynamoStore:
             }
             return self._drivers.put_if(
                 lease,
-                "attribute_not_exists(#key) OR #until <= :now OR #until > :latest OR #owner = :owner",
+                "attribute_not_exists(#key)"
+                " OR NOT attribute_type(#until, :number)"  # a damaged one binds nobody
+                " OR #until <= :now OR #until > :latest OR #owner = :owner",
                 {"#until": "until", "#owner": "owner"},
                 {
                     ":now": number(self._clock()),
                     ":latest": number(self._clock() + LONGEST_LEASE),
                     ":owner": string(owner),
+                    ":number": string("N"),
                 },
             )
 
@@ -162,10 +177,22 @@ class DynamoDocuments:
     def __init__(self, client: Any, table: str, key_attribute: str, prefix: str = "") -> None:
         self._table = Table(client, table, key_attribute)
         self._prefix = prefix
+        self._damaged: dict[str, Item] = {}
+        """Items that could not be read; one is replaced as long as it is still the same."""
 
     def get(self, key: str) -> Document | None:
-        item = self._table.get(self._prefix + key)
-        return Document(json.loads(item["value"]["S"]), int(item["version"]["N"])) if item else None
+        if not (item := self._table.get(self._prefix + key)):
+            return None
+        try:
+            value, version = json.loads(item["value"]["S"]), int(item["version"]["N"])
+            if isinstance(value, dict):
+                return Document(value, version)
+        except (LookupError, TypeError, ValueError, RecursionError):
+            pass
+        if self._damaged.get(key) != item:
+            damage.document_lost(key)
+            self._damaged[key] = item
+        return None
 
     def put(self, key: str, value: Mapping[str, Any], *, expected: int | None) -> bool:
         mark = uuid.uuid4().hex
@@ -176,11 +203,21 @@ class DynamoDocuments:
             "mark": string(mark),
         }
         if expected is None:
-            written = self._table.put_if(item, "attribute_not_exists(#key)", {}, {})
+            written = self._put_new(key, item)
         else:
             names, values = {"#version": "version"}, {":expected": number(expected)}
             written = self._table.put_if(item, "#version = :expected", names, values)
         return written or self._was_ours(key, mark)
+
+    def _put_new(self, key: str, item: Item) -> bool:
+        """Writes a document where there is none, or in the place of one that could not be read."""
+        damaged = self._damaged.pop(key, None)
+        if damaged is None:
+            return self._table.put_if(item, "attribute_not_exists(#key)", {}, {})
+        fields = ("value", "version")
+        same = (f"#{f} = :{f}" if f in damaged else f"attribute_not_exists(#{f})" for f in fields)
+        held = {f":{f}": damaged[f] for f in fields if f in damaged}
+        return self._table.put_if(item, " AND ".join(same), {f"#{f}": f for f in fields}, held)
 
     def ping(self) -> None:
         """Raises `StoreError` if the table cannot be read."""
@@ -244,8 +281,8 @@ class Table:
         while True:
             answer = self._call("scan", **request)
             for item in answer["Items"]:
-                number = item.get("cust_id", {}).get("N")
-                yield item[self.key]["S"], int(number) if number else None
+                number = item.get("cust_id", {}).get("N", "")
+                yield item[self.key]["S"], int(number) if number.isdecimal() else None  # else it is damaged
             if not (last := answer.get("LastEvaluatedKey")):
                 return
             request["ExclusiveStartKey"] = last
@@ -396,15 +433,14 @@ def _record_item(record: Record) -> Item:
 
 
 def _record(item: Item) -> Record:
-    return Record(
-        key=item["name"]["S"],
-        cust_id=int(item["cust_id"]["N"]),
-        body=zlib.decompress(item["body"]["B"]),
-        as_of=float(item["as_of"]["N"]),
-        fresh_until=float(item["fresh_until"]["N"]),
-        stale_until=float(item["stale_until"]["N"]),
-        profile_until=float(item["profile_until"]["N"]),
-    )
+    """Raises one of `_DAMAGE`."""
+    times = (float(item[field]["N"]) for field in ("as_of", "fresh_until", "stale_until", "profile_until"))
+    body = zlib.decompress(item["body"]["B"])
+    return damage.record(item["name"]["S"], int(item["cust_id"]["N"]), body, *times)
+
+
+_DAMAGE = (LookupError, TypeError, ValueError, zlib.error)
+"""What reading a damaged item raises: an attribute is missing, has another type or another value."""
 
 
 def _id_item(entry: IdEntry) -> Item:
@@ -421,15 +457,16 @@ def _id_item(entry: IdEntry) -> Item:
 
 
 def _id_entry(item: Item) -> IdEntry:
+    """Raises one of `_DAMAGE`."""
     cust_id = item.get("cust_id")
-    return IdEntry(
-        key=item["name"]["S"],
-        cust_id=int(cust_id["N"]) if cust_id else None,
-        origin=item["origin"]["S"],
-        until=float(item["until"]["N"]),
-        reason=item["reason"]["S"],
-        failed_until=_optional(item, "failed_until"),
-        doubted_at=_optional(item, "doubted_at"),
+    return damage.entry(
+        item["name"]["S"],
+        int(cust_id["N"]) if cust_id else None,
+        item["origin"]["S"],
+        float(item["until"]["N"]),
+        item["reason"]["S"],
+        _optional(item, "failed_until"),
+        _optional(item, "doubted_at"),
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.index import IndexedDriver, unpack
 from pitboard.drivers.ranks import Ranks
+from pitboard.stores import damage
 from pitboard.stores.dynamodb import Item, Table
 
 DRIVER = "INDEX:"
@@ -88,6 +89,7 @@ class DynamoIndex:
 
     def __init__(self, client: Any, table: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._table = Table(client, table, "name")
+        self._told = damage.Told()
         self._clock = clock
         self._lock = threading.Lock()
         self._look_at = float("-inf")
@@ -101,8 +103,8 @@ class DynamoIndex:
             key = item["name"]["S"].removeprefix(DRIVER)
             try:
                 found[key] = _driver(item)
-            except (LookupError, ValueError):
-                log.exception("an entry of the driver index cannot be read")
+            except (LookupError, TypeError, ValueError) as error:
+                self._told("an entry of the driver index", key, error)
         return found
 
     def ranks(self) -> Ranks:
@@ -125,7 +127,7 @@ class DynamoIndex:
                 }
                 self._ranks = Ranks.decoded(head.as_of, encoded)
                 self._made = head.made
-        except (StoreError, LookupError, ValueError) as error:
+        except (StoreError, LookupError, TypeError, ValueError) as error:
             log.warning("the ranks of the driver index cannot be read: %s", error)
 
 

@@ -155,7 +155,7 @@ def _sound(items: Iterable[Item], bad: list[str]) -> Iterator[PackedDriver]:
                 seen[driver.cust_id] = 1
                 yield driver
                 continue
-        except (LookupError, ValueError):
+        except (LookupError, TypeError, ValueError):
             pass
         bad.append(item["name"]["S"])
 

@@ -1,7 +1,6 @@
 """The store in one SQLite file, in WAL mode, for threads and for several processes."""
 
 import json
-import logging
 import sqlite3
 import threading
 import time
@@ -9,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pitboard.drivers.model import CLOCK_DOUBT, LONGEST_LEASE, Document, IdEntry, Record
-from pitboard.stores import processes
+from pitboard.stores import damage, processes
 from pitboard.stores.sqlite_file import BUSY_SECONDS, SqliteFile
 
-log = logging.getLogger(__name__)
+Whole = TypeVar("Whole")
 
 MOST_HOT = 5_000
 """Records that are held in memory, some 20 MB, until one is written."""
@@ -45,6 +44,7 @@ class SqliteStore:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self._clock = clock
+        self._told = damage.Told()
         self._hot: dict[str, Record] = {}
         self._hot_version = (-1, -1)
         self._hot_lock = threading.Lock()
@@ -93,7 +93,7 @@ class SqliteStore:
             f"SELECT {_RECORD} FROM records WHERE key IN (SELECT value FROM json_each(?))",  # noqa: S608 - our own columns
             (json.dumps(keys),),
         )
-        return {row[0]: Record(*row) for row in rows}
+        return {record.key: record for record in self._whole("a record", damage.record, rows)}
 
     def keep(self, records: Iterable[Record]) -> None:
         self.file.look()
@@ -122,7 +122,18 @@ class SqliteStore:
             " WHERE key IN (SELECT value FROM json_each(?))",
             (json.dumps(keys),),
         )
-        return {row[0]: IdEntry(*row) for row in rows if row[3] > now}
+        found = self._whole("an entry of a customer id", damage.entry, rows)
+        return {entry.key: entry for entry in found if entry.until > now}
+
+    def _whole(
+        self, what: str, parsed: Callable[..., Whole], rows: Iterable[Sequence[Any]]
+    ) -> Iterator[Whole]:
+        """What the rows hold; a damaged one is left out."""
+        for row in rows:
+            try:
+                yield parsed(*row)
+            except damage.DamageError as error:
+                self._told(what, row[0], error)
 
     def keep_ids(self, entries: Iterable[IdEntry]) -> None:
         self.file.look()
@@ -225,12 +236,12 @@ class SqliteStore:
     def all_records(self) -> Iterator[Record]:
         """Every record that has not ended, by key. Reads as it goes, from a connection of its own."""
         statement = f"SELECT {_RECORD} FROM records WHERE stale_until > ? ORDER BY key"  # noqa: S608 - ours
-        yield from (Record(*row) for row in self._all(statement))
+        yield from self._whole("a record", damage.record, self._all(statement))
 
     def all_ids(self) -> Iterator[IdEntry]:
         """Every id entry that has not ended, in the same way."""
         statement = f"SELECT {_ID} FROM ids WHERE until > ? ORDER BY key"  # noqa: S608 - ours
-        yield from (IdEntry(*row) for row in self._all(statement))
+        yield from self._whole("an entry of a customer id", damage.entry, self._all(statement))
 
     def _all(self, statement: str) -> Iterator[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as db:
@@ -276,8 +287,9 @@ class SqliteDocuments:
         self._file.look()
         statement = "SELECT value, version FROM documents WHERE key = ?"
         for text, version in self._connection.rows(statement, (key,)):
-            if (value := _object(text)) is not None:
+            if (value := _object(text)) is not None and type(version) is int:
                 return Document(value, version)
+            damage.document_lost(key)
             self._set_aside(key, text)
         return None
 
@@ -288,9 +300,6 @@ class SqliteDocuments:
                 "UPDATE OR REPLACE documents SET key = ? WHERE key = ? AND value IS ?",
                 (f"UNREADABLE:{key}", key, text),
             )
-            ours = cursor.rowcount  # COMMIT sets another
-        if ours:
-            log.error("the document %s could not be read and is set aside; a new one is made", _kind(key))
 
     def put(self, key: str, value: Mapping[str, Any], *, expected: int | None) -> bool:
         self._file.look()
@@ -314,13 +323,10 @@ def _object(text: Any) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _kind(key: str) -> str:
-    """A document's key without the account that may be in it."""
-    return key.partition(":")[0]
-
-
-def _binds(owner: str, until: float, now: float) -> bool:
-    """Whether another's lease is still to be respected."""
+def _binds(owner: str, until: Any, now: float) -> bool:
+    """Whether another's lease is still to be respected; a damaged one binds nobody."""
+    if not isinstance(until, int | float):
+        return False
     return now < until <= now + LONGEST_LEASE and not processes.is_dead(owner)
 
 

@@ -224,6 +224,8 @@ class Connection:
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        # One text that is no UTF-8 must not make all that is read with it unreadable.
+        db.text_factory = lambda text: text.decode("utf-8", "replace")
         try:
             _enter_wal(db)
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
