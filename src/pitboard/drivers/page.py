@@ -10,7 +10,8 @@ from pitboard.drivers.misses import Miss
 from pitboard.drivers.views import View
 
 MAX_AGE = 300
-"""Longest time in seconds for which a browser may keep an answer without asking."""
+"""Longest time in seconds for which a browser or a proxy may keep an answer about drivers without asking.
+For so long it may show a member who has just asked not to be shown."""
 
 LONGEST_KEPT = 200
 """Characters of a text, as it was asked for, whose encoded form is remembered: longer ones are strangers'."""

@@ -14,11 +14,12 @@ from pitboard.drivers.cars import CarService
 from pitboard.drivers.categories import CATEGORIES
 from pitboard.drivers.errors import RefusedError, WithheldError
 from pitboard.drivers.history import KINDS, HistoryService
+from pitboard.drivers.page import MAX_AGE
 from pitboard.drivers.races import RaceService
 from pitboard.drivers.service import Asker
 from pitboard.http.problems import Problem
 from pitboard.http.query import asked_wait, one_of
-from pitboard.http.routes import client, in_lookup_thread, is_web_page
+from pitboard.http.routes import cached, client, in_lookup_thread, is_web_page
 
 LONGEST_ID = 10
 """Most digits of a customer id. iRacing's have up to seven."""
@@ -46,7 +47,7 @@ def detail_routes(histories: HistoryService, races: RaceService, cars: CarServic
 
 
 async def _detail(
-    request: Request, look_up: Callable[..., bytes], *arguments: object, max_age: int = 300
+    request: Request, look_up: Callable[..., bytes], *arguments: object, max_age: int = MAX_AGE
 ) -> Response:
     """The answer of a service that waits for what is not kept. `max_age` in seconds."""
     seconds, asker = asked_wait(request), Asker(client(request), web_page=is_web_page(request))
@@ -56,7 +57,7 @@ async def _detail(
         raise Problem(404, "not_found", "iRacing has no such driver.") from None
     except WithheldError as error:
         raise Problem(404, "withheld", str(error)) from None
-    headers = {"Cache-Control": f"public, max-age={max_age}", "Vary": "Origin"}
+    headers = {"Cache-Control": cached(max_age), "Vary": "Origin"}
     return Response(body, headers=headers, media_type="application/json")
 
 

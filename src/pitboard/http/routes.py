@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pitboard.drivers.misses import Miss
-from pitboard.drivers.page import Page
+from pitboard.drivers.page import MAX_AGE, Page
 from pitboard.drivers.service import HOST, Asker, DriverService
 from pitboard.http.problems import Problem
 from pitboard.http.query import asked_names, asked_profile, asked_wait
@@ -50,7 +50,7 @@ def custid_routes(service: DriverService) -> list[Route]:
         cust_id, origin = found
         return JSONResponse(
             {"custid": str(cust_id), "name": asked[0], "origin": origin},
-            headers={"Cache-Control": "public, max-age=300", "Vary": "Origin"},
+            headers={"Cache-Control": cached(MAX_AGE), "Vary": "Origin"},
         )
 
     return [Route("/custid", custid, methods=["GET"])]
@@ -119,13 +119,15 @@ async def in_lookup_thread(work: Callable[..., T], *arguments: object) -> T:
     return await anyio.to_thread.run_sync(work, *arguments, limiter=limiter)
 
 
+def cached(seconds: int) -> str:
+    """`Cache-Control` of an answer that browsers and proxies may show for so many seconds and not after that,
+    also when we cannot be reached: a member may have asked not to be shown meanwhile (docs/MEMBERS.md)."""
+    return f"public, max-age={seconds}, must-revalidate" if seconds else "no-cache"
+
+
 def _with_headers(request: Request, page: Page) -> Response:
     """A page with its headers; 304 when the client has the same content already."""
-    if page.max_age:
-        cache = f"public, max-age={page.max_age}, stale-while-revalidate=86400, stale-if-error=86400"
-    else:
-        cache = "no-cache"
-    headers = {"ETag": page.etag, "Cache-Control": cache, "Vary": "Origin"}
+    headers = {"ETag": page.etag, "Cache-Control": cached(page.max_age), "Vary": "Origin"}
     if _has(request.headers.get("if-none-match", ""), page.etag):
         return Response(status_code=304, headers=headers)
     return Response(page.body, headers=headers, media_type="application/json")

@@ -81,7 +81,7 @@ def page(text: str = "", *, problem: str = "", done: str = "") -> str:
         told = (
             f'<article role="status"><h2>{escape(done)}</h2><p>This name is not shown here any more, and'
             " iRacing is not asked for it again. What was kept is being deleted. Browsers may show what they"
-            " already had for up to a day.</p></article>"
+            " already had for up to 20 minutes.</p></article>"
         )
     return pages.page(
         "Pitboard: members",
