@@ -368,7 +368,7 @@ export class Backend {
     return new Failure(Math.ceil(wait / 1000), trouble);
   }
 
-  /** Puts final answers into the cache, and drivers into what is kept. */
+  /** Puts final answers into the cache, and drivers into what is kept; who is not to be shown any more leaves it. */
   async #keep(answers: Map<string, Answer>): Promise<void> {
     const drivers = new Map<string, Answer>();
     const missing = new Map<string, Answer>();
@@ -377,7 +377,11 @@ export class Backend {
         if (answer.driver.state === "fresh" || answer.driver.state === "stale") drivers.set(key, answer);
       } else if (answer.problem === "not_found" || answer.problem === "withheld") missing.set(key, answer);
     }
-    await Promise.all([this.#put(this.#drivers, new Map([...drivers, ...missing])), this.#put(this.#kept, drivers)]);
+    await Promise.all([
+      this.#put(this.#drivers, new Map([...drivers, ...missing])),
+      this.#put(this.#kept, drivers),
+      missing.size && this.#kept.drop(missing.keys()),
+    ]);
   }
 
   /** Adds answers to a shelf. Licences alone do not replace a profile. */

@@ -182,7 +182,7 @@ export class Loader {
   #take(entry: Entry, answer: Answer): void {
     const known = entry.answer && "driver" in entry.answer ? entry.answer.driver : undefined;
     if ("driver" in answer) entry.answer = { driver: merged(known, answer.driver) };
-    else if (!known || answer.problem === "not_found") entry.answer = answer;
+    else if (!known || answer.problem === "not_found" || answer.problem === "withheld") entry.answer = answer;
     const failed =
       "driver" in answer
         ? answer.driver.state === "kept"

@@ -81,6 +81,11 @@ export class Shelf<T extends Item> {
     }
   }
 
+  /** Takes entries away. */
+  async drop(keys: Iterable<string>): Promise<void> {
+    await this.#store.remove([...keys].map((key) => this.#prefix + key)).catch(() => {});
+  }
+
   /** Removes the oldest of more than `most` entries, and some more, so that it does not happen at every call. */
   async #trim(most: number): Promise<void> {
     const keys = (await this.#store.keys()).filter((key) => key.startsWith(this.#prefix));

@@ -272,6 +272,17 @@ describe("when the backend is not available", () => {
   });
 });
 
+it.each(["withheld", "not_found"])("a driver of whom the backend says %s is kept no longer", async (code) => {
+  await backend.drivers(["Ann Tester", "Bo Demo"]);
+  clock += 60 * 60_000;
+  reply = () => ({ body: JSON.stringify({ "Ann Tester": { error: "not here", code } }) });
+  await backend.drivers(["Ann Tester"]);
+  clock += 60 * 60_000;
+  reply = () => new Error("down");
+  const answers = await backend.drivers(["Ann Tester", "Bo Demo"]);
+  expect(Object.values(answers).map(name)).toEqual(["unreachable", "Bo Demo kept"]);
+});
+
 it("at most 400 drivers are kept for when the backend is not available", async () => {
   for (let i = 0; i < 20; i++) {
     clock += 1000;

@@ -373,3 +373,11 @@ describe("a page whose lines show races", () => {
     expect(calls).toHaveLength(2);
   });
 });
+
+it.each(["withheld", "not_found"] as const)("a driver who is shown goes when the backend says %s", async (problem) => {
+  loader.load("Ann Tester");
+  await pass(100);
+  backend = () => ({ problem, retryAfter: null });
+  await loader.reload("Ann Tester");
+  expect(loader.answer("Ann Tester")).toEqual({ problem, retryAfter: null });
+});
