@@ -34,7 +34,7 @@ def _hook(kind: str) -> Acknowledged:
 
 
 _SERVING = "(auth|custid|drivers)"
-_KINDS = "(auth|custid|drivers|index)"
+_KINDS = "(auth|custid|drivers|index|addon)"
 _METHODS = r"api/rest/Default/.*/(GET|POST)/Resource"
 
 ACKNOWLEDGED = (

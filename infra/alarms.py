@@ -55,7 +55,10 @@ class Alarms(Construct):
         self._topic = self._make_topic()
         if config.budget:
             self._budget(config.budget)
-        errors = {kind: self._function_alarms(kind) for kind in self._metrics.functions}
+        errors = {kind: self._error_alarm(kind) for kind in self._metrics.functions}
+        for kind in errors:
+            if kind != "addon":  # no page of the forum waits for it
+                self._load_alarms(kind)
         answers = self._api_alarms()
         self.of_release = {kind: [alarm, *answers] for kind, alarm in errors.items()}
         self._table_alarms()
@@ -108,14 +111,12 @@ class Alarms(Construct):
             notifications_with_subscribers=told,
         ).node.add_dependency(self._topic)
 
-    def _function_alarms(self, kind: str) -> cloudwatch.IAlarm:
+    def _error_alarm(self, kind: str) -> cloudwatch.IAlarm:
+        errors = self._metrics.function(kind, "Errors", "Sum", MINUTE)
+        return self._alarm(f"{kind}-errors", errors, 1, "an invocation failed; see its log")
+
+    def _load_alarms(self, kind: str) -> None:
         metrics, timeout = self._metrics, getattr(self._config, kind).timeout
-        errors = self._alarm(
-            f"{kind}-errors",
-            metrics.function(kind, "Errors", "Sum", MINUTE),
-            1,
-            "an invocation failed; see its log",
-        )
         self._alarm(
             f"{kind}-throttles",
             metrics.function(kind, "Throttles", "Sum"),
@@ -129,7 +130,6 @@ class Alarms(Construct):
             "the slowest invocations come near the time-out",
             periods=2,
         )
-        return errors
 
     def _api_alarms(self) -> list[cloudwatch.IAlarm]:
         """Those that stop a canary: a defect, and a share of 5XX. A `pending` of /custid and a /health that

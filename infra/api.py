@@ -13,7 +13,7 @@ from constructs import Construct
 from infra.config import Config
 from infra.functions import retention
 from infra.release import Release
-from pitboard.aws.names import API_URL_OUTPUT
+from pitboard.aws.names import API_URL_OUTPUT, BINARY
 
 _VARIED = ("querystring.wait", "header.Origin", "header.If-None-Match")
 CACHED = {
@@ -49,6 +49,18 @@ statuses, so their bodies have no `status`; RFC 9457 makes it optional.
 """
 
 
+HANDED_OUT = {
+    "/pitboard.user.js": (20, 100),
+    "/pitboard-card.js": (20, 100),
+    "/pitboard-options.js": (20, 100),
+    "/addon": (5, 20),
+    "/addon/{file}": (5, 20),
+    "/static/{file}": (10, 40),
+}
+"""What ir-addon hands out: most requests a second, and most at once. Script managers look for a new version
+once a day; a zip has 200 kB, and the bytes that go out are what an attack here would cost."""
+
+
 class Api(Construct):
     """The API in `rest`, its stage named after the environment."""
 
@@ -71,6 +83,7 @@ class Api(Construct):
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             min_compression_size=Size.bytes(1024),
+            binary_media_types=list(BINARY),
             default_cors_preflight_options=apigateway.CorsOptions(
                 allow_origins=apigateway.Cors.ALL_ORIGINS,
                 allow_methods=["GET", "POST", "OPTIONS"],
@@ -114,6 +127,8 @@ class Api(Construct):
         self._route("/drivers/{cust_id}/history", "GET", aliases["drivers"])
         self._route("/drivers/{cust_id}/races", "GET", aliases["drivers"])
         self._route("/cars", "GET", aliases["drivers"])
+        for path in HANDED_OUT:
+            self._route(path, "GET", aliases["addon"])
 
     def _route(self, path: str, method: str, alias: lambda_.Alias) -> None:
         keys = [f"method.request.{key}" for key in CACHED.get(path, ())] if self._config.cache else []
@@ -149,6 +164,7 @@ class Api(Construct):
             "/custid/GET": (50, 100),
             "/auth/POST": (10, 50),
             "/health/GET": (20, 50),
+            **{f"{path}/GET": limit for path, limit in HANDED_OUT.items()},
         }
         cached = {f"{path}/GET" for path in CACHED} if config.cache else set()
         return {

@@ -4,7 +4,7 @@ import sys
 
 import aws_cdk as cdk
 
-from infra.bundle import build
+from infra.bundle import ADDON, build
 from infra.config import PACKAGE_LIMIT, from_context
 from infra.errors import ConfigError
 from infra.stack import PitboardStack
@@ -14,7 +14,8 @@ def main() -> None:
     """Synthesizes the environment that the context names."""
     app = cdk.App()
     config = from_context(app.node.try_get_context)
-    PitboardStack(app, config, build(config.python, config.architecture, PACKAGE_LIMIT))
+    target = (config.python, config.architecture, PACKAGE_LIMIT)
+    PitboardStack(app, config, build(*target), build(*target, ADDON))
     app.synth()
 
 

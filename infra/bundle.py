@@ -1,6 +1,7 @@
 """The functions' package, built without Docker: what uv installs for the target, and our own code.
 
-All functions share it; only their handlers differ. Bytecode is compiled with the target's Python and
+All functions share it; only their handlers differ. ir-addon has one of its own, so that the files that it
+hands out are in no other. Bytecode is compiled with the target's Python and
 never checked against the sources: CDK sets all times in the package to 1980, so a check by time would
 fail, and each cold start would compile everything again.
 """
@@ -14,8 +15,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,9 @@ OURS = (
     "settings.py",
 )
 
+ADDON = ("addon",)
+"""What is in the package of ir-addon, too."""
+
 SERVICES = ("codedeploy", "dynamodb", "lambda", "secretsmanager", "sqs")
 """The services whose descriptions stay in botocore. The others take 25 MB."""
 
@@ -54,20 +60,22 @@ class Package:
     size: int
 
 
-def build(python: str, architecture: str, limit: int) -> Package:
-    """Builds the package, or finds it built already. `python` is "3.13" and the like.
+def build(python: str, architecture: str, limit: int, also: tuple[str, ...] = ()) -> Package:
+    """Builds the package, or finds it built already. `python` is "3.13" and the like, `also` names rooms that
+    it has beside `OURS`.
 
     Raises `ConfigError` when it is larger than `limit` bytes, and when uv or that Python is missing.
     """
-    path = BUILT / f"{python}-{architecture}-{_recipe(python, architecture)[:16]}"
+    target, files = "-".join((*also, python, architecture, "")), _our_files(also)
+    path = BUILT / f"{target}{_recipe(python, architecture, files)[:16]}"
     if not path.is_dir():
-        _clear(BUILT, f"{python}-{architecture}-")
+        _clear(BUILT, target)
         work = path.with_name(f"{path.name}.{os.getpid()}")
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         _install(work, python, architecture)
         _prune(work)
-        _copy_ours(work)
+        _copy(files, work)
         compile_all(work, python)
         _move(work, path)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
@@ -91,20 +99,21 @@ def _digest(path: Path, python: str, architecture: str) -> str:
     return digest.hexdigest()
 
 
-def _recipe(python: str, architecture: str) -> str:
+def _recipe(python: str, architecture: str, files: Sequence[Path]) -> str:
     """Names what a package is made of: it is built once for each recipe."""
     digest = hashlib.sha256(f"{python} {architecture}".encode())
-    for file in (Path(__file__), ROOT / "uv.lock", *_our_files()):
+    for file in (Path(__file__), ROOT / "uv.lock", *files):
         digest.update(str(file.relative_to(ROOT)).encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _our_files() -> list[Path]:
+def _our_files(also: tuple[str, ...]) -> list[Path]:
+    """The files of our rooms; of those in `also` what they hand out, too."""
     source = ROOT / "src" / "pitboard"
-    wanted = (source / part for part in OURS)
-    files = (path.rglob("*.py") if path.is_dir() else [path] for path in wanted)
-    return sorted(file for some in files for file in some)
+    found = (path.rglob("*.py") if path.is_dir() else [path] for path in (source / part for part in OURS))
+    more = (file for room in also for file in (source / room).rglob("*") if "__pycache__" not in file.parts)
+    return sorted(file for file in chain(*found, more) if file.is_file())
 
 
 def _install(target: Path, python: str, architecture: str) -> None:
@@ -185,8 +194,8 @@ def _undocumented(value: Any) -> Any:
     }
 
 
-def _copy_ours(target: Path) -> None:
-    for file in _our_files():
+def _copy(files: Sequence[Path], target: Path) -> None:
+    for file in files:
         copy = target / file.relative_to(ROOT / "src")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)

@@ -16,7 +16,7 @@ PACKAGE_LIMIT = 40_000_000
 
 PYTHONS = {"3.11", "3.12", "3.13", "3.14"}
 ARCHITECTURES = {"arm64", "x86_64"}
-KINDS = ("auth", "custid", "drivers", "index")
+KINDS = ("auth", "custid", "drivers", "index", "addon")
 SNAP_START_PYTHONS = {"3.12", "3.13", "3.14"}
 
 
@@ -72,6 +72,7 @@ class Config:
     custid: Size = Size(memory=512, timeout=45, reserved=3)
     drivers: Size = Size(memory=1024, timeout=75, reserved=15)
     index: Size = Size(memory=1024, timeout=900, disk=1024, reserved=2)
+    addon: Size = Size(memory=512, timeout=10, reserved=2)
     rate: int = 1000
     burst: int = 2000
     cache: bool = False
@@ -132,7 +133,7 @@ def environment(name: str) -> Config:
         return replace(base, log_days=7, rate=50, burst=100)
     if name == "staging":
         return replace(base, rate=200, burst=400)
-    sizes = {"auth": 10, "custid": 10, "drivers": 40, "index": 3}
+    sizes = {"auth": 10, "custid": 10, "drivers": 40, "index": 3, "addon": 3}
     base = replace(base, **{kind: replace(getattr(base, kind), reserved=n) for kind, n in sizes.items()})
     return replace(
         base,

@@ -23,7 +23,7 @@ Statements = Sequence[iam.PolicyStatement]
 
 
 class Functions(Construct):
-    """`auth`, `custid`, `drivers` and `index`: a function, its role, its log group, its newest version."""
+    """`auth`, `custid`, `drivers`, `index`, `addon`: each with its role, log group and newest version."""
 
     def __init__(
         self,
@@ -34,11 +34,12 @@ class Functions(Construct):
         credentials: Credentials,
         queue: sqs.IQueue,
         package: Package,
+        addon: Package,
     ) -> None:
         super().__init__(scope, id)
         self._config = config
         self._former = tables.former
-        self._code = lambda_.Code.from_asset(str(package.path), asset_hash=package.digest)
+        self._package = package
         names = config.names
         ask_auth = allow(["lambda:InvokeFunction"], self._alias_arn(names.auth))
         self.auth = self._function(
@@ -124,14 +125,29 @@ class Functions(Construct):
             },
         )
 
+        self.addon = self._function("addon", config.addon, {}, {}, addon)
+
     @property
     def all(self) -> dict[str, lambda_.Function]:
         """The functions by their short names."""
-        return {"auth": self.auth, "custid": self.custid, "drivers": self.drivers, "index": self.index}
+        return {
+            "auth": self.auth,
+            "custid": self.custid,
+            "drivers": self.drivers,
+            "index": self.index,
+            "addon": self.addon,
+        }
 
     def _function(
-        self, kind: str, size: Size, variables: Mapping[str, str], policies: Mapping[str, Statements]
+        self,
+        kind: str,
+        size: Size,
+        variables: Mapping[str, str],
+        policies: Mapping[str, Statements],
+        package: Package | None = None,
     ) -> lambda_.Function:
+        """`package`, if it is not that of the others."""
+        package = package or self._package
         config, name = self._config, getattr(self._config.names, kind)
         log_group = logs.LogGroup(
             self,
@@ -147,7 +163,7 @@ class Functions(Construct):
             description=f"Pitboard {config.names.environment}: ir-{kind}",
             runtime=runtime(config.python),
             architecture=architecture(config.architecture),
-            code=self._code,
+            code=lambda_.Code.from_asset(str(package.path), asset_hash=package.digest),
             handler=f"pitboard.aws.{kind}.lambda_handler",
             memory_size=size.memory,
             timeout=Duration.seconds(size.timeout),

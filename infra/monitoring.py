@@ -6,7 +6,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from infra.config import Config
 from pitboard.aws.names import METRICS_NAMESPACE
 
-KINDS = ("auth", "custid", "drivers", "index")
+KINDS = ("auth", "custid", "drivers", "index", "addon")
 """The functions by their short names."""
 
 FIVE_MINUTES = Duration.minutes(5)

@@ -68,7 +68,7 @@ class Canary(Construct):
             self, "application", application_name=f"pitboard-{config.names.environment}"
         )
         for kind, alias in release.aliases.items():
-            if kind == "index":  # it has one invocation a day: a tenth of them would tell nothing
+            if kind in ("index", "addon"):  # few invocations: a tenth of them would tell nothing
                 continue
             codedeploy.LambdaDeploymentGroup(
                 self,

@@ -21,9 +21,11 @@ from pitboard.aws.deploy_settings import SETTINGS_OUTPUT
 
 
 class PitboardStack(cdk.Stack):
-    """Everything that one environment has in AWS."""
+    """Everything that one environment has in AWS. `addon` is the package of ir-addon."""
 
-    def __init__(self, scope: Construct, config: Config, package: Package, **options: Any) -> None:
+    def __init__(
+        self, scope: Construct, config: Config, package: Package, addon: Package, **options: Any
+    ) -> None:
         super().__init__(
             scope,
             config.names.stack,
@@ -34,7 +36,9 @@ class PitboardStack(cdk.Stack):
         tables = Tables(self, "tables", config)
         credentials = Credentials(self, "credentials", config)
         renewals = Renewals(self, "renewals", config)
-        self.functions = Functions(self, "functions", config, tables, credentials, renewals.queue, package)
+        self.functions = Functions(
+            self, "functions", config, tables, credentials, renewals.queue, package, addon
+        )
         self.release = Release(self, "release", config, self.functions)
         renewals.feed(self.release.aliases["drivers"])
         self.api = Api(self, "api", config, self.release)

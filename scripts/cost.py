@@ -93,10 +93,20 @@ WINDOW = 10
 RENEWAL_WRITES = math.ceil(RECORD_KB) + 2 + 0.2
 """Write units: the record, taking and releasing its lease, its part of a block of the budget."""
 
+PAGES_A_READER = 20
+"""Pages that a reader looks at in a day. Each day his script manager looks for a new userscript, which it
+gets as a whole. Who has the extension asks for less."""
+
+SCRIPT_KB = 20.0
+"""The userscript, compressed."""
+
+SCRIPT_SECONDS = 0.010
+GB_OF_ADDON = 0.5
+
 GB_OF_DRIVERS = 1.0
 """Memory of ir-drivers."""
 
-ALARMS = 30
+ALARMS = 31
 METRICS = 12 + 7 + 6 + 2 + 2
 """Our metrics (telemetry.metrics), and the values of each second dimension."""
 
@@ -185,7 +195,7 @@ SIZES = (
 )
 
 
-def traces(pages: int) -> float:
+def traces(pages: float) -> float:
     """The traces that are paid for, at most: when no two pages come within a second."""
     first = min(pages, TRACED_A_SECOND * SECONDS)
     return max(0.0, first + (pages - first) * TRACED - FREE_TRACES)
@@ -202,6 +212,7 @@ def parts(size: Size) -> dict[str, float]:
     compute = (size.pages * PAGE_SECONDS + events * RENEWING_SECONDS) * GB_OF_DRIVERS
     compute += HEARTBEATS * GB_OF_INDEX
     asked = size.pages + 2 * HEARTBEATS
+    looks = size.pages / PAGES_A_READER
     return {
         "API Gateway": asked * p["gateway request"],
         "Lambda": (asked + HEARTBEATS + events) * p["lambda request"] + compute * p["lambda GB-second"],
@@ -210,13 +221,15 @@ def parts(size: Size) -> dict[str, float]:
         "DynamoDB": reads * p["read unit"]
         + renewals * RENEWAL_WRITES * p["write unit"]
         + stored * (p["table GB"] + p["recovery GB"]),
+        "Addon's updates": looks
+        * (p["gateway request"] + p["lambda request"] + SCRIPT_SECONDS * GB_OF_ADDON * p["lambda GB-second"]),
         "Driver index": sum(index(size).values()),
         "Queue": max(0.0, POLLS + messages * 2 - FREE_QUEUE_REQUESTS) * p["queue request"],
-        "Logs and traces": size.pages * LOG_KB_A_PAGE / MILLION * p["log GB"]
-        + traces(size.pages) * p["trace"],
+        "Logs and traces": (size.pages + looks) * LOG_KB_A_PAGE / MILLION * p["log GB"]
+        + traces(size.pages + looks) * p["trace"],
         "Metrics and alarms": METRICS * p["metric"] + ALARMS * p["alarm"],
         "Secret": p["secret"],
-        "Data out": max(0.0, size.pages * PAGE_KB_OUT / MILLION - 100) * p["GB out"],
+        "Data out": max(0.0, (size.pages * PAGE_KB_OUT + looks * SCRIPT_KB) / MILLION - 100) * p["GB out"],
     }
 
 

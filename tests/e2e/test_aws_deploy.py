@@ -5,24 +5,31 @@ What the emulator lacks (CodeDeploy, the setting of TTL by CloudFormation, compr
 template in tests/infra.
 """
 
+import io
 import json
 import re
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import pytest
 import urllib3
 from tests.support.deployed_stage import Stage, emulated
 from tests.support.lambda_runtime import ARCHITECTURE
 
+from pitboard.addon.extension import BROWSERS
+
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("stage"), pytest.mark.timeout(600)]
 
 HTTP = urllib3.PoolManager()
+
+CLICK = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+"""What a browser accepts when somebody follows a link."""
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +91,7 @@ def ask(stage: Stage, target: str) -> Any:
 
 def live_versions(stage: Stage) -> dict[str, str]:
     client = stage.client("lambda")
-    names = (f"ir-{kind}-dev" for kind in ("auth", "custid", "drivers", "index"))
+    names = (f"ir-{kind}-dev" for kind in ("auth", "custid", "drivers", "index", "addon"))
     return {n: client.get_alias(FunctionName=n, Name="live")["FunctionVersion"] for n in names}
 
 
@@ -165,7 +172,47 @@ def test_no_log_holds_a_token_a_secret_or_a_name(deployed: Stage) -> None:
 def test_verify_finds_no_problem(deployed: Stage) -> None:
     found = verify(deployed)
     assert {"pitboard-dev", "ir-auth-dev", "ir_drivers_dev", "secret", "look-up", "preflight"} <= set(found)
+    assert {"ir-addon-dev", "userscript", "extension"} <= set(found)
     assert all(found.values())
+
+
+def test_the_address_hands_out_a_userscript_that_is_installed_from_it(deployed: Stage) -> None:
+    answer = HTTP.request("GET", f"{deployed.url}/pitboard.user.js")
+    assert answer.status == 200
+    script = answer.data.decode()
+    for name in ("pitboard.user.js", "pitboard-card.js", "pitboard-options.js"):
+        assert f" {deployed.url}/{name}" in script
+        assert HTTP.request("GET", f"{deployed.url}/{name}").status == 200
+
+
+@pytest.mark.parametrize("browser", BROWSERS)
+def test_the_address_hands_out_an_extension_that_asks_it(deployed: Stage, browser: str) -> None:
+    page = HTTP.request("GET", f"{deployed.url}/addon", headers={"Accept": CLICK})
+    (link,) = re.findall(rf'href="([^"]+-{browser}\.zip)"', page.data.decode())
+    answer = HTTP.request("GET", urljoin(f"{deployed.url}/addon", link), headers={"Accept": CLICK})
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as packed:
+        assert packed.testzip() is None
+        assert f'"{deployed.url}"' in packed.read("background.js").decode()
+
+
+def test_a_member_who_asks_the_host_is_withheld_and_deleted_until_he_agrees_again(deployed: Stage) -> None:
+    """In AWS there is no page for it: the host gives the command. It ends when every function knows."""
+    name = deployed.simulator.population.sample(20, seed=11)[7].display_name
+    target = f"/drivers?name={quote(name, safe='')}"
+    assert "cust_id" in ask(deployed, target)[name]
+    forgotten = deployed.pitboard("forget", name, "--env", "dev")
+    assert forgotten.returncode == 0, forgotten.stdout
+    assert ask(deployed, target)[name]["code"] == "withheld"
+    client = deployed.client("dynamodb")
+    for table in ("ir_drivers_dev", "ir_custid_dev"):
+        assert name.lower() not in str(client.scan(TableName=table)["Items"])
+    agreed = deployed.pitboard("allow", name, "--env", "dev")
+    assert agreed.returncode == 0, agreed.stdout
+    deadline = time.monotonic() + 60
+    while ask(deployed, target)[name].get("code") == "withheld":
+        assert time.monotonic() < deadline, "functions look every half minute"
+        time.sleep(0.5)
+    assert "cust_id" in ask(deployed, f"{target}&wait=10")[name]
 
 
 def test_a_deploy_without_settings_keeps_those_of_the_one_before(deployed: Stage) -> None:

@@ -49,14 +49,30 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
 
 
 @pytest.fixture(scope="session")
-def synthesize(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Config], Synthesized]:
+def packages(package: Package, addon: Package) -> tuple[Package, Package]:
+    """That of most functions, and ir-addon's."""
+    return package, addon
+
+
+@pytest.fixture(scope="session")
+def addon(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The same for ir-addon."""
+    path = tmp_path_factory.mktemp("addon")
+    (path / "handler.py").write_text("")
+    return Package(path, "1" * 64, 0)
+
+
+@pytest.fixture(scope="session")
+def synthesize(
+    packages: tuple[Package, Package], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Config], Synthesized]:
     """Makes the template of a configuration."""
     cdk = needs.cdk()
     from infra.stack import PitboardStack
 
     def make(config: Config) -> Synthesized:
         app = cdk.App(outdir=str(tmp_path_factory.mktemp("cdk")), analytics_reporting=False)
-        stack = PitboardStack(app, config.check(), package)
+        stack = PitboardStack(app, config.check(), *packages)
         return Synthesized(app.synth().get_stack_by_name(stack.stack_name).template, config)
 
     return make

@@ -17,6 +17,11 @@ def built() -> bundle.Package:
     return bundle.build(PYTHON, ARCHITECTURE, 40_000_000)
 
 
+@pytest.fixture(scope="module")
+def addon() -> bundle.Package:
+    return bundle.build(PYTHON, ARCHITECTURE, 40_000_000, bundle.ADDON)
+
+
 def test_it_stays_far_below_lambdas_limit(built):
     assert built.size < LAMBDA_LIMIT / 10
 
@@ -41,21 +46,46 @@ def test_every_module_has_bytecode_that_is_not_checked_against_its_source(built)
 def test_the_functions_can_be_loaded_from_it_alone(built):
     """With nothing of this machine's libraries on the path. The entry points ask for ENVIRONMENT first."""
     for kind in ("auth", "custid", "drivers", "index"):
-        done = subprocess.run(
-            [bundle.interpreter(PYTHON), "-S", "-c", f"import pitboard.aws.{kind}"],
-            env={"PYTHONPATH": str(built.path), "AWS_DEFAULT_REGION": "us-east-1", "ENVIRONMENT": "dev"},
-            cwd=built.path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = loaded(kind, built)
         assert done.returncode == 0, done.stderr
+
+
+def loaded(kind, package):
+    return subprocess.run(
+        [bundle.interpreter(PYTHON), "-S", "-c", f"import pitboard.aws.{kind}"],
+        env={"PYTHONPATH": str(package.path), "AWS_DEFAULT_REGION": "us-east-1", "ENVIRONMENT": "dev"},
+        cwd=package.path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_ir_addon_can_be_loaded_from_its_own_package_alone(addon):
+    done = loaded("addon", addon)
+    assert done.returncode == 0, done.stderr
+
+
+def test_ir_addon_s_package_differs_in_the_files_that_it_hands_out_alone(built, addon):
+    def held(package):
+        return {
+            str(file.relative_to(package.path)): file.read_bytes()
+            for file in package.path.rglob("*")
+            if file.is_file() and file.suffix != ".pyc"
+        }
+
+    ours, more = held(built), held(addon)
+    assert ours.items() <= more.items()
+    added = more.keys() - ours.keys()
+    assert added
+    assert all(name.startswith("pitboard/addon/") for name in added)
+    assert addon.digest != built.digest
 
 
 def test_only_what_a_function_needs_of_us_is_in_it(built):
     ours = {path.name for path in (built.path / "pitboard").iterdir()}
     assert {"aws", "drivers", "iracing", "stores"} <= ours
-    assert not {"cli.py", "local", "ops", "simulator"} & ours
+    assert not {"addon", "cli.py", "local", "ops", "simulator"} & ours
 
 
 def test_only_the_services_that_functions_call_are_described_in_it(built):

@@ -35,6 +35,15 @@ def test_it_counts_the_memory_and_the_versions_that_there_are(cost, prod):
     assert cost["VERSIONS"] == VERSIONS_KEPT
     assert cost["GB_OF_DRIVERS"] == prod.config.drivers.memory / 1024
     assert cost["GB_OF_INDEX"] == prod.config.index.memory / 1024
+    assert cost["GB_OF_ADDON"] == prod.config.addon.memory / 1024
+
+
+def test_it_counts_a_userscript_as_large_as_it_is(cost):
+    import gzip
+
+    from pitboard.addon.userscript import SCRIPT
+
+    assert len(gzip.compress(SCRIPT.read_bytes())) / 1000 == pytest.approx(cost["SCRIPT_KB"], rel=0.2)
 
 
 def test_it_counts_the_limits_that_there_are(cost, prod):

@@ -134,6 +134,13 @@ def test_ir_index_works_on_the_index_the_budget_and_its_lease_and_asks_ir_auth(p
     }
 
 
+def test_ir_addon_may_write_its_log_and_nothing_else(prod):
+    assert statements(prod, "ir-addon-role") == {
+        ("LogsPolicy", logs_of("ir-addon-prod")): LOGS,
+        ("TracingPolicy", "*"): XRAY,
+    }
+
+
 def test_only_ir_auth_is_told_of_the_secret_and_of_its_table(each):
     for function in each.properties("AWS::Lambda::Function"):
         given = function["Environment"]["Variables"] if "Environment" in function else {}
@@ -163,7 +170,7 @@ def test_no_action_has_a_star_and_a_resource_is_a_star_only_where_aws_has_no_oth
 
 def test_roles_of_other_environments_do_not_stand_in_the_way_of_prods(dev, prod):
     names = [{r["RoleName"] for r in e.properties("AWS::IAM::Role") if "RoleName" in r} for e in (dev, prod)]
-    assert names[0] == {f"ir-{kind}-role-dev" for kind in ("auth", "custid", "drivers", "index")}
+    assert names[0] == {f"ir-{kind}-role-dev" for kind in (*KINDS, "addon")}
     assert names[0].isdisjoint(names[1])
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import aws_cdk as cdk
 
 
-def build(package: Package, folder: Path, prepare: "Callable[[cdk.App], None]") -> "cdk.App":
+def build(packages: tuple[Package, Package], folder: Path, prepare: "Callable[[cdk.App], None]") -> "cdk.App":
     """The environment with everything in it, under cdk-nag."""
     cdk = needs.cdk()
     from cdk_nag import AwsSolutionsChecks
@@ -26,17 +26,19 @@ def build(package: Package, folder: Path, prepare: "Callable[[cdk.App], None]") 
 
     app = cdk.App(outdir=str(folder))
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    PitboardStack(app, replace(environment("staging"), canary=True, cache=True), package)
+    PitboardStack(app, replace(environment("staging"), canary=True, cache=True), *packages)
     prepare(app)
     return app
 
 
-def test_cdk_nag_has_no_findings_but_those_that_are_acknowledged(package: Package, tmp_path: Path) -> None:
+def test_cdk_nag_has_no_findings_but_those_that_are_acknowledged(
+    packages: tuple[Package, Package], tmp_path: Path
+) -> None:
     needs.cdk()
     from infra.acknowledged import ACKNOWLEDGED, acknowledge
 
     with pytest.raises(RuntimeError, match="ValidationFailed"):
-        build(package, tmp_path / "first", lambda app: None).synth()
+        build(packages, tmp_path / "first", lambda app: None).synth()
     report = json.loads((tmp_path / "first" / "validation-report.json").read_text())
     findings = [
         (violation["ruleName"].removeprefix("AwsSolutions-"), construct["constructPath"])
@@ -45,7 +47,7 @@ def test_cdk_nag_has_no_findings_but_those_that_are_acknowledged(package: Packag
         for construct in violation["violatingConstructs"]
     ]
     used = []
-    build(package, tmp_path / "second", lambda app: used.extend(acknowledge(app, findings))).synth()
+    build(packages, tmp_path / "second", lambda app: used.extend(acknowledge(app, findings))).synth()
     assert set(ACKNOWLEDGED) == set(used), "an entry without a finding"
 
 

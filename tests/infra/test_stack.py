@@ -1,10 +1,21 @@
 """The properties of the stack that matter, in each environment."""
 
 import json
+import re
 
 import pytest
 
 KINDS = ("auth", "custid", "drivers", "index")
+ALL = (*KINDS, "addon")
+
+HANDED_OUT = {
+    "/pitboard.user.js",
+    "/pitboard-card.js",
+    "/pitboard-options.js",
+    "/addon",
+    "/addon/{file}",
+    "/static/{file}",
+}
 
 
 # --- names: the troubleshooting guide's commands must work as they are written
@@ -12,7 +23,7 @@ KINDS = ("auth", "custid", "drivers", "index")
 
 def test_the_names_are_the_guides(prod):
     functions = {f["FunctionName"] for f in prod.properties("AWS::Lambda::Function") if "FunctionName" in f}
-    assert functions == {"ir-auth-prod", "ir-custid-prod", "ir-drivers-prod", "ir-index-prod"}
+    assert functions == {f"ir-{kind}-prod" for kind in ALL}
     groups = {g["LogGroupName"] for g in prod.properties("AWS::Logs::LogGroup")}
     assert {f"/aws/lambda/{function}" for function in functions} <= groups
     assert prod.one("AWS::SecretsManager::Secret")["Name"] == "iRacing/OAuth/Credentials"
@@ -110,7 +121,7 @@ def test_existing_tables_and_an_existing_secret_are_used_and_not_made(synthesize
 
 
 def test_functions_run_on_python_313_and_arm_by_default_and_are_traced(prod):
-    for kind in KINDS:
+    for kind in ALL:
         function = prod.one("AWS::Lambda::Function", FunctionName=f"ir-{kind}-prod")
         assert function["Runtime"] == "python3.13"
         assert function["Architectures"] == ["arm64"]
@@ -121,7 +132,7 @@ def test_functions_run_on_python_313_and_arm_by_default_and_are_traced(prod):
 
 def test_every_function_has_an_alias_live_that_points_to_a_version_of_its_own(each):
     aliases = each.properties("AWS::Lambda::Alias")
-    assert [alias["Name"] for alias in aliases] == ["live"] * 4
+    assert [alias["Name"] for alias in aliases] == ["live"] * len(ALL)
     versions = each.of("AWS::Lambda::Version")
     for alias in aliases:
         version, attribute = alias["FunctionVersion"]["Fn::GetAtt"]
@@ -147,7 +158,7 @@ def test_provisioned_concurrency_sits_on_the_alias(synthesize):
     one = synthesize(replace(config, drivers=replace(config.drivers, provisioned=2)))
     provisioned = [a.get("ProvisionedConcurrencyConfig") for a in one.properties("AWS::Lambda::Alias")]
     assert provisioned.count({"ProvisionedConcurrentExecutions": 2}) == 1
-    assert provisioned.count(None) == 3
+    assert provisioned.count(None) == len(ALL) - 1
 
 
 def test_every_log_has_a_retention(each):
@@ -289,7 +300,7 @@ def test_each_function_may_run_so_many_copies_and_no_more(each):
         kind: each.one("AWS::Lambda::Function", FunctionName=f"ir-{kind}-{each.config.names.environment}")[
             "ReservedConcurrentExecutions"
         ]
-        for kind in KINDS
+        for kind in ALL
     }
     assert sum(reserved.values()) == each.config.reserved < 100
     (mapping,) = each.properties("AWS::Lambda::EventSourceMapping")
@@ -373,12 +384,54 @@ def test_the_routes_of_the_contract_reach_the_aliases_and_no_others_are_open(eac
         ("/drivers/{cust_id}/history", "GET"),
         ("/drivers/{cust_id}/races", "GET"),
         ("/cars", "GET"),
+        *((path, "GET") for path in HANDED_OUT),
     }
     aliases = each.of("AWS::Lambda::Alias")
     for key in served:
         assert found[key]["Integration"]["Type"] == "AWS_PROXY"
         parts = found[key]["Integration"]["Uri"]["Fn::Join"][1]
         assert any(isinstance(part, dict) and part.get("Ref") in aliases for part in parts)
+
+
+# --- what ir-addon hands out
+
+
+def test_every_file_that_both_homes_hand_out_has_a_route_of_the_gateway(each):
+    """A path's last part may be a parameter. The gateway's page is at /addon; whether it takes /addon/ for it
+    is not written anywhere, so nothing leads there."""
+    from pitboard.addon.routes import addon_routes
+
+    handed_out = {route.path for route in addon_routes(str, look_up=False)} - {"/addon/"}
+    patterns = [re.escape(path).replace(r"\{file\}", "[^/]+") for path, _ in routes(each)]
+    for path in handed_out:
+        assert any(re.fullmatch(pattern, path) for pattern in patterns), path
+
+
+def test_what_ir_addon_hands_out_has_a_package_of_its_own(prod):
+    """The files would be in the cold start of the functions that readers wait for."""
+    code = {
+        f["FunctionName"]: f["Code"]["S3Key"]
+        for f in prod.properties("AWS::Lambda::Function")
+        if "FunctionName" in f
+    }
+    assert len({key for name, key in code.items() if name != "ir-addon-prod"}) == 1
+    assert len(set(code.values())) == 2
+
+
+def test_the_gateway_passes_zips_on_to_browsers_and_leaves_all_other_answers_alone(each):
+    """An answer in base64 is decoded if the first type that the client accepts is a binary one of the API's:
+    for a link that is followed text/html. With */* the gateway would hand bodies to the functions in base64,
+    and could not answer OPTIONS by itself any more. Sources: API Gateway's guide, "Content type conversions"
+    and "Return binary media from a Lambda proxy integration"; github.com/aws/chalice/issues/1310."""
+    assert each.one("AWS::ApiGateway::RestApi")["BinaryMediaTypes"] == ["text/html", "application/zip"]
+
+
+def test_what_an_attack_on_a_file_costs_is_bounded(each):
+    """Bytes that go out are the dearest part: 200 kB for a zip, at 0.09 $ a GB."""
+    settings = {s["ResourcePath"].replace("~1", "/").strip("/"): s for s in method_settings(each)}
+    zips = settings["addon/{file}"]["ThrottlingRateLimit"]
+    assert zips * 3600 * 0.0002 * 0.09 < 1, "dollars an hour"
+    assert {f"/{path}" for path in settings} >= HANDED_OUT
 
 
 def test_every_route_answers_preflights_for_every_origin_without_credentials(each):
@@ -458,8 +511,12 @@ def test_a_canary_goes_back_on_an_alarm_or_a_failed_check(staging):
         back = group["AutoRollbackConfiguration"]
         assert back["Enabled"] is True
         assert {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"} <= set(back["Events"])
-    aliases = {i: alias for i, alias in staging.of("AWS::Lambda::Alias").items() if "index" not in i}
-    assert len(aliases) == 3, "a tenth of one invocation a day would tell nothing"
+    aliases = {
+        i: alias
+        for i, alias in staging.of("AWS::Lambda::Alias").items()
+        if "index" not in i and "addon" not in i
+    }
+    assert len(aliases) == 3, "a tenth of a few invocations a day would tell nothing"
     for alias in aliases.values():
         update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
         assert update["BeforeAllowTrafficHook"]
@@ -548,6 +605,7 @@ def test_alarms_watch_functions_api_tables_token_budget_and_logins(prod):
     for kind in KINDS:
         for metric in ("Errors", "Throttles", "Duration"):
             assert ("AWS/Lambda", metric, (f"ir-{kind}-prod",)) in alarms
+    assert ("AWS/Lambda", "Errors", ("ir-addon-prod",)) in alarms
     for metric in ("4XXError", "5XXError"):
         assert ("AWS/ApiGateway", metric, ("pitboard-prod", "prod")) in alarms
     for table in ("ir_auth", "ir_custid", "ir_drivers"):
@@ -594,7 +652,7 @@ def test_the_runbook_says_what_to_do_for_every_alarm(prod):
         name = found["AlarmName"].removeprefix("pitboard-prod-")
         for table in prod.config.names.tables:
             name = name.replace(f"{table}-", "TABLE-")
-        for kind in KINDS:
+        for kind in ALL:
             if name.startswith(f"{kind}-") and name != "index-age":
                 name = name.replace(f"{kind}-", "KIND-")
         assert f"`{name}`" in text

@@ -404,7 +404,7 @@ def test_a_deploy_says_what_would_change_in_ten_lines_and_not_what_cdk_says(clou
     assert code == 0, sentence
     assert f"pitboard-dev in account {cloud.account}, eu-central-1" in sentence
     assert "Settings: canary=true" in sentence
-    assert "Lambda::Function │ 7" in sentence
+    assert "Lambda::Function │ 8" in sentence
     assert "other kinds" in sentence
     assert "[+] AWS::Lambda::Function" not in sentence
 

@@ -25,7 +25,7 @@ from pitboard.ops.environment import AwsEnvironment
 from pitboard.ops.permissions import DEPLOY
 from pitboard.settings import UsageError
 
-AUTH, CUSTID, DRIVERS, INDEX = Names("prod").functions
+AUTH, CUSTID, DRIVERS, INDEX, ADDON = Names("prod").functions
 AUTH_TABLE, CUSTID_TABLE, DRIVERS_TABLE = Names("prod").tables
 
 
@@ -305,10 +305,11 @@ def test_a_function_may_not_ask_for_the_token(cloud, doctor):
     assert_found(finding_of(doctor(), "invoke-permission"), Status.PROBLEM, DRIVERS, AUTH)
 
 
-@breaks("invoke-permission", "the policy that lets API Gateway invoke ir-auth is removed")
-def test_the_api_may_not_invoke_a_function(cloud, doctor):
-    cloud.client("lambda").remove_permission(FunctionName=AUTH, StatementId="api")
-    assert_found(finding_of(doctor(), "invoke-permission"), Status.PROBLEM, AUTH, "API Gateway")
+@breaks("invoke-permission", "the policy that lets API Gateway invoke ir-auth or ir-addon is removed")
+@pytest.mark.parametrize("function", [AUTH, ADDON])
+def test_the_api_may_not_invoke_a_function(cloud, doctor, function):
+    cloud.client("lambda").remove_permission(FunctionName=function, StatementId="api")
+    assert_found(finding_of(doctor(), "invoke-permission"), Status.PROBLEM, function, "API Gateway")
 
 
 @breaks("invoke-timeout", "a run of all its time is in the metric Duration")

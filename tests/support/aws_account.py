@@ -199,7 +199,7 @@ class AwsAccount:
         if function == self.names.auth:
             secret = self.arn("secretsmanager", f"secret:{self.names.secret}-*")
             self.allow(function, "SecretsManagerPolicy", "secretsmanager:GetSecretValue", secret)
-        else:
+        elif function != self.names.addon:
             auth = self.arn("lambda", f"function:{self.names.auth}")
             self.allow(function, "InvokePolicy", "lambda:InvokeFunction", auth)
 

@@ -7,12 +7,15 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import boto3
+import urllib3
 from tests.support import needs
 from tests.support.aws_account import ministack
-from tests.support.lambda_runtime import ARCHITECTURE, PYTHON
+from tests.support.lambda_runtime import ARCHITECTURE, PYTHON, LoopbackServer
 from tests.support.local_server import Backend
 
 from pitboard.aws.names import API_URL_OUTPUT
@@ -23,6 +26,9 @@ ACCOUNT = "000000000000"
 """The emulator's default account: unsigned requests, such as those to the stage, belong to it."""
 
 DRIVERS = 1_000
+
+HTTP = urllib3.PoolManager(retries=False)
+OF_THE_CONNECTION = ("connection", "content-length", "date", "server", "transfer-encoding")
 
 HOST = (
     *("--context", f"python={PYTHON}", "--context", f"architecture={ARCHITECTURE}"),
@@ -43,6 +49,7 @@ class Stage:
 
     endpoint: str
     simulator: Simulator
+    front: str
 
     @property
     def environment(self) -> dict[str, str]:
@@ -102,6 +109,21 @@ class Stage:
 
     @property
     def url(self) -> str:
+        """The stage's address, as long as that of a stage in AWS: it ends with the stage's name."""
+        return f"{self.front}/dev"
+
+    def pass_on(self, request: BaseHTTPRequestHandler, body: bytes) -> Any:
+        """Hands a request to the emulator as AWS sees it: the emulator's own addresses are longer, it says
+        nothing of the scheme, and of what a client accepts it does not see that only the first counts."""
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in ("accept", "content-length")}
+        headers |= {"X-Forwarded-Proto": "http", "Accept": request.headers.get("Accept", "").split(",")[0]}
+        target = self.api + request.path.removeprefix("/dev")
+        got = HTTP.request(request.command, target, body=body or None, headers=headers, redirect=False)
+        kept = {k: v for k, v in got.headers.items() if k.lower() not in OF_THE_CONNECTION}
+        return got.status, kept, got.data
+
+    @cached_property
+    def api(self) -> str:
         """The address of the stage's API in the emulator."""
         stacks = self.client("cloudformation").describe_stacks(StackName="pitboard-dev")["Stacks"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
@@ -137,9 +159,11 @@ def emulated(minute: float = 0.0, **options: Any) -> Iterator[Stage]:
     )
     emulator = extended if minute else ministack()
     with Simulator(**{"population": Population(DRIVERS), **options}) as simulator, emulator as endpoint:
-        stage = Stage(endpoint, simulator)
-        stage.bootstrap()
-        yield stage
+        stages: list[Stage] = []
+        with LoopbackServer(lambda request, body: stages[0].pass_on(request, body)) as front:
+            stages.append(stage := Stage(endpoint, simulator, front.url))
+            stage.bootstrap()
+            yield stage
 
 
 @contextmanager

@@ -357,9 +357,10 @@ def gateway_event(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
     source: str = "127.0.0.1",
+    stage: str = "/dev",
 ) -> Any:
     """A request as API Gateway's REST API gives it to a function (payload 1.0). `source` is the address that
-    the gateway sees."""
+    the gateway sees, `stage` how the path begins for the client: not at all below a domain of the host's."""
     parts = urlsplit(target)
     query = parse_qs(parts.query, keep_blank_values=True)
     headers = dict(headers or {})
@@ -373,7 +374,12 @@ def gateway_event(
         "multiValueQueryStringParameters": query or None,
         "pathParameters": None,
         "stageVariables": None,
-        "requestContext": {"identity": {"sourceIp": source}, "stage": "dev", "httpMethod": method},
+        "requestContext": {
+            "identity": {"sourceIp": source},
+            "stage": "dev",
+            "path": stage + parts.path,
+            "httpMethod": method,
+        },
         "body": body.decode() or None,
         "isBase64Encoded": False,
     }

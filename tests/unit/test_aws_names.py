@@ -18,7 +18,7 @@ from pitboard.aws.names import Names, UnknownEnvironmentError
 def test_in_production_functions_carry_its_name_and_tables_and_secret_do_not():
     prod = Names("prod")
     assert prod.serving == ("ir-auth-prod", "ir-custid-prod", "ir-drivers-prod")
-    assert prod.functions == (*prod.serving, "ir-index-prod")
+    assert prod.functions == (*prod.serving, "ir-index-prod", "ir-addon-prod")
     assert prod.tables == {"ir_auth": "username", "ir_custid": "name", "ir_drivers": "name"}
     assert prod.secret == "iRacing/OAuth/Credentials"
     assert prod.role("auth") == "ir-auth-role"
@@ -29,7 +29,7 @@ def test_in_production_functions_carry_its_name_and_tables_and_secret_do_not():
 def test_elsewhere_everything_carries_the_environments_name(environment):
     other = Names(environment)
     assert other.functions == tuple(
-        f"ir-{kind}-{environment}" for kind in ("auth", "custid", "drivers", "index")
+        f"ir-{kind}-{environment}" for kind in ("auth", "custid", "drivers", "index", "addon")
     )
     assert list(other.tables) == [f"ir_{kind}_{environment}" for kind in ("auth", "custid", "drivers")]
     assert other.secret == f"iRacing/OAuth/Credentials-{environment}"

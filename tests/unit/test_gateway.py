@@ -106,8 +106,48 @@ def test_what_is_no_text_goes_out_in_base64(loop):
     async def app(scope, receive, send) -> None:
         await Response(b"\xff\x00", media_type="application/zip")(scope, receive, send)
 
-    answer = answered(app, EVENT, loop)
+    answer = answered(app, EVENT | accepting("text/html,*/*;q=0.8"), loop)
     assert (answer["body"], answer["isBase64Encoded"]) == ("/wA=", True)
+
+
+def accepting(kinds: str) -> dict[str, Any]:
+    return {"headers": EVENT["headers"] | {"accept": kinds}}
+
+
+@pytest.mark.parametrize("kinds", ["*/*", "", "image/png, text/html", "application/json"])
+def test_what_is_no_text_is_refused_to_whom_the_gateway_would_not_give_it(loop, kinds):
+    """The gateway looks at the first type that is accepted. Source: its guide, "Content type conversions"."""
+
+    async def app(scope, receive, send) -> None:
+        headers = {"X-Request-Id": "r-1", "Content-Disposition": "attachment"}
+        await Response(b"\xff\x00", headers=headers, media_type="application/zip")(scope, receive, send)
+
+    answer = answered(app, EVENT | accepting(kinds), loop)
+    assert (answer["statusCode"], answer["isBase64Encoded"]) == (406, False)
+    assert json.loads(answer["body"])["code"] == "not_acceptable"
+    assert answer["headers"]["x-request-id"] == "r-1"
+    assert "content-disposition" not in answer["headers"]
+
+
+def test_a_drawing_in_svg_is_text(loop):
+    async def app(scope, receive, send) -> None:
+        await Response("<svg/>", media_type="image/svg+xml")(scope, receive, send)
+
+    assert answered(app, EVENT | accepting("image/avif,*/*"), loop)["body"] == "<svg/>"
+
+
+@pytest.mark.parametrize(
+    ("asked", "address"),
+    [
+        ("/prod/drivers", "https://api.example.org/prod/"),
+        ("/drivers", "https://api.example.org/"),
+        ("/elsewhere", "https://api.example.org/"),
+    ],
+    ids=["with the stage", "below a domain of the host's own", "unlike the path"],
+)
+def test_the_stage_is_a_part_of_the_address(loop, asked, address):
+    context = EVENT["requestContext"] | {"path": asked}
+    assert str(Request(seen(loop, requestContext=context)).base_url) == address
 
 
 def test_an_answer_without_a_body_is_an_empty_text(loop):

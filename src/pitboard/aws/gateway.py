@@ -13,9 +13,18 @@ from urllib.parse import unquote, urlencode
 
 from starlette.types import ASGIApp, Message, Scope
 
+from pitboard.aws.names import BINARY
 from pitboard.drivers.ports import request_id
+from pitboard.http.problems import Problem
 
-_TEXT = ("text/", "application/json", "application/problem+json")
+_NO_TEXT = Problem(
+    406,
+    "not_acceptable",
+    f"Follow a link to this file in a browser. Tools send the header `Accept: {BINARY[-1]}`.",
+)
+"""To others the gateway would give the file in base64."""
+
+_TEXT = ("text/", "application/json", "application/problem+json", "image/svg+xml")
 """Types that go out as they are, in UTF-8; all others in base64."""
 
 
@@ -43,7 +52,22 @@ def answered(app: ASGIApp, event: Mapping[str, Any], loop: asyncio.AbstractEvent
         await app(_scope(event), receive, send)
 
     loop.run_until_complete(call())
-    return _answer(status, headers, b"".join(body))
+    answer = _answer(status, headers, b"".join(body))
+    return answer if not answer["isBase64Encoded"] or _takes_bytes(event) else _refusal(headers)
+
+
+def _takes_bytes(event: Mapping[str, Any]) -> bool:
+    """Whether the gateway decodes an answer for this client: it looks at the first type that is accepted."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    first = str(headers.get("accept", "")).split(",")[0].split(";")[0]
+    return first.strip().lower() in BINARY
+
+
+def _refusal(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    """The answer that bytes need another request, with what every answer has of `headers`."""
+    problem = _NO_TEXT.response()
+    every = [(name, value) for name, value in headers if name.startswith((b"access-control-", b"x-"))]
+    return _answer(problem.status_code, [*problem.raw_headers, *every], bytes(problem.body))
 
 
 def _scope(event: Mapping[str, Any]) -> Scope:
@@ -61,13 +85,18 @@ def _scope(event: Mapping[str, Any]) -> Scope:
         "scheme": headers.get("x-forwarded-proto", "https"),
         "path": unquote(path),
         "raw_path": path.encode(),
-        "root_path": "",
+        "root_path": _before(path, str(event["requestContext"].get("path", ""))),
         "query_string": _query(event),
         "headers": [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()],
         "client": (address, 0) if address else None,
         "server": (headers.get("host", ""), 443),
         "request_id": request_id.get(),
     }
+
+
+def _before(path: str, asked: str) -> str:
+    """How the path that was `asked` for begins: with the stage; below a domain of the host's with nothing."""
+    return asked[: -len(path)] if asked.endswith(path) else ""
 
 
 def _query(event: Mapping[str, Any]) -> bytes:

@@ -25,6 +25,11 @@ MEMBERS_SECONDS = 30.0
 TTL_ATTRIBUTE = "ttl"
 """The attribute with an item's end in Unix seconds."""
 
+BINARY = ("text/html", "application/zip")
+"""The gateway passes on bytes that are no text to those alone whose Accept header begins with one of these:
+browsers that follow a link, and tools that say so. Source: API Gateway's guide, "Content type
+conversions"."""
+
 API_URL_OUTPUT = "ApiUrl"
 """The stack's output with the API's address."""
 
@@ -108,14 +113,19 @@ class Names:
         return f"ir-index-{self.environment}"
 
     @property
+    def addon(self) -> str:
+        """The function that hands the addon out."""
+        return f"ir-addon-{self.environment}"
+
+    @property
     def serving(self) -> tuple[str, ...]:
-        """The functions that answer requests."""
+        """The functions that answer the addon."""
         return (self.auth, self.custid, self.drivers)
 
     @property
     def functions(self) -> tuple[str, ...]:
         """All functions."""
-        return (*self.serving, self.index)
+        return (*self.serving, self.index, self.addon)
 
     @property
     def renewals(self) -> str:

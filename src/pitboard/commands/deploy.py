@@ -85,6 +85,11 @@ def deploy(
         confirm(environment, f"Deploy to production in {aws.place}?", yes=yes)
         with console.status("Deploying ...") as status:
             url = prepared.deploy(lambda step: status.update(f"Deploying: {step}"))
-    typer.echo(f"Deployed: {url}\nCheck it with `pitboard verify --env {environment}`.")
+    domain = plan.settings.get("domain")
+    address = f"https://{domain}" if domain else url.rstrip("/")
+    typer.echo(
+        f"Deployed: {url}\nReaders get the addon at {address}/addon\n"
+        f"Check it with `pitboard verify --env {environment}`."
+    )
     if not plan.settings.get("alarm_email"):
         typer.echo("Nobody is told when it is down: give `--context alarm_email=you@example.org`.")

@@ -114,7 +114,7 @@ def _check_names(aws: AwsEnvironment, own: set[str]) -> None:
     """Raises `UsageError` if a role or a log group has a name that the stack needs. CloudFormation would fail
     half-way."""
     iam, logs = aws.client("iam"), aws.client("logs")
-    for kind in ("auth", "custid", "drivers", "index"):
+    for kind in ("auth", "custid", "drivers", "index", "addon"):
         role = aws.names.role(kind)
         if role not in own and aws.found(iam.get_role, RoleName=role):
             raise UsageError(

@@ -129,6 +129,10 @@ def _known_name(aws: AwsEnvironment, table: str) -> str:
     return ""
 
 
+_BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+"""The Accept header of Firefox and Chrome when somebody follows a link, or begins like it."""
+
+
 class Routes:
     """The routes of the contract at an address, each with its CORS header."""
 
@@ -153,6 +157,8 @@ class Routes:
         yield self._expect("POST /auth", "/auth", 200, method="POST", body=b'{"test": true}')
         yield self._expect("no names", "/drivers", 400)
         yield self._expect("an unknown route", "/nothing-here", 404)
+        yield self._userscript()
+        yield self._extension()
         yield self._expect("preflight", "/drivers", (200, 204), method="OPTIONS")
 
     def _look_up(self, name: str) -> tuple[Result, int]:
@@ -168,6 +174,27 @@ class Routes:
         if "error" in found or not same(shown, name):
             return Result(what, False, str(found.get("error") or f"The answer is about {shown!r}.")), 0
         return Result(what, True, f"{shown} ({found['_meta']['state']})."), int(found["cust_id"])
+
+    def _userscript(self) -> Result:
+        what, answer = "userscript", self._ask("GET", "/pitboard.user.js", None)
+        if isinstance(answer, str):
+            return Result(what, False, answer)
+        if answer.status != 200 or f"{self._base}/pitboard.user.js" not in answer.data.decode(
+            "utf-8", "replace"
+        ):
+            return Result(
+                what, False, f"Status {answer.status}; it does not get its updates from this address."
+            )
+        return Result(what, True, f"{self._base}/pitboard.user.js gets its updates from there.")
+
+    def _extension(self) -> Result:
+        """The bytes of a zip, as a browser gets them that follows a link."""
+        what, answer = "extension", self._ask("GET", "/addon/pitboard-firefox.zip", None, Accept=_BROWSER)
+        if isinstance(answer, str):
+            return Result(what, False, answer)
+        if answer.status != 200 or not answer.data.startswith(b"PK"):
+            return Result(what, False, f"Status {answer.status}; what a browser gets is no zip.")
+        return Result(what, True, f"{self._base}/addon hands it out.")
 
     def _expect(
         self,
@@ -188,11 +215,13 @@ class Routes:
             return Result(what, False, "The header Access-Control-Allow-Origin is missing.")
         return Result(what, True, f"Status {answer.status}, with CORS.")
 
-    def _ask(self, method: str, target: str, body: bytes | None) -> urllib3.BaseHTTPResponse | str:
+    def _ask(
+        self, method: str, target: str, body: bytes | None, **more: str
+    ) -> urllib3.BaseHTTPResponse | str:
         """The answer, or a sentence that says why there is none."""
         headers = {"Origin": "https://forums.iracing.com", "Access-Control-Request-Method": "GET"}
         try:
-            return self._http.request(method, self._base + target, body=body, headers=headers)
+            return self._http.request(method, self._base + target, body=body, headers=headers | more)
         except urllib3.exceptions.HTTPError as error:
             return f"{self._base} does not answer ({type(error).__name__})."
 

@@ -16,7 +16,7 @@ def aws(environment: AwsEnvironment) -> Finding:
         if caller in functions and not may_invoke(environment, caller, functions[names.auth]["FunctionArn"]):
             return problem(f"The role of {caller} does not allow lambda:InvokeFunction on {names.auth}.")
     for name in functions:
-        if name in names.serving and not _api_may_invoke(environment, name):
+        if name in (*names.serving, names.addon) and not _api_may_invoke(environment, name):
             return problem(f"{name} has no policy that lets API Gateway invoke it.")
     return ok("The functions and the API may invoke what they need.")
 
