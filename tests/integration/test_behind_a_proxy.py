@@ -116,6 +116,14 @@ def test_routes_are_found_with_and_without_the_path_prefix(served, home, path):
     assert ask("/league/pitboard/health", Host=NAME).status == 404
 
 
+def test_the_bare_prefix_leads_to_the_page_and_has_the_headers_of_every_answer(served):
+    ask = served(allowed_hosts=(NAME,), path_prefix="/league/pit")
+    moved, health = ask("/league/pit", Host=NAME), ask("/league/pit/health", Host=NAME)
+    assert (moved.status, moved.headers["Location"]) == (308, "/league/pit/")
+    for header in ("Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "X-Content-Type-Options"):
+        assert moved.headers[header] == health.headers[header]
+
+
 def test_the_look_up_page_works_below_a_path_prefix(served):
     ask = served(allowed_hosts=(NAME,), path_prefix="/pit")
     assert ask("/pit", Host=NAME).headers["Location"] == "/pit/"

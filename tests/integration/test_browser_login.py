@@ -162,6 +162,23 @@ def test_an_answer_to_another_login_is_not_believed(simulator):
     assert seen[:3] == [404, 404, 404]
 
 
+def test_an_answer_with_hundreds_of_fields_is_not_believed_and_nothing_is_printed(simulator, capfd):
+    mine = attempt_for(simulator)
+    seen: list[int] = []
+
+    def show(url):
+        def browse():
+            many = "&".join(f"field{n}=x" for n in range(300))
+            seen.append(visit(f"{mine.redirect_uri}?{many}&state={mine.state}")[0])
+            visit(url)
+
+        threading.Thread(target=browse, daemon=True).start()
+
+    assert mine.code(show, IN_30_S)
+    assert seen == [404]
+    assert capfd.readouterr().err == ""
+
+
 def test_a_code_is_of_no_use_without_its_verifier_and_works_once(simulator):
     mine, other = attempt_for(simulator), attempt_for(simulator)
     client = BrowserClient(simulator.client.id, simulator.client.secret)

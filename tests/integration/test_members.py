@@ -365,6 +365,15 @@ def test_another_sites_page_cannot_use_the_form(simulator, self_service):
     assert home.members.kept.current().all_shown
 
 
+def test_a_form_with_other_fields_is_refused_and_is_no_defect(self_service):
+    home, server = self_service
+    fields = {f"field{n}": "x" for n in range(20)}
+    with urllib3.PoolManager() as pool:
+        answer = pool.request("POST", f"{server}/members", fields=fields, encode_multipart=False)
+    assert answer.status == 400
+    assert home.members.kept.current().all_shown
+
+
 def test_the_page_takes_few_requests_a_day(self_service):
     _, server = self_service
     assert [post(server, f"Ann Tester{n}").status for n in range(7)] == [200] * 5 + [429] * 2

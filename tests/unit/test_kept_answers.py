@@ -266,6 +266,26 @@ def test_all_who_ask_share_one_piece_of_work_and_the_next_one_is_new():
         assert flights.once("key", 10.0, work) == 2
 
 
+class Refusing(ThreadPoolExecutor):
+    """Takes no work the first time, as when the machine has no thread left."""
+
+    refused = False
+
+    def submit(self, *work, **named):
+        if not self.refused:
+            self.refused = True
+            raise RuntimeError("can't start new thread")
+        return super().submit(*work, **named)
+
+
+def test_a_piece_of_work_that_could_not_be_begun_is_begun_by_the_next_who_asks():
+    with Refusing(1) as pool:
+        flights = SingleFlight[int](pool)
+        with pytest.raises(UnreachableError, match="could not be begun"):
+            flights.once("key", 10.0, lambda: 7)
+        assert flights.once("key", 10.0, lambda: 7) == 7
+
+
 def test_no_more_than_200_pieces_of_work_are_under_way_at_a_time():
     go = threading.Event()
     with ThreadPoolExecutor(1) as pool:

@@ -111,7 +111,15 @@ def test_a_refresh_learns_the_ids_of_names_and_lets_in_whom_it_may():
 
 
 @pytest.mark.parametrize(
-    "value", [{}, {"audience": "x"}, {"audience": "everyone", "withheld": 1, "listed": {}}]
+    "value",
+    [
+        {},
+        {"audience": "x"},
+        {"audience": "everyone", "withheld": 1, "listed": {}},
+        {"audience": "listed", "chosen": True, "withheld": {}, "listed": {"ann": float("inf")}},
+        {"audience": "everyone", "chosen": True, "withheld": {"a": float("nan")}, "listed": {}},
+        {"audience": [], "chosen": True, "withheld": {}, "listed": {}},
+    ],
 )
 def test_a_damaged_document_shows_nobody(value):
     documents = Documents()

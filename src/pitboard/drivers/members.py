@@ -165,7 +165,7 @@ class Members:
             listed = {str(key): int(cust_id) for key, cust_id in dict(value["listed"]).items()}
             withheld = {str(mark): int(person) for mark, person in dict(value["withheld"]).items()}
             return cls(Audience(value["audience"]), bool(value["chosen"]), withheld, listed)
-        except (LookupError, ValueError, TypeError):
+        except (LookupError, ValueError, TypeError, OverflowError):
             raise StoreError(
                 "What members have asked for cannot be read; restore it from a backup."
             ) from None

@@ -39,11 +39,18 @@ class SingleFlight(Generic[T]):
                 flight, first = Future(), True
                 self._flights[key] = flight
         if first:  # outside of the lock: an executor may run it at once
-            self._executor.submit(contextvars.copy_context().run, self._fly, key, flight, work)
+            self._begin(key, flight, work)
         try:
             return flight.result(timeout=seconds)
         except TimeoutError:
             raise UnreachableError("iRacing has not answered in time.", retry_after=2) from None
+
+    def _begin(self, key: str, flight: Future[T], work: Callable[[], T]) -> None:
+        try:
+            self._executor.submit(contextvars.copy_context().run, self._fly, key, flight, work)
+        except RuntimeError:  # no thread can be started, or the program ends: nobody else may wait for it
+            if self._landed(key, flight):
+                flight.set_exception(UnreachableError("The look-up could not be begun.", retry_after=5))
 
     def stop(self) -> None:
         """Begins nothing more, and answers all who wait that the program is about to end."""

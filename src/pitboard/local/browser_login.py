@@ -100,7 +100,7 @@ class Attempt:
 
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
-                query = {name: values[0] for name, values in parse_qs(parts.query, max_num_fields=20).items()}
+                query = _fields(parts.query)
                 if parts.path != path or not hmac.compare_digest(
                     query.get("state", "").encode(), expected.encode()
                 ):
@@ -129,6 +129,14 @@ class Attempt:
                 """Says nothing: the code is in the address."""
 
         return Callback
+
+
+def _fields(query: str) -> dict[str, str]:
+    """The first value of each field; none of a query that is far longer than an answer of iRacing's."""
+    try:
+        return {name: values[0] for name, values in parse_qs(query, max_num_fields=20).items()}
+    except ValueError:
+        return {}
 
 
 def redirect_uri() -> str:

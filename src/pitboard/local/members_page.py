@@ -14,7 +14,6 @@ from starlette.routing import Route
 from pitboard.addon import pages
 from pitboard.drivers import names
 from pitboard.drivers.freshness import DAY
-from pitboard.drivers.names import InvalidNameError
 from pitboard.http.problems import Problem
 from pitboard.http.routes import client, is_web_page
 from pitboard.local.members import LocalMembers
@@ -49,11 +48,12 @@ class MembersPage:
     async def _ask(self, request: Request) -> Response:
         if is_web_page(request):
             raise Problem(403, "wrong_origin", "This form is answered on this server's own page only.")
-        fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
-        text = fields.get("name", [""])[0]
+        text = ""
         try:
+            fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
+            text = fields.get("name", [""])[0]
             name = names.parse(text)
-        except InvalidNameError as error:
+        except ValueError as error:  # too many fields, or no name
             return HTMLResponse(page(text, problem=str(error)), 400, _HEADERS)
         if not self._has_room(client(request)):
             problem = "Too many requests for today. Please write to the host of this server."

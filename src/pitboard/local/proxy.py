@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pitboard.http.app import HEADERS
@@ -35,7 +35,7 @@ class WithoutPrefix:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         if path == self._prefix:
-            await RedirectResponse(f"{self._prefix}/", 308)(scope, receive, send)
+            await _with_headers(RedirectResponse(f"{self._prefix}/", 308))(scope, receive, send)
             return
         if path.startswith(f"{self._prefix}/"):
             raw = scope["raw_path"].removeprefix(self._prefix.encode())
@@ -77,9 +77,14 @@ class EachClient:
 
 async def _refusal(scope: Scope, receive: Receive, send: Send) -> None:
     detail = f"At most {MOST_AN_ADDRESS} requests of one address are answered at a time."
-    response = Problem(429, "too_many_requests", detail, headers={"Retry-After": "5"}).response()
+    problem = Problem(429, "too_many_requests", detail, headers={"Retry-After": "5"})
+    await _with_headers(problem.response())(scope, receive, send)
+
+
+def _with_headers(response: Response) -> Response:
+    """The same with what every answer has: these go out before `http.app` is reached."""
     response.raw_headers.extend(HEADERS)
-    await response(scope, receive, send)
+    return response
 
 
 def host_only(front: FrontSettings) -> Callable[[Request], bool]:
