@@ -16,10 +16,12 @@ import urllib3
 pytest.importorskip("ministack", reason="needs the dependency group `infra`")
 
 from tests.support import needs
-from tests.support.aws_account import AwsAccount, ministack
+from tests.support.aws_account import REGION, AwsAccount, ministack
 from tests.support.lambda_runtime import LoopbackServer
 
 from pitboard.cli import main
+from pitboard.ops.environment import AwsEnvironment
+from pitboard.ops.verify import _known_name
 
 HTTP = urllib3.PoolManager()
 CREDENTIALS = {"client_id": "c", "client_secret": "hush-secret", "username": "u", "password": "hush-pass"}
@@ -122,6 +124,28 @@ def test_missing_aws_credentials(cloud, said, monkeypatch, command):
     assert code == 2
     assert "Unable to locate credentials" in sentence
     assert "aws sts get-caller-identity" in sentence
+
+
+@pytest.mark.parametrize("other", ["", "us-east-1"])
+def test_the_region_is_the_one_of_aws_region(cloud, said, monkeypatch, other):
+    """The guide says `export AWS_REGION=...`, which boto3 does not read. In the AWS CLI it goes before
+    AWS_DEFAULT_REGION. Source: the AWS CLI's guide for version 2, "Environment variables"."""
+    monkeypatch.setenv("AWS_REGION", REGION)
+    if other:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", other)
+    else:
+        monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert AwsEnvironment("dev").region == REGION
+    code, sentence = said("verify", "--env", "dev")
+    assert "specify a region" not in sentence
+    assert code != 0
+
+
+def test_without_a_region_the_sentence_says_so(cloud, said, monkeypatch):
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    sentence = refused(cloud, said, "deploy", "--env", "dev")
+    assert "AWS refuses access: You must specify a region. Check" in sentence
 
 
 def test_wrong_aws_credentials(cloud, said, monkeypatch):
@@ -471,6 +495,17 @@ def test_a_table_is_restored_only_within_its_recovery_period(cloud, said):
         *(cloud, said, "rollback", "--env", "dev", "--table", "ir_auth_dev", "--to", "2099-01-01T00:00:00Z")
     )
     assert "ir_auth_dev can be restored to a moment" in sentence
+
+
+def test_verify_looks_up_a_driver_of_the_index_while_nobody_was_looked_up(cloud):
+    """After the first deploy the index is there, and no record yet."""
+    for name, key in (("ir_drivers_dev", "name"), ("ir_custid_dev", "name")):
+        table(cloud, name, key)
+    put = cloud.client("dynamodb").put_item
+    put(TableName="ir_custid_dev", Item={"name": {"S": "INDEX"}})
+    assert _known_name(AwsEnvironment("dev"), "ir_drivers_dev", "ir_custid_dev") == ""
+    put(TableName="ir_custid_dev", Item={"name": {"S": "INDEX:ann"}, "shown": {"S": "Ann Tester"}})
+    assert _known_name(AwsEnvironment("dev"), "ir_drivers_dev", "ir_custid_dev") == "Ann Tester"
 
 
 def test_verify_names_each_thing_that_is_wrong(cloud, said):

@@ -1,6 +1,7 @@
 """Look-ups in an environment of AWS: its clients, its resources and their settings. Changes nothing."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -49,9 +50,10 @@ class Stack:
 class AwsEnvironment:
     """One environment in one account and region. Safe for threads.
 
-    The region, the credentials and (for an emulator) AWS_ENDPOINT_URL are found as the AWS CLI finds
-    them. Raises `UsageError` if there is no such environment, if boto3, the region or credentials are
-    missing, or if AWS refuses them. Look-ups are kept, unless they are named `fresh_...`.
+    The region, the credentials and (for an emulator) AWS_ENDPOINT_URL are found as version 2 of the AWS CLI
+    finds them: AWS_REGION goes before AWS_DEFAULT_REGION. Raises `UsageError` if there is no such
+    environment, if boto3, the region or credentials are missing, or if AWS refuses them. Look-ups are kept,
+    unless they are named `fresh_...`.
     """
 
     home = "aws"
@@ -70,7 +72,8 @@ class AwsEnvironment:
             self.names = Names(environment)
         except UnknownEnvironmentError as error:
             raise UsageError(str(error)) from None
-        self._session = boto3.Session()
+        # boto3 does not read AWS_REGION
+        self._session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
         self._config = Config(
             connect_timeout=2, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 3}
         )
@@ -82,7 +85,7 @@ class AwsEnvironment:
             self.caller = self.client("sts").get_caller_identity()
         except self.errors as error:
             raise UsageError(
-                f"AWS refuses access: {error}. Check `aws sts get-caller-identity`,"
+                f"AWS refuses access: {str(error).rstrip('.')}. Check `aws sts get-caller-identity`,"
                 " AWS_PROFILE and AWS_REGION."
             ) from error
         self.region = str(self._session.region_name)

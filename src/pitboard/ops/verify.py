@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import urllib3
 
+from pitboard.aws.known import known_name
 from pitboard.aws.names import ALIAS, API_URL_OUTPUT, PING, TTL_ATTRIBUTE
 from pitboard.aws.remedies import worded
 from pitboard.aws.secret import parse
@@ -50,8 +51,8 @@ def verify(aws: AwsEnvironment, url: str, name: str) -> Iterator[Result]:
         key = aws.names.tables[contract_name]
         yield _checked(aws, table, lambda t=table, k=key: _table(aws, t, k))  # type: ignore[misc]
     yield _checked(aws, "secret", lambda: _secret(aws))
-    drivers = tables[aws.names.drivers_table]
-    yield from Routes(base).check(name or _known_name(aws, drivers))
+    drivers, custid = tables[aws.names.drivers_table], tables[aws.names.custid_table]
+    yield from Routes(base).check(name or _known_name(aws, drivers, custid))
 
 
 def _checked(aws: AwsEnvironment, what: str, check: Callable[[], tuple[bool | None, str]]) -> Result:
@@ -112,11 +113,11 @@ def _secret(aws: AwsEnvironment) -> tuple[bool | None, str]:
     return True, f"{name} is complete."
 
 
-def _known_name(aws: AwsEnvironment, table: str) -> str:
-    """The name of a driver that is in the table, "" if it has none yet."""
+def _known_name(aws: AwsEnvironment, drivers: str, custid: str) -> str:
+    """The name of a driver who was looked up, else of one in the driver index; "" if there is none yet."""
     pages = aws.client("dynamodb").get_paginator("scan")
     found = pages.paginate(
-        TableName=table, FilterExpression="attribute_exists(body)", PaginationConfig={"MaxItems": 200}
+        TableName=drivers, FilterExpression="attribute_exists(body)", PaginationConfig={"MaxItems": 200}
     )
     try:
         for page in found:
@@ -124,6 +125,7 @@ def _known_name(aws: AwsEnvironment, table: str) -> str:
                 shown = json.loads(zlib.decompress(item["body"]["B"])).get("member_info", {})
                 if shown.get("display_name"):
                     return str(shown["display_name"])
+        return known_name(aws.client("dynamodb"), custid)
     except aws.errors:
         pass
     return ""
