@@ -307,6 +307,15 @@ class TestFigures:
         assert paused().wait_for(T0 + 10, 1, READER) == 20
         assert replace(empty, clients={hashed("one"): 30.0}).wait_for(T0, 1, READER, "one") == 18.75
 
+    @pytest.mark.parametrize("level", [0.5, 20.0, 45.0, 60.0])
+    @pytest.mark.parametrize("used", range(0, 31, 4))
+    def test_there_is_room_for_as_many_calls_as_are_granted(self, used: int, level: float) -> None:
+        budget = Budget(at=T0, level=level, clients={hashed("one"): float(used)} if used else {})
+        room, granted = budget.room(T0, READER, "one"), 0
+        while (taken := budget.take(T0, READER, client="one")).granted:
+            budget, granted = taken.budget, granted + 1
+        assert room == granted
+
     def test_sixteen_clients_are_remembered_those_who_used_most_and_who_asks(self) -> None:
         budget = Budget(at=T0, level=60.0)
         for number in range(16):

@@ -39,6 +39,12 @@ def test_white_space_of_any_kind_and_length_counts_as_one_space(words):
     assert names.same(" ".join(words), "  " + " \u00a0 ".join(words) + " ")
 
 
+@pytest.mark.parametrize(("one", "other"), [("", ""), (" ", ""), ("Ann Tester", ""), ("x" * 101, "x" * 101)])
+def test_a_text_that_is_no_name_is_nobodys_not_even_its_own(one, other):
+    assert not names.same(one, other)
+    assert not names.same(other, one)
+
+
 @given(READABLE, st.integers(2, 999))
 def test_a_name_with_a_numeric_suffix_is_another_driver(text, number):
     assert not names.same(text, f"{text}{number}")

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +48,7 @@ class Upstream:
 
     def room(self, context: CallContext, wanted: int) -> Room:
         self.contexts.append(context)
-        return Room(self.calls, self.refusal) if self.refusal else Room(wanted)
+        return Room(self.calls, self.refusal) if self.refusal and wanted > self.calls else Room(wanted)
 
     def members(self, ids, context):
         return {i: {"cust_id": i, "display_name": "Ann Tester", "licenses": []} for i in ids}
@@ -141,6 +142,13 @@ def test_a_plan_takes_leases_for_those_whom_the_budget_has_calls_for(deps, upstr
     assert [settled[named[number].key] for number in (2, 3)] == [PENDING.after(4)] * 2
 
 
+def test_a_name_whose_licences_there_is_no_call_for_gets_no_lease(deps, upstream):
+    upstream.calls, upstream.refusal = 2, RateLimitedError("The budget is used up.", retry_after=3.2)
+    targets = {name: Target(parse(name)) for name in ("ann tester", "bob tester")}
+    Plan(deps, targets, CallContext(time.monotonic() + 5), lambda *_: None).run()
+    assert deps.store.claimed == ["ann tester"]
+
+
 def test_a_lease_lasts_a_little_longer_than_the_plan_may(deps):
     """Else a worker that begins in the plan's last moment would ask a second time for what is on its way."""
     begun = time.time()
@@ -209,6 +217,39 @@ def waiting(deps, upstream) -> Iterator[Waiting]:
         yield one
         one.go.set()
         one.service.stop()
+
+
+def test_an_answer_waits_for_a_name_that_comes_in_time(deps, upstream, monkeypatch):
+    with ThreadPoolExecutor(1) as planners:
+        one = Waiting(deps, upstream, planners)
+        upstream.search = lambda _, __: [(7, "Ann Tester")] if one.go.wait(10) else []
+
+        def wait(*given):
+            one.go.set()
+            return futures.wait(*given)
+
+        monkeypatch.setattr(service_module, "wait", wait)
+        pending = one.service.begin(["Ann Tester"], 10.0, Asker(profile=False))
+        assert json.loads(one.service.soon(pending, 10.0).body)["Ann Tester"]["cust_id"] == 7
+
+
+def test_a_frozen_home_hands_over_what_is_still_looked_up_and_not_what_has_come(deps, upstream):
+    queue, go = Queue(), threading.Event()
+
+    def search(name: str, _: CallContext) -> list[tuple[int, str]]:
+        return [(7, "Ann Tester")] if name == "Ann Tester" or not go.wait(10) else []
+
+    upstream.search = search
+    with ThreadPoolExecutor(2) as planners:
+        service = DriverService(deps, planners, queue, lookup_seconds=None)
+        try:
+            known = service.begin(["Ann Tester"], 10.0, Asker(profile=False))
+            assert json.loads(service.soon(known, 10.0).body)["Ann Tester"]["cust_id"] == 7
+            assert queue.names == []
+            service.soon(service.begin(["Bob Tester"], 10.0, Asker(profile=False)), 0.0)
+            assert queue.names == ["Bob Tester"]
+        finally:
+            go.set()
 
 
 def test_a_client_has_a_hundred_and_fifty_names_in_the_air_and_others_theirs(waiting):
