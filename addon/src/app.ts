@@ -2,7 +2,7 @@
 
 import { useLanguage } from "./core/i18n.ts";
 import { Loader } from "./core/loader.ts";
-import type { Driver } from "./core/model.ts";
+import { type Answer, type Driver, isTrouble, isUnfinished } from "./core/model.ts";
 import { nameKey } from "./core/names.ts";
 import { type Note, noteOf } from "./core/notes.ts";
 import { DEFAULTS, isOn, type Options, type Theme } from "./core/options.ts";
@@ -51,6 +51,8 @@ export class App {
   readonly #byName = new Map<string, Set<Mount>>();
   /** Tells which hosts are on the screen or near it. */
   readonly #visibility: IntersectionObserver;
+  /** Tells which hosts are below the screen. */
+  readonly #below: IntersectionObserver;
   readonly #watcher: Watcher;
   readonly #card: LazyCard;
   readonly #banner: Banner;
@@ -87,6 +89,7 @@ export class App {
       options: (allow) => platform.openOptions(allow),
     });
     this.#visibility = new IntersectionObserver((entries) => this.#visible(entries), { rootMargin: "600px 0px" });
+    this.#below = new IntersectionObserver((entries) => this.#fit(entries));
     this.#watcher = new Watcher(
       (roots) => this.#search(roots),
       (host) => this.#removed(host),
@@ -240,6 +243,7 @@ export class App {
   #unmount(mount: Mount): void {
     const { point, host } = mount;
     this.#visibility.unobserve(host);
+    this.#below.unobserve(host);
     host.remove();
     this.#mounts.delete(point.container);
     const same = this.#byName.get(point.name);
@@ -290,6 +294,15 @@ export class App {
     this.#loadReader();
   }
 
+  /** Takes the space away that hosts below the screen do not need: nothing that the reader sees moves. */
+  #fit(entries: IntersectionObserverEntry[]): void {
+    for (const { target, boundingClientRect, rootBounds } of entries) {
+      if (boundingClientRect.top < (rootBounds?.bottom ?? innerHeight)) continue;
+      this.#below.unobserve(target);
+      (target as HTMLElement).style.minBlockSize = "";
+    }
+  }
+
   /** Loads those that are still on the page: other options may have removed or replaced them. */
   #load(mounts: Mount[]): void {
     for (const mount of mounts) {
@@ -316,11 +329,12 @@ export class App {
     this.#card.update(name);
   }
 
-  #draw({ point: { name }, host }: Mount): void {
+  #draw({ point: { name, form }, host }: Mount): void {
     this.#theme ??= detectTheme(this.#options.theme, host.parentElement);
+    const answer = this.#loader.answer(name);
     const drawing = {
       name,
-      answer: this.#loader.answer(name),
+      answer,
       view: this.#view(name),
       note: noteOf(this.#notes, name),
       theme: this.#theme,
@@ -330,6 +344,13 @@ export class App {
       hover: this.#options.opener === "hover" ? (over) => this.#card.hover(name, host, over) : undefined,
       retry: () => void this.#loader.reload(name),
     });
+    if (form === "line" && this.#options.layout !== "compact" && answer && !this.#canGrow(answer))
+      this.#below.observe(host);
+  }
+
+  /** Whether a line may need more space later. */
+  #canGrow(answer: Answer): boolean {
+    return isUnfinished(answer, showsProfiles(this.#options)) || ("problem" in answer && isTrouble(answer.problem));
   }
 }
 

@@ -6,7 +6,9 @@ import { formatDate, t } from "../core/i18n.ts";
 import type { History } from "../core/model.ts";
 import { h, s } from "./h.ts";
 
+/** In pixels on a wide screen; on a narrow one it has the card's width, so that its text is as large. */
 const WIDTH = 418;
+const MARGINS = 50;
 const HEIGHT = 108;
 const LEFT = 40;
 const TOP = 8;
@@ -18,7 +20,8 @@ const month: Intl.DateTimeFormatOptions = { month: "short", year: "numeric" };
 
 /** The chart, or a sentence if there are too few points. */
 export function historyChart(history: History, kind: Kind): HTMLElement {
-  const drawn = chart(history.points, WIDTH - LEFT - 8, HEIGHT);
+  const width = Math.min(WIDTH, innerWidth - MARGINS);
+  const drawn = chart(history.points, width - LEFT - 8, HEIGHT);
   if (!drawn) return h("p", { class: "quiet chart-empty" }, t("chart_empty"));
   const text = (value: number, letter?: string | null) =>
     kind === "irating" ? iratingText(value) : `${letter ? `${letter} ` : ""}${safetyText(value)}`;
@@ -44,9 +47,9 @@ export function historyChart(history: History, kind: Kind): HTMLElement {
   );
   const svg = s(
     "svg",
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT + 28}`, role: "img", "aria-label": summary, class: "chart" },
+    { viewBox: `0 0 ${width} ${HEIGHT + 28}`, role: "img", "aria-label": summary, class: "chart" },
     ...drawn.levels.flatMap(({ value, y }) => [
-      s("line", { x1: LEFT, x2: WIDTH - 8, y1: y + TOP, y2: y + TOP, class: "grid" }),
+      s("line", { x1: LEFT, x2: width - 8, y1: y + TOP, y2: y + TOP, class: "grid" }),
       s(
         "text",
         { x: LEFT - 6, y: y + TOP + 3.5, "text-anchor": "end" },
@@ -65,14 +68,14 @@ export function historyChart(history: History, kind: Kind): HTMLElement {
         .map((stroke) =>
           s(
             "text",
-            { x: Math.min(stroke.x + 2, WIDTH - LEFT - 18), y: HEIGHT - 5, class: `letter c-${stroke.class}` },
+            { x: Math.min(stroke.x + 2, width - LEFT - 18), y: HEIGHT - 5, class: `letter c-${stroke.class}` },
             stroke.class,
           ),
         ),
       marker,
     ),
     s("text", { x: LEFT, y: HEIGHT + TOP + 16 }, first ? formatDate(first.when, month) : ""),
-    s("text", { x: WIDTH - 8, y: HEIGHT + TOP + 16, "text-anchor": "end" }, last ? formatDate(last.when, month) : ""),
+    s("text", { x: width - 8, y: HEIGHT + TOP + 16, "text-anchor": "end" }, last ? formatDate(last.when, month) : ""),
   );
 
   const show = (index: number) => {
@@ -85,7 +88,7 @@ export function historyChart(history: History, kind: Kind): HTMLElement {
   show(drawn.dots.length - 1);
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * WIDTH - LEFT;
+    const x = ((event.clientX - box.left) / box.width) * width - LEFT;
     let best = 0;
     for (const [i, dot] of drawn.dots.entries()) {
       if (Math.abs(dot.x - x) < Math.abs((drawn.dots[best]?.x ?? 0) - x)) best = i;

@@ -234,6 +234,55 @@ describe("a discussion of authors who are not known yet", () => {
   });
 });
 
+describe("the full layout", () => {
+  it("shows the first links and whole places on a narrow window", async () => {
+    await forum.setOptions({ backend: backend.url, layout: "full" });
+    const page = await forum.page(THREAD, pages.classic({ posts: 1 }), 360);
+    await settled(page, 1);
+    const [link, row, place] = await page.evaluate(() => {
+      const root = document.querySelector("pitboard-stats")?.shadowRoot;
+      const top = (selector: string) => root?.querySelector(selector)?.getBoundingClientRect().top;
+      const pos = root?.querySelector<HTMLElement>(".pos");
+      return [top(".links a"), top(".row .links"), pos && pos.scrollWidth - pos.clientWidth];
+    });
+    expect(link).toBe(row);
+    expect(place).toBe(0);
+  });
+
+  it("has no empty rows below the screen, for drivers with few races and for names without a driver", async () => {
+    const names = ["Driver 50", "Driver 51", "Driver 53", "Nobody Here"];
+    const idle = { ...driver(53, "Driver 53"), recent_events: [] };
+    backend.state.answers.set("Driver 53", idle);
+    await forum.setOptions({ backend: backend.url, layout: "full" });
+    const html = pages.classic({ posts: 4, authors: names });
+    // from an earlier page, the addon knows the space that lines need
+    await settled(await open(html), 3);
+    const page = await forum.context.newPage();
+    await page.addInitScript(`
+      window.shifts = [];
+      new PerformanceObserver((list) => { for (const e of list.getEntries()) window.shifts.push(e.value); }).observe({ type: "layout-shift", buffered: true });
+    `);
+    await page.route("https://forums.iracing.com/**", (route) =>
+      route.fulfill({ contentType: "text/html", body: html }),
+    );
+    await page.setViewportSize({ width: 1000, height: 600 });
+    await page.goto(`https://forums.iracing.com${THREAD}`);
+    await settled(page, 3);
+    await settled(page, 1, "not_found");
+    /** Of each host: its height, and that of what it shows. */
+    const heights = (): Promise<[number, number][]> =>
+      page.evaluate(() =>
+        [...document.querySelectorAll("pitboard-stats")].map((host): [number, number] => [
+          host.getBoundingClientRect().height,
+          host.shadowRoot?.querySelector(".root")?.getBoundingClientRect().height ?? 0,
+        ]),
+      );
+    await expect.poll(async () => (await heights()).slice(2).map(([host, content]) => host - content)).toEqual([0, 0]);
+    expect((await heights())[3]?.[0]).toBeLessThan(40);
+    expect(await page.evaluate("window.shifts")).toEqual([]);
+  });
+});
+
 describe("a fault", () => {
   it("of the backend is said once, with a button that asks again for all, and one that closes it", async () => {
     backend.state.fault = "down";
@@ -796,6 +845,25 @@ describe("a compact line", () => {
       for (const other of others) expect(other).toEqual(first);
     },
   );
+
+  it("has a whole licence, and no part of what does not fit, beside a note with many tags on a narrow window", async () => {
+    const tags = ["clean", "league", "a rather long tag"];
+    const notes = { "ann tester": { text: "Leaves room", tags, name: "Ann Tester" } };
+    await forum.worker.evaluate(`chrome.storage.local.set({ notes: ${JSON.stringify(notes)} })`);
+    const page = await forum.page(THREAD, pages.classic({ posts: 1 }), 340);
+    await settled(page, 1);
+    await page.locator("pitboard-stats .tag").first().waitFor({ state: "attached" });
+    const cut = await page.evaluate(() => {
+      const root = document.querySelector("pitboard-stats")?.shadowRoot;
+      return [...(root?.querySelectorAll(".licences > .chip, .facts > *") ?? [])].flatMap((part) => {
+        const [inner, outer] = [part.getBoundingClientRect(), part.parentElement?.getBoundingClientRect()];
+        const hidden = !outer || inner.top >= outer.bottom;
+        const whole = outer && inner.right <= outer.right + 0.5 && inner.bottom <= outer.bottom;
+        return hidden || whole ? [] : [part.className];
+      });
+    });
+    expect(cut).toEqual([]);
+  });
 
   it("shows the reader's own categories too, and aligns with rank, comparison and gaps", async () => {
     const own = { rank: true, compare: true, pinned: ["oval", "dirt_road"] };
