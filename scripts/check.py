@@ -38,6 +38,7 @@ PACKAGES = {
     "caddy": "caddy",
     "nginx": "nginx-light",
     "systemd-analyze": "systemd",
+    "pdftotext": "poppler-utils",
 }
 """Programs that tests need, with Debian's package of each."""
 
@@ -273,7 +274,7 @@ PARTS = {
     "addon": Part(
         "the addon: types, lint, unit tests, Mozilla's linter, sizes, both browsers",
         addon,
-        programs=(*NODE, "chromium", "firefox-esr"),
+        programs=(*NODE, "chromium", "firefox-esr", "pdftotext"),
         folders=(ADDON,),
     ),
     "unit": Part("the unit tests as `uv run pytest tests/unit` runs them, with few packages", unit),

@@ -896,39 +896,6 @@ describe("a compact line", () => {
   });
 });
 
-it("forced colours show class, selection and focus by borders in the system's colours", async () => {
-  const page = await open(pages.classic({ posts: 3 }));
-  await settled(page, 3);
-  await page.emulateMedia({ forcedColors: "active" });
-  await page.locator("pitboard-stats .open").first().click();
-  await page.locator("pitboard-card .chart").waitFor();
-  const seen = await page.evaluate(() => {
-    const style = (host: string, selector: string) => {
-      const found = document.querySelector(host)?.shadowRoot?.querySelector(selector);
-      return found ? getComputedStyle(found) : null;
-    };
-    const probe = document.body.appendChild(document.createElement("p"));
-    probe.style.color = "CanvasText";
-    return {
-      system: getComputedStyle(probe).color,
-      chip: style("pitboard-stats", ".chip")?.borderTopColor,
-      letter: style("pitboard-stats", ".class")?.borderInlineEndColor,
-      marks: ["true", "false"].map((on) => {
-        const tab = style("pitboard-card", `[aria-pressed="${on}"], [aria-selected="${on}"]`);
-        return [
-          tab?.backgroundColor,
-          tab?.color,
-          tab?.borderTopColor,
-          tab?.outlineStyle,
-          tab?.textDecorationLine,
-        ].join();
-      }),
-    };
-  });
-  expect([seen.chip, seen.letter]).toEqual([seen.system, seen.system]);
-  expect(seen.marks[0]).not.toBe(seen.marks[1]);
-});
-
 it("at 360 pixels all that a card says of a race is whole", async () => {
   const page = await forum.page(THREAD, pages.classic({ posts: 3 }), 360);
   await settled(page, 3);
@@ -947,26 +914,4 @@ it("at 360 pixels all that a card says of a race is whole", async () => {
       ).length,
   );
   expect(cut).toBe(0);
-});
-
-it("on paper there are lines without buttons, and no card", async () => {
-  const page = await open(pages.classic({ posts: 3 }));
-  await settled(page, 3);
-  await page.locator("pitboard-stats .open").first().click();
-  await page.locator("pitboard-card .chart").waitFor();
-  await page.emulateMedia({ media: "print" });
-  expect(await page.locator("pitboard-stats .open:visible").count()).toBe(0);
-  expect(await page.locator("pitboard-stats .chip:visible").count()).toBe(3);
-  expect(await page.locator("pitboard-card [popover]:visible").count()).toBe(0);
-});
-
-it("a line in a right-to-left page begins at the right", async () => {
-  const page = await open(pages.classic({ posts: 3 }).replace('<html lang="en">', '<html lang="ar" dir="rtl">'));
-  await settled(page, 3);
-  const [line, first] = await page.evaluate(() => {
-    const host = document.querySelector("pitboard-stats");
-    const chip = host?.shadowRoot?.querySelector(".chip");
-    return [host?.getBoundingClientRect().right ?? 0, chip?.getBoundingClientRect().right ?? -1];
-  });
-  expect(Math.abs(line - first)).toBeLessThan(2);
 });

@@ -41,9 +41,9 @@ function certificate(folder) {
 
 /**
  * @param backend address that replaces the default one in a copy of the built extension
- * @param sealed whether the copy has closed shadow roots, as it is built
+ * @param settings `sealed`: whether the copy has closed shadow roots, as it is built; `prefs`: preferences of the browser
  */
-export async function startFirefox(backend, { sealed = false } = {}) {
+export async function startFirefox(backend, { sealed = false, prefs = {} } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "pitboard-firefox-"));
   const { key, cert } = certificate(folder);
   let served = "";
@@ -74,6 +74,7 @@ export async function startFirefox(backend, { sealed = false } = {}) {
       "network.dns.localDomains": "forums.iracing.com",
       "network.lna.address_space.public.override": `127.0.0.1:${port}`,
       "extensions.webextensions.uuids": JSON.stringify({ [settings.firefoxId]: UUID }),
+      ...prefs,
     },
   });
   await browser.installExtension(copy);

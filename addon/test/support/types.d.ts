@@ -93,7 +93,10 @@ declare module "*/support/firefox.mjs" {
     options(): Promise<Page>;
     close(): Promise<void>;
   }
-  export function startFirefox(backend: string, settings?: { sealed?: boolean }): Promise<Firefox>;
+  export function startFirefox(
+    backend: string,
+    settings?: { sealed?: boolean; prefs?: Record<string, string | number | boolean> },
+  ): Promise<Firefox>;
 }
 
 declare module "*/scripts/html.mjs" {

@@ -6,7 +6,7 @@
 // @license      MIT
 // @downloadURL  http://127.0.0.1:8765/pitboard.user.js
 // @updateURL    http://127.0.0.1:8765/pitboard.user.js
-// @require      http://127.0.0.1:8765/pitboard-card.js#sha256-b0CLd9Gh+V/dEQ/0WchSTfkNi7BUg5/b7Ml3sfvbLI0=
+// @require      http://127.0.0.1:8765/pitboard-card.js#sha256-BvHv7yT5KRilXTR6XwL9Q2zykiXP+cWhjRtjUpHzR1U=
 // @require      http://127.0.0.1:8765/pitboard-options.js#sha256-6tT3Far2lniNXN7DLrkgXUykeOjQytRss+0jJS4qVVI=
 // @match        https://forums.iracing.com/*
 // @connect      127.0.0.1
