@@ -3,9 +3,11 @@
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,54 @@ class TestConnections:
         assert server.got[1].form == {"a": "ü/+= &"}
         transport.get(f"{server.url}/", soon())
         assert server.got[1].port != server.got[2].port
+
+
+@pytest.fixture(params=["head", "size of a chunk", "body"])
+def dripping(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server that sends a part of an answer byte by byte, for ever."""
+    begin = {
+        "head": b"HTTP/1.1 200 OK\r\nX-Long: ",
+        "size of a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "body": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+    }[request.param]
+    over = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(begin)
+            while not over.wait(0.02):
+                connection.sendall(b"0")
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(door.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{door.getsockname()[1]}/"
+        over.set()
+
+
+@pytest.mark.timeout(20)
+def test_whoever_sends_byte_by_byte_does_not_keep_a_get_beyond_its_deadline(dripping: str) -> None:
+    with pytest.raises(NoAnswerError, match="in time") as caught:
+        Transport().get(dripping, soon(0.3))
+    assert caught.value.sent
+
+
+@pytest.mark.timeout(20)
+def test_whoever_sends_byte_by_byte_does_not_keep_a_grant_beyond_its_deadline(dripping: str) -> None:
+    with pytest.raises(NoAnswerError, match="in time") as caught:
+        Transport().post_form(dripping, {"a": "b"}, soon(0.3))
+    assert caught.value.sent
+
+
+def test_a_length_of_thousands_of_digits_is_no_length(server: FakeHttp) -> None:
+    server.on("/", Reply(body=b"ok", headers={"Content-Length": "9" * 5000}))
+    with Transport().stream(f"{server.url}/", soon(0.5)) as stream:
+        assert stream.size is None
 
 
 def test_headers_are_found_in_any_case(server: FakeHttp) -> None:

@@ -96,9 +96,7 @@ class Transport:
         side has answered later ones, and will not answer these."""
         for connection, since in list(self._out.items()):
             if since < before and (sock := getattr(connection, "sock", None)):
-                with suppress(OSError):
-                    # below TLS, which only the thread that reads may touch
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                _break_off(sock)
 
     def post_form(self, url: str, form: Mapping[str, str], deadline: float) -> Answer:
         """POSTs a percent-encoded form on a connection of its own.
@@ -109,7 +107,7 @@ class Transport:
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Connection": "close"}
         body = urlencode(form).encode("ascii")
         with (
-            self._new_pools(url) as pools,
+            _held(self._new_pools(url)) as pools,
             self._open("POST", url, deadline, headers, pools, body) as response,
         ):
             return _whole(response, deadline)
@@ -119,7 +117,7 @@ class Transport:
         """GETs an answer of any size; otherwise as `get`."""
         with self._open("GET", url, deadline, {}, self._pools(url, public)) as response:
             size = response.headers.get("Content-Length", "")
-            known = size.isdecimal() and "Content-Encoding" not in response.headers
+            known = size.isdecimal() and len(size) < 20 and "Content-Encoding" not in response.headers
             yield Stream(response.status, int(size) if known else None, _chunks(response, deadline))
 
     @contextmanager
@@ -135,6 +133,8 @@ class Transport:
         left = deadline - time.monotonic()
         if left <= 0:
             raise NoAnswerError("There was no time left to ask iRacing.", sent=False)
+        host = urlsplit(url).hostname or "iRacing"
+        ending = _call.ending = _Ending(left)
         try:
             response = pools.urlopen(
                 method,
@@ -147,10 +147,16 @@ class Transport:
                 preload_content=False,
             )
         except (HTTPError, OSError) as error:
-            raise _no_answer(error, urlsplit(url).hostname or "iRacing") from None
+            ending.cancel()
+            if ending.broke_off:
+                raise NoAnswerError(f"{host} did not answer in time.", sent=True) from None
+            raise _no_answer(error, host) from None
+        finally:
+            _call.ending = None
         try:
             yield response
         finally:
+            ending.cancel()
             # One that was read to its end is back in the pool by now; unread bytes must not follow it there.
             if not response.closed:
                 response.close()
@@ -184,14 +190,7 @@ class Transport:
         self, pools: urllib3.PoolManager, secure: type[HTTPSConnection] | None = None
     ) -> urllib3.PoolManager:
         """The pools, with connections that are in `_out` while they wait for an answer."""
-        out = {"out": self._out}
-        plain = type("Plain", (_Watched, HTTPConnection), out)
-        tls = type("Secure", (_Watched, secure or HTTPSConnection), out)
-        pools.pool_classes_by_scheme = {
-            "http": type("Pool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": plain}),
-            "https": type("SecurePool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": tls}),
-        }
-        return pools
+        return _held(pools, type("Watched", (_Watched,), {"out": self._out}), secure)
 
     def _new_pools(self, url: str) -> urllib3.PoolManager:
         if not url.startswith("https:"):
@@ -200,7 +199,65 @@ class Transport:
         return urllib3.PoolManager(maxsize=CONNECTIONS, ssl_context=ssl.create_default_context())
 
 
-class _Watched:
+_call = threading.local()
+"""The call that this thread makes: `ending` is its `_Ending`, or None."""
+
+
+class _Ending:
+    """Breaks off a call after so many seconds. The time-outs of a socket are for each part of an answer: who
+    sends a byte now and then could keep a caller, or the token, for ever."""
+
+    def __init__(self, seconds: float) -> None:
+        self.broke_off = False
+        self._over = False
+        self._sock: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+        self.cancel = self._timer.cancel
+
+    def hold(self, sock: socket.socket) -> None:
+        """The call waits for what comes here."""
+        self._sock = sock
+        if self._over:
+            self._end()
+
+    def _end(self) -> None:
+        self._over = True
+        if self._sock:
+            self.broke_off = True
+            _break_off(self._sock)
+
+
+def _break_off(sock: socket.socket) -> None:
+    with suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # below TLS, which only its own thread may touch
+
+
+def _held(
+    pools: urllib3.PoolManager, kind: "type[_Held] | None" = None, secure: type[HTTPSConnection] | None = None
+) -> urllib3.PoolManager:
+    """The pools, with connections of this kind."""
+    kind = kind or _Held
+    plain = type("Plain", (kind, HTTPConnection), {})
+    tls = type("Secure", (kind, secure or HTTPSConnection), {})
+    pools.pool_classes_by_scheme = {
+        "http": type("Pool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("SecurePool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": tls}),
+    }
+    return pools
+
+
+class _Held:
+    """A connection that `_Ending` breaks off."""
+
+    def getresponse(self) -> Any:
+        if ending := getattr(_call, "ending", None):
+            ending.hold(cast("Any", self).sock)
+        return cast("Any", super()).getresponse()
+
+
+class _Watched(_Held):
     """Notes in `out` since when a connection waits for the head of an answer."""
 
     out: ClassVar[dict[Any, float]]
@@ -208,7 +265,7 @@ class _Watched:
     def getresponse(self) -> Any:
         self.out[self] = time.monotonic()
         try:
-            return cast("Any", super()).getresponse()
+            return super().getresponse()
         finally:
             self.out.pop(self, None)
 
@@ -253,12 +310,17 @@ def _chunks(response: urllib3.BaseHTTPResponse, deadline: float) -> Iterator[byt
         try:
             chunk = response.read1(_CHUNK)
         except (HTTPError, OSError) as error:
-            raise _no_answer(error, "iRacing") from None
+            if time.monotonic() < deadline:
+                raise _no_answer(error, "iRacing") from None
+            chunk = b""
+        if chunk:
+            yield chunk
+        if (
+            time.monotonic() >= deadline
+        ):  # also when it seems to be at its end: `_ended_after` may have made it
+            raise NoAnswerError("iRacing's answer did not arrive in time.", sent=True)
         if not chunk:
             return
-        yield chunk
-        if time.monotonic() > deadline:
-            raise NoAnswerError("iRacing's answer did not arrive in time.", sent=True)
 
 
 def _no_answer(error: Exception, host: str) -> NoAnswerError:
