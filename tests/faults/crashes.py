@@ -41,7 +41,12 @@ KEPT = ROOT / "build" / "crashes"
 HOUR = 3600.0
 
 LONGEST = 0.45
-"""Seconds that a life has at most before it is killed."""
+"""Seconds after which half of the lives are killed at the latest."""
+
+LICENCES, WRITTEN = 2.0, 0.06
+"""The other half are killed within the second number of seconds after they have asked for licences, which
+are written then, however slow the machine is. The first number is how long that is waited for: there may be
+nothing to ask for, or no call left."""
 
 PASSES = (0.0, 60.0, 600.0, 1800.0)
 """Virtual seconds between two lives."""
@@ -83,7 +88,7 @@ class Machine:
 
     def live_and_die(self, seed: int) -> None:
         """Two lives, and their end by SIGKILL at a random moment."""
-        passed = self.rng.choice(PASSES)
+        passed, before = self.rng.choice(PASSES), len(self.simulator.calls)
         self.ahead += passed
         self.simulator.clock.advance(passed)
         assert self.zygote.stdin
@@ -91,7 +96,7 @@ class Machine:
         self.zygote.stdin.write(json.dumps({"ahead": self.ahead, "seed": seed}) + "\n")
         self.zygote.stdin.flush()
         pids = json.loads(self.zygote.stdout.readline())
-        time.sleep(self.rng.uniform(0.01, LONGEST))
+        self._await_the_moment(before)
         for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -99,6 +104,18 @@ class Machine:
                 raise AssertionError((self.folder / "stderr").read_text()[-2000:]) from None
         for pid in pids:
             _await_end(pid)
+
+    def _await_the_moment(self, before: int) -> None:
+        """Waits until the lives that were begun after so many calls are to be killed."""
+        if self.rng.random() < 0.5:
+            time.sleep(self.rng.uniform(0.01, LONGEST))
+            return
+        end = time.monotonic() + LICENCES
+        while time.monotonic() < end:
+            if any(call.endpoint == "member/get" for call in list(self.simulator.calls)[before:]):
+                break
+            time.sleep(0.005)
+        time.sleep(self.rng.uniform(0.0, WRITTEN))
 
     def may_lose(self) -> bool:
         """Whether there is a database whose log is in `-wal`: the making of the file is not simulated."""

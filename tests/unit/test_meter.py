@@ -117,6 +117,28 @@ def test_a_call_that_would_come_too_late_for_itself_is_refused_at_once(bench):
         bench.meter.spend(context(0.65, BACKGROUND))
 
 
+def test_nobody_comes_back_before_there_can_be_a_call_nor_all_at_once(bench, monkeypatch):
+    """In DynamoDB each attempt is a read, and those that come together get in each other's way."""
+    bounds: list[tuple[float, float]] = []
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        assert not waits, "it came back too early"
+        waits.append(seconds)
+        bench.now += seconds
+
+    def earliest(least: float, most: float) -> float:
+        bounds.append((least, most))
+        return least
+
+    monkeypatch.setattr(bench.meter._stopping, "wait", wait)
+    monkeypatch.setattr("pitboard.iracing.meter.random.uniform", earliest)
+    bench.set(level=0.0)
+    bench.meter.spend(context(60, BACKGROUND))
+    assert len(waits) == 1
+    assert all(most > least for least, most in bounds)
+
+
 def test_an_empty_bucket_is_read_once_a_second(bench):
     bench.set(level=-20.0)
     for _ in range(3):

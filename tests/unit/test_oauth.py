@@ -140,6 +140,7 @@ class TestErrors:
             ("access_denied", 401, Remedy.CHECK_LOGIN),
             ("insufficient_scope", 403, Remedy.REGISTER_CLIENT),
             ("invalid_client", 403, Remedy.CHECK_CLIENT),
+            ("invalid_client", 499, Remedy.CHECK_CLIENT),
             ("invalid_grant", 400, Remedy.CHECK_LOGIN),
             ("invalid_request", 400, Remedy.CHECK_CLIENT),
             ("invalid_scope", 400, Remedy.REGISTER_CLIENT),

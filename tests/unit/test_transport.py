@@ -120,4 +120,18 @@ def test_each_kind_of_url_has_its_own_pool_which_is_kept():
         assert pools.connection_pool_kw["maxsize"] == 48
     assert one._common_headers()["X-Request-Id"] == "abc"
     assert "X-Request-Id" not in Transport()._common_headers()
+
+
+def test_nothing_is_kept_open_after_the_end():
+    one = Transport()
+    pools = [
+        one._pools("http://a.example/"),
+        one._pools("https://a.example/"),
+        one._pools("https://a.example/", public=True),
+    ]
+    for some, url in zip(pools, ("http://a.example/", *["https://a.example/"] * 2), strict=True):
+        some.connection_from_url(url)
+    assert [len(some.pools) for some in pools] == [1, 1, 1]
     one.close()
+    assert [len(some.pools) for some in pools] == [0, 0, 0]
+    Transport().close()
