@@ -255,7 +255,14 @@ def test_a_preflight_is_answered_for_a_day_and_reaches_no_route(base):
 
 @pytest.mark.parametrize(
     ("target", "encoding", "compressed"),
-    [("/large", "gzip", True), ("/large", "identity", False), ("/fine", "gzip", False)],
+    [
+        ("/large", "gzip", True),
+        ("/large", "br;q=0, gzip;q=0.5", True),
+        ("/large", "identity", False),
+        ("/large", "gzip;q=0", False),
+        ("/large", "gzip; q=0.000, br", False),
+        ("/fine", "gzip", False),
+    ],
 )
 def test_what_is_large_is_compressed_for_those_who_can_read_it(base, target, encoding, compressed):
     answer = HTTP.request("GET", base + target, headers={"Accept-Encoding": encoding})

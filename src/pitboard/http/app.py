@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -91,7 +92,7 @@ class Envelope:
         token = request_id.set(identity)
         status = 0
         headers = Headers(scope=scope)
-        compress = "gzip" in headers.get("accept-encoding", "")
+        compress = _reads_gzip(headers.get("accept-encoding", ""))
         vary = () if compress else _VARY  # compressing sees to it itself
 
         async def with_headers(message: Message) -> None:
@@ -146,6 +147,14 @@ class Envelope:
 
 def _compressing(app: ASGIApp) -> ASGIApp:
     return GZipMiddleware(app, minimum_size=1024, compresslevel=4)
+
+
+def _reads_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header takes gzip (RFC 9110: a quality of 0 refuses)."""
+    return "gzip" in accepted and not _REFUSED.search(accepted)
+
+
+_REFUSED = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 
 
 async def _preflight(_: Scope, __: Receive, send: Send) -> None:
