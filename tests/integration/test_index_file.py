@@ -162,6 +162,35 @@ class TestAFolderThatCannotBeRead:
             assert set(reader.find(["driver 1"])) == {"driver 1"}
 
 
+class TestDamage:
+    def spoil(self, db: Path, statement: str) -> None:
+        ((_, path),) = generations(db)
+        with closing(sqlite3.connect(path)) as file, file:
+            file.execute(statement)
+
+    @pytest.mark.parametrize(
+        "change",
+        ["oval = 'a text'", "oval = X'01'", "oval = X'ffffffffffffffffffffffffffffffffffff'"],
+    )
+    def test_a_damaged_driver_is_a_miss_for_his_name_alone_and_is_said_once(self, db, change, caplog):
+        refreshed(db, GivenLists(crowd(3)))
+        self.spoil(db, f"UPDATE drivers SET {change} WHERE key = 'driver 1'")
+        with index(db) as reader:
+            for _ in range(2):
+                assert set(reader.find(["driver 1", "driver 2"])) == {"driver 2"}
+        assert sum("is damaged" in message for message in caplog.messages) == 1
+        assert "driver 1" not in caplog.text
+
+    @pytest.mark.parametrize("report", ["{}", "[]", "{", '{"as_of": "soon", "rows": 1, "drivers": 1}', "7"])
+    def test_an_index_whose_lists_cannot_be_read_is_left_alone_and_refreshed(self, db, report, caplog):
+        refreshed(db, GivenLists(crowd(3)))
+        self.spoil(db, f"UPDATE lists SET report = '{report}'")
+        assert found(db, "driver 1") == {}
+        assert "cannot be read" in caplog.text
+        refreshed(db, GivenLists(crowd(3)), NOW + DAY)
+        assert set(found(db, "driver 1")) == {"driver 1"}
+
+
 class TestBadRows:
     def test_each_is_counted_by_reason_and_the_others_are_kept(self, db):
         rows = [

@@ -26,6 +26,7 @@ from pitboard.drivers.model import CLOCK_DOUBT
 from pitboard.drivers.ranks import Ranks
 from pitboard.drivers.refresh import IndexRefusedError, ListReport, Newcomer, Numbers
 from pitboard.private import make_folder
+from pitboard.stores import damage
 
 APPLICATION_ID = 0x50495458
 """Marks the file as ours ("PITX")."""
@@ -294,6 +295,7 @@ class _Generation:
         self.number = number
         self.path = path
         self._lock = threading.Lock()
+        self._told = damage.Told()
         self._db = _opened(path)
         try:
             lists = _lists(self._db)
@@ -304,19 +306,26 @@ class _Generation:
             raise
 
     def find(self, keys: Sequence[str]) -> dict[str, IndexedDriver]:
-        """See `ports.DriverIndex`. Raises sqlite3.Error, ValueError for damage."""
+        """See `ports.DriverIndex`. Raises sqlite3.Error."""
         wanted = json.dumps(keys)
         with self._lock:
             rows = self._db.execute(_FIND, (wanted,)).fetchall()
         found: dict[str, IndexedDriver] = {}
         shared = set()
         for row in rows:
-            key, cust_id, name, country, stats = _packed(row)
+            key = row[0]
+            try:
+                _, cust_id, name, country, stats = _packed(row)
+                driver = IndexedDriver(cust_id, name, country, unpack(stats))
+            except (TypeError, ValueError) as error:
+                self._told("an entry of the driver index", key, error)
+                shared.add(key)  # whether there is another one of this name does not matter then
+                continue
             if key in found:
                 shared.add(key)
-            found[key] = IndexedDriver(cust_id, name, country, unpack(stats))
+            found[key] = driver
         for key in shared:
-            del found[key]
+            found.pop(key, None)
         return found
 
     def close(self) -> None:
@@ -346,8 +355,19 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _lists(db: sqlite3.Connection, schema: str = "main") -> dict[str, ListReport]:
+    """What is said of each list. Raises sqlite3.Error, ValueError for damage."""
     rows = db.execute(f"SELECT category, report FROM {schema}.lists").fetchall()  # noqa: S608 - our own names
-    return {category: ListReport(**json.loads(report)) for category, report in rows}
+    return {category: _report(report) for category, report in rows}
+
+
+def _report(text: str) -> ListReport:
+    try:
+        report = ListReport(**json.loads(text))
+        if report.as_of >= 0 and report.rows >= 0 and report.drivers >= 0:
+            return report
+    except TypeError:
+        pass
+    raise ValueError("what is said of a list is damaged")
 
 
 # --- building
