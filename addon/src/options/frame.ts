@@ -9,7 +9,7 @@ import css from "./options.css";
 const DIALOG = `dialog{border:0;border-radius:12px;padding:0;inline-size:min(800px,96vw);max-block-size:92vh;background:#f4f6f8}
 @media (prefers-color-scheme: dark){dialog{background:#15171b}}
 dialog::backdrop{background:rgb(0 0 0/.45)}
-.shut{position:absolute;inset-block-start:14px;inset-inline-end:14px}`;
+.options .shut{float:inline-end;position:sticky;inset-block-start:14px;z-index:3}`;
 
 /** A dialog over the page; null if one is open. */
 export async function openedDialog(

@@ -6,8 +6,8 @@
 // @license      MIT
 // @downloadURL  http://127.0.0.1:8765/pitboard.user.js
 // @updateURL    http://127.0.0.1:8765/pitboard.user.js
-// @require      http://127.0.0.1:8765/pitboard-card.js#sha256-BvHv7yT5KRilXTR6XwL9Q2zykiXP+cWhjRtjUpHzR1U=
-// @require      http://127.0.0.1:8765/pitboard-options.js#sha256-6tT3Far2lniNXN7DLrkgXUykeOjQytRss+0jJS4qVVI=
+// @require      http://127.0.0.1:8765/pitboard-card.js#sha256-+wd0XQwquM/J9oihmCgBkcfCbJEAHqBvZvJkAJfdPLQ=
+// @require      http://127.0.0.1:8765/pitboard-options.js#sha256-XI0564Qtc7v6v3eMPUS9JR2KztGp588a0fm60U6AorE=
 // @match        https://forums.iracing.com/*
 // @connect      127.0.0.1
 // @connect      localhost
