@@ -194,7 +194,8 @@ async function cost() {
   const size = async (path) => (await readFile(join(addon, path))).length / 1000;
   const of = (value) => median(runs.map(value));
   const least = (value) => Math.min(...runs.map(value));
-  const most = (key) => Math.max(...seen.slice(10).map((after) => after[key]));
+  // what waits to be freed makes some values larger, and what the addon keeps makes all of them larger
+  const last = (key) => Math.min(...seen.slice(-10).map((after) => after[key]));
   return [
     ["extension's script on the page (kB)", await size("dist/chromium/content.js"), GOALS.size],
     ["userscript (kB)", await size("../src/pitboard/addon/pitboard.user.js"), GOALS.size],
@@ -210,8 +211,8 @@ async function cost() {
     ["layout shift", Math.max(...runs.map((run) => run.shift)), GOALS.shift],
     ["requests", Math.max(...runs.map((run) => run.requests)), GOALS.requests],
     ["heap after 10 page changes, all with new authors (MB)", seen[9].heap, null],
-    ["largest heap of 90 more (MB)", most("heap"), seen[9].heap * GOALS.growth],
-    ["most DOM nodes of 90 more, to those after 10", most("nodes") / seen[9].nodes, GOALS.growth],
+    ["heap after 90 more: the least of the last ten (MB)", last("heap"), seen[9].heap * GOALS.growth],
+    ["DOM nodes after 90 more, to those after 10", last("nodes") / seen[9].nodes, GOALS.growth],
   ];
 }
 
