@@ -11,7 +11,7 @@ from tests.support.clock import ShiftedClock
 from tests.support.local_server import local_home
 
 from pitboard.drivers import freshness, renewal_pool
-from pitboard.drivers.errors import RefusedError, UnreachableError
+from pitboard.drivers.errors import RefusedError, StoreError, UnreachableError
 from pitboard.simulator import Simulator
 from pitboard.simulator.races import races
 
@@ -59,6 +59,35 @@ def wait_until(condition, seconds=10.0):
     while not condition():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.01)
+
+
+def test_what_is_known_is_shown_although_the_store_fails_when_the_answer_goes_out(
+    home, simulator, monkeypatch, caplog
+):
+    known, unknown = names_of(simulator, 2)
+    ask(home, [known])
+    begun = home.service.begin([known, unknown], 8.0)
+    wait_until(lambda: not begun.waiting)
+
+    def fail(_):
+        raise StoreError("The database is busy.")
+
+    monkeypatch.setattr(home.store, "records", fail)
+    answer = json.loads(begun.answer().body)
+    assert states(answer) == ["fresh", "pending"]
+    assert "The database is busy." in caplog.text
+
+
+def test_a_store_that_fails_before_anything_is_known_fails_the_page(home, simulator, monkeypatch):
+    begun = home.service.begin(names_of(simulator, 1), 8.0)
+    wait_until(lambda: not begun.waiting)
+
+    def fail(_):
+        raise StoreError("The database is busy.")
+
+    monkeypatch.setattr(home.store, "records", fail)
+    with pytest.raises(StoreError):
+        begun.answer()
 
 
 # --- the plan

@@ -1,6 +1,7 @@
 """The service: what is known of the names a page asks for, and the plan for what is not."""
 
 import contextvars
+import logging
 import threading
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from functools import lru_cache
 
 from pitboard.drivers import freshness, misses, names
 from pitboard.drivers.dependencies import Dependencies
-from pitboard.drivers.errors import MaintenanceError, OutageError, UpstreamError
+from pitboard.drivers.errors import MaintenanceError, OutageError, StoreError, UpstreamError
 from pitboard.drivers.index import IndexedDriver
 from pitboard.drivers.misses import NOT_FOUND, PENDING, TOO_MANY, UNAVAILABLE, WITHHELD, Miss
 from pitboard.drivers.model import CallContext, IdEntry, Priority, Record
@@ -47,6 +48,9 @@ LONGEST_REMEMBERED = 2_048
 
 LONGEST_QUIET = 1.5
 """Seconds without news after which an answer goes out, if it has something to show."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,7 +442,7 @@ class DriverService:
     def _answer(self, begun: PendingPage) -> Page:
         found, missed = dict(begun.found), dict(begun.missed)
         if brought := [key for key, f in begun.flights.items() if not f.done() or f.result() is None]:
-            found |= self._deps.store.records(brought)
+            found |= self._brought(brought, begun)
         for key, flight in begun.flights.items():
             if key not in found and key not in begun.indexed:
                 missed[key] = (flight.result() if flight.done() else None) or PENDING
@@ -456,6 +460,17 @@ class DriverService:
         lost = page.states.count("unavailable")
         self._deps.telemetry.gauge("unavailable_percent", 100 * lost / max(1, len(page.states)))
         return page
+
+    def _brought(self, keys: Sequence[str], begun: PendingPage) -> dict[str, Record]:
+        """The records that look-ups have written. When the store fails now, a page that has something to show
+        is shown without them."""
+        try:
+            return self._deps.store.records(keys)
+        except StoreError as error:
+            if not (begun.found or begun.indexed):
+                raise
+            log.error("a page is answered without what was brought for it: %s", error)  # noqa: TRY400 - a sentence
+            return {}
 
     def _hand_over(self, begun: PendingPage, found: Mapping[str, Record], now: float) -> None:
         """Gives the queue what a look-up could not bring before this home is frozen; not what the budget had
