@@ -3,10 +3,11 @@
 import { formatDate, type MessageKey, t } from "../core/i18n.ts";
 import type { Trouble } from "../core/model.ts";
 import type { Theme } from "../core/options.ts";
+import css from "./banner.css";
 import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
 import { makeRoot } from "./shadow.ts";
-import css from "./stats.css";
+import stats from "./stats.css";
 
 interface Actions {
   theme(): Theme;
@@ -70,7 +71,7 @@ export class Banner {
     if (this.#box) return this.#box;
     const host = document.createElement("pitboard-banner");
     this.#box = h("div");
-    makeRoot(host, css).append(this.#box, this.#live);
+    makeRoot(host, stats + css).append(this.#box, this.#live);
     document.body.append(host);
     return this.#box;
   }
