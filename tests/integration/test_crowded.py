@@ -8,15 +8,18 @@ import random
 import runpy
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from tests.support.lambda_runtime import LambdaFunction, gateway_event, lambda_functions
 from tests.support.local_server import local_home
-from tests.support.stores import create_table, dynamo_client, moto_endpoint
+from tests.support.stores import create_table, dynalite_endpoint, dynamo_client, moto_endpoint
 
 from pitboard.aws.renewals import QueueRenewals
 from pitboard.drivers.budget import Budget
@@ -24,10 +27,12 @@ from pitboard.drivers.dependencies import Dependencies
 from pitboard.drivers.service import Asker, DriverService
 from pitboard.iracing.data_api import DataApi
 from pitboard.iracing.meter import KEY, Meter
+from pitboard.local.home import LocalHome
 from pitboard.simulator import Simulator
 from pitboard.stores.dynamodb import DynamoStore
 from pitboard.stores.dynamodb_index import DynamoIndex
 
+PAGES = 12
 COST = Path(__file__).resolve().parents[2] / "scripts" / "cost.py"
 
 
@@ -78,33 +83,107 @@ def test_a_page_that_the_budget_has_no_call_for_is_billed_as_the_costs_say(dynam
     assert billed.reads <= cost["ATTACK_NAMES"] * cost["REFUSED_READS"] + cost["DOCUMENT_READS"]
 
 
+# --- a reader's pages beside them
+
+
+Ask = Callable[[list[str], float, str], object]
+"""Asks for these names without profiles, as this client, and waits for so many seconds at most."""
+
+
+@dataclass(frozen=True)
+class Took:
+    """When something was asked and answered (monotonic seconds)."""
+
+    began: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.began
+
+
+def timed(ask: Ask, names: list[str], seconds: float, client: str) -> Took:
+    began = time.monotonic()
+    ask(names, seconds, client)
+    return Took(began, time.monotonic())
+
+
+def assert_in_time_beside_six_crawls(simulator: Simulator, homes: list[Ask]) -> None:
+    """A reader's pages of twenty unknown authors, the first when the crawls begin with a full bucket. Each
+    takes two seconds at most, and what a busy machine adds: it makes some four times as many requests to the
+    store, one after the other, as a page that waits for nothing; such a page is asked for all the time beside
+    it. Dynalite serves one request at a time, and the crawls' leases come before the reader's."""
+    reader, machine, *crawlers = homes
+    for ask in homes:
+        ask(["Nobody"], 0.0, "203.0.113.1")  # cold starts, all on this machine's cores, would be measured
+    over, at_once = threading.Event(), list[Took]()
+
+    def crawl(number: int) -> None:
+        rng = random.Random(number)
+        while not over.is_set():
+            crawlers[number]([f"Nobody {rng.random()}" for _ in range(50)], 10.0, f"192.0.2.{number + 10}")
+
+    def look() -> None:
+        while not over.is_set():
+            at_once.append(timed(machine, ["Nobody"], 0.0, "203.0.113.1"))
+
+    others = [threading.Thread(target=crawl, args=(number,)) for number in range(len(crawlers))]
+    others.append(threading.Thread(target=look))
+    for one in others:
+        one.start()
+    pages = []
+    try:
+        for number in range(PAGES):
+            authors = [one.display_name for one in simulator.population.sample(20, seed=60 + number)]
+            pages.append(timed(reader, authors, 8.0, f"198.51.100.{number}"))
+            time.sleep(0.5)
+    finally:
+        over.set()
+        for one in others:
+            one.join()
+    for page in pages:
+        slow = max(one.seconds for one in at_once if one.ended > page.began and one.began < page.ended)
+        assert page.seconds <= 2.0 + 4 * slow, [round(page.seconds, 2) for page in pages]
+
+
 @pytest.mark.long
-def test_a_reader_beside_six_crawls_is_answered_within_two_seconds(tmp_path: Path) -> None:
+def test_every_page_of_a_reader_beside_six_crawls_is_answered_in_time(tmp_path: Path) -> None:
     with Simulator() as simulator, ExitStack() as stack:
-        homes = [stack.enter_context(local_home(simulator, tmp_path)) for _ in range(7)]
+        homes = [stack.enter_context(local_home(simulator, tmp_path)) for _ in range(8)]
         homes[0].sign_in()
-        over = threading.Event()
 
-        def crawl(number: int) -> None:
-            rng, asker = random.Random(number), Asker(f"192.0.2.{number + 10}")
-            while not over.is_set():
-                asked = [f"Nobody {rng.random()}" for _ in range(50)]
-                service = homes[1 + number].service
-                service.soon(service.begin(asked, 10.0, asker), 10.0)
+        def asking(home: LocalHome) -> Ask:
+            def ask(names: list[str], seconds: float, client: str) -> None:
+                asker = Asker(client, profile=False)
+                home.service.soon(home.service.begin(names, seconds, asker), seconds)
 
-        crawls = [threading.Thread(target=crawl, args=(number,)) for number in range(6)]
-        for one in crawls:
-            one.start()
-        try:
-            took = []
-            for page in range(15):
-                time.sleep(0.5)
-                authors = [one.display_name for one in simulator.population.sample(20, seed=60 + page)]
-                asker, began = Asker(f"198.51.100.{page}", profile=False), time.monotonic()
-                homes[0].service.soon(homes[0].service.begin(authors, 8.0, asker), 8.0)
-                took.append(time.monotonic() - began)
-        finally:
-            over.set()
-            for one in crawls:
-                one.join()
-    assert sorted(took)[len(took) // 2] < 2.0, took  # a busy machine may be late at times
+            return ask
+
+        assert_in_time_beside_six_crawls(simulator, [asking(home) for home in homes])
+
+
+@pytest.mark.long
+def test_every_page_of_a_reader_beside_six_crawls_is_answered_in_time_in_aws() -> None:
+    """Each client has a copy of ir-drivers, as in Lambda, and the queue has one, too. DynamoDB is dynalite:
+    moto takes a hundred milliseconds a request beside so many functions."""
+    with (
+        Simulator() as simulator,
+        dynalite_endpoint() as dynamodb,
+        lambda_functions(simulator, dynamodb=dynamodb) as running,
+        ExitStack() as stack,
+    ):
+        first = running.functions["drivers"]
+        assert running.functions["auth"].invoke(gateway_event("POST", "/auth"))[0] == "response"
+        more = [LambdaFunction(first.handler, first.environment, first.package) for _ in range(8)]
+        copies = [stack.enter_context(one) for one in more]
+
+        def asking(copy: LambdaFunction) -> Ask:
+            def ask(names: list[str], seconds: float, client: str) -> None:
+                wanted = "&".join(f"name={quote(name, safe='')}" for name in names)
+                target = f"/drivers?{wanted}&profile=0&wait={seconds}"
+                kind, answer = copy.invoke(gateway_event("GET", target, source=client))
+                assert (kind, answer["statusCode"]) == ("response", 200)
+
+            return ask
+
+        assert_in_time_beside_six_crawls(simulator, [asking(copy) for copy in copies])

@@ -162,7 +162,7 @@ def test_a_minute_of_fifty_random_names_a_second_keeps_no_reader_waiting(simulat
     with local_home(simulator, tmp_path) as home:
         home.sign_in()
         took = times_beside_a_crawl(home, simulator)
-    assert sorted(took)[len(took) // 2] < 2.0, took  # a busy machine may be late once
+    assert all(seconds < 2.0 for seconds in took), took
 
 
 def times_beside_a_crawl(home, simulator):

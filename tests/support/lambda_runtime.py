@@ -231,14 +231,15 @@ def lambda_functions(
     simulator: Simulator,
     between: Callable[[str, str], str] = lambda _, url: url,
     package: Path | None = None,
+    dynamodb: str = "",
 ) -> Iterator[LambdaFunctions]:
     """All functions on moto, with the simulator as upstream. `between` maps a function's short name and
     moto's address to the address that the function uses. `package` is used in place of the one that is
-    deployed."""
+    deployed, `dynamodb` is the address of another DynamoDB than moto's."""
     package = package or build(PYTHON, ARCHITECTURE, 40_000_000).path
     with ExitStack() as stack:
         moto = stack.enter_context(moto_endpoint())
-        client = dynamo_client(moto)
+        client = dynamo_client(dynamodb or moto)
         tables = {
             "AUTH_TABLE": create_table(client, "auth", "username"),
             "CUSTID_TABLE": create_table(client, "custid", "name"),
@@ -274,6 +275,7 @@ def lambda_functions(
             data = between(kind, moto)
             services = ("DYNAMODB", "SECRETS_MANAGER", "SQS")
             endpoints = {f"AWS_ENDPOINT_URL_{service}": data for service in services}
+            endpoints |= {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb} if dynamodb else {}
             environment = {**common, **endpoints, **place}
             function = LambdaFunction(f"pitboard.aws.{kind}.lambda_handler", environment, package)
             functions[kind] = stack.enter_context(function)

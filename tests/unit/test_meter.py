@@ -11,7 +11,6 @@ from pitboard.drivers.errors import (
     MaintenanceError,
     OutageError,
     RateLimitedError,
-    UnreachableError,
 )
 from pitboard.drivers.health import LastCalls
 from pitboard.drivers.model import CallContext, Document, Priority
@@ -99,6 +98,64 @@ def test_a_block_is_for_readers_and_is_used_for_two_seconds(bench):
     bench.now += 0.1
     meter.spend(context())
     assert bench.documents.writes == 4
+
+
+def test_a_page_takes_all_its_calls_in_one_write(bench):
+    """In DynamoDB functions that write one item keep each other from writing."""
+    meter = bench.another(block=5)
+    assert meter.room(context(), 21).calls == 21
+    bench.documents.lost = 1
+    for _ in range(21):
+        meter.spend(context())
+    assert (bench.documents.writes, bench.level) == (1, 39)
+    meter.spend(context())
+    assert (bench.documents.writes, bench.level) == (2, 34), "what comes after it takes a block"
+
+
+def test_a_page_takes_no_more_than_its_client_has(bench):
+    meter = bench.another(block=5)
+    page = context(client="192.0.2.7")
+    assert meter.room(page, 50).calls == 30
+    meter.spend(page)
+    assert bench.level == 30
+    assert list(bench.documents.held.value["clients"].values()) == [30.0]
+
+
+def test_a_page_that_did_not_spend_its_room_leaves_no_large_block_to_the_next(bench):
+    meter = bench.another(block=5)
+    meter.room(context(), 21)
+    bench.now += 2
+    meter.spend(context())
+    assert bench.level == 55
+
+
+def test_background_work_and_a_store_that_writes_fast_take_one_call(bench):
+    meter = bench.another(block=5)
+    meter.room(context(), 21)
+    meter.spend(context(priority=BACKGROUND))
+    assert bench.level == 59
+    bench.meter.room(context(), 21)
+    bench.meter.spend(context())
+    assert bench.level == 58
+
+
+def test_a_call_is_refused_when_others_were_faster_for_a_second(bench, monkeypatch):
+    """Not for forty tries: each takes as long as the store, and all calls of a page wait for one another."""
+    seconds = [100.0]
+    monkeypatch.setattr(meter_module, "_pause_after_conflict", lambda _: None)
+    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
+    put = bench.documents.put
+
+    def slow_put(*given: Any, **more: Any) -> bool:
+        seconds[0] += 0.4
+        return bool(put(*given, **more))
+
+    monkeypatch.setattr(bench.documents, "put", slow_put)
+    bench.documents.lost = 40
+    with pytest.raises(RateLimitedError, match="contended") as caught:
+        bench.meter.spend(CallContext(110.0))
+    assert caught.value.retry_after == 1
+    assert bench.documents.lost == 37
 
 
 def test_a_reader_is_refused_at_once_if_his_call_comes_in_more_than_a_second(bench, monkeypatch):
@@ -297,7 +354,7 @@ def test_a_write_is_tried_again_when_another_was_faster_but_not_for_ever(bench):
     assert meter_attempts == 40
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(meter_module, "_pause_after_conflict", lambda _: None)
-        with pytest.raises(UnreachableError, match="contended") as caught:
+        with pytest.raises(RateLimitedError, match="contended") as caught:
             bench.meter.spend(context())
         assert caught.value.retry_after == 1
         assert bench.documents.lost == 960
