@@ -50,7 +50,12 @@ export async function startChromium(
   if (!extension)
     return { context, close: () => context.close().then(() => rm(folder, { recursive: true, force: true })) };
   const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
-  const setOptions = (changed) => worker.evaluate((value) => chrome.storage.sync.set({ options: value }), changed);
+  // only if they are others: the browser takes 120 writes a minute, and quick tests would make more
+  const setOptions = (changed) =>
+    worker.evaluate(async (options) => {
+      const stored = await chrome.storage.sync.get("options");
+      if (JSON.stringify(stored.options) !== JSON.stringify(options)) await chrome.storage.sync.set({ options });
+    }, changed);
   await setOptions({ backend, ...options });
   let served = "";
   await context.route("https://forums.iracing.com/**", (route) =>
