@@ -72,7 +72,7 @@ class Config:
     custid: Size = Size(memory=512, timeout=45, reserved=3)
     drivers: Size = Size(memory=1024, timeout=75, reserved=15)
     index: Size = Size(memory=1024, timeout=900, disk=1024, reserved=2)
-    addon: Size = Size(memory=512, timeout=10, reserved=2)
+    addon: Size = Size(memory=512, timeout=15, reserved=2)
     rate: int = 1000
     burst: int = 2000
     cache: bool = False
