@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 
@@ -24,7 +25,9 @@ settings.load_profile("any machine")
 
 def pytest_configure() -> None:
     """Tests, what they import, and the programs that their fixtures start, see neither the settings nor the
-    AWS account of the shell they run in."""
+    AWS account of the shell they run in, and Ctrl+C ends them: what a shell starts with `&` ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith(("PITBOARD_", "AWS_"))]:
         del os.environ[name]
 

@@ -53,7 +53,12 @@ def start(*arguments, env):
 
 
 def end(process, seconds=30):
-    out, err = process.communicate(timeout=seconds)
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
     assert "Traceback" not in err
     return out, " ".join(err.split())
 
