@@ -586,6 +586,21 @@ def test_what_another_process_brings_is_taken_over_and_iracing_not_asked(deps):
     assert upstream.searched == []
 
 
+def test_a_plan_looks_up_what_another_left_and_not_what_it_brought(deps, monkeypatch):
+    upstream, claim, names = Few(9), deps.store.claim, ["driver 1", "driver 2"]
+    claim(names, "another", time.time() + 60)
+
+    def the_other_ends_after(keys, owner, until):
+        if not (mine := claim(keys, owner, until)):
+            deps.store.keep([held(1, "driver 1", time.time(), 600)])
+            deps.store.release(names, "another")
+        return mine
+
+    monkeypatch.setattr(deps.store, "claim", the_other_ends_after)
+    assert planned(deps, upstream, 2) == Counter(found=2)
+    assert upstream.searched == ["Driver 2"]
+
+
 def test_what_is_fresh_or_known_to_be_nobody_is_not_asked_for(deps):
     upstream = Few(9)
     deps.store.keep_ids([IdEntry("driver 1", None, "iRacing", time.time() + 900, "not_found")])

@@ -135,7 +135,6 @@ class Plan:
                 self._work()
             self._settle_all(mine, PENDING)
             others -= mine
-            others &= self._targets.keys()
             if self._context.priority is not Priority.READER:
                 break
             if not others or time.monotonic() + pause >= self._context.deadline:
@@ -143,6 +142,7 @@ class Plan:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.5)
             self._look_for(others)
+            others &= self._targets.keys()
 
     def _leave_out(self) -> None:
         """Settles the names that the budget has no call for before their leases are taken: each is a write of
