@@ -81,13 +81,13 @@ def main() -> int:
 
 
 def all_at_their_time(long: bool) -> Iterator[tuple[str, End]]:
-    """Runs every part. `BESIDE` runs in a process of its own beside those before `unit`, which use one
-    processor at a time; its output comes when it has ended."""
+    """Runs every part. `BESIDE` runs in a process of its own beside those before `tests`, which use
+    both processors; its output comes when it has ended."""
     with tempfile.TemporaryFile("w+") as told:
         command = [sys.executable, __file__, BESIDE, *(["--long"] if long else [])]
         process = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT)
         for name in PARTS:
-            if name == "unit":
+            if name == "tests":
                 failed = process.wait() != 0
                 told.seek(0)
                 print(said := told.read(), flush=True)

@@ -106,6 +106,7 @@ def test_a_version_whose_look_ups_raise_is_sent_back_before_a_reader_meets_it(
     assert stacks[0]["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
 
 
+@pytest.mark.long
 def test_a_version_that_only_its_alarm_finds_is_sent_back_and_a_tenth_of_the_requests_met_it(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_place_where_serve_cannot_be_is_a_sentence_with_its_remedy(environment
     assert remedy in sentence(done)
 
 
+@pytest.mark.slow
 def test_a_restore_asks_first_and_says_so_where_nobody_can_answer(environment, tmp_path):
     SqliteStore(tmp_path / "p.sqlite3").close()
     copy = tmp_path / "copy.sqlite3"
@@ -138,6 +139,7 @@ def test_missing_credentials_are_named_and_nothing_is_asked(environment, simulat
     assert len(simulator.calls) == 0
 
 
+@pytest.mark.slow
 def test_wrong_credentials_cost_one_login_however_often_they_are_tried(environment, simulator):
     wrong = {**environment, "PITBOARD_PASSWORD": "not-the-password"}
     for _ in range(3):

@@ -185,6 +185,7 @@ def on_a_terminal(environment, *arguments):
     return said.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_colours_unless_no_color_is_set(environment):
     """See no-color.org: any value that is not empty."""
     plain = {name: value for name, value in environment.items() if name not in ("NO_COLOR", "FORCE_COLOR")}

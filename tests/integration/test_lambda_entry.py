@@ -149,6 +149,7 @@ def test_before_the_first_token_auth_says_how_to_get_one_and_makes_no_login(simu
         assert len(simulator.calls) == before
 
 
+@pytest.mark.slow
 def test_a_changed_secret_is_read_again_when_the_old_one_is_refused(simulator):
     with lambda_functions(simulator) as running:
         value = json.loads(running.secrets.get_secret_value(SecretId=running.secret)["SecretString"])
