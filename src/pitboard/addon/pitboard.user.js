@@ -6,7 +6,7 @@
 // @license      MIT
 // @downloadURL  http://127.0.0.1:8765/pitboard.user.js
 // @updateURL    http://127.0.0.1:8765/pitboard.user.js
-// @require      http://127.0.0.1:8765/pitboard-card.js#sha256-d0DakD/1OULTWJv9vsZR+37Ri9lmwzBJalDSP0HwMsw=
+// @require      http://127.0.0.1:8765/pitboard-card.js#sha256-TESrYUmTK8rpZfBQkqkAQTediACgB75RWJvmSxLFTgs=
 // @require      http://127.0.0.1:8765/pitboard-options.js#sha256-XI0564Qtc7v6v3eMPUS9JR2KztGp588a0fm60U6AorE=
 // @match        https://forums.iracing.com/*
 // @connect      127.0.0.1
