@@ -141,6 +141,10 @@ class LambdaFunction:
             raise
         return self
 
+    def give_way(self) -> None:
+        """Lets others here have the processor first. In Lambda each copy has processors of its own."""
+        os.setpriority(os.PRIO_PROCESS, self._process.pid, 10)
+
     def __exit__(self, *_: object) -> None:
         if MEASURED:
             self._end_by_itself()
