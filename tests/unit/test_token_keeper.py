@@ -33,6 +33,7 @@ class Documents:
     def __init__(self) -> None:
         self.held: dict[str, Document] = {}
         self.broken = False
+        self.full_for = ""
 
     def get(self, key: str) -> Document | None:
         if self.broken:
@@ -40,6 +41,8 @@ class Documents:
         return self.held.get(key)
 
     def put(self, key: str, value: Mapping[str, Any], *, expected: int | None) -> bool:
+        if self.full_for and value["access_token"] == self.full_for:
+            raise StoreError("The disk is full.")
         held = self.held.get(key)
         if (held.version if held else None) != expected:
             return False
@@ -332,6 +335,60 @@ def test_a_document_that_was_deleted_is_written_again_from_what_is_held(bench):
     assert bench.ask() == "access-2"
     assert bench.asked == ["login", "refresh"]
     assert len(bench.state.logins) == 1
+
+
+def a_refresh_that_cannot_be_written(bench: Bench) -> None:
+    bench.ask()
+    bench.now += 700
+    bench.documents.full_for = "access-2"
+    with pytest.raises(StoreError):
+        bench.ask()
+
+
+def test_tokens_that_could_not_be_written_are_written_before_anything_else_and_then_used(bench):
+    a_refresh_that_cannot_be_written(bench)
+    bench.now += 5
+    with pytest.raises(StoreError):
+        bench.ask()
+    bench.documents.full_for = ""
+    assert bench.ask() == "access-2"
+    assert bench.asked == ["login", "refresh"]
+    assert (bench.state.refresh_token, bench.state.access_from) == ("refresh-2", NOW + 700)
+    assert bench.state.lease_owner == ""
+    bench.now += 700
+    assert bench.ask() == "access-3"
+    assert bench.asked == ["login", "refresh", "refresh"]
+
+
+def test_a_login_that_could_not_be_written_is_not_repeated(bench):
+    bench.documents.full_for = "access-1"
+    with pytest.raises(StoreError):
+        bench.ask()
+    bench.documents.full_for = ""
+    assert bench.ask() == "access-1"
+    assert bench.asked == ["login"]
+    assert len(bench.state.logins) == 1
+
+
+def test_tokens_that_could_not_be_written_never_replace_newer_ones(bench):
+    a_refresh_that_cannot_be_written(bench)
+    bench.documents.full_for = ""
+    bench.now += 41  # the lease is over
+    bench.errors = {"refresh": SPENT}
+    assert bench.another().access_token(time.monotonic() + 5) == "access-4"
+    bench.errors = {}
+    assert bench.ask() == "access-4"
+    assert bench.state.refresh_token == "refresh-4"
+    bench.now += 700
+    assert bench.ask() == "access-5", "what was given up is not written later either"
+
+
+def test_the_end_writes_tokens_that_could_not_be_written(bench):
+    a_refresh_that_cannot_be_written(bench)
+    assert bench.keeper.close(1.0), "also while the disk is full"
+    bench.documents.full_for = ""
+    assert bench.keeper.close(1.0)
+    assert bench.state.refresh_token == "refresh-2"
 
 
 def test_an_unsent_login_counts_for_nobody(bench):

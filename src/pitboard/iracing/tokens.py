@@ -112,6 +112,7 @@ class TokenKeeper:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._held = TokenState()
+        self._unwritten: Callable[[TokenState], TokenState] | None = None
         self._jitter = 0.0
 
     def access_token(self, deadline: float, *, may_login: bool = True) -> str:
@@ -158,7 +159,8 @@ class TokenKeeper:
         deadline and raises an `UpstreamError`. Raises as `access_token`."""
         with self._alone(deadline):
             owner = f"{self._worker()}/{secrets.token_hex(8)}"
-            self._hold(self._keep(self._ask("authorization_code", exchange), owner, refreshed=False))
+            spent = self._read()[0].refresh_token
+            self._hold(self._keep(self._ask("authorization_code", exchange), owner, spent, refreshed=False))
 
     def stop(self) -> None:
         """Begins no more grants and ends the waits for them: the program is about to end."""
@@ -179,7 +181,11 @@ class TokenKeeper:
         self.stop()
         if not self._lock.acquire(timeout=max(0.0, seconds)):
             return False
-        self._lock.release()
+        try:
+            with suppress(StoreError):
+                self._write_late()
+        finally:
+            self._lock.release()
         return True
 
     def status(self) -> TokenStatus:
@@ -228,6 +234,7 @@ class TokenKeeper:
         While the token at hand is still valid, it is given rather than an error or a wait.
         """
         owner, pause = f"{self._worker()}/{secrets.token_hex(8)}", 0.02
+        self._write_late()
         while True:
             state, version = self._read()
             now = self._clock()
@@ -299,7 +306,7 @@ class TokenKeeper:
             if state.failures and not answered:
                 self._probe()
                 answered = True
-            return self._hold(self._login(owner, proven=answered))
+            return self._hold(self._login(state, owner, proven=answered))
         finally:
             self._update(lambda s: s.released(owner))
 
@@ -319,7 +326,7 @@ class TokenKeeper:
                 return newest
             self._update(lambda s: s.without_refresh(state.refresh_token))
             return None
-        return self._keep(grant, owner, refreshed=True)
+        return self._keep(grant, owner, state.refresh_token, refreshed=True)
 
     def _probe(self) -> None:
         """Looks whether the service is back, before a login that would count although nobody answers it."""
@@ -329,7 +336,7 @@ class TokenKeeper:
             self._failed(error)
             raise
 
-    def _login(self, owner: str, *, proven: bool) -> TokenState:
+    def _login(self, state: TokenState, owner: str, *, proven: bool) -> TokenState:
         self._update(lambda s: s.login_booked(self._clock()))  # before the request: it counts even if we die
         try:
             grant = self._ask("password_limited", lambda end: self._oauth.login(self._credentials, end))
@@ -338,7 +345,7 @@ class TokenKeeper:
             failed = error
             self._update(lambda s: s.login_failed(failed, fingerprint, now, spread, proven=proven))
             raise
-        return self._keep(grant, owner, refreshed=False)
+        return self._keep(grant, owner, state.refresh_token, refreshed=False)
 
     def _ask(self, kind: str, grant: Callable[[float], T]) -> T:
         outcome = "ok"
@@ -354,10 +361,27 @@ class TokenKeeper:
                 self._telemetry.count("grants_failed")
             log.info("the grant %s ended as %s", kind, outcome, extra={"grant": kind, "outcome": outcome})
 
-    def _keep(self, grant: Grant, owner: str, *, refreshed: bool) -> TokenState:
-        """Writes the new tokens. Only then may the access token be used: the old refresh token is spent."""
+    def _keep(self, grant: Grant, owner: str, spent: str, *, refreshed: bool) -> TokenState:
+        """Writes the new tokens. Only then may the access token be used: the old refresh token is spent.
+
+        When the store fails now, they stay in this process until `_write_late` has written them.
+        """
         now = self._clock()
-        return self._update(lambda s: s.granted(grant, now, refreshed=refreshed).released(owner))
+
+        def change(state: TokenState) -> TokenState:
+            return state.granted(grant, now, refreshed=refreshed).released(owner)
+
+        # With another refresh token than the spent one, somebody has got newer tokens meanwhile.
+        self._unwritten = lambda state: change(state) if state.refresh_token in (spent, "") else state
+        written = self._update(change)
+        self._unwritten = None
+        return written
+
+    def _write_late(self) -> None:
+        """Writes tokens that a store which failed has not taken: without them the next one costs a login."""
+        if self._unwritten:
+            self._update(self._unwritten)
+            self._unwritten = None
 
     def _failed(self, error: UpstreamError) -> None:
         fingerprint, now, spread = self._credentials.fingerprint(), self._clock(), _spread()
