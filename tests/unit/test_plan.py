@@ -672,3 +672,18 @@ def test_what_many_failures_say_is_written_in_one_go_beside_what_is_known(deps, 
     assert {miss and miss.code for miss in settled.values()} == {UNAVAILABLE.code}
     assert reads == [20, 20], "before the searches, and after them"
     assert all(entry.failed_until > time.time() for entry in ids(list(targets)).values())
+
+
+@pytest.mark.parametrize("bound", ["MOST_FLIGHTS", "MOST_FLIGHTS_A_CLIENT"])
+def test_names_that_there_is_no_room_to_ask_for_again_wait_on(deps, upstream, bound, monkeypatch):
+    """Else the thread that asks again takes one that was not asked for an answer, and forgets all others."""
+    failed = Failed()
+    monkeypatch.setattr(service_module, bound, 0)
+    with ThreadPoolExecutor(1) as planners:
+        service = DriverService(deps, planners, Queue(), failed=failed)
+        assert service.ask_again({"Ann Tester": False, "Bob Tester": False}, "one") == [
+            "Ann Tester",
+            "Bob Tester",
+        ]
+    assert failed.names == ["Ann Tester", "Bob Tester"]
+    assert not upstream.contexts

@@ -197,8 +197,8 @@ class DriverService:
         wanted, `client` who wants it (None: nobody waits). Of a driver who is not known yet only the licences
         are asked for: they are what a page shows first.
 
-        Gives the names that iRacing failed at again; those that it was not asked for are left to
-        `FailedNames`.
+        Gives the names that iRacing failed at again, or that there was no room for; those that it was not
+        asked for are left to `FailedNames`.
         """
         now = self._deps.clock()
         due = self._due(list(asked), {name for name, profile in asked.items() if profile}, now, again=True)
@@ -216,9 +216,12 @@ class DriverService:
 
         context = _background() if client is None else self._context(0.0, Asker(client))
         flights = self._fly(due, context, Asker(client or ""), fail)
+        left_out = [target.name.shown for key, target in due.items() if key not in flights]
+        for name in left_out:
+            self._failed.add(name, profile=asked.get(name, False), client=client)
         wait(flights.values())
         joined = [due[key].name.shown for key, flight in flights.items() if _is_unavailable(flight)]
-        return list(dict.fromkeys([*failed, *joined]))
+        return list(dict.fromkeys([*failed, *joined, *left_out]))
 
     def pause(self) -> float:
         """Seconds for which iRacing may not be asked because it fails, or is in maintenance; 0: it may be."""
