@@ -91,15 +91,16 @@ def is_web_page(request: Request) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def network(address: str) -> str:
-    """The part of an address that one reader has for himself; a text that is no address is kept short."""
+def network(address: str, bits: int = 64) -> str:
+    """The part of an address that one reader has for himself, in IPv6 so many bits; a text that is no address
+    is kept short."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address[:64]
     if isinstance(parsed, ipaddress.IPv6Address):
         mapped = parsed.ipv4_mapped
-        return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
+        return str(mapped) if mapped else str(ipaddress.ip_network((parsed, bits), strict=False))
     return address
 
 

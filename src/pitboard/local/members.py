@@ -72,6 +72,9 @@ class LocalMembers:
         self._store = store
         self._index = index
         self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._due: set[Callable[[Members], object]] = set()
+        self._working = False
         audience = Audience(settings.audience or Audience.EVERYONE)
         self.kept = KeptMembers(lambda: self._file, audience, SECONDS)
 
@@ -84,8 +87,8 @@ class LocalMembers:
 
     def forget_soon(self, names: Collection[Name]) -> None:
         """The same, with the deletion in a thread of its own. Raises `StoreError`."""
-        members = self._withhold(names, ())
-        self._behind(lambda: self._delete(members))
+        self._withhold(names, ())
+        self._behind(self._delete)
 
     def _withhold(self, names: Collection[Name], cust_ids: Collection[int]) -> Members:
         keys = [name.key for name in names]
@@ -147,25 +150,39 @@ class LocalMembers:
 
     def _clean_up_behind(self, members: Members) -> None:
         if not members.all_shown:
-            self._behind(lambda: self.clean_up(members))
+            self._behind(self.clean_up)
 
-    def _behind(self, work: Callable[[], object]) -> None:
-        def run() -> None:
-            while not self._stopping.is_set():
-                try:
-                    work()
-                except StoreError as error:
-                    problem = str(error)
-                except Exception as error:
-                    log.exception("deleting failed")
-                    problem = type(error).__name__
-                else:
+    def _behind(self, work: Callable[[Members], object]) -> None:
+        """Does a piece of work in the one thread for it: what is asked for meanwhile is done in one go."""
+        with self._lock:
+            self._due.add(work)
+            if self._working:
+                return
+            self._working = True
+        threading.Thread(target=self._work, daemon=True, name="pitboard-members").start()
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            with self._lock:
+                works, self._due = self._due, set()
+                if not works:
+                    self._working = False
                     return
-                if not self._stopping.is_set():
-                    log.warning("what members asked to delete is not deleted yet: %s", problem)
-                self._stopping.wait(AGAIN_SECONDS)
-
-        threading.Thread(target=run, daemon=True, name="pitboard-members").start()
+            try:
+                for work in works:
+                    work(self.kept.current())
+            except StoreError as error:
+                problem = str(error)
+            except Exception as error:
+                log.exception("deleting failed")
+                problem = type(error).__name__
+            else:
+                continue
+            with self._lock:
+                self._due |= works
+            if not self._stopping.is_set():
+                log.warning("what members asked to delete is not deleted yet: %s", problem)
+            self._stopping.wait(AGAIN_SECONDS)
 
     def _ids_of(self, keys: Collection[str]) -> set[int]:
         """The customer ids that are known of these names."""

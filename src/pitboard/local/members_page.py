@@ -1,5 +1,6 @@
 """The page at `/members`, where members ask not to be shown. It is there if the host has switched it on."""
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -13,14 +14,26 @@ from starlette.routing import Route
 
 from pitboard.addon import pages
 from pitboard.drivers import names
+from pitboard.drivers.errors import StoreError
 from pitboard.drivers.freshness import DAY
 from pitboard.http.problems import Problem
-from pitboard.http.routes import client, is_web_page
+from pitboard.http.routes import is_web_page, network
 from pitboard.local.members import LocalMembers
 
 MOST_A_CLIENT = 5
-MOST = 200
-"""Requests of one network, and of all, that are taken in a day. More is somebody who hides others."""
+FREE = 200
+"""Requests of one network, and of all, that are taken in a day. After them each network that has asked for
+nothing yet has one: no stranger keeps a member from asking, and few networks cannot hide many members."""
+
+MOST_NETWORKS = 5_000
+"""Networks that are remembered in a day."""
+
+MOST_BY_PAGE = 3_000
+"""Fingerprints after which the page adds none: what is left of `MOST_WITHHELD` is for `pitboard forget`."""
+
+_FULL = "This page takes no more requests now. Please write to the host of this server."
+
+log = logging.getLogger(__name__)
 
 _HEADERS = {"Content-Security-Policy": pages.PAGE_POLICY, "Cache-Control": "no-store"}
 
@@ -32,6 +45,7 @@ class MembersPage:
         self._members = members
         self._lock = threading.Lock()
         self._asked: Counter[str] = Counter()
+        self._told: set[str] = set()
         self._since = time.monotonic()
 
     @property
@@ -55,21 +69,46 @@ class MembersPage:
             name = names.parse(text)
         except ValueError as error:  # too many fields, or no name
             return HTMLResponse(page(text, problem=str(error)), 400, _HEADERS)
-        if not self._has_room(client(request)):
-            problem = "Too many requests for today. Please write to the host of this server."
-            return HTMLResponse(page(text, problem=problem), 429, _HEADERS)
-        await anyio.to_thread.run_sync(self._members.forget_soon, [name])
+        # One site has thousands of the IPv6 networks that are a reader elsewhere.
+        site = network(request.client.host, 48) if request.client else ""
+        if not self._has_room(site):
+            return HTMLResponse(page(text, problem=_FULL), 429, _HEADERS)
+        try:
+            await anyio.to_thread.run_sync(self._members.forget_soon, [name])
+        except StoreError:
+            with self._lock:
+                self._asked[site] -= 1
+            raise
         return HTMLResponse(page(done=name.shown), headers=_HEADERS)
 
     def _has_room(self, who: str) -> bool:
         with self._lock:
             if time.monotonic() - self._since > DAY:
                 self._asked.clear()
+                self._told.clear()
                 self._since = time.monotonic()
-            if self._asked[who] >= MOST_A_CLIENT or self._asked.total() >= MOST:
+            if len(self._members.kept.current().withheld) >= MOST_BY_PAGE:
+                self._tell(
+                    logging.ERROR, f"{MOST_BY_PAGE:,} names and ids are withheld: /members takes no more"
+                )
+                return False
+            used, total = self._asked[who], self._asked.total()
+            if total >= FREE:
+                self._tell(
+                    logging.WARNING, f"{FREE:,} requests came to /members in a day: one a network is taken"
+                )
+            if used >= (MOST_A_CLIENT if total < FREE else 1):
+                return False
+            if not used and len(self._asked) >= MOST_NETWORKS:
                 return False
             self._asked[who] += 1
             return True
+
+    def _tell(self, level: int, what: str) -> None:
+        """Tells the host, once a day."""
+        if what not in self._told:
+            self._told.add(what)
+            log.log(level, what)
 
 
 def page(text: str = "", *, problem: str = "", done: str = "") -> str:
