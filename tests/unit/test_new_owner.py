@@ -11,12 +11,17 @@ import pytest
 
 from pitboard.drivers import records
 from pitboard.drivers.dependencies import Dependencies
+from pitboard.drivers.guard import GuardedStore
 from pitboard.drivers.index import CategoryStats, IndexedDriver
+from pitboard.drivers.kept_members import KeptMembers
+from pitboard.drivers.members import Audience, Members
+from pitboard.drivers.misses import WITHHELD
 from pitboard.drivers.model import CallContext, Record, Room
 from pitboard.drivers.names import parse
 from pitboard.drivers.plan import Plan, Target
 from pitboard.drivers.ranks import Ranks
 from pitboard.drivers.service import Asker, DriverService
+from pitboard.ops.members import told
 from pitboard.stores.sqlite import SqliteStore
 
 OVAL = {"category": "oval", "group_id": 2, "safety_rating": 2.5}
@@ -128,3 +133,79 @@ def test_a_web_page_is_told_the_new_owner_and_not_the_one_in_the_index(deps):
         answer = json.loads(service.page(["Ann Tester"], 0.0, web_page).body)
         assert service.customer_id("Ann Tester", 0.0, web_page) == (7, "iRacing")
     assert answer["Ann Tester"]["cust_id"] == 7
+
+
+class Listed:
+    """A service of a host who shows the members on a list alone."""
+
+    def __init__(self, deps: Dependencies, listed: dict[str, int], planners: ThreadPoolExecutor) -> None:
+        self.kept = KeptMembers(lambda: deps.store.documents, Audience.LISTED, 0.0)
+        self.kept.change(lambda members: members.listing(listed))
+        guarded = replace(deps, store=GuardedStore(deps.store, self.kept), members=self.kept)
+        self.service = DriverService(guarded, planners, Queue())
+        self.searches: list[str] = []
+        upstream, search = cast("Any", deps.upstream), deps.upstream.search
+
+        def noted(shown: str, context: CallContext):
+            self.searches.append(shown)
+            return search(shown, context)
+
+        upstream.search = noted
+
+    def code(self) -> str:
+        answer = json.loads(self.service.page(["Ann Tester"], 5.0, Asker(profile=False)).body)["Ann Tester"]
+        return answer.get("code") or f"shows {answer['cust_id']}"
+
+
+@pytest.fixture
+def listed(deps):
+    with ThreadPoolExecutor(1) as planners:
+        yield lambda names: Listed(deps, names, planners)
+
+
+def test_who_took_over_the_name_of_a_listed_member_has_not_agreed_and_is_not_shown(listed):
+    host = listed({"ann tester": 5})
+    assert [host.code(), host.code()] == ["withheld"] * 2
+    assert host.searches == ["Ann Tester"], "once it is known nothing is asked any more"
+    assert not host.kept.current().shows_id(7)
+    assert not host.kept.current().shows_id(5), "who had the name may have agreed, or had it before"
+
+
+def test_who_asks_for_the_id_of_a_listed_name_with_a_new_owner_is_not_told(listed):
+    host = listed({"ann tester": 5})
+    assert [host.service.customer_id("Ann Tester", 5.0) for _ in range(2)] == [WITHHELD] * 2
+    assert host.searches == ["Ann Tester"]
+
+
+def test_a_listed_member_who_was_shown_is_not_replaced_by_who_took_over_the_name(deps, listed):
+    then = time.time() - 86400
+    host = listed({"ann tester": 0})
+    deps.store.keep([Record("ann tester", 5, records.body(licensed(5)), then, then, then + 9e6)])
+    assert host.code() == "shows 5"
+    assert host.kept.current().listed == {"ann tester": 5}
+    host.service.renew(["Ann Tester"])
+    assert host.code() == "withheld"
+    assert deps.store.records(["ann tester"]) == {}
+
+
+def test_a_new_owner_is_shown_once_the_host_has_listed_him(listed):
+    host = listed({"ann tester": 5})
+    assert host.code() == "withheld"
+    host.kept.change(lambda members: members.listing({"ann tester": 0}))
+    assert host.code() == "withheld", "a file with names that is read again says nothing of a new owner"
+    host.kept.change(lambda members: members.agreeing("ann tester"))
+    assert host.code() == "shows 7"
+    assert host.kept.current().shows_id(7)
+
+
+def test_a_new_owner_in_a_league_s_roster_is_shown(listed):
+    host = listed({"ann tester": 5})
+    assert host.code() == "withheld"
+    host.kept.change(lambda members: members.listing({"ann tester": 7}))
+    assert host.code() == "shows 7"
+
+
+def test_the_host_is_told_which_names_on_his_list_have_new_owners():
+    members = Members(Audience.LISTED).listing({"ann tester": 5, "bo demo2": 6}).refusing("ann tester", 7)
+    assert "give the names again: ann tester." in told(members, 0, unused=False)
+    assert "new owners" not in told(members.agreeing("ann tester"), 0, unused=False)

@@ -60,8 +60,9 @@ def _id_in(key: str) -> int:
 @dataclass(frozen=True, slots=True)
 class Members:
     """One state of it. `withheld` are fingerprints, each with a number that those of one person share;
-    `listed` has the customer id (0: not known yet) by name key. `chosen`: the host has said so here (in AWS;
-    at home a setting says it)."""
+    `listed` has the customer id (0: not known yet) by name key; it is negative once the name was seen with
+    another driver, who has not agreed. `chosen`: the host has said so here (in AWS; at home a setting says
+    it)."""
 
     audience: Audience = Audience.EVERYONE
     chosen: bool = False
@@ -75,7 +76,7 @@ class Members:
 
     def permits(self, key: str) -> bool:
         """Whether the driver of this name key may be asked for, kept and shown."""
-        if self.audience is Audience.LISTED and key not in self.listed:
+        if self.audience is Audience.LISTED and self.listed.get(key, -1) < 0:
             return False
         return not self.withheld or fingerprint(key) not in self.withheld
 
@@ -95,13 +96,24 @@ class Members:
             return True
         if _is_own(key):
             return not self.withholds_id(_id_in(key))
-        return self.permits(key) and not (cust_id and self.withholds_id(cust_id))
+        if not self.permits(key) or (cust_id and self.withholds_id(cust_id)):
+            return False
+        return not cust_id or not self._is_of_another(key, cust_id)
+
+    def _is_of_another(self, key: str, cust_id: int) -> bool:
+        """Whether the list means another driver by this name than the one with this customer id."""
+        return self.audience is Audience.LISTED and self.listed.get(key, 0) not in (0, cust_id)
 
     def strictly_keeps(self, key: str, cust_id: int | None) -> bool:
         """The same for cleaning up: with a list, charts stay only of those whose customer id is on it."""
         if self.audience is Audience.LISTED and _is_own(key) and (own := _id_in(key)):
             return own in self.listed.values() and self.keeps(key, cust_id)
         return self.keeps(key, cust_id)
+
+    @property
+    def renamed(self) -> list[str]:
+        """The names on the list that another driver has by now."""
+        return sorted(key for key, cust_id in self.listed.items() if cust_id < 0)
 
     # --- changes
 
@@ -130,6 +142,20 @@ class Members:
         """With the customer ids of those who are listed by name alone."""
         known = {key: cust_id for key, cust_id in found.items() if self.listed.get(key) == 0}
         return self.listing(known) if known else self
+
+    def refusing(self, key: str, cust_id: int) -> "Members":
+        """With the driver withheld who was found for this name and may not be kept: a member who is withheld
+        has a new name, or a listed name has a new owner."""
+        if self.withholds_id(cust_id):
+            return self.forgetting([key], [cust_id])
+        if self.permits(key) and self._is_of_another(key, cust_id):
+            return replace(self, listed={**self.listed, key: -self.listed[key]})
+        return self
+
+    def agreeing(self, key: str) -> "Members":
+        """With the member on the list who has this name now, and no longer withheld."""
+        free = self.readmitting(key)
+        return replace(free, listed={**free.listed, key: 0})
 
     def readmitting(self, key: str) -> "Members":
         """With a member who has agreed again no longer withheld, by any name or id."""

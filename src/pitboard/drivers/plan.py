@@ -535,14 +535,19 @@ def _profile_until(older: Record, member: Mapping[str, Any], now: float) -> floa
 
 
 def withhold_also(dependencies: Dependencies, key: str, cust_id: int) -> bool:
-    """Whether a name that was found is the new one of a member who is withheld. Then it is withheld from now
-    on, too, so that it is not searched for again."""
-    if not dependencies.members.current().withholds_id(cust_id):
+    """Whether the driver who was found for a name may not be shown (`Members.refusing`). Then the name is
+    withheld from now on, so that it is not searched for again."""
+    if dependencies.members.current().keeps(key, cust_id):
         return False
     try:
-        dependencies.members.change(lambda members: members.forgetting([key], [cust_id]))
+        members = dependencies.members.change(lambda members: members.refusing(key, cust_id))
+        dependencies.store.forget([key])
+        if key in members.renamed:
+            log.warning(
+                "a name on the list has a new owner, who is withheld until `pitboard allow` names him"
+            )
     except StoreError as error:
-        log.warning("a further name of a withheld member could not be noted: %s", error)
+        log.warning("a further name to withhold could not be noted: %s", error)
     return True
 
 

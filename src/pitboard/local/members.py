@@ -118,7 +118,7 @@ class LocalMembers:
     def readmit(self, names: Collection[Name]) -> None:
         """The members of these names have agreed again: they are no longer withheld. Raises `StoreError`."""
         for name in names:
-            self.kept.change(partial(_readmitted, key=name.key))
+            self.kept.change(partial(Members.agreeing, key=name.key))
 
     def take_note(self, gate: Gate) -> None:
         """After a refresh: notes what it learnt, and takes those out of the index who asked meanwhile, or who
@@ -186,7 +186,7 @@ class LocalMembers:
 
     def _ids_of(self, keys: Collection[str]) -> set[int]:
         """The customer ids that are known of these names."""
-        found = {self.kept.current().listed.get(key, 0) for key in keys}
+        found = {max(0, self.kept.current().listed.get(key, 0)) for key in keys}
         if self._store:
             found |= {record.cust_id for record in self._store.records(list(keys)).values()}
             found |= {entry.cust_id or 0 for entry in self._store.ids(list(keys)).values()}
@@ -211,7 +211,3 @@ class LocalMembers:
                     break
                 self._stopping.wait(0.25)
         return None
-
-
-def _readmitted(members: Members, key: str) -> Members:
-    return members.readmitting(key).listing({key: 0})

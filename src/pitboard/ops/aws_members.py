@@ -9,7 +9,7 @@ from pathlib import Path
 from pitboard.aws.invoke import RemoteTokens
 from pitboard.aws.names import ALIAS, MEMBERS_SECONDS, NAME_KEY
 from pitboard.drivers.kept_members import KeptMembers, sweep_foreign
-from pitboard.drivers.members import Audience
+from pitboard.drivers.members import Audience, Members
 from pitboard.drivers.model import CallContext
 from pitboard.drivers.names import Name
 from pitboard.iracing.data_api import DataApi
@@ -101,7 +101,7 @@ class AwsMembersAdmin:
     ) -> str:
         listed = mapping(agreed, others, self._roster(league) if league else {})
         for name in agreed:
-            self.kept.change(lambda members, key=name.key: members.readmitting(key))  # type: ignore[misc]
+            self.kept.change(partial(Members.agreeing, key=name.key))
         members = self.kept.change(lambda members: members.listing(listed, only=only))
         if only and members.audience is Audience.LISTED:
             self._await_functions()
@@ -133,7 +133,7 @@ class AwsMembersAdmin:
         found = {record.cust_id for record in self._store.records(keys).values()}
         found |= {entry.cust_id or 0 for entry in self._store.ids(keys).values()}
         found |= {driver.cust_id for driver in self._index.find(keys).values()}
-        found |= {self.kept.current().listed.get(key, 0) for key in keys}
+        found |= {max(0, self.kept.current().listed.get(key, 0)) for key in keys}
         return found - {0}
 
     def _await_functions(self) -> None:

@@ -109,6 +109,9 @@ def told(members: Members, withheld: int, *, unused: bool) -> str:
     """What is said after a change of the list. `withheld` of those given stay withheld; `unused`: the list
     has no effect."""
     said = f"{len(members.listed)} members are on the list."
+    if members.renamed:
+        names = ", ".join(members.renamed)
+        said += f" These names have new owners, who are withheld until you give the names again: {names}."
     if withheld:
         said += f" Of those given {withheld} have asked not to be shown; they stay withheld."
     if unused:
