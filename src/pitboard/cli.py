@@ -90,8 +90,9 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         _run()
-    except OSError as error:  # of the output: everything else is one of the errors below
-        _show(f"The output cannot be written: {error.strerror}.")
+    except OSError as error:  # of a path that somebody gave, or of the output, which has no name
+        what = f"{error.filename} cannot be used" if error.filename else "The output cannot be written"
+        _show(f"{what}: {error.strerror}.")
         _leave_unwritten(sys.stdout)
         sys.exit(2)
 

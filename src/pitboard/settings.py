@@ -216,6 +216,8 @@ def _file(name: str, text: str) -> Path:
     path = Path(text)
     if path.is_dir():
         raise SettingError(f"{name} is {text!r}, a folder; it must be the path of a file.")
+    if path.exists() and not path.is_file():
+        raise SettingError(f"{name} is {text!r}, which is no file; it must be the path of one.")
     return path
 
 

@@ -77,6 +77,7 @@ def test_a_stream_that_is_closed_is_no_error(environment, tmp_path, closed):
         ({"PITBOARD_HOST": f"unix:/tmp/{'x' * 150}"}, "AF_UNIX path too long. PITBOARD_HOST is an address"),
         ({"PITBOARD_HOST": "192.0.2.7"}, "Cannot assign requested address. PITBOARD_HOST is an address"),
         ({"PITBOARD_DB": "/"}, "a folder; it must be the path of a file."),
+        ({"PITBOARD_DB": "/dev/null"}, "which is no file; it must be the path of one."),
     ],
 )
 def test_a_place_where_serve_cannot_be_is_a_sentence_with_its_remedy(environment, settings, remedy):
@@ -84,6 +85,14 @@ def test_a_place_where_serve_cannot_be_is_a_sentence_with_its_remedy(environment
     done = pitboard("serve", env=environment | more | settings)
     assert done.returncode == 2
     assert remedy in sentence(done)
+
+
+@pytest.mark.parametrize("command", [["drivers", "Ann Tester"], ["allow", "--list"], ["backup", "x.sqlite3"]])
+def test_a_path_that_the_system_refuses_is_named_and_not_taken_for_the_output(environment, command, tmp_path):
+    done = pitboard(*command, env=environment | {"PITBOARD_DB": str(tmp_path / ("x" * 300))})
+    assert done.returncode == 2
+    assert "x" * 300 in sentence(done)
+    assert "output" not in sentence(done)
 
 
 @pytest.mark.slow

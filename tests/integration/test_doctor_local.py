@@ -253,7 +253,7 @@ def test_a_damaged_database(doctor, used):
         file.write(b"\xff" * 8192)
     finding = finding_of(doctor(), "database")
     assert_found(finding, Status.PROBLEM)
-    assert "mv" in finding.remedy
+    assert "pitboard serve" in finding.remedy
 
 
 @breaks("database", "the file is another program's database")
@@ -261,6 +261,14 @@ def test_another_programs_database(doctor, tmp_path):
     change(tmp_path / "pitboard.sqlite3", "CREATE TABLE theirs (x)")
     assert_found(finding_of(doctor(), "database"), Status.PROBLEM, "another program")
     assert b"theirs" in (tmp_path / "pitboard.sqlite3").read_bytes()
+
+
+@breaks("database", "the file is whole, and cannot be opened where it lies")
+def test_a_database_that_cannot_be_opened_is_not_told_to_be_moved_away(doctor, used):
+    used.with_name(f"{used.name}-wal").mkdir()
+    finding = finding_of(doctor(), "database")
+    assert_found(finding, Status.PROBLEM, "must be writable for you")
+    assert "mv" not in finding.remedy
 
 
 @breaks("database", "the schema's number is raised, as a newer version would")

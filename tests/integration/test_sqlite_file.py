@@ -1,5 +1,6 @@
 """What only the SQLite store does. The behaviour of all stores is in tests/contract."""
 
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -8,6 +9,7 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from tests.support.clock import Clock
@@ -17,7 +19,7 @@ from pitboard.drivers.model import Document, IdEntry, Record
 from pitboard.stores import sqlite, sqlite_file
 from pitboard.stores.members_file import MembersFile
 from pitboard.stores.sqlite import SqliteStore
-from pitboard.stores.sqlite_file import APPLICATION_ID, MIGRATIONS, is_foreign
+from pitboard.stores.sqlite_file import APPLICATION_ID, MIGRATIONS, DamagedError, is_foreign, to_do
 
 
 @pytest.fixture
@@ -75,6 +77,49 @@ def test_the_database_of_another_program_is_refused(path):
         db.commit()
     with pytest.raises(StoreError, match="another program"):
         SqliteStore(path)
+
+
+def test_a_whole_file_that_cannot_be_opened_or_read_is_never_told_to_be_moved_away(path, monkeypatch):
+    SqliteStore(path).close()
+    path.with_name(f"{path.name}-wal").mkdir()  # as where the folder may not be written, also for root
+    with pytest.raises(StoreError, match="must be writable for you") as told:
+        SqliteStore(path)
+    assert "Move it away" not in str(told.value)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=4096))
+    with pytest.raises(StoreError, match="Its disk is full: free some space"):
+        SqliteStore(path)
+
+
+def test_an_error_of_sqlites_says_what_to_do_about_it(path):
+    SqliteStore(path).close()
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+        with pytest.raises(sqlite3.Error) as refused:
+            db.execute("DELETE FROM records")
+        assert "writable for you" in to_do(path, refused.value)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(sqlite3.Error) as full:
+            db.execute("CREATE TABLE more (body)").execute("INSERT INTO more VALUES (zeroblob(1 << 20))")
+        assert "free some space" in to_do(path, full.value)
+        with pytest.raises(sqlite3.Error) as wrong:
+            db.execute("SELECT")
+        assert to_do(path, wrong.value) == ""
+    broken = sqlite3.OperationalError("disk I/O error")
+    broken.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+    assert "Its disk does not work" in to_do(path, broken)
+    assert "Its disk does not work" in to_do(path / "gone" / "x", broken)
+
+
+def test_damage_is_told_in_one_line_with_what_saves_most_of_it(path):
+    store = SqliteStore(path)
+    store.keep_ids([IdEntry(f"driver {n}", n, "iRacing", 9e9) for n in range(500)])
+    store.close()
+    raw = bytearray(path.read_bytes())
+    raw[8192:24576] = b"\xff" * 16384
+    path.write_bytes(raw)
+    with pytest.raises(DamagedError, match=r"`pitboard serve`.*`pitboard restore`") as told:
+        SqliteStore(path)
+    assert "\n" not in str(told.value)
 
 
 def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path):

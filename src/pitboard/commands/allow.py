@@ -17,7 +17,7 @@ EXAMPLE = (
 
 def allow(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Members who have agreed to be shown.", metavar="NAME...")
+        list[str] | None, typer.Argument(help="Members who have agreed to be shown.", metavar="NAME")
     ] = None,
     file: Annotated[
         Path | None, typer.Option(help="A text file with a name in each line.", dir_okay=False)

@@ -11,7 +11,7 @@ EXAMPLE = 'Example: pitboard drivers "Ann Tester" "Bo Demo2"'
 
 
 def drivers(
-    names: Annotated[list[str], typer.Argument(help="Names as the forum shows them.", metavar="NAME...")],
+    names: Annotated[list[str], typer.Argument(help="Names as the forum shows them.", metavar="NAME")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
     wait: Annotated[float, typer.Option(min=0, max=60, help="Seconds to wait for iRacing.")] = 20.0,
 ) -> None:

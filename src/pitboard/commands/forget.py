@@ -12,7 +12,7 @@ EXAMPLE = 'Examples: pitboard forget "Ann Tester"; pitboard forget "Ann Tester" 
 
 def forget(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names as the forum shows them.", metavar="NAME...")
+        list[str] | None, typer.Argument(help="Names as the forum shows them.", metavar="NAME")
     ] = None,
     ids: Annotated[
         list[int] | None,

@@ -27,6 +27,7 @@ from pitboard.drivers.ranks import Ranks
 from pitboard.drivers.refresh import IndexRefusedError, ListReport, Newcomer, Numbers
 from pitboard.private import make_folder
 from pitboard.stores import damage
+from pitboard.stores.sqlite_file import to_do
 
 APPLICATION_ID = 0x50495458
 """Marks the file as ours ("PITX")."""
@@ -661,7 +662,7 @@ def _named_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(f"The driver index {path} cannot be used: {error}.") from error
+        raise StoreError(f"The driver index {path} cannot be used: {error}.{to_do(path, error)}") from error
     except FileNotFoundError as error:
         raise StoreError(f"The driver index {path} cannot be used: it is gone.") from error
 

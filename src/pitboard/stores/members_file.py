@@ -11,7 +11,7 @@ from typing import Any
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.model import Document
 from pitboard.stores.sqlite import SqliteDocuments
-from pitboard.stores.sqlite_file import SqliteFile
+from pitboard.stores.sqlite_file import DamagedError, SqliteFile
 
 
 class MembersFile:
@@ -38,8 +38,10 @@ class MembersFile:
                     self._file = SqliteFile(self.path, lambda: None)
                     self._documents = SqliteDocuments(self._file)
                 except StoreError as error:
+                    # What mends a damaged database does not mend this file.
+                    told = f"{error.happened} Move it away." if isinstance(error, DamagedError) else error
                     raise StoreError(
-                        f"What members have asked for cannot be read: {error} It is in the backups, too"
+                        f"What members have asked for cannot be read: {told} It is in the backups, too"
                         " (`pitboard restore`). Without it nobody knows who asked not to be shown."
                     ) from error
             return self._documents

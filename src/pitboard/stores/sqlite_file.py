@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -58,11 +59,12 @@ LOOK_SECONDS = 1.0
 
 
 class DamagedError(StoreError):
-    """Pitboard's own database is damaged. `happened` is the message without the remedy."""
+    """Pitboard's own database is damaged. `happened` is the message without the `remedy`."""
 
     def __init__(self, happened: str, remedy: str) -> None:
         super().__init__(f"{happened} {remedy}")
         self.happened = happened
+        self.remedy = remedy
 
 
 class SqliteFile:
@@ -181,6 +183,35 @@ class SqliteFile:
 
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_FORBIDDEN = (sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+_LEAST_ROOM = 1 << 16
+"""Bytes. SQLite takes 32 kB beside the file only to read it, and calls it an I/O error if it cannot."""
+
+ANOTHER = "Move it away or set PITBOARD_DB to another path."
+REPAIR = (
+    "`pitboard serve` goes on with what can be read of it; `pitboard restore` puts a backup in its place."
+)
+
+
+def to_do(path: Path, error: sqlite3.Error) -> str:
+    """What somebody has to do about an error of SQLite's that is not about the content of the file at `path`:
+    a sentence after a space, or "" when there is none."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or (code in (sqlite3.SQLITE_IOERR, *_FORBIDDEN) and _is_full(path)):
+        return " Its disk is full: free some space."
+    if code in _FORBIDDEN:
+        return " The file and its folder must be writable for you; else set PITBOARD_DB to another path."
+    if code == sqlite3.SQLITE_IOERR:
+        return " Its disk does not work as it should; the system's log says more."
+    return ""
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_ROOM
+    except OSError:
+        return False
+
 
 _Identity = tuple[int, int] | None
 
@@ -255,7 +286,7 @@ class Connection:
         try:
             yield
         except sqlite3.Error as error:
-            sentence = f"The database {self._path} cannot be used: {error}."
+            sentence = f"The database {self._path} cannot be used: {error}.{to_do(self._path, error)}"
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
                 self._file.damage = sentence
             if writing:
@@ -294,9 +325,9 @@ def _create(path: Path) -> None:
         raise StoreError(f"The database {path} cannot be made: {error.strerror}.") from error
 
 
-def inspect(path: Path, away: str = "Move it away or set PITBOARD_DB to another path.") -> None:
+def inspect(path: Path, away: str = "") -> None:
     """Looks at an existing file without writing; raises `StoreError` if it is not one to work with, and
-    `DamagedError` if it is Pitboard's. `away` is the remedy."""
+    `DamagedError` if it is Pitboard's. `away` is the remedy for a file with something else in it."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             db.execute("BEGIN")  # one look, while another process may be making its tables
@@ -304,7 +335,7 @@ def inspect(path: Path, away: str = "Move it away or set PITBOARD_DB to another 
             (version,) = db.execute("PRAGMA user_version").fetchone()
             (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             if application != APPLICATION_ID and tables:
-                raise StoreError(f"{path} is the database of another program. {away}")
+                raise StoreError(f"{path} is the database of another program. {away or ANOTHER}")
             if version > len(MIGRATIONS):
                 raise StoreError(
                     f"{path} is of a newer Pitboard (schema {version}, this one knows {len(MIGRATIONS)})."
@@ -312,12 +343,15 @@ def inspect(path: Path, away: str = "Move it away or set PITBOARD_DB to another 
                 )
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
-                raise DamagedError(f"The database {path} is damaged ({verdict}).", away)
+                _, _, found = verdict.rpartition("\n")  # the line before it names the database: "main"
+                raise DamagedError(f"The database {path} is damaged ({found}).", away or REPAIR)
     except sqlite3.Error as error:
         happened = f"The database {path} cannot be read: {error}."
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED and _is_ours(path):
-            raise DamagedError(happened, away) from error
-        raise StoreError(f"{happened} {away}") from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+            raise StoreError(f"{happened}{to_do(path, error)}") from error
+        if _is_ours(path):
+            raise DamagedError(happened, away or REPAIR) from error
+        raise StoreError(f"{happened} {away or ANOTHER}") from error
 
 
 def is_foreign(path: Path) -> bool:

@@ -7,6 +7,7 @@ from pitboard.local.files import files_of
 from pitboard.ops.doctor.check import Check, Finding, Fix, Section, ok, problem, skipped, warning
 from pitboard.ops.doctor.local_environment import LocalEnvironment
 from pitboard.private import is_exposed, tighten
+from pitboard.stores.sqlite_file import DamagedError
 
 LARGE = 1 << 30
 """Bytes for about half a million drivers. A larger file means that nothing is deleted."""
@@ -19,9 +20,10 @@ def local(environment: LocalEnvironment) -> Finding:
         if store is None:
             return skipped(f"There is no database yet; `pitboard serve` creates {path}.")
         store.ping()
+    except DamagedError as error:
+        return problem(error.happened, error.remedy, fixable=False)
     except StoreError as error:
-        remedy = f"Stop Pitboard and move the file, `mv '{path}' '{path}.bad'`: Pitboard creates a new one."
-        return problem(str(error), remedy, fixable=False)
+        return problem(str(error), "Do what it says, then run `pitboard doctor` again.", fixable=False)
     if exposed := _exposed(path):
         return problem(f"Other users can read {', '.join(p.name for p in exposed)}, which holds the token.")
     size = path.stat().st_size
