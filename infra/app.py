@@ -11,8 +11,9 @@ from infra.stack import PitboardStack
 
 
 def main() -> None:
-    """Synthesizes the environment that the context names."""
-    app = cdk.App()
+    """Synthesizes the environment that the context names. CDK's own validation of the template takes longer
+    than all the rest, and what it finds would be a warning that nobody sees: tests/infra runs it."""
+    app = cdk.App(builtin_cloud_formation_validation=False)
     config = from_context(app.node.try_get_context)
     target = (config.python, config.architecture, PACKAGE_LIMIT)
     PitboardStack(app, config, build(*target), build(*target, ADDON))

@@ -1,5 +1,6 @@
-"""A host with an AWS account: deploy, verify, deploy again, roll back, restore a table. In MiniStack, with
-the real CDK, the real command and the simulator as iRacing. The tests of this file go on from each other.
+"""A host with an AWS account: deploy, verify, doctor, logs, deploy again, roll back, restore a table. In
+MiniStack, with the real CDK, the real command and the simulator as iRacing. The tests of this file go on from
+each other.
 
 What the emulator lacks (CodeDeploy, the setting of TTL by CloudFormation, compression) is asserted on the
 template in tests/infra.
@@ -19,10 +20,12 @@ from urllib.parse import quote, urljoin
 
 import pytest
 import urllib3
-from tests.support.deployed_stage import Stage, emulated
+from tests.support.deployed_stage import ACCOUNT, REGION, Stage, emulated
+from tests.support.guide_commands import GAPS
 from tests.support.lambda_runtime import ARCHITECTURE
 
 from pitboard.addon.extension import BROWSERS
+from pitboard.ops.doctor.run import all_checks
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("stage"), pytest.mark.timeout(600)]
 
@@ -69,11 +72,17 @@ class ProcessList:
 
 @pytest.fixture(scope="module")
 def deployed(stage: Stage) -> Stage:
-    """The first deploy, with the secret set from the environment. Nothing secret may show anywhere."""
+    """The first deploy, with the secret set from the environment. It says what it would change in ten lines,
+    not what CDK says. Nothing secret may show anywhere."""
     secrets = (stage.simulator.client.secret, stage.simulator.client.password)
     with ProcessList(*secrets) as processes:
         done = stage.deploy("--update-secrets")
     assert done.returncode == 0, done.stdout
+    assert f"pitboard-dev in account {ACCOUNT}, {REGION}" in done.stdout
+    assert "Settings: " in done.stdout
+    assert re.search(r"Lambda::Function +│ 5 ", done.stdout), done.stdout
+    assert "other kinds" in done.stdout
+    assert "[+] AWS::Lambda::Function" not in done.stdout
     assert processes.seen, "the process list was watched while CDK ran"
     assert not processes.leaks
     template = json.dumps(stage.client("cloudformation").get_template(StackName="pitboard-dev"), default=str)
@@ -174,6 +183,31 @@ def test_verify_finds_no_problem(deployed: Stage) -> None:
     assert {"pitboard-dev", "ir-auth-dev", "ir_drivers_dev", "secret", "look-up", "preflight"} <= set(found)
     assert {"ir-addon-dev", "userscript", "extension"} <= set(found)
     assert all(found.values())
+
+
+def test_the_doctor_finds_a_fresh_deploy_healthy_but_for_what_the_emulator_lacks(deployed: Stage) -> None:
+    done = deployed.pitboard("doctor", "--env", "dev", "--json")
+    checks = {check["id"]: check for check in json.loads(done.stdout)["checks"]}
+    assert set(checks) == {check.id for check in all_checks() if check.aws}
+    odd = {
+        key: (check["status"], check["summary"])
+        for key, check in checks.items()
+        if check["status"] not in ("ok", GAPS.get(key, ("ok", ""))[0])
+    }
+    assert odd == {}
+    assert_no_secret(deployed, done.stdout)
+
+
+def test_the_logs_of_the_functions_hold_no_secret(deployed: Stage) -> None:
+    done = deployed.pitboard("logs", "--env", "dev", "--json")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout
+    assert_no_secret(deployed, done.stdout)
+
+
+def assert_no_secret(stage: Stage, text: str) -> None:
+    for secret in (stage.simulator.client.secret, stage.simulator.client.password):
+        assert secret not in text
 
 
 def test_the_address_hands_out_a_userscript_that_is_installed_from_it(deployed: Stage) -> None:

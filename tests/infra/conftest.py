@@ -71,7 +71,11 @@ def synthesize(
     from infra.stack import PitboardStack
 
     def make(config: Config) -> Synthesized:
-        app = cdk.App(outdir=str(tmp_path_factory.mktemp("cdk")), analytics_reporting=False)
+        app = cdk.App(
+            outdir=str(tmp_path_factory.mktemp("cdk")),
+            analytics_reporting=False,
+            builtin_cloud_formation_validation=False,
+        )
         stack = PitboardStack(app, config.check(), *packages)
         return Synthesized(app.synth().get_stack_by_name(stack.stack_name).template, config)
 

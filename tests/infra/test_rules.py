@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ def build(packages: tuple[Package, Package], folder: Path, prepare: "Callable[[c
     from cdk_nag import AwsSolutionsChecks
     from infra.stack import PitboardStack
 
-    app = cdk.App(outdir=str(folder))
+    app = cdk.App(outdir=str(folder), builtin_cloud_formation_validation=False)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     PitboardStack(app, replace(environment("staging"), canary=True, cache=True), *packages)
     prepare(app)
@@ -49,6 +50,22 @@ def test_cdk_nag_has_no_findings_but_those_that_are_acknowledged(
     used = []
     build(packages, tmp_path / "second", lambda app: used.extend(acknowledge(app, findings))).synth()
     assert set(ACKNOWLEDGED) == set(used), "an entry without a finding"
+
+
+def test_cdks_own_validation_finds_nothing_but_what_is_wrong(
+    packages: tuple[Package, Package], tmp_path: Path
+) -> None:
+    """As errors, which it raises; by default they are warnings."""
+    cdk = needs.cdk()
+    from infra.stack import PitboardStack
+
+    for wrong in ({}, {"VisibilityTimeout": "soon"}):
+        context = {"@aws-cdk/core:validateAgainstDefaultRules": True}
+        app = cdk.App(outdir=str(tmp_path / str(len(wrong))), context=context)
+        stack = PitboardStack(app, replace(environment("prod"), canary=True, cache=True), *packages)
+        cdk.CfnResource(stack, "Queue", type="AWS::SQS::Queue", properties=wrong)
+        with pytest.raises(RuntimeError, match="ValidationFailed") if wrong else nullcontext():
+            app.synth()
 
 
 def test_every_acknowledged_finding_has_a_reason() -> None:

@@ -422,17 +422,6 @@ def test_production_is_not_changed_without_a_yes(cloud, said, monkeypatch):
     assert state(cloud) == before
 
 
-@pytest.mark.slow
-def test_a_deploy_says_what_would_change_in_ten_lines_and_not_what_cdk_says(cloud, said):
-    code, sentence = said("deploy", "--env", "dev", "--dry-run", "--context", "canary=true")
-    assert code == 0, sentence
-    assert f"pitboard-dev in account {cloud.account}, eu-central-1" in sentence
-    assert "Settings: canary=true" in sentence
-    assert "Lambda::Function │ 8" in sentence
-    assert "other kinds" in sentence
-    assert "[+] AWS::Lambda::Function" not in sentence
-
-
 @pytest.mark.parametrize("variable", ["PITBOARD_OAUTH_URL", "PITBOARD_DATA_URL", "PITBOARD_LINK_HOSTS"])
 def test_another_iracing_that_is_left_in_the_shell_is_not_deployed(cloud, said, monkeypatch, variable):
     monkeypatch.setenv(variable, "http://127.0.0.1:9/hush")
