@@ -126,6 +126,10 @@ def test_the_unit_is_one_that_systemd_takes_and_its_exposure_is_small(tmp_path):
     assert rated.returncode == 0, rated.stdout[-200:]
 
 
+def test_the_unit_leaves_no_core_dump_with_secrets_in_it():
+    assert "\nLimitCORE=0\n" in (ROOT / "hosting" / "pitboard.service").read_text("utf-8")
+
+
 def test_the_unit_and_the_proxies_name_the_same_socket():
     for name in ("pitboard.service", "Caddyfile", "nginx.conf"):
         assert site.SOCKET in (site.RECIPES / name).read_text("utf-8"), name

@@ -38,6 +38,18 @@ def test_a_request_with_a_foreign_host_header_is_refused(backend, host):
 
 
 @pytest.mark.parametrize(
+    "host",
+    [
+        "localhost:80@evil.example", "[::1]@evil.example", "[::1].evil.example", "[fe80::1%evil.example]",
+        "localhost:80/evil", "127.0.0.1:x",
+    ],
+)  # fmt: skip
+def test_a_host_header_with_more_than_a_name_and_a_port_is_refused(backend, host):
+    """The addresses in the userscript and on the addon's page are made of it."""
+    assert get(backend, "/pitboard.user.js", Host=host).status == 421
+
+
+@pytest.mark.parametrize(
     "host", ["127.0.0.1:1", "localhost:8765", "[::1]:8765", "192.168.1.7:8765", "pits.example:80"]
 )
 def test_ip_addresses_localhost_and_the_configured_host_are_allowed(host):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from playwright.sync_api import sync_playwright
 from tests.support.serve_process import serve_process
 
 from pitboard.local.credentials import find
@@ -90,6 +91,16 @@ def test_on_a_public_server_only_the_host_sees_it(public):
     password = base64.b64encode(f"host:{TOKEN}".encode()).decode()
     assert told(public, Authorization=f"Basic {password}").status == 200
     assert told(public, Authorization="Basic !!!").status == 401
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.xdist_group("browser")
+def test_a_browser_takes_the_password_and_shows_the_page(public, chromium):
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=chromium) as browser:
+        page = browser.new_context(http_credentials={"username": "host", "password": TOKEN}).new_page()
+        page.goto(f"{public}/status")
+        assert "Calls to iRacing" in page.inner_text("body")
 
 
 def test_top_shows_the_server_and_its_state_is_the_exit_code(server):

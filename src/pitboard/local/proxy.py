@@ -20,7 +20,8 @@ from pitboard.http.problems import Problem
 from pitboard.local.limits import MOST_AN_ADDRESS, TOLD_EVERY, group
 from pitboard.settings import FrontSettings
 
-_SCHEMES = 'Bearer, Basic realm="Pitboard (the password is PITBOARD_STATUS_TOKEN)", charset="UTF-8"'
+_SCHEME = 'Basic realm="Pitboard (the password is PITBOARD_STATUS_TOKEN)", charset="UTF-8"'
+"""It alone: Chromium asks for no password when another scheme stands before it in the header."""
 
 log = logging.getLogger(__name__)
 
@@ -117,4 +118,4 @@ def for_the_host_only(front: FrontSettings) -> Problem:
     if not front.status_token:
         return Problem(403, "host_only", "This is for the host, who has not set PITBOARD_STATUS_TOKEN.")
     detail = "This is for the host: send PITBOARD_STATUS_TOKEN as `Authorization: Bearer ...`."
-    return Problem(401, "host_only", detail, headers={"WWW-Authenticate": _SCHEMES})
+    return Problem(401, "host_only", detail, headers={"WWW-Authenticate": _SCHEME})

@@ -2,6 +2,7 @@
 
 import errno
 import ipaddress
+import re
 import socket
 import sys
 import threading
@@ -111,6 +112,10 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
     ]
 
 
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^][:@/]+))(?::[0-9]*)?")
+"""A Host header: the server's address is made of it, so nothing may stand in it but a name and a port."""
+
+
 def host_guard(listening: str, more: Sequence[str] = ()) -> Callable[[str], bool]:
     """Says which Host headers are served: addresses, this machine's names, the one listened on, and `more`.
 
@@ -120,9 +125,8 @@ def host_guard(listening: str, more: Sequence[str] = ()) -> Callable[[str], bool
     ours = {"localhost", listening.lower(), socket.gethostname().lower(), *more}
 
     def allowed(header: str) -> bool:
-        host = header.lower().rsplit("]", 1)[0].lstrip("[") if header.startswith("[") else header.lower()
-        if not header.startswith("["):
-            host = host.rsplit(":", 1)[0]
+        parts = _HOST.fullmatch(header.lower())
+        host = (parts["v6"] or parts["name"]) if parts else ""
         if host in ours:
             return True
         try:
