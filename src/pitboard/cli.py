@@ -1,6 +1,7 @@
 """The command line: its commands in the order of the help, and how errors are shown."""
 
 import io
+import math
 import os
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ from pitboard.commands import (
     top,
     verify,
 )
-from pitboard.drivers.errors import StoreError, UpstreamError
+from pitboard.drivers.errors import CredentialsError, StoreError, UpstreamError
 from pitboard.ops.errors import ChangeFailedError
 from pitboard.settings import UsageError
 
@@ -109,8 +110,17 @@ def _run() -> None:
     except (UsageError, StoreError, UpstreamError) as error:
         from pitboard.local.remedies import worded
 
-        _show(worded(error))
+        _show(worded(error) + _when(error))
         sys.exit(2)
+
+
+def _when(error: Exception) -> str:
+    """A sentence about when to try again, after a space; "" if nobody knows, or if something has to be mended
+    first, which the remedy says."""
+    later = getattr(error, "retry_after", None)
+    if not later or isinstance(error, CredentialsError):
+        return ""
+    return f" Try again in {math.ceil(later)} s." if later <= 120 else f" Try again in {later / 60:.0f} min."
 
 
 def _open_closed() -> None:

@@ -190,6 +190,15 @@ def test_a_database_that_cannot_be_used_is_named(environment, tmp_path):
     assert (tmp_path / "p.sqlite3").read_text() == "not a database"
 
 
+@pytest.mark.slow
+def test_while_iracing_does_not_answer_it_is_said_when_to_try_again(environment):
+    down = environment | {"PITBOARD_DATA_URL": "http://127.0.0.1:1"}
+    assert pitboard("drivers", "Ann Tester", env=down).returncode == 1
+    done = pitboard("index", "refresh", env=down)
+    assert done.returncode == 2
+    assert re.search(r"iRacing has failed several times in a row\. Try again in \d+ s\.$", sentence(done))
+
+
 def test_login_proves_the_credentials_once_and_keeps_them_in_a_private_file(environment, simulator, tmp_path):
     asked = "".join(
         environment[f"PITBOARD_{part}"] + "\n"
@@ -200,7 +209,7 @@ def test_login_proves_the_credentials_once_and_keeps_them_in_a_private_file(envi
     )
     bare["XDG_CONFIG_HOME"] = str(tmp_path / "config")
     done = pitboard("login", env=bare, input=asked)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     assert simulator.calls.count(service="oauth") == 1
     kept = tmp_path / "config" / "pitboard" / "credentials.json"
     assert kept.stat().st_mode & 0o777 == 0o600

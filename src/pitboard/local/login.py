@@ -1,6 +1,7 @@
 """`pitboard login`: asks for the credentials, proves them once, keeps them; or leaves asking to iRacing."""
 
 import os
+import sys
 import time
 import webbrowser
 from collections.abc import Callable
@@ -70,6 +71,7 @@ def _part(variable: str, what: str, *, hidden: bool = False) -> str:
     if value := os.environ.get(variable):
         return value
     try:
-        return str(typer.prompt(what, hide_input=hidden))
+        # From a pipe there is nothing to hide, and getpass would warn with a line of Python's.
+        return str(typer.prompt(what, hide_input=hidden and sys.stdin.isatty()))
     except typer.Abort:
         raise UsageError(f"No {what} given; type it, or set {variable}.") from None

@@ -28,7 +28,6 @@ CATEGORIES = (
 )
 """In the order in which licences are listed. Road (2) was split in 2024 and lives on in histories only."""
 
-CATEGORY_BY_ID = {category.id: category for category in CATEGORIES}
 CATEGORY_BY_KEY = {category.key: category for category in CATEGORIES}
 
 

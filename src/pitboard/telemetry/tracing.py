@@ -56,6 +56,7 @@ def spans(service: str, *, at_once: bool = False) -> Spans:
     """
     exporter = os.environ.get("OTEL_TRACES_EXPORTER", "none").strip().lower()
     if exporter in ("", "none"):
+        # Lambda sets it where tracing is active, as HOST:PORT.
         if daemon := os.environ.get("AWS_XRAY_DAEMON_ADDRESS"):
             from pitboard.telemetry.xray import XRaySpans
 

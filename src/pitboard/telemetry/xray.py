@@ -17,8 +17,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pitboard.telemetry.spans import Spans, safe_attribute
 
 HEADER = b'{"format": "json", "version": 1}\n'
-ADDRESS = "AWS_XRAY_DAEMON_ADDRESS"
-"""Lambda sets it where tracing is active, as HOST:PORT."""
 
 _TRACE = re.compile(r"Root=([-0-9a-f]+);Parent=([0-9a-f]{16});Sampled=1")
 """Lambda sets `_X_AMZN_TRACE_ID` for each invocation; what is not sampled is not sent."""
