@@ -34,7 +34,8 @@ def few_files():
 
 @pytest.fixture(scope="module")
 def server(simulator, tmp_path_factory):
-    with serve_process(simulator, tmp_path_factory.mktemp("serve"), few_files) as server:
+    folder = tmp_path_factory.mktemp("serve")
+    with serve_process(simulator, folder, few_files, PITBOARD_SELF_SERVICE="on") as server:
         for _ in range(3):
             assert is_served(server, simulator)
         yield server
@@ -63,6 +64,7 @@ def send_all(server, opening, part, size):
 
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+HALF_A_BODY = b"POST /members HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\nna"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,11 @@ def is_closed(client):
     return True
 
 
-@pytest.mark.parametrize("opening", [b"", HEAD], ids=["silent", "half a head"])
+@pytest.mark.parametrize(
+    "opening",
+    [b"", HEAD, HALF_A_BODY, HEAD + b"\r\n" + HALF_A_BODY],
+    ids=["silent", "half a head", "half a body", "half a body behind an answer"],
+)
 def test_1100_half_open_connections_shut_nobody_out(server, simulator, opening):
     before = server.memory("VmHWM")
     opened = half_open(server, 1_100, opening)

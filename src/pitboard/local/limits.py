@@ -32,8 +32,8 @@ MOST_PIPELINED = 16
 """Requests that may wait on a connection behind the one that is being answered."""
 
 HEAD_SECONDS = 10.0
-"""Seconds from the start of a connection, or from the end of an answer, in which the next head must be there.
-A connection on which nothing at all comes after an answer is closed sooner, by uvicorn."""
+"""Seconds from the start of a connection, or from the end of an answer, in which the next request must be
+there, with its body. A connection on which nothing comes after an answer is closed sooner, by uvicorn."""
 
 ANSWER_SECONDS = 40.0
 """Seconds after which a connection is cut off whose answer is not written: its reader does not take it. A
@@ -86,8 +86,8 @@ class Visitor(Protocol):
 class Door:
     """Who is in. One for a server; its methods are called in the thread of the event loop.
 
-    A connection waits (for a head) or is being answered. When there are as many as can be, the one that has
-    waited longest is closed for a new one, so that connections without a request keep nobody out.
+    A connection waits (for a head and its body) or is being answered. When there are as many as can be, the
+    one that has waited longest is closed for a new one, so that those without a request keep nobody out.
     """
 
     def __init__(self, most: int = MOST_CONNECTIONS, clock: Callable[[], float] = time.monotonic) -> None:
@@ -125,7 +125,7 @@ class Door:
                 del self._groups[visitor.group]
 
     def serve(self, visitor: Visitor) -> None:
-        """A head has come: the connection is being answered."""
+        """A whole request has come: the connection is being answered."""
         if self._waiting.pop(visitor, None) is not None:
             self._answered[visitor] = self._now
 
@@ -271,13 +271,17 @@ class LimitedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MOST_PIPELINED:
             self._refusal = "too_many_requests"
             raise _RefusedError
-        self._door.serve(self)
         super().on_headers_complete()
         self.cycle.transport = self._answer
 
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if not self.cycle.response_complete:
+            self._door.serve(self)
+
     def on_response_complete(self) -> None:
         self._answer.finish()
-        if not self.pipeline:
+        if not self.pipeline or self.pipeline[-1][0].more_body:
             self._door.wait(self)
         super().on_response_complete()
 
