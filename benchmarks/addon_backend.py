@@ -21,7 +21,7 @@ from pitboard.local.home import LocalHome
 from pitboard.local.server import listen, make_local_app, running
 from pitboard.settings import Settings
 from pitboard.simulator import CATEGORIES, Population, Simulator
-from pitboard.stores.index_file import IndexBuilder
+from pitboard.stores.index_builder import IndexBuilder
 from pitboard.telemetry import PrometheusTelemetry
 
 PAGE = 20

@@ -20,7 +20,7 @@ from pitboard.iracing.driver_lists import DriverLists
 from pitboard.local.demo_forum import forum_page
 from pitboard.local.server import listen, make_local_app, running
 from pitboard.simulator import CATEGORIES, Population, Simulator
-from pitboard.stores.index_file import IndexBuilder
+from pitboard.stores.index_builder import IndexBuilder
 from pitboard.telemetry import PrometheusTelemetry
 
 ROOT = Path(__file__).parents[2]

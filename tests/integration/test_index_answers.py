@@ -12,7 +12,7 @@ from pitboard.drivers.service import Asker
 from pitboard.iracing.driver_lists import DriverLists
 from pitboard.simulator import CATEGORIES as SIMULATED
 from pitboard.simulator import Population, Simulator
-from pitboard.stores.index_file import IndexBuilder
+from pitboard.stores.index_builder import IndexBuilder
 
 PAGE = 20
 LICENCES = Asker("192.0.2.1", profile=False)

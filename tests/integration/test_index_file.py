@@ -28,8 +28,9 @@ from pitboard.drivers.errors import (
 )
 from pitboard.drivers.index import IndexedDriver, unpack
 from pitboard.drivers.refresh import KEEP_SECONDS, IndexRefusedError, Newcomer
-from pitboard.stores import index_file
-from pitboard.stores.index_file import IndexBuilder, IndexFile, all_drivers, all_lists, generations, index_age
+from pitboard.stores import index_builder, index_file
+from pitboard.stores.index_builder import IndexBuilder
+from pitboard.stores.index_file import IndexFile, all_drivers, all_lists, generations, index_age
 
 NOW = 1_800_000_000.0
 DAY = 86400.0
@@ -116,7 +117,7 @@ class TestWhatIsFound:
         ((_, path),) = generations(db)
         other = tmp_path / "other" / db.name
         other.parent.mkdir()
-        made = index_file.write(other, 5, all_drivers(path), all_lists(path))
+        made = index_builder.write(other, 5, all_drivers(path), all_lists(path))
         assert [(5, made)] == generations(other)
         assert list(all_drivers(made)) == list(all_drivers(path))
         assert all_lists(made) == all_lists(path)
@@ -535,7 +536,7 @@ class TestTakingOut:
     def test_who_is_taken_out_is_in_no_file_any_more(self, db):
         number = self.two_files(db)
         db.with_name("pitboard.index.merged").write_bytes(b"left by a process that was killed")
-        assert index_file.strip(db, lambda key, cust_id: (key, cust_id) != ("driver 2", 2)) == 1
+        assert index_builder.strip(db, lambda key, cust_id: (key, cust_id) != ("driver 2", 2)) == 1
         assert [made for made, _ in generations(db)] == [number + 1]
         assert set(found(db, *(f"driver {n}" for n in range(1, 6)))) == {f"driver {n}" for n in (1, 3, 4, 5)}
         assert not any(b"Driver 2" in file.read_bytes() for file in db.parent.iterdir())
@@ -543,11 +544,11 @@ class TestTakingOut:
 
     def test_when_nobody_is_taken_out_the_index_in_use_stays_and_older_ones_go(self, db):
         number = self.two_files(db)
-        assert index_file.strip(db, lambda *_: True) == 0
+        assert index_builder.strip(db, lambda *_: True) == 0
         assert [made for made, _ in generations(db)] == [number]
 
     def test_without_an_index_there_is_nobody_to_take_out(self, db):
-        assert index_file.strip(db, lambda *_: False) == 0
+        assert index_builder.strip(db, lambda *_: False) == 0
 
 
 def test_a_file_that_is_gone_or_no_index_is_a_store_error(db, tmp_path):
@@ -598,5 +599,5 @@ def test_an_index_that_cannot_be_copied_stays_and_nothing_of_the_copy_does(db, m
     before = files(db)
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(StoreError, match="No space left"):
-        index_file.strip(db, lambda key, _: key != "driver 1")
+        index_builder.strip(db, lambda key, _: key != "driver 1")
     assert {*files(db)} - {*before} <= {"pitboard.index.strip"}

@@ -19,7 +19,8 @@ from pitboard.drivers.categories import CATEGORIES
 from pitboard.drivers.refresh import refresh
 from pitboard.iracing.driver_lists import DriverLists
 from pitboard.simulator import Kind, Population, Simulator
-from pitboard.stores.index_file import IndexBuilder, IndexFile, generations
+from pitboard.stores.index_builder import IndexBuilder
+from pitboard.stores.index_file import IndexFile, generations
 
 LIST = "driver_stats_by_category/oval"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pitboard.drivers.categories import CATEGORIES
 from pitboard.drivers.refresh import Refreshed, refresh
-from pitboard.stores.index_file import IndexBuilder
+from pitboard.stores.index_builder import IndexBuilder
 
 Row = Sequence[str]
 

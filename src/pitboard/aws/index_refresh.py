@@ -9,7 +9,8 @@ from pitboard.drivers.members import NOBODY_ASKED, Gate
 from pitboard.drivers.ports import MembersSource
 from pitboard.drivers.refresh import Lists, Refreshed
 from pitboard.stores.dynamodb_publisher import IndexTable, Published
-from pitboard.stores.index_file import IndexBuilder, generations, strip
+from pitboard.stores.index_builder import IndexBuilder, strip
+from pitboard.stores.index_file import generations
 
 
 def refresh_index(

@@ -26,7 +26,8 @@ from pitboard.local.status_page import status_routes
 from pitboard.local.table import driver_table
 from pitboard.settings import Settings
 from pitboard.simulator import CATEGORIES, Population, Simulator
-from pitboard.stores.index_file import LOOK_SECONDS, IndexBuilder
+from pitboard.stores.index_builder import IndexBuilder
+from pitboard.stores.index_file import LOOK_SECONDS
 from pitboard.telemetry import PrometheusTelemetry
 
 AUTHORS = 20

@@ -22,7 +22,7 @@ from pitboard.local.files import tighten
 from pitboard.local.members import LocalMembers
 from pitboard.settings import Settings
 from pitboard.stores import processes
-from pitboard.stores.index_file import IndexBuilder
+from pitboard.stores.index_builder import IndexBuilder
 from pitboard.stores.sqlite import SqliteStore
 
 MEGABYTE = 1e6

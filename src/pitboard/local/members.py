@@ -18,7 +18,8 @@ from pitboard.drivers.members import Audience, Gate, Members
 from pitboard.drivers.names import Name
 from pitboard.drivers.refresh import IndexRefusedError
 from pitboard.settings import Settings, UsageError
-from pitboard.stores.index_file import IndexFile, strip
+from pitboard.stores.index_builder import strip
+from pitboard.stores.index_file import IndexFile
 from pitboard.stores.members_file import MembersFile
 from pitboard.stores.sqlite import SqliteStore
 from pitboard.stores.sqlite_copy import set_aside_before

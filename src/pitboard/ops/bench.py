@@ -36,7 +36,7 @@ from pitboard.local.home import LocalHome
 from pitboard.settings import Settings
 from pitboard.simulator import CATEGORIES, Population, Simulator
 from pitboard.simulator.answers import driver_stats
-from pitboard.stores.index_file import IndexBuilder
+from pitboard.stores.index_builder import IndexBuilder
 
 PAGE = 20
 CONNECTIONS = 16

@@ -15,7 +15,7 @@ from typing import Any
 
 from pitboard.drivers.index import MOST_CUST_ID, split
 from pitboard.drivers.refresh import ListReport
-from pitboard.stores import index_file
+from pitboard.stores import index_builder
 from pitboard.stores.dynamodb import Item, Table, number, string, ttl
 from pitboard.stores.dynamodb_index import DRIVER, HEAD, SHARED, Head, read_head, read_ranks
 from pitboard.stores.index_file import PackedDriver, all_drivers, all_lists
@@ -63,7 +63,7 @@ class IndexTable:
         between a new name and the old one leaves both. What is missing then is written by `publish`.
         """
         bad: list[str] = []
-        path = index_file.write(db, 0, _sound(self._table.scan(DRIVER, SHARED), bad), self._lists())
+        path = index_builder.write(db, 0, _sound(self._table.scan(DRIVER, SHARED), bad), self._lists())
         self._table.change(bad)
         if next(all_drivers(path), None) is None:
             path.unlink()
