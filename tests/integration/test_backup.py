@@ -1,6 +1,7 @@
 """Data are portable: backup while running, restore, export and import, older schemas, and damaged files."""
 
 import json
+import os
 import sqlite3
 import stat
 import threading
@@ -182,13 +183,39 @@ def test_what_is_no_backup_is_refused_and_the_database_is_as_before(settings, tm
     fill(settings, ANN)
     file = tmp_path / "copy.sqlite3"
     file.write_bytes(content)
-    if content:
-        with pytest.raises(StoreError, match="backup that `pitboard backup` has made"):
-            restore(settings, file)
-        assert keys_in(settings) == {ANN}
+    with pytest.raises(StoreError, match="backup that `pitboard backup` has made"):
+        restore(settings, file)
+    assert keys_in(settings) == {ANN}
+    if content:  # an empty file is what somebody has made for the backup
         with pytest.raises(StoreError, match="another name"):
             backup(settings, file)
         assert file.read_bytes() == content
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no named pipes in folders")
+def test_a_device_or_a_pipe_is_not_replaced_by_a_backup(settings, tmp_path):
+    fill(settings, ANN)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(StoreError, match="is no file; give the backup another name"):
+        backup(settings, pipe)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows lets administrators alone make links")
+def test_a_link_stays_a_link_and_its_file_is_replaced(settings, tmp_path):
+    fill(settings, ANN)
+    elsewhere = tmp_path / "another-disk"
+    elsewhere.mkdir()
+    settings.db.rename(elsewhere / "db.sqlite3")
+    settings.db.symlink_to(elsewhere / "db.sqlite3")
+    copy = tmp_path / "copy.sqlite3"
+    copy.symlink_to(elsewhere / "copy.sqlite3")
+    backup(settings, copy)
+    restore(settings, copy)
+    assert copy.is_symlink()
+    assert settings.db.is_symlink()
+    assert (elsewhere / "copy.sqlite3").stat().st_size
 
 
 def test_a_backup_over_the_database_itself_is_refused(settings):

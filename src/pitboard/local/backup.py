@@ -60,7 +60,7 @@ def check(settings: Settings, source: Path) -> None:
         raise UsageError(f"There is no file {source}.")
     if settings.db.exists() and source.samefile(settings.db):
         raise UsageError(f"{source} is the database itself.")
-    if is_foreign(source):
+    if not source.stat().st_size or is_foreign(source):
         raise StoreError(
             f"{source} is something else. Give the path of a backup that `pitboard backup` has made."
         )

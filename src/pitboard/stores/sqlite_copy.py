@@ -47,6 +47,9 @@ def back_up(db: Path, target: Path, amend: Callable[[SqliteStore], object]) -> N
     The copy is one file for the owner alone. Once it is whole it replaces an older one. Raises `StoreError`.
     """
     inspect(db)
+    target = target.resolve()  # a link stays one, and its file is replaced
+    if target.exists() and not target.is_file():
+        raise StoreError(f"{target} is no file; give the backup another name.")
     if target.exists() and target.stat().st_size:
         inspect(target, "Give the backup another name.")
         if target.samefile(db):
@@ -63,6 +66,7 @@ def put_back(backup: Path, db: Path, amend: Callable[[SqliteStore], object]) -> 
     """Puts a backup in the place of the database. `amend` may change it before. A program that uses the
     database notices it within a second. Raises `StoreError`; the database is as before then."""
     inspect(backup, "Give the path of a backup that `pitboard backup` has made.")
+    db = db.resolve()
     with _new_file(db) as made:
         _copy(backup, made)
         with closing(SqliteStore(made)) as store:
