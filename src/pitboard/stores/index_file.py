@@ -258,9 +258,9 @@ def opened(path: Path) -> sqlite3.Connection:
     return db
 
 
-def lists_of(db: sqlite3.Connection, schema: str = "main") -> dict[str, ListReport]:
+def lists_of(db: sqlite3.Connection) -> dict[str, ListReport]:
     """What is said of each list. Raises sqlite3.Error, ValueError for damage."""
-    rows = db.execute(f"SELECT category, report FROM {schema}.lists").fetchall()  # noqa: S608 - our own names
+    rows = db.execute("SELECT category, report FROM main.lists").fetchall()
     return {category: _report(report) for category, report in rows}
 
 
