@@ -170,6 +170,16 @@ def test_1100_half_open_connections_shut_nobody_out(server, simulator, opening):
     assert is_served(server, simulator)
 
 
+@pytest.mark.slow
+def test_a_connection_that_is_closed_before_its_answer_leaves_no_traceback_in_the_log(simulator, tmp_path):
+    with serve_process(simulator, tmp_path) as server:
+        for _ in range(5):
+            send_all(server, (HEAD + b"\r\n") * 3 * limits.MOST_PIPELINED, b"", 0)
+        assert is_served(server, simulator)
+    assert any("too_many_requests" in line for line in server.lines)
+    assert not [line for line in server.lines if "Traceback" in line]
+
+
 def test_refusals_are_in_the_log_once_a_minute(simulator, tmp_path):
     with serve_process(simulator, tmp_path) as server:
         for _ in range(20):

@@ -15,6 +15,10 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[object] = []
+        self.closing = False
+
+    def is_closing(self) -> bool:
+        return self.closing
 
     def write(self, data) -> None:
         self.calls.append(data)
@@ -60,6 +64,16 @@ def test_what_was_written_goes_out_before_the_connection_is_closed(wire):
     answer.write(b"head")
     answer.close()
     assert wire.calls == [b"head", "closed"]
+
+
+def test_what_is_written_after_the_end_is_dropped(wire):
+    answer = OneWrite(wire)
+    answer.write(b"head")
+    wire.closing = True
+    answer.write(b"body")
+    answer.write(CONTINUE)
+    answer.finish()
+    assert wire.calls == []
 
 
 async def echo(_, receive, send):

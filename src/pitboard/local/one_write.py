@@ -10,7 +10,11 @@ Part = bytes | bytearray | memoryview
 
 
 class OneWrite(asyncio.Transport):
-    """What an answer of uvicorn's is written to: holds the head back until the body, or the end, comes."""
+    """What an answer of uvicorn's is written to: holds the head back until the body, or the end, comes.
+
+    What is written after the connection was closed is dropped: uvloop would raise for it, which is a
+    traceback in the log for each request that a stranger sends too many.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
@@ -20,6 +24,8 @@ class OneWrite(asyncio.Transport):
 
     def write(self, data: Part) -> None:
         """The first part of an answer is its head, unless it only lets the client send on (status 100)."""
+        if self.is_closing():
+            return
         if data == CONTINUE:
             self._transport.write(data)
         elif not self._begun:
@@ -32,7 +38,7 @@ class OneWrite(asyncio.Transport):
 
     def finish(self) -> None:
         """The answer is complete: a head without a body goes out."""
-        if self._head:
+        if self._head and not self.is_closing():
             self._transport.write(self._head)
         self._begun, self._head = False, b""
 
