@@ -5,6 +5,7 @@ import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
 
 import pytest
 import urllib3
@@ -300,6 +301,23 @@ def test_a_defect_is_counted_as_one(base, telemetry):
 def lines(caplog) -> list[tuple[str, str]]:
     """The level and the text of each line about a request."""
     return [(one.levelname, one.getMessage()) for one in caplog.records if one.name == "pitboard.http.app"]
+
+
+def test_a_stranger_who_asks_for_failures_all_the_time_does_not_fill_the_log(base, caplog, monkeypatch):
+    now = 60_000.0
+    clock = SimpleNamespace(monotonic=lambda: now, perf_counter=lambda: 0.0)
+    monkeypatch.setattr(app_module, "time", clock)
+    with caplog.at_level(logging.INFO, "pitboard"):
+        for _ in range(2):
+            now += 60
+            caplog.clear()
+            for _ in range(3 * app_module.LINES_A_MINUTE):
+                HTTP.request("GET", f"{base}/down")
+            HTTP.request("GET", f"{base}/defect")
+            wait_until(lambda: ("WARNING", "GET /defect was answered with 500") in lines(caplog))
+            about = [text for _, text in lines(caplog) if "/down" in text]
+            assert len(about) == app_module.LINES_A_MINUTE
+            assert "left out" in about[-1]
 
 
 def test_failures_and_slow_requests_have_a_line_in_the_log_and_others_none(base, caplog, monkeypatch):

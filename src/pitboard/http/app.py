@@ -5,6 +5,7 @@ import logging
 import re
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from starlette.datastructures import Headers
@@ -26,6 +27,10 @@ WRONG_HOST = (
 
 SLOW = 2.0
 """Requests that took so many seconds get a line in the log; so do failures. The others are counted only."""
+
+LINES_A_MINUTE = 20
+"""Such lines of one route in a minute; defects (500) always have one. Anybody can ask for what fails, as fast
+as he likes, and the log has bounds: the older lines would go."""
 
 HEADERS = (
     (b"access-control-allow-origin", b"*"),
@@ -81,6 +86,8 @@ class Envelope:
         self._telemetry = telemetry
         self._worded = worded
         self._host_allowed = host_allowed
+        self._lines = Counter[str]()
+        self._minute = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -128,10 +135,21 @@ class Envelope:
         self._telemetry.observe("request_seconds", seconds, route=route)
         if status == 500:
             self._telemetry.count("defects")
-        if status >= 500 or seconds >= SLOW:
+        if status == 500 or ((status > 500 or seconds >= SLOW) and self._has_room(route)):
             told = {"route": route, "status": status, "seconds": round(seconds, 3)}
             level = logging.WARNING if status >= 500 else logging.INFO
             log.log(level, "%s %s was answered with %d", scope["method"], route, status, extra=told)
+
+    def _has_room(self, route: str) -> bool:
+        """Whether a line about the route goes into the log in this minute, which is counted. In place of the
+        last one stands that others are left out."""
+        if (minute := int(time.monotonic() / 60)) != self._minute:
+            self._minute = minute
+            self._lines.clear()
+        self._lines[route] += 1
+        if self._lines[route] == LINES_A_MINUTE:
+            log.warning("more lines about %s in this minute are left out; the metrics count all", route)
+        return self._lines[route] < LINES_A_MINUTE
 
     def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
         """The answer to what does not reach a route: preflights, foreign hosts, oversized addresses."""
