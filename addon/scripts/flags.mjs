@@ -51,13 +51,14 @@ const COUNTRIES =
   "${countries.join("").toUpperCase()}";
 const PARTS = ${JSON.stringify(Object.values(PARTS)).replaceAll(",", ", ")};
 const COLUMNS = ${COLUMNS};
+const ROWS = ${Math.ceil(all.length / COLUMNS)};
 
-/** Column and row of a country's flag, from 0; null: there is none. */
+/** Where a country's flag is: the shares of the picture's other columns and rows that are before it; null: there is none. */
 export function flagAt(code: string): [number, number] | null {
   const part = PARTS.indexOf(code);
   let at = part < 0 || code.length === 2 ? -1 : COUNTRIES.length / 2 + part;
   for (let i = 0; code.length === 2 && i < COUNTRIES.length; i += 2) if (COUNTRIES.startsWith(code, i)) at = i / 2;
-  return at < 0 ? null : [at % COLUMNS, Math.floor(at / COLUMNS)];
+  return at < 0 ? null : [(at % COLUMNS) / (COLUMNS - 1), Math.floor(at / COLUMNS) / (ROWS - 1)];
 }
 `,
 );

@@ -3,11 +3,14 @@
 import { useLanguage } from "../core/i18n.ts";
 import type { Driver } from "../core/model.ts";
 import type { Options } from "../core/options.ts";
+import base from "../ui/base.css";
 import { fitted } from "../ui/fit.ts";
 import { h } from "../ui/h.ts";
+import lineCss from "../ui/line.css";
 import { line } from "../ui/line.ts";
 import { addStyles, makeRoot, rootOf } from "../ui/shadow.ts";
-import css from "../ui/stats.css";
+
+const css = base + lineCss;
 
 /** Draws into `box` what `reader` would see of a driver with these options. */
 export type Preview = (box: HTMLElement, driver: Driver, reader: Driver, options: Options) => void;

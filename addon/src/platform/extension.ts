@@ -96,7 +96,7 @@ export const flags: Flags = (code) => {
   return (
     at && {
       backgroundImage: `url("${runtime.getURL("flags.webp")}")`,
-      backgroundPosition: `-${at[0] * 16}px -${at[1] * 12}px`,
+      backgroundPosition: `${at[0] * 100}% ${at[1] * 100}%`,
     }
   );
 };

@@ -4,10 +4,10 @@ import { formatDate, type MessageKey, t } from "../core/i18n.ts";
 import type { Trouble } from "../core/model.ts";
 import type { Theme } from "../core/options.ts";
 import css from "./banner.css";
+import base from "./base.css";
 import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
 import { makeRoot } from "./shadow.ts";
-import stats from "./stats.css";
 
 interface Actions {
   theme(): Theme;
@@ -71,7 +71,7 @@ export class Banner {
     if (this.#box) return this.#box;
     const host = document.createElement("pitboard-banner");
     this.#box = h("div");
-    makeRoot(host, stats + css).append(this.#box, this.#live);
+    makeRoot(host, base + css).append(this.#box, this.#live);
     document.body.append(host);
     return this.#box;
   }

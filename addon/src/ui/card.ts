@@ -8,7 +8,8 @@ import type { Note } from "../core/notes.ts";
 import type { Theme } from "../core/options.ts";
 import { licencesInOrder } from "../core/order.ts";
 import type { Platform } from "../platform/platform.ts";
-import cardCss from "./card.css";
+import base from "./base.css";
+import css from "./card.css";
 import { historyChart, type Kind } from "./chart.ts";
 import { button, h } from "./h.ts";
 import { icon } from "./icons.ts";
@@ -28,14 +29,13 @@ import {
 } from "./parts.ts";
 import { raceList, signedSafety, togetherList } from "./results.ts";
 import { makeRoot, rootOf } from "./shadow.ts";
-import statsCss from "./stats.css";
 
 /** Over how many results the change of a rating is shown. */
 const RECENT_RESULTS = 5;
 /** Milliseconds until the card closes after the pointer has left. */
 const CLOSE_DELAY = 250;
-/** Pixels of a race, as in the style sheet. */
-const RACE_HEIGHT = 38;
+/** The height of a race in em, as in the style sheet. */
+const RACE_HEIGHT = 3.2;
 /** iRacing's minimum participation: so many races or time trials of a season make a promotion possible. */
 const MPR = 4;
 /** Every rating's value before the first result. */
@@ -133,7 +133,7 @@ export class Card {
     this.#category = null;
     this.#kind = this.#context.view(this.#name).options.hideRatings ? "safety_rating" : "irating";
     this.#host = document.createElement("pitboard-card");
-    const root = makeRoot(this.#host, statsCss + cardCss);
+    const root = makeRoot(this.#host, base + css);
     this.#box = h("div", { popover: "auto", role: "dialog", tabindex: "-1" });
     root.append(this.#box);
     document.body.append(this.#host);
@@ -234,7 +234,7 @@ export class Card {
   #races(driver: Driver, options: View["options"]): HTMLElement {
     const loading = this.#loading(driver) || this.#waitsForResults;
     const list = raceList(driver, this.#results, options, !!loading);
-    if (loading) list.style.minBlockSize = `${RACE_HEIGHT * options.raceCount}px`;
+    if (loading) list.style.minBlockSize = `${RACE_HEIGHT * options.raceCount}em`;
     return list;
   }
 

@@ -96,5 +96,5 @@ export function historyChart(history: History, kind: Kind): HTMLElement {
     show(best);
   });
   svg.addEventListener("pointerleave", () => show(drawn.dots.length - 1));
-  return h("div", { class: "chart-box" }, svg, readout);
+  return h("div", {}, readout, svg);
 }

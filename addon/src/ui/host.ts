@@ -3,13 +3,17 @@
 import type { Answer } from "../core/model.ts";
 import type { Note } from "../core/notes.ts";
 import type { Options, Theme } from "../core/options.ts";
+import base from "./base.css";
 import { copyOf, trusted } from "./h.ts";
+import css from "./line.css";
 import { badge, line, reservedHeight } from "./line.ts";
 import type { View } from "./parts.ts";
 import { makeRoot, rootOf } from "./shadow.ts";
-import css from "./stats.css";
 
 export const HOST_TAG = "pitboard-stats";
+
+/** The size of the text that will be in a host, as in base.css: its space is in em of that. */
+const FONT = "font-size:max(12.5px,0.78125rem)";
 
 export interface Drawing {
   /** The author's name, as the page has it. */
@@ -29,10 +33,11 @@ export interface Actions {
 
 /** An empty host with the space that its content will need. */
 export function createHost(form: "line" | "badge", name: string, options: Options): HTMLElement {
+  const height = reservedHeight(form, options);
   const style =
     form === "badge"
-      ? "display:inline-block;min-inline-size:58px;block-size:18px;vertical-align:middle"
-      : `display:block;flex:1 0 100%;min-block-size:${reservedHeight(form, options)}px`;
+      ? `${FONT};display:inline-block;min-inline-size:4.64em;block-size:${height};vertical-align:middle`
+      : `${FONT};display:block;flex:1 0 100%;min-block-size:${height}`;
   const host = copyOf(`host ${style}`, () => {
     const first = document.createElement(HOST_TAG);
     first.style.cssText = style;
@@ -89,7 +94,7 @@ export function drawHost(host: HTMLElement, drawing: Drawing, actions: Actions):
 }
 
 function newRoot(host: HTMLElement, actions: Actions): ShadowRoot {
-  const root = makeRoot(host, css);
+  const root = makeRoot(host, base + css);
   if (actions.hover) watchPointer(host, actions.hover);
   root.addEventListener(
     "click",

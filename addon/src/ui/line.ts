@@ -15,8 +15,15 @@ import { button, copyOf, h, linkOut } from "./h.ts";
 import { icon } from "./icons.ts";
 import { cars, country, gap, licences, links, memberYears, races, racesToShow, type View } from "./parts.ts";
 
-/** The height in pixels that a host has from the start, so that nothing on the page moves later. */
-export function reservedHeight(form: "line" | "badge", options: Options): number {
+/** Pixels of the usual size of text, as in base.css. */
+const SIZE = 12.5;
+
+/** The height that a host has from the start, so that nothing on the page moves later: in em, since text may be larger. */
+export function reservedHeight(form: "line" | "badge", options: Options): string {
+  return `${pixels(form, options) / SIZE}em`;
+}
+
+function pixels(form: "line" | "badge", options: Options): number {
   if (form === "badge") return 18;
   if (options.layout === "compact") return 30;
   const races = options.races ? options.raceCount : options.cars ? 1 : 0;

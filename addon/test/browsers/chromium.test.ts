@@ -846,6 +846,19 @@ describe("a compact line", () => {
     },
   );
 
+  it("has the number of other licences on a narrow window, also where the years have no space", async () => {
+    for (const options of [{}, { compare: true }]) {
+      await forum.setOptions({ backend: backend.url, ...options });
+      const page = await forum.page(THREAD, pages.classic({ posts: 8, me: "Bo Demo" }), 348);
+      await settled(page, 8);
+      for (const line of await parts(page))
+        expect(line.filter(([selector]) => selector === ".chip" || selector === ".rest")).toEqual([
+          [".chip", expect.any(Number), "whole"],
+          [".rest", expect.any(Number), "whole"],
+        ]);
+    }
+  });
+
   it("has a whole licence, and no part of what does not fit, beside a note with many tags on a narrow window", async () => {
     const tags = ["clean", "league", "a rather long tag"];
     const notes = { "ann tester": { text: "Leaves room", tags, name: "Ann Tester" } };

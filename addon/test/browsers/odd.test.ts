@@ -18,6 +18,9 @@ interface Browser {
   page(path: string, html: string, width?: number): Promise<Tab>;
   /** Zooms to 200 % a window of 1280 by 900 pixels. */
   zoom(page: Tab): Promise<unknown>;
+  /** Shows text larger, and nothing else: by the page's font in Chromium, by zoom of text alone in Firefox. */
+  enlarge(times: number, page?: Tab): Promise<unknown>;
+  options(changed: object): Promise<unknown>;
   /** Touches a point. */
   tap(page: Tab, x: number, y: number): Promise<unknown>;
   close(): Promise<void>;
@@ -35,6 +38,9 @@ const BROWSERS = {
       page: forum.page as Browser["page"],
       zoom: async (page: Tab) =>
         (await session(page)).send("Emulation.setDeviceMetricsOverride", { ...ZOOMED, mobile: false }),
+      enlarge: async (times: number, page?: Tab) =>
+        page?.evaluate(`document.documentElement.style.fontSize = "${times * 100}%"`),
+      options: (changed: object) => forum.setOptions({ backend, ...changed }),
       tap: async (page: Tab, x: number, y: number) => {
         const screen = await session(page);
         await screen.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [{ x, y }] });
@@ -43,12 +49,19 @@ const BROWSERS = {
     };
   },
   Firefox: async (backend: string) => {
-    const firefox = await startFirefox(backend);
+    const firefox = await startFirefox(backend, { prefs: { "browser.zoom.full": false } });
+    const extension = await firefox.options();
     type Page = Awaited<ReturnType<typeof firefox.page>>;
     return {
       ...firefox,
       page: firefox.page as Browser["page"],
       zoom: (page: Tab) => (page as unknown as Page).setViewport(ZOOMED),
+      enlarge: (times: number) =>
+        extension.evaluate(
+          `browser.tabs.query({}).then((tabs) => Promise.all(tabs.map(({ id }) => browser.tabs.setZoom(id, ${times}))))`,
+        ),
+      options: (options: object) =>
+        extension.evaluate(`browser.storage.sync.set({ options: ${JSON.stringify({ backend, ...options })} })`),
       tap: (page: Tab, x: number, y: number) => (page as unknown as Page).touchscreen.tap(x, y),
     };
   },
@@ -67,6 +80,41 @@ const CUT = `[
   }),
   ...(document.documentElement.scrollWidth > innerWidth ? ["page"] : []),
 ]`;
+/** Texts of our element that leave the box they are in: its row, licence or button. What a full row hides does not count. */
+const spilled = (host: string) => `[...document.querySelectorAll("${host}")].flatMap(({ shadowRoot }) => {
+  const texts = document.createTreeWalker(shadowRoot.querySelector(".root"), NodeFilter.SHOW_TEXT);
+  const spilled = [];
+  const range = document.createRange();
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    range.selectNodeContents(text);
+    const { top, bottom, height } = range.getBoundingClientRect();
+    const row = text.parentElement.closest(".facts, .licences, .links")?.getBoundingClientRect();
+    const box = text.parentElement.closest(".chip, button, li, .row, .figures, .foot")?.getBoundingClientRect();
+    if (!box || !height || (row && top >= row.bottom - 1)) continue;
+    if (top < box.top - 1 || bottom > box.bottom + 1) spilled.push(text.data);
+  }
+  return spilled;
+})`;
+/** Texts of the card that lie over others, or outside of it. */
+const OVERLAPPING = `(() => {
+  const card = document.querySelector("pitboard-card").shadowRoot.querySelector(".root");
+  const texts = document.createTreeWalker(card, NodeFilter.SHOW_TEXT, (text) => text.parentElement.closest("svg, .what") ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+  const seen = [];
+  const range = document.createRange();
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    range.selectNodeContents(text);
+    for (const box of range.getClientRects()) if (box.width > 1) seen.push([text.data, box]);
+  }
+  const { left, right } = card.getBoundingClientRect();
+  const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 8;
+  return seen.filter(([, box], i) => box.left < left - 1 || box.right > right + 1 || seen.some(([, other], j) => j > i && meet(box, other))).map(([text]) => text);
+})()`;
+/** How high the first licence's text is. */
+const SIZE = `(() => {
+  const range = document.createRange();
+  range.selectNodeContents(document.querySelector("pitboard-stats").shadowRoot.querySelector(".ir"));
+  return range.getBoundingClientRect().height;
+})()`;
 /** Where the card is in the window; null: none is open. */
 const CARD = `(() => {
   const card = document.querySelector("pitboard-card")?.shadowRoot.querySelector("[popover]");
@@ -150,6 +198,35 @@ describe.each(Object.entries(BROWSERS))("in %s", (_, start) => {
     const [x, y] = await page.evaluate<[number, number]>(CHIP);
     await browser.tap(page, x, y);
     await until(page, CARD).toBe("inside");
+  });
+
+  describe("with text twice as large", () => {
+    afterEach(() => browser.enlarge(1));
+
+    const enlarged = async (layout: string, width: number) => {
+      await browser.options({ layout, rank: true });
+      await open(classic({ posts: 3 }), width);
+      await until(page, SHOWN).toEqual(fresh(NAMES.slice(0, 3)));
+      const size = await page.evaluate<number>(SIZE);
+      await browser.enlarge(2, page);
+      await until(page, SIZE).toBeGreaterThan(1.8 * size);
+    };
+
+    it.each(["compact", "full", "portrait"])("nothing of a %s line is cut or in another row", async (layout) => {
+      await enlarged(layout, 1000);
+      expect(await page.evaluate(spilled("pitboard-stats"))).toEqual([]);
+    });
+
+    it.each([1000, 500])("the card has no text over another, at %i pixels", async (width) => {
+      await enlarged("compact", width);
+      const [x, y] = await page.evaluate<[number, number]>(CHIP);
+      await browser.tap(page, x, y);
+      await until(page, CARD).toBe("inside");
+      const parts = `document.querySelector("pitboard-card").shadowRoot.querySelectorAll(".chart, .figures, .gains").length`;
+      await until(page, parts).toBeGreaterThan(3);
+      expect(await page.evaluate(spilled("pitboard-card"))).toEqual([]);
+      expect(await page.evaluate(OVERLAPPING)).toEqual([]);
+    });
   });
 
   it("authors with names that are words of JavaScript have their own stats", async () => {

@@ -42,12 +42,12 @@ beforeEach(() => {
 
 describe("a page that is painted before the stored options are here", () => {
   it("has the default layout's space for a new reader", () => {
-    expect(heightAtFirst()).toBe(`${reservedHeight("line", DEFAULTS)}px`);
+    expect(heightAtFirst()).toBe(reservedHeight("line", DEFAULTS));
   });
 
   it("has the space of the layout that the last page had", async () => {
     await visitPage(full);
-    expect(heightAtFirst()).toBe(`${reservedHeight("line", full)}px`);
+    expect(heightAtFirst()).toBe(reservedHeight("line", full));
   });
 
   it.each([
@@ -56,7 +56,7 @@ describe("a page that is painted before the stored options are here", () => {
   ] as const)("has the automatic layout's space for the window (narrow: %s)", async (matches, layout) => {
     vi.stubGlobal("matchMedia", () => ({ matches, addEventListener() {} }));
     await visitPage(readOptions({ layout: "auto" }));
-    expect(heightAtFirst()).toBe(`${reservedHeight("line", readOptions({ layout }))}px`);
+    expect(heightAtFirst()).toBe(reservedHeight("line", readOptions({ layout })));
   });
 
   it("has no line if posts were switched off on the last page", async () => {
@@ -78,7 +78,7 @@ describe("a page that is painted before the stored options are here", () => {
 
   it("has the default layout's space if the page's storage is damaged", () => {
     localStorage.setItem("pitboard room", "{");
-    expect(heightAtFirst()).toBe(`${reservedHeight("line", DEFAULTS)}px`);
+    expect(heightAtFirst()).toBe(reservedHeight("line", DEFAULTS));
   });
 });
 
