@@ -6,6 +6,8 @@
  * which the backend passes on.
  */
 
+import { countryCode } from "./countries.ts";
+
 export const CATEGORIES = ["sports_car", "formula_car", "oval", "dirt_oval", "dirt_road", "road"] as const;
 export type Category = (typeof CATEGORIES)[number];
 
@@ -274,9 +276,11 @@ export const parseCars = (value: unknown): Record<number, Category> =>
 
 function country(info: Fields): Driver["country"] {
   // without a profile only the flair may be known; a flair without a short name is no country
-  const short = text(info.flair_shortname, 3);
+  const short = text(info.flair_shortname, 3).toUpperCase();
   const name = text(info.country) || (short && text(info.flair_name));
-  const code = (text(info.country_code, 3) || short).toUpperCase();
+  // the index may have the account's country, and a profile the flair's: the flair says already what the profile will
+  const profile = "country" in info ? text(info.country_code, 3) : "";
+  const code = (profile || countryCode(short) || text(info.country_code, 3)).toUpperCase();
   return name || code ? { code: /^[A-Z]{2,3}$/.test(code) ? code : "", name: name || code } : null;
 }
 

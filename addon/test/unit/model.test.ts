@@ -79,7 +79,7 @@ describe("a driver from the backend", () => {
     delete raw.member_info.country;
     delete raw.member_info.country_code;
     Object.assign(raw.member_info, { flair_name: "Netherlands", flair_shortname: "NLD" });
-    expect(parsed(raw).country).toEqual({ code: "NLD", name: "Netherlands" });
+    expect(parsed(raw).country).toEqual({ code: "NL", name: "Netherlands" });
     raw.member_info.flair_name = "iRacing";
     delete raw.member_info.flair_shortname;
     expect(parsed(raw).country).toBeNull();
@@ -132,6 +132,29 @@ describe("a driver from the backend", () => {
     const raw = driver(0);
     Object.assign(raw.member_info.licenses[0], { group_id: undefined, license_level: 19 });
     expect(parsed(raw).licences[0]?.class).toBe("A");
+  });
+
+  it.each([
+    ["FIN", "FI"],
+    ["SWE", "SE"],
+    ["PRT", "PT"],
+    ["EST", "EE"],
+    ["COM", "KM"],
+    ["ENG", "ENG"],
+  ])("has the same country code from the flair %s as from a profile", (short, code) => {
+    const raw = driver(0);
+    Object.assign(raw.member_info, { country_code: code, flair_shortname: short });
+    const profile = parsed(raw).country?.code;
+    delete raw.member_info.country;
+    delete raw.member_info.country_code;
+    expect([parsed(raw).country?.code, profile]).toEqual([code, code]);
+  });
+
+  it("has the flair's country, as its profile will have, and not that of the account in the index", () => {
+    const raw = driver(0);
+    delete raw.member_info.country;
+    Object.assign(raw.member_info, { country_code: "GB", flair_name: "Scotland", flair_shortname: "SCT" });
+    expect(parsed(raw).country).toEqual({ code: "SCT", name: "Scotland" });
   });
 
   it("has the flair's name as country if the country is empty", () => {
