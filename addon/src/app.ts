@@ -25,6 +25,9 @@ const MAX_REMOUNTS = 5;
 /** Milliseconds before a driver without an answer is shown as loading. */
 const LOADING_DELAY = 200;
 
+/** Milliseconds after which a page that fades into other colours has them. */
+const TRANSITION = 1000;
+
 /** A host on the page. */
 interface Mount {
   point: MountPoint;
@@ -57,6 +60,7 @@ export class App {
   readonly #card: LazyCard;
   readonly #banner: Banner;
   #theme: Theme | null = null;
+  #themeTimer = 0;
   #readerName = "";
   #reader: Driver | null = null;
 
@@ -171,9 +175,23 @@ export class App {
     this.#banner.redraw();
   }
 
+  /** The page's colours may have changed, at once or in a transition. */
   #themeChanged(): void {
-    this.#theme = null;
-    for (const mount of this.#mounts.values()) this.#draw(mount);
+    this.#checkTheme();
+    clearTimeout(this.#themeTimer);
+    this.#themeTimer = window.setTimeout(() => this.#checkTheme(), TRANSITION);
+  }
+
+  /** Draws everything again if the page has become light or dark. Before anything is drawn, nothing is calculated. */
+  #checkTheme(): void {
+    const [first] = this.#mounts.values();
+    if (!first || !this.#theme) return;
+    const theme = detectTheme(this.#options.theme, first.host.parentElement);
+    if (theme === this.#theme) return;
+    this.#theme = theme;
+    for (const mount of this.#mounts.values()) if (rootOf(mount.host)) this.#draw(mount);
+    this.#card.update();
+    this.#banner.redraw();
   }
 
   /** One line in the console when nothing shows, for example after the forum has changed its markup. */

@@ -6,10 +6,14 @@
 import { HOST_TAG } from "../ui/host.ts";
 import { SCOPES, scopeOf } from "./surfaces.ts";
 
+/** Which attributes of the page's root or body say that it is light or dark. */
+const THEME = { attributeFilter: ["class", "style", "data-iracing-forums-user-color-scheme"] };
+
 const isOurs = (node: Node): boolean => (node as Element).localName?.startsWith("pitboard-") ?? false;
 
 export class Watcher {
   readonly #observer: MutationObserver;
+  #themes: MutationObserver | undefined;
   readonly #search: (roots: Set<Element>) => void;
   readonly #removed: (host: Element) => void;
 
@@ -25,9 +29,8 @@ export class Watcher {
 
   /** @param themeChanged is called when the page may have changed its colours */
   start(themeChanged: () => void): void {
-    new MutationObserver(themeChanged).observe(document.documentElement, {
-      attributeFilter: ["class", "style", "data-iracing-forums-user-color-scheme"],
-    });
+    this.#themes = new MutationObserver(themeChanged);
+    this.#themes.observe(document.documentElement, THEME);
     this.#watchParsing();
   }
 
@@ -61,6 +64,7 @@ export class Watcher {
   }
 
   #observe(): void {
+    this.#themes?.observe(document.body, THEME);
     this.#observer.observe(document, { childList: true, subtree: true, characterData: true });
   }
 

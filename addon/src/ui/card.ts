@@ -115,8 +115,8 @@ export class Card {
     this.#waitsForResults = false;
   }
 
-  /** Draws the card again if it is open for this driver. */
-  update(name: string): void {
+  /** Draws the card again if it is open, for this driver or for any. */
+  update(name = this.#name): void {
     if (!this.#anchor || this.#name !== name) return;
     this.#draw();
     if (this.#above) this.#position();

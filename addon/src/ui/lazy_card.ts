@@ -33,7 +33,7 @@ export class LazyCard {
     this.#card?.close();
   }
 
-  update(name: string): void {
+  update(name?: string): void {
     this.#card?.update(name);
   }
 

@@ -185,6 +185,25 @@ describe("a discussion", () => {
   });
 });
 
+describe("a page that becomes dark while it is read", () => {
+  const DARK = ":is(html, body).night { --bg: #14161a; --box: #1e2126; --ink: #d9dde3 }";
+  const FADE = ".pageBox { transition: background-color 0.3s }";
+
+  it.each([
+    ["by its root", "documentElement", DARK],
+    ["by its body", "body", DARK],
+    ["slowly", "documentElement", DARK + FADE],
+  ] as const)("%s has dark lines, and the open card is dark, too", async (_, element, css) => {
+    const page = await open(pages.classic({ posts: 2 }).replace("</style>", `${css}</style>`));
+    await settled(page, 2);
+    await page.locator("pitboard-stats .open").first().click();
+    await page.locator("pitboard-card .root.light").waitFor();
+    await page.evaluate((name) => document[name].classList.add("night"), element);
+    await page.locator("pitboard-card .root.dark").waitFor();
+    expect(await page.locator("pitboard-stats .root.dark").count()).toBe(2);
+  });
+});
+
 describe("a discussion of authors who are not known yet", () => {
   it("shows those of the index at once, and asks for them once more, in one request", async () => {
     for (const name of NAMES) backend.state.index.add(name);
