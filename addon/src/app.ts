@@ -98,18 +98,24 @@ export class App {
       (roots) => this.#search(roots),
       (host) => this.#removed(host),
     );
-    this.#card = new LazyCard(platform, {
-      view: (name) => this.#view(name),
-      theme: () => this.#theme ?? "light",
-      note: (name) => noteOf(this.#notes, name),
-      reload: (name) => this.#loader.reload(name),
-      load: (name) => void this.#loader.loadProfile(name),
-      reader: () => this.#ownName(),
-      opener: (host) => rootOf(host)?.querySelector<HTMLElement>("[aria-expanded]"),
-      announce: (text) => this.#banner.say(text),
-      isLoading: (name) => this.#loader.isLoading(name),
-      answer: (name) => this.#loader.answer(name),
-    });
+    this.#card = new LazyCard(
+      platform,
+      {
+        view: (name) => this.#view(name),
+        theme: () => this.#theme ?? "light",
+        note: (name) => noteOf(this.#notes, name),
+        reload: (name) => this.#loader.reload(name),
+        load: (name) => void this.#loader.loadProfile(name),
+        reader: () => this.#ownName(),
+        opener: (host) => rootOf(host)?.querySelector<HTMLElement>("[aria-expanded]"),
+        announce: (text) => this.#banner.say(text),
+        isLoading: (name) => this.#loader.isLoading(name),
+        answer: (name) => this.#loader.answer(name),
+      },
+      () => {
+        if (platform.isOutdated?.()) this.#banner.show("updated");
+      },
+    );
   }
 
   start(): void {

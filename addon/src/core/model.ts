@@ -101,10 +101,11 @@ export interface Driver {
 }
 
 /**
- * Why no name of the page has an answer: none came from the backend, it asks to wait, or the browser does not allow us to
- * ask it.
+ * Why no name of the page has an answer: none came from the backend, it asks to wait, the browser does not allow us to ask
+ * it, or the extension was updated and the page still has the old one, which can ask nobody.
  */
-export type Trouble = "unreachable" | "waiting" | "forbidden";
+const TROUBLES = ["unreachable", "waiting", "forbidden", "updated"] as const;
+export type Trouble = (typeof TROUBLES)[number];
 /** `withheld`: the backend has been asked not to show this driver. */
 export type Problem = "not_found" | "pending" | "invalid_name" | "unavailable" | "withheld" | Trouble;
 
@@ -323,8 +324,7 @@ export function merged(older: Driver | undefined, newer: Driver): Driver {
   return { ...newer, country: country ?? newer.country, followers, follows, races, activity };
 }
 
-export const isTrouble = (problem: Problem): problem is Trouble =>
-  problem === "unreachable" || problem === "waiting" || problem === "forbidden";
+export const isTrouble = (problem: Problem): problem is Trouble => (TROUBLES as readonly Problem[]).includes(problem);
 
 const PROBLEMS: readonly Problem[] = ["not_found", "pending", "invalid_name", "unavailable", "withheld"];
 

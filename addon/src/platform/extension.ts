@@ -101,10 +101,20 @@ export const flags: Flags = (code) => {
   );
 };
 
+const isOutdated = (): boolean => !runtime?.id;
+
 /** For content scripts. The background does all fetching. */
 export const platform: Platform = {
-  drivers: async (names, asking) =>
-    Object.fromEntries(await ask<[string, Answer][]>({ type: "drivers", names, ...asking })),
+  isOutdated,
+  drivers: async (names, asking) => {
+    const asked = ask<[string, Answer][]>({ type: "drivers", names, ...asking });
+    return Object.fromEntries(
+      await asked.catch((error: unknown): [string, Answer][] => {
+        if (!isOutdated()) throw error;
+        return names.map((name) => [name, { problem: "updated", retryAfter: null }]);
+      }),
+    );
+  },
   history: (custId, category, kind) => ask<History>({ type: "history", custId, category, kind }),
   races: (custId, me) => ask<Results>({ type: "races", custId, me }),
   options: storedOptions,

@@ -8,6 +8,8 @@ import type { Options } from "../core/options.ts";
 export type Flags = (code: string) => { backgroundImage: string; backgroundPosition: string } | null;
 
 export interface Platform {
+  /** Whether the extension was updated after the page was loaded: then only a new page can do something. */
+  isOutdated?(): boolean;
   /** An answer for each name. */
   drivers(names: string[], asking: Asking): Promise<Record<string, Answer>>;
   history(custId: number, category: string, kind: string): Promise<History>;

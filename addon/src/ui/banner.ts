@@ -20,6 +20,7 @@ const TEXTS: Record<Trouble, MessageKey> = {
   unreachable: "backend_unreachable",
   waiting: "backend_waiting",
   forbidden: "backend_forbidden",
+  updated: "extension_updated",
 };
 
 /** A time of today in the reader's time zone, with seconds: a pause is often short. */
@@ -76,19 +77,26 @@ export class Banner {
     return this.#box;
   }
 
+  /** What the reader can do. A pause that the backend asks for ends by itself, and no button ends it. */
+  #buttons(trouble: Trouble): Node[] {
+    if (trouble === "updated") return [button({ onclick: () => location.reload() }, t("reload_page"))];
+    const forbidden = trouble === "forbidden";
+    const options = button({ onclick: () => this.#actions.options(forbidden) }, t(forbidden ? "allow" : "options"));
+    return trouble === "waiting"
+      ? [options]
+      : [options, button({ onclick: () => this.#actions.retry() }, t("retry_all"))];
+  }
+
   #draw(): void {
     const box = this.#place();
     const trouble = this.#shown;
     box.replaceChildren();
     box.className = "";
     if (!trouble) return;
-    const forbidden = trouble === "forbidden";
     box.className = `root banner ${this.#actions.theme()}`;
     box.append(
       h("span", {}, `Pitboard: ${this.#text}`),
-      button({ onclick: () => this.#actions.options(forbidden) }, t(forbidden ? "allow" : "options")),
-      // a pause that the backend asks for ends by itself, and no button ends it
-      ...(trouble === "waiting" ? [] : [button({ onclick: () => this.#actions.retry() }, t("retry_all"))]),
+      ...this.#buttons(trouble),
       button(
         {
           class: "shut",

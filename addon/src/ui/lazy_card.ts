@@ -16,9 +16,13 @@ export class LazyCard {
   #loading: Promise<CardScript> | undefined;
   #card: Card | null = null;
 
-  constructor(platform: Platform, context: Context) {
+  readonly #failed: () => void;
+
+  /** @param failed is called when the script cannot be loaded */
+  constructor(platform: Platform, context: Context, failed: () => void) {
     this.#platform = platform;
     this.#context = context;
+    this.#failed = failed;
   }
 
   toggle(name: string, anchor: HTMLElement): void {
@@ -46,6 +50,7 @@ export class LazyCard {
     } catch (error) {
       this.#loading = undefined;
       console.warn(`Pitboard: the card cannot be loaded. Reload the page. ${error}`);
+      this.#failed();
       return;
     }
     act(this.#card);

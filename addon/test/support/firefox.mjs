@@ -79,6 +79,8 @@ export async function startFirefox(backend, { sealed = false, prefs = {} } = {})
   });
   await browser.installExtension(copy);
   return {
+    /** As an update does: installs the extension over itself. */
+    update: () => browser.installExtension(copy),
     /** The options page. `goto` does not end there, so the test waits for a control of the page. */
     async options() {
       const page = await browser.newPage();

@@ -89,6 +89,7 @@ declare module "*/support/browser.mjs" {
 declare module "*/support/firefox.mjs" {
   import type { Page } from "puppeteer-core";
   export interface Firefox {
+    update(): Promise<unknown>;
     page(path: string, html: string, width?: number): Promise<Page>;
     options(): Promise<Page>;
     close(): Promise<void>;
