@@ -171,14 +171,28 @@ export class App {
     this.#readerName = "";
     this.#reader = null;
     this.#card.close();
-    for (const mount of [...this.#mounts.values()]) this.#unmount(mount);
     if (otherBackend) {
       this.#loader.clear();
       this.#banner.show(null);
     }
-    this.#loadReader();
-    this.#search([document.documentElement]);
+    this.#keepPlace(() => {
+      for (const mount of [...this.#mounts.values()]) this.#unmount(mount);
+      this.#loadReader();
+      this.#search([document.documentElement]);
+    });
     this.#banner.redraw();
+  }
+
+  /**
+   * Makes a change after which lines have other heights. The first post that begins on the screen stays where it is: the
+   * browser alone would keep what it sees first, which may be the end of the line above.
+   */
+  #keepPlace(change: () => void): void {
+    const top = (post: Element) => post.getBoundingClientRect().top;
+    const first = [...this.#mounts.keys()].find((post) => top(post) >= 0);
+    const before = first ? top(first) : 0;
+    change();
+    if (first) scrollBy({ top: top(first) - before, behavior: "instant" });
   }
 
   /** The page's colours may have changed, at once or in a transition. */

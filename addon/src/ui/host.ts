@@ -31,16 +31,13 @@ export interface Actions {
   hover?: ((over: boolean) => void) | undefined;
 }
 
-/**
- * An empty host with the space that its content will need. A line is no anchor for the browser when something above it
- * changes its height: other options replace all lines, and the post that the reader reads stays where it is.
- */
+/** An empty host with the space that its content will need. */
 export function createHost(form: "line" | "badge", name: string, options: Options): HTMLElement {
   const height = reservedHeight(form, options);
   const style =
     form === "badge"
       ? `${FONT};display:inline-block;min-inline-size:4.64em;block-size:${height};vertical-align:middle`
-      : `${FONT};display:block;flex:1 0 100%;min-block-size:${height};overflow-anchor:none`;
+      : `${FONT};display:block;flex:1 0 100%;min-block-size:${height}`;
   const host = copyOf(`host ${style}`, () => {
     const first = document.createElement(HOST_TAG);
     first.style.cssText = style;

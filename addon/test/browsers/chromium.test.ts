@@ -719,6 +719,29 @@ describe("options", () => {
     await page.waitForFunction(() => !document.querySelector("pitboard-stats"));
   });
 
+  it("that give lines another height keep the post that is read where it is", async () => {
+    const page = await open(pages.classic());
+    await settled(page, 3);
+    /** The top of a post on the screen, and the height of the page. */
+    const place = () =>
+      page.evaluate((): [number, number] => {
+        const post = document.querySelector("#Comment_700012");
+        return [post?.getBoundingClientRect().top ?? 0, document.documentElement.scrollHeight];
+      });
+    for (const layout of ["full", "compact"]) {
+      await page.evaluate(() => {
+        document.querySelector("#Comment_700012")?.scrollIntoView();
+        scrollBy(0, -20); // the end of the post above is on the screen, too
+      });
+      const [top, height] = await place();
+      await forum.setOptions({ backend: backend.url, layout });
+      await expect.poll(async () => (await place())[1], { timeout: 10_000 }).not.toBe(height);
+      // after two frames the browser has done what it does by itself
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      expect(Math.abs((await place())[0] - top)).toBeLessThan(2);
+    }
+  });
+
   it("page says that the options are too large for the browser, and then has them stored", async () => {
     const page = await forum.context.newPage();
     const links = Array.from({ length: 20 }, (_, i) => ({

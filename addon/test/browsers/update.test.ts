@@ -12,6 +12,10 @@ const LINES = `[...document.querySelectorAll(".Item")].map((post) => [...post.qu
 /** A new post, as after a reply. */
 const REPLY = `document.querySelector("ul.Comments").insertAdjacentHTML("beforeend", ${JSON.stringify(comment(9, "Driver 9"))})`;
 
+/** Waits until the posts have lines in these states. */
+const shown = (page: { evaluate(run: string): Promise<unknown> }, ...states: string[][]) =>
+  expect.poll(() => page.evaluate(LINES), { timeout: 10_000 }).toEqual(states);
+
 let backend: FakeBackend;
 let close: () => Promise<void>;
 
@@ -25,7 +29,7 @@ it("in Chromium, the page says that it has the old version, for a card and for a
   const forum = await startChromium(backend.url);
   close = forum.close;
   const page = await forum.page(THREAD, classic({ posts: 2 }));
-  await expect.poll(() => page.evaluate(LINES)).toEqual([["fresh"], ["fresh"]]);
+  await shown(page, ["fresh"], ["fresh"]);
   const ended = forum.worker.waitForEvent("close");
   await forum.worker.evaluate("chrome.runtime.reload()").catch(() => {});
   await ended;
@@ -33,7 +37,7 @@ it("in Chromium, the page says that it has the old version, for a card and for a
   const banner = page.locator("pitboard-banner .banner");
   await banner.getByText("This page still has the old version").waitFor();
   await page.evaluate(REPLY);
-  await expect.poll(() => page.evaluate(LINES), { timeout: 5000 }).toEqual([["fresh"], ["fresh"], ["updated"]]);
+  await shown(page, ["fresh"], ["fresh"], ["updated"]);
   const loaded = page.waitForEvent("load");
   await banner.getByText("Reload the page").click();
   await loaded;
@@ -43,8 +47,8 @@ it("in Firefox, which puts the new version into open pages, each post has one li
   const firefox = await startFirefox(backend.url);
   close = firefox.close;
   const page = await firefox.page(THREAD, classic({ posts: 2 }));
-  await expect.poll(() => page.evaluate(LINES)).toEqual([["fresh"], ["fresh"]]);
+  await shown(page, ["fresh"], ["fresh"]);
   await firefox.update();
   await page.evaluate(REPLY);
-  await expect.poll(() => page.evaluate(LINES), { timeout: 10_000 }).toEqual([["fresh"], ["fresh"], ["fresh"]]);
+  await shown(page, ["fresh"], ["fresh"], ["fresh"]);
 });

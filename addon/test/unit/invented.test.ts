@@ -86,12 +86,11 @@ describe.each([
   });
 
   it("have ratings that there can be", () => {
-    for (const { licence, history } of licences) {
-      for (const { value } of history(licence.category, "irating").points) expect(value).toBeGreaterThan(50);
-      for (const { value } of history(licence.category, "safety_rating").points) {
-        expect(value).toBeGreaterThan(0);
-        expect(value).toBeLessThan(5);
-      }
-    }
+    // one assertion: there are tens of thousands of values, and each assertion takes a part of a millisecond
+    const odd = licences.flatMap(({ licence, history }) => [
+      ...history(licence.category, "irating").points.filter(({ value }) => !(value > 50)),
+      ...history(licence.category, "safety_rating").points.filter(({ value }) => !(value > 0 && value < 5)),
+    ]);
+    expect(odd).toEqual([]);
   });
 });
