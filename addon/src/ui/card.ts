@@ -72,6 +72,8 @@ export class Card {
   #anchor: HTMLElement | null = null;
   #byHover = false;
   #closeTimer = 0;
+  /** Moves the card with its line when the window or what is above the line has another size. */
+  readonly #moved = new ResizeObserver(() => this.#position());
   #category: Category | null = null;
   #kind: Kind = "irating";
   #above = false;
@@ -107,6 +109,7 @@ export class Card {
   close(): void {
     if (!this.#anchor) return;
     clearTimeout(this.#closeTimer);
+    this.#moved.disconnect();
     this.#setExpanded(false);
     void this.#note?.store();
     this.#anchor = null;
@@ -151,6 +154,7 @@ export class Card {
     const height = this.#box.offsetHeight + 4 + MARGIN;
     this.#above = anchor.getBoundingClientRect().bottom + height > innerHeight && topOf(anchor) >= height;
     this.#position();
+    this.#moved.observe(document.body);
     this.#setExpanded(true);
     if (!byHover) this.#box.focus({ preventScroll: true });
   }
@@ -172,7 +176,7 @@ export class Card {
    * scroll bar of its own, and covers neither line nor author: what does not fit is reached by scrolling the page.
    */
   #position(): void {
-    if (!this.#box || !this.#anchor) return;
+    if (!this.#box || !this.#anchor?.isConnected) return;
     const at = this.#anchor.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.#box;
     const end = getComputedStyle(this.#anchor).direction === "rtl" ? at.right - width : at.left;

@@ -423,6 +423,30 @@ describe("the card", () => {
     ).toBe("open");
   });
 
+  it("stays at its line and in the window when the page above grows and the window becomes narrow", async () => {
+    const page = await open(pages.classic({ posts: 3 }));
+    await settled(page, 3);
+    await page.locator("pitboard-stats .open").nth(1).click();
+    await page.locator("pitboard-card .chart").waitFor();
+    /** How far the card is below its line, and how far it is out of the window. */
+    const place = () =>
+      page.evaluate(() => {
+        const line = document.querySelectorAll("pitboard-stats")[1]?.getBoundingClientRect();
+        const card = document
+          .querySelector("pitboard-card")
+          ?.shadowRoot?.querySelector(".card")
+          ?.getBoundingClientRect();
+        return line && card && [Math.round(card.top - line.bottom), Math.max(0, card.right - innerWidth)];
+      });
+    const before = await place();
+    expect(before).toEqual([expect.any(Number), 0]);
+    // as when a picture has loaded
+    await page.evaluate(() => document.querySelector<HTMLElement>(".Message")?.style.setProperty("height", "300px"));
+    await expect.poll(place, { timeout: 10_000 }).toEqual(before);
+    await page.setViewportSize({ width: 400, height: 900 });
+    await expect.poll(place, { timeout: 10_000 }).toEqual(before);
+  });
+
   it("asks for the profile of its driver alone, shows the licences before that, and does not move", async () => {
     const page = await open(pages.classic({ posts: 3 }));
     await settled(page, 3);

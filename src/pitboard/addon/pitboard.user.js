@@ -6,7 +6,7 @@
 // @license      MIT
 // @downloadURL  http://127.0.0.1:8765/pitboard.user.js
 // @updateURL    http://127.0.0.1:8765/pitboard.user.js
-// @require      http://127.0.0.1:8765/pitboard-card.js#sha256-Akec7crLnuG+ilrwzO8PzP60HgI0oUaHF/1O+cvYe2o=
+// @require      http://127.0.0.1:8765/pitboard-card.js#sha256-ImzmVcPaaRWR+dZ4IIFcFg4pPaCUx36wNsEk13mHb8U=
 // @require      http://127.0.0.1:8765/pitboard-options.js#sha256-ZUm2IdASJYRNkRJDnaRJ5XBZXDGXbLNIRCNre+yr7LY=
 // @match        https://forums.iracing.com/*
 // @connect      127.0.0.1
