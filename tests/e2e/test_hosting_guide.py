@@ -58,7 +58,7 @@ def test_each_command_of_the_guide_works_as_written(uv, chromium, tmp_path):
     for name in ("check", "over nginx"):
         assert json.loads(told[name])["status"] in ("healthy", "degraded")
     assert "pitboard_requests_total" in told["metrics"]
-    assert "2 members are on the list." in told["allow"]
+    assert "Members on the list: 2." in told["allow"]
     assert "Names asked for" in told["allow"]
     assert not [name for name in told["authors"].split(",") if name in told["logs"]]
     assert "for pitboard.service: 1." in told["exposure"]

@@ -165,6 +165,7 @@ def test_a_check_that_raises_an_error_is_a_finding(tmp_path: Path) -> None:
     (result,) = run.run(context(tmp_path), [made("broken", lambda _: 1 / 0)], 5)
     assert result.finding.status is Status.FAILED
     assert "division by zero" in result.finding.summary
+    assert "`pitboard doctor --only broken`" in result.finding.remedy
 
 
 # --- what a check must have

@@ -270,7 +270,7 @@ def test_a_league_comes_onto_the_list_with_one_call_and_without_those_who_asked_
     simulator.calls.clear()
     done = cli(simulator, tmp_path, "allow", "--league", "4711", PITBOARD_AUDIENCE="listed")
     assert done.exit_code == 0, done.output
-    assert "30 members are on the list. Of those given 1 have asked not to be shown" in done.output
+    assert "Members on the list: 30. Of those given 1 have asked not to be shown" in done.output
     assert simulator.calls.count("league/roster") == 1
     assert simulator.calls.count(service="data") == 1
     home = opened(PITBOARD_AUDIENCE="listed")

@@ -126,7 +126,7 @@ class AwsMembersAdmin:
         members = self.kept.current()
         return (
             f"What members have asked for holds here, too. Deleted: {gone} items."
-            f" {len(members.listed)} members are on the list."
+            f" Members on the list: {len(members.listed)}."
         )
 
     def _ids_of(self, keys: list[str]) -> set[int]:

@@ -108,7 +108,7 @@ def mapping(agreed: Collection[Name], others: Collection[Name], roster: Mapping[
 def told(members: Members, withheld: int, *, unused: bool) -> str:
     """What is said after a change of the list. `withheld` of those given stay withheld; `unused`: the list
     has no effect."""
-    said = f"{len(members.listed)} members are on the list."
+    said = f"Members on the list: {len(members.listed)}."
     if members.renamed:
         names = ", ".join(members.renamed)
         said += f" These names have new owners, who are withheld until you give the names again: {names}."

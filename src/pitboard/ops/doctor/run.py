@@ -92,7 +92,8 @@ def _run_one(
         finding = function()
     except Exception as error:  # noqa: BLE001 - a check that raises is a finding
         _log.debug("The check %s raised an error.", check.id, exc_info=True)
-        finding = Finding(Status.FAILED, f"The check failed: {_one_line(error)}", fixable=False)
+        remedy = f"Run `pitboard doctor --only {check.id}` again. If it fails again, report this line."
+        finding = Finding(Status.FAILED, f"The check failed: {_one_line(error)}", remedy, fixable=False)
     results.put((check.id, Result(check, finding, time.monotonic() - began)))
 
 
