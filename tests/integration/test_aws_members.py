@@ -199,9 +199,7 @@ def test_what_members_asked_for_moves_to_another_environment_and_drivers_do_not(
     there: Any = Environment(client)
     fill(there, DynamoStore(client, there.drivers, there.custid))
     said = AwsMembersAdmin(there).import_(file)
-    assert said == (
-        "What members have asked for holds here, too. Deleted: 5 items. Members on the list: 1."
-    )
+    assert said == ("What members have asked for holds here, too. Deleted: 5 items. Members on the list: 1.")
     assert ANN.lower() not in text_of(there)
     assert not AwsMembersAdmin(there).kept.current().permits(ANN.lower())
 
