@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -45,8 +45,15 @@ OURS = (
 ADDON = ("addon",)
 """What is in the package of ir-addon, too."""
 
-SERVICES = ("codedeploy", "dynamodb", "lambda", "secretsmanager", "sqs")
-"""The services whose descriptions stay in botocore. The others take 25 MB."""
+OPERATIONS = {
+    "codedeploy": ("PutLifecycleEventHookExecutionStatus",),
+    "dynamodb": ("BatchGetItem", "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Scan"),
+    "lambda": ("Invoke",),
+    "secretsmanager": ("GetSecretValue",),
+    "sqs": ("SendMessage",),
+}
+"""What the functions call. botocore's descriptions of all else are left out: they take 25 MB, and each client
+reads the whole description of its service when it is made."""
 
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 
@@ -161,20 +168,59 @@ def uv(*arguments: str) -> None:
 
 
 def _prune(target: Path) -> None:
-    """Removes what no function reads: other services' descriptions and endpoints, and the documentation in
-    the rest. botocore parses what is left at each cold start."""
+    """Removes what no function reads: descriptions of other services, endpoints and operations, examples,
+    paginators, waiters and documentation. botocore parses what is left at each cold start."""
     data = target / "botocore" / "data"
-    for service in data.iterdir():
-        if service.is_dir() and service.name not in SERVICES:
-            shutil.rmtree(service)
     endpoints = json.loads((data / "endpoints.json").read_text("utf-8"))
     for partition in endpoints["partitions"]:
-        partition["services"] = {k: v for k, v in partition["services"].items() if k in SERVICES}
+        partition["services"] = {k: v for k, v in partition["services"].items() if k in OPERATIONS}
     _write_json(data / "endpoints.json", endpoints)
-    for packed in data.rglob("service-2.json.gz"):
-        _write_json(packed.with_suffix(""), _undocumented(json.loads(gzip.decompress(packed.read_bytes()))))
-        packed.unlink()
+    for service in [path for path in data.iterdir() if path.is_dir()]:
+        for old in sorted(path for path in service.iterdir() if path.is_dir())[:-1]:
+            shutil.rmtree(old)
+        if service.name in OPERATIONS:
+            _prune_service(service, OPERATIONS[service.name])
+        else:
+            shutil.rmtree(service)
     shutil.rmtree(target / "bin", ignore_errors=True)
+
+
+def _prune_service(service: Path, operations: Sequence[str]) -> None:
+    """Leaves a service's description with these operations and what they need, and its endpoints."""
+    for file in [path for path in service.rglob("*") if path.is_file()]:
+        if file.name.startswith("service-2.sdk-extras"):
+            continue
+        text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        file.unlink()
+        if file.name == "service-2.json.gz":
+            _write_json(file.with_suffix(""), described(json.loads(text), operations))
+        elif file.name == "endpoint-rule-set-1.json.gz":
+            file.with_suffix("").write_bytes(text)
+
+
+def described(service: dict[str, Any], operations: Sequence[str]) -> dict[str, Any]:
+    """A service's description with these operations alone, the shapes that they use, and no documentation."""
+    kept = {name: service["operations"][name] for name in operations}
+    shapes: dict[str, Any] = {}
+    wanted = list(_shapes_in(kept))
+    while wanted:
+        name = wanted.pop()
+        if name not in shapes:
+            shapes[name] = service["shapes"][name]
+            wanted += _shapes_in(shapes[name])
+    pruned: dict[str, Any] = _undocumented({**service, "operations": kept, "shapes": shapes})
+    return pruned
+
+
+def _shapes_in(value: Any) -> Iterator[str]:
+    """The names of shapes that a part of a description refers to."""
+    if isinstance(value, dict):
+        if isinstance(name := value.get("shape"), str):
+            yield name
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _shapes_in(item)
 
 
 def _write_json(file: Path, value: Any) -> None:

@@ -14,7 +14,7 @@ from pitboard.drivers.errors import UnreachableError, UpstreamError
 from pitboard.drivers.names import InvalidNameError
 from pitboard.http.problems import Problem
 from pitboard.http.query import asked_names
-from pitboard.iracing import data_api, oauth, shapes
+from pitboard.iracing import data_api, oauth, pauses, shapes
 from pitboard.iracing.links import Links
 from pitboard.iracing.token_state import TokenState
 from pitboard.iracing.transport import Answer
@@ -83,7 +83,7 @@ def token_answer(data: bytes) -> None:
 
 def retry_after(data: bytes) -> None:
     """A Retry-After header: none, or 0 to an hour."""
-    pause = oauth.retry_after({"Retry-After": data.decode("latin-1")})
+    pause = pauses.retry_after({"Retry-After": data.decode("latin-1")})
     assert pause is None or 0 <= pause <= 3600
 
 

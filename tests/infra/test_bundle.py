@@ -1,5 +1,6 @@
 """The functions' package, as it is deployed."""
 
+import json
 import re
 import subprocess
 
@@ -88,9 +89,34 @@ def test_only_what_a_function_needs_of_us_is_in_it(built):
     assert not {"addon", "cli.py", "local", "ops", "simulator"} & ours
 
 
-def test_only_the_services_that_functions_call_are_described_in_it(built):
+def test_only_what_functions_call_is_described_in_it(built):
+    """test_roles.py holds what they call against what their roles allow."""
     data = built.path / "botocore" / "data"
-    assert {path.name for path in data.iterdir() if path.is_dir()} == set(bundle.SERVICES)
+    assert {path.name for path in data.iterdir() if path.is_dir()} == set(bundle.OPERATIONS)
+    for service, operations in bundle.OPERATIONS.items():
+        (description,) = data.glob(f"{service}/*/service-2.json")
+        assert set(json.loads(description.read_text("utf-8"))["operations"]) == set(operations)
+
+
+def test_a_description_keeps_the_shapes_that_its_operations_use_and_drops_all_documentation():
+    service = {
+        "metadata": {"serviceId": "Pit"},
+        "operations": {
+            "Get": {"input": {"shape": "Asked"}, "errors": [{"shape": "Gone"}], "documentation": "long"},
+            "List": {"input": {"shape": "Page"}},
+        },
+        "shapes": {
+            "Asked": {"type": "structure", "members": {"shape": {"shape": "Tree"}}},
+            "Tree": {"type": "list", "member": {"shape": "Tree"}},
+            "Gone": {"type": "structure", "members": {}, "exception": True},
+            "Page": {"type": "string"},
+        },
+    }
+    described = bundle.described(service, ["Get"])
+    assert set(described["operations"]) == {"Get"}
+    assert set(described["shapes"]) == {"Asked", "Tree", "Gone"}
+    assert "documentation" not in described["operations"]["Get"]
+    assert described["metadata"] == service["metadata"]
 
 
 def test_the_default_target_is_built_when_its_python_is_here():

@@ -250,6 +250,21 @@ def used() -> Iterator[dict[str, set[tuple[str, str]]]]:
         yield {kind: {(action, tables[where]) for action, where in found} for kind, found in seen.items()}
 
 
+def test_the_package_describes_what_the_roles_allow_and_nothing_that_nobody_calls(staging):
+    """What botocore has no description of cannot be called."""
+    from infra.bundle import OPERATIONS
+
+    names = {"lambda:InvokeFunction": "lambda:Invoke"}
+    allowed = {
+        names.get(action, action)
+        for document in policies(staging)
+        for statement in document["Statement"]
+        for action in as_list(statement["Action"])
+        if action.split(":")[0] in OPERATIONS
+    } - {action for action, _ in POLLING}
+    assert allowed == {f"{service}:{name}" for service, names in OPERATIONS.items() for name in names}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_role_allows_what_its_function_asks_for_and_nothing_that_it_does_not(prod, used, kind):
     allowed = {

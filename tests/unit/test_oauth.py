@@ -19,7 +19,8 @@ from pitboard.drivers.errors import (
 )
 from pitboard.iracing.credentials import BrowserClient, Credentials
 from pitboard.iracing.masking import mask
-from pitboard.iracing.oauth import DeniedError, Grant, OAuth, is_maintenance, retry_after
+from pitboard.iracing.oauth import DeniedError, Grant, OAuth
+from pitboard.iracing.pauses import is_maintenance, retry_after
 from pitboard.iracing.transport import NoAnswerError, Transport
 
 CREDENTIALS = Credentials("Pit App", "client+hush/=", "Jo@Example.com", "pass&hush=")

@@ -12,7 +12,8 @@ from pitboard.drivers.errors import (
     UnreachableError,
 )
 from pitboard.drivers.model import CLOCK_DOUBT
-from pitboard.iracing.oauth import LONGEST_PAUSE, DeniedError, Grant
+from pitboard.iracing.oauth import DeniedError, Grant
+from pitboard.iracing.pauses import LONGEST_PAUSE
 from pitboard.iracing.token_state import LEASE, TokenState
 from pitboard.iracing.tokens import GRANT_SECONDS
 from pitboard.iracing.transport import NoAnswerError

@@ -4,7 +4,6 @@ Source of the facts in here: iRacing's Data API documentation, its developers' p
 """
 
 import codecs
-import csv
 import itertools
 import json
 import logging
@@ -35,7 +34,7 @@ from pitboard.drivers.ports import Telemetry
 from pitboard.iracing import shapes
 from pitboard.iracing.links import Links
 from pitboard.iracing.meter import Meter
-from pitboard.iracing.oauth import is_maintenance
+from pitboard.iracing.pauses import is_maintenance
 from pitboard.iracing.shapes import Check, Wrong, WrongError
 from pitboard.iracing.transport import Answer, NoAnswerError, Stream, Transport
 
@@ -499,6 +498,8 @@ _TOO_LONG = "x" * (LONGEST_LINE + 1)
 
 def _cells(line: str) -> list[str]:
     """The values of one line. Every line is read by itself: a stray quote spoils no other row."""
+    import csv  # native code that a function in AWS would load at each cold start, and ir-index alone needs
+
     try:
         return next(csv.reader([line]), [])
     except csv.Error:

@@ -17,7 +17,7 @@ from pitboard.drivers.errors import (
 from pitboard.drivers.health import LastCalls, Part
 from pitboard.drivers.model import CallContext, Priority, Room
 from pitboard.drivers.ports import Documents, Telemetry
-from pitboard.iracing.oauth import retry_after
+from pitboard.iracing.pauses import retry_after
 
 KEY = "BUDGET"
 

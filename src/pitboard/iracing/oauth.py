@@ -5,12 +5,9 @@ seen absent are optional.
 """
 
 import json
-import math
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pitboard.drivers.errors import (
@@ -22,12 +19,10 @@ from pitboard.drivers.errors import (
 )
 from pitboard.iracing.credentials import Credentials
 from pitboard.iracing.masking import mask
+from pitboard.iracing.pauses import is_maintenance, retry_after
 from pitboard.iracing.transport import Answer, Transport
 
 SCOPE = "iracing.auth"
-
-LONGEST_PAUSE = 3600.0
-"""Longest Retry-After that is believed, in seconds: no limit of iRacing's has a longer window."""
 
 _DEFAULT_LIFETIME = 600.0
 
@@ -106,23 +101,6 @@ class OAuth:
         except DeniedError as error:
             if error.error not in ("invalid_grant", "invalid_request"):
                 raise
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The Retry-After header in seconds from now, from 0 to an hour; None if it is absent or unreadable."""
-    text = headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(text) if text[:1].isdigit() else parsedate_to_datetime(text).timestamp() - time.time()
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), LONGEST_PAUSE) if math.isfinite(seconds) else None
-
-
-def is_maintenance(document: object) -> bool:
-    """Whether a JSON body is iRacing's maintenance answer, in its present or its older shape."""
-    if not isinstance(document, dict):
-        return False
-    return "site maintenance" in (str(document.get(key, "")).lower() for key in ("error", "errorCode"))
 
 
 def _client(credentials: Credentials) -> dict[str, str]:

@@ -17,7 +17,8 @@ from pitboard.drivers.errors import (
     UpstreamError,
 )
 from pitboard.drivers.model import CLOCK_DOUBT
-from pitboard.iracing.oauth import LONGEST_PAUSE, DeniedError, Grant
+from pitboard.iracing.oauth import DeniedError, Grant
+from pitboard.iracing.pauses import LONGEST_PAUSE
 from pitboard.iracing.transport import NoAnswerError
 
 EARLY = 60.0

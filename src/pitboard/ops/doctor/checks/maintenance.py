@@ -2,7 +2,7 @@
 
 import json
 
-from pitboard.iracing.oauth import is_maintenance
+from pitboard.iracing.pauses import is_maintenance
 from pitboard.ops.doctor.check import Check, Finding, Section, ok, skipped, warning
 from pitboard.ops.doctor.local_environment import LocalEnvironment
 

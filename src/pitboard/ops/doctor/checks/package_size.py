@@ -41,10 +41,10 @@ CHECK = Check(
     remedy="Find what is large with `du -sh build/lambda/*/* | sort -h`; boto3 need not be in it.",
     more=(
         (
-            "The package has what `infra/bundle.py` lists and nothing for developers: 11 MB unpacked. It"
-            " prunes botocore to five services, which is 25 MB less, and keeps the bytecode, because"
-            " compiling it costs time at each cold start. There are no layers: all functions share one"
-            " package, and a layer counts for the same limit."
+            "The package has what `infra/bundle.py` lists and nothing for developers: 10 MB unpacked. It"
+            " prunes botocore to what the functions call, which is 25 MB less, and keeps the bytecode,"
+            " because compiling it costs time at each cold start. There are no layers: all functions share"
+            " one package, and a layer counts for the same limit."
         ),
     ),
     aws=aws,
