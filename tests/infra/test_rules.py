@@ -1,4 +1,4 @@
-"""The rules of others: cdk-nag's AwsSolutions and cfn-lint."""
+"""The rules of others: cdk-nag's AwsSolutions, cfn-lint, and YAML."""
 
 import json
 import subprocess
@@ -12,6 +12,8 @@ import pytest
 from infra.bundle import Package
 from infra.config import environment
 from tests.support import needs
+
+ROOT = Path(__file__).resolve().parents[2]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,3 +88,15 @@ def test_cfn_lint_finds_nothing(templates: list[Path]) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_all_yaml_can_be_read() -> None:
+    """A workflow that is no YAML never runs, and nothing here runs one: `:all: ` in a plain text ends it."""
+    yaml = pytest.importorskip("yaml", reason="cfn-lint brings it, in the dependency group `infra`")
+    listed = subprocess.run(
+        ["git", "ls-files", "*.yml", "*.yaml"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    files = listed.stdout.split()
+    assert len([name for name in files if name.startswith(".github/workflows/")]) == 4
+    for name in files:
+        assert list(yaml.safe_load_all((ROOT / name).read_text("utf-8"))), name

@@ -1,7 +1,8 @@
 """The template of the role with which a GitHub workflow deploys: infra/github-role.json is made of it.
 
-It is a stack of its own, made once by an administrator. Sources: GitHub's guide, "Configuring OpenID Connect
-in Amazon Web Services"; IAM's guide, "Create an OpenID Connect (OIDC) identity provider".
+It is a stack of its own, made once by an administrator. Sources: GitHub's guides, "Configuring OpenID Connect
+in Amazon Web Services" and "OpenID Connect reference"; IAM's guide, "Create an OpenID Connect (OIDC) identity
+provider".
 """
 
 import json
@@ -12,6 +13,11 @@ from pitboard.ops.permissions import DEPLOY, policy
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 ENVIRONMENTS = ["staging", "prod"]
+
+_PART = r"[A-Za-z0-9._-]+(@[0-9]+)?"
+REPOSITORY = f"^{_PART}/{_PART}$"
+"""OWNER/NAME, or with ids: OWNER@1/NAME@2. A repository has one of the two: ids if it was made, renamed or
+transferred after 15 July 2026. Source: "OpenID Connect reference", "Immutable subject claims"."""
 
 
 def template() -> dict[str, Any]:
@@ -34,7 +40,14 @@ def template() -> dict[str, Any]:
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Pitboard: the role of the deploy workflow",
         "Parameters": {
-            "Repository": {"Type": "String", "Description": "OWNER/NAME on GitHub"},
+            "Repository": {
+                "Type": "String",
+                "AllowedPattern": REPOSITORY,
+                "ConstraintDescription": "It must be OWNER/NAME or OWNER@ID/NAME@ID.",
+                "Description": (
+                    "OWNER/NAME on GitHub; OWNER@ID/NAME@ID if made, renamed or moved after 15 July 2026"
+                ),
+            },
             "Provider": {
                 "Type": "String",
                 "Default": "",
