@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("ministack", reason="needs the dependency group `infra`")
 
 import botocore.client
+from botocore.exceptions import ClientError
 from tests.support.aws_account import AwsAccount, ministack
 from typer.testing import CliRunner
 
@@ -21,7 +22,9 @@ from pitboard.iracing.credentials import Credentials
 from pitboard.ops import deploy, deploy_checks, rollback, table_settings
 from pitboard.ops.aws_members import AwsMembersAdmin
 from pitboard.ops.environment import AwsEnvironment
+from pitboard.ops.github_role import template
 from pitboard.ops.permissions import DEPLOY, LOOK, MEMBERS, ON_CALL, TASKS, Task, action, policy
+from pitboard.ops.verify import verify
 from pitboard.settings import UsageError
 from pitboard.stores.dynamodb import DynamoStore
 
@@ -129,6 +132,34 @@ def test_who_deploys_needs_no_more_than_is_listed(recorded):
         rollback.check_restore(aws, "ir_drivers", rollback.parse_moment("2026-01-01"))
     assert "dynamodb:UpdateTable" in recorded
     assert recorded <= allowed(DEPLOY)
+
+
+def test_githubs_role_suffices_for_what_the_workflow_runs(cloud, monkeypatch):
+    """It may deploy and verify, and not read the secret: that one could not be checked, and nothing failed.
+    What does not answer here are the routes: no function runs."""
+    cloud.use(monkeypatch)
+    plain: Any = template()["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
+    granted = set(plain["Statement"][0]["Action"])
+    make: Callable[..., Any] = botocore.client.BaseClient._make_api_call
+
+    def enforce(self: Any, operation: str, arguments: Any) -> Any:
+        wanted = action(self.meta.service_model.service_name, operation)
+        if wanted not in granted:
+            said = {"Code": "AccessDeniedException", "Message": f"not authorized to perform {wanted}"}
+            raise ClientError({"Error": said}, operation)
+        return make(self, operation, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", enforce)
+    aws = AwsEnvironment("prod")
+    deploy_checks.check_secret(aws)
+    assert deploy_checks.kept_username(aws) == ""
+    found = {one.what: one for one in verify(aws, "http://127.0.0.1:9", "")}
+    told = {what: one.detail for what, one in found.items()}
+    assert "may not be read" in told["secret"]
+    assert found["secret"].ok is None
+    for what in (*aws.names.functions, *aws.names.tables):
+        assert "authorized" not in told[what]
+        assert "refused" not in told[what]
 
 
 def test_a_policy_allows_what_its_task_lists_and_cdks_roles_alone_are_assumed():

@@ -102,7 +102,7 @@ MEMBERS = Task(
 
 DEPLOY = Task(
     "deploy",
-    "`pitboard deploy`, `pitboard rollback --table`",
+    "`pitboard deploy`, `pitboard verify`, `pitboard rollback --table`",
     (
         "cloudformation:DescribeStacks",
         "cloudformation:ListStackResources",
@@ -130,6 +130,7 @@ DEPLOY = Task(
         "lambda:DeleteFunction",
         "lambda:GetAccountSettings",
         "lambda:GetFunctionConcurrency",
+        "lambda:GetFunctionConfiguration",
         "lambda:InvokeFunction",
         "lambda:ListAliases",
         "lambda:ListVersionsByFunction",

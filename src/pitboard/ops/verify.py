@@ -101,11 +101,14 @@ def _table(aws: AwsEnvironment, table: str, key: str) -> tuple[bool, str]:
 def _secret(aws: AwsEnvironment) -> tuple[bool | None, str]:
     """Whether the secret is complete. Its values are not shown."""
     name = aws.names.secret
-    if aws.found(aws.client("secretsmanager").describe_secret, SecretId=name) is None:
+    described = aws.found(aws.client("secretsmanager").describe_secret, SecretId=name)
+    if described is None:
         return False, f"{name} does not exist."
     text = aws.secret()
+    if text is None and described.get("VersionIdsToStages"):
+        return None, f"{name} has a value, which may not be read from here."
     if text is None:
-        return False, f"{name} is empty or may not be read. Fill it: `pitboard deploy --update-secrets`."
+        return False, f"{name} is empty. Fill it: `pitboard deploy --update-secrets`."
     try:
         parse(text, name)
     except CredentialsError as error:
