@@ -162,6 +162,7 @@ class Api(Construct):
             "/drivers/GET": (200, 400),
             **{f"{path}/GET": (200, 400) for path in CACHED},
             "/custid/GET": (50, 100),
+            "/cars/GET": (20, 100),
             "/auth/POST": (10, 50),
             "/health/GET": (20, 50),
             **{f"{path}/GET": limit for path, limit in HANDED_OUT.items()},

@@ -280,7 +280,7 @@ def test_each_route_has_a_limit_below_the_stages(each):
     """Source: API Gateway's guide, "Throttle requests to your REST APIs": a method's limit goes first."""
     stage = {s["ResourcePath"]: s for s in method_settings(each)}
     whole = stage.pop("/*")
-    served = {path for path, method in routes(each) if method != "OPTIONS"} - {"/cars"}
+    served = {path for path, method in routes(each) if method != "OPTIONS"}
     assert {path.replace("/~1", "/").replace("~1", "/") for path in stage} == served
     for settings in stage.values():
         assert settings["ThrottlingRateLimit"] <= min(200, whole["ThrottlingRateLimit"])
@@ -605,7 +605,8 @@ def test_alarms_watch_functions_api_tables_token_budget_and_logins(prod):
     for kind in KINDS:
         for metric in ("Errors", "Throttles", "Duration"):
             assert ("AWS/Lambda", metric, (f"ir-{kind}-prod",)) in alarms
-    assert ("AWS/Lambda", "Errors", ("ir-addon-prod",)) in alarms
+    for metric in ("Errors", "Throttles"):  # the heartbeat does not ask for its files
+        assert ("AWS/Lambda", metric, ("ir-addon-prod",)) in alarms
     for metric in ("4XXError", "5XXError"):
         assert ("AWS/ApiGateway", metric, ("pitboard-prod", "prod")) in alarms
     for table in ("ir_auth", "ir_custid", "ir_drivers"):
@@ -642,6 +643,18 @@ def test_the_first_refresh_of_the_index_is_no_alarm_for_its_table(prod):
     """It writes for some minutes; the other tables have no such load."""
     assert alarm(prod, "ir_custid-writes")["EvaluationPeriods"] == 3
     assert alarm(prod, "ir_drivers-writes")["EvaluationPeriods"] == 1
+
+
+def test_a_million_page_views_a_day_are_no_alarm_of_the_tables(prod):
+    """Three times their mean is a busy hour. An alarm that is always on tells nothing."""
+    import runpy
+    from pathlib import Path
+
+    cost = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "cost.py"))
+    mean = cost["reads"](cost["SIZES"][-1]) / cost["SECONDS"]
+    found = alarm(prod, "ir_drivers-reads")
+    assert found["Statistic"] == "Sum"
+    assert 3 * mean < found["Threshold"] / found["Period"] < 5 * mean
 
 
 def test_the_runbook_says_what_to_do_for_every_alarm(prod):

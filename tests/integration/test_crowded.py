@@ -4,6 +4,7 @@ The homes share a database as functions share their tables. What DynamoDB bills 
 """
 
 import json
+import math
 import random
 import runpy
 import threading
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from tests.support.waiting import wait_until
 from pitboard.aws.renewals import QueueRenewals
 from pitboard.drivers.budget import Budget
 from pitboard.drivers.dependencies import Dependencies
+from pitboard.drivers.model import CallContext, IdEntry
 from pitboard.drivers.service import Asker, DriverService
 from pitboard.iracing.data_api import DataApi
 from pitboard.iracing.meter import KEY, Meter
@@ -82,6 +84,47 @@ def test_a_page_that_the_budget_has_no_call_for_is_billed_as_the_costs_say(dynam
     assert {one["code"] for one in answer.values()} == {"pending"}
     assert billed.writes == 0
     assert billed.reads <= cost["ATTACK_NAMES"] * cost["REFUSED_READS"] + cost["DOCUMENT_READS"]
+
+
+class Licences:
+    """iRacing, with licences for whoever is asked for, and the budget's meter before it."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self.room, self.back_at = meter.room, meter.back_at
+
+    def members(self, ids: list[int], context: CallContext) -> dict[int, Any]:
+        self._meter.spend(context)
+        return {i: {"cust_id": i, "display_name": f"Driver {i}", "licenses": []} for i in ids}
+
+
+def test_a_renewal_is_billed_as_the_costs_say(dynamodb: Any) -> None:
+    """Fifty at a time, as the queue brings them."""
+    cost = runpy.run_path(str(COST))
+    drivers, custid = (create_table(dynamodb, kind, "name") for kind in ("drivers", "custid"))
+    store = DynamoStore(dynamodb, drivers, custid)
+    now = time.time()
+    shown, keys = ([f"{word} {i}" for i in range(1, 51)] for word in ("Driver", "driver"))
+    store.keep_ids(IdEntry(key, i, "iRacing", now + 9000) for i, key in enumerate(keys, 1))
+    store.documents.put(KEY, Budget().document(), expected=None)
+    with ThreadPoolExecutor(4) as pool:
+        upstream: Any = Licences(Meter(store.documents))
+        deps = Dependencies(store, upstream, pool, pool, pool, DynamoIndex(dynamodb, custid))
+        queue = QueueRenewals(lambda: pytest.fail("nothing comes again by the queue"), "queue")
+        service = DriverService(deps, pool, queue, lookup_seconds=None)
+        service.renew(shown)
+        made = store.records(keys).values()
+        store.forget(keys)
+        store.keep(replace(record, as_of=now - 9000, fresh_until=now - 5000) for record in made)
+        billed = Billed(dynamodb)
+        service.renew(shown)
+        reads, writes = billed.reads / 50, billed.writes / 50
+    renewed = store.records(keys)
+    assert len(renewed) == 50
+    assert all(record.as_of > now - 1 for record in renewed.values())
+    larger = math.ceil(cost["RECORD_KB"]) - 1  # these records have less than a unit
+    assert cost["RENEWAL_READS"] - 0.2 <= reads <= cost["RENEWAL_READS"]
+    assert cost["RENEWAL_WRITES"] - 0.2 <= writes + larger <= cost["RENEWAL_WRITES"]
 
 
 # --- a reader's pages beside them
