@@ -64,8 +64,8 @@ CHECK = Check(
     more=(
         (
             "The first deploy as an administrator is not needed, only `pitboard bootstrap`. The policy is"
-            " in docs/PERMISSIONS.md as JSON; the role for GitHub with the same actions is"
-            " infra/github-role.json."
+            " in docs/PERMISSIONS.md as JSON; the role for GitHub, infra/github-role.json, has the same"
+            " actions but for the two that read and set the secret."
         ),
     ),
     aws=aws,

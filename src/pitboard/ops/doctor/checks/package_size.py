@@ -43,8 +43,8 @@ CHECK = Check(
         (
             "The package has what `infra/bundle.py` lists and nothing for developers: 10 MB unpacked. It"
             " prunes botocore to what the functions call, which is 25 MB less, and keeps the bytecode,"
-            " because compiling it costs time at each cold start. There are no layers: all functions share"
-            " one package, and a layer counts for the same limit."
+            " because compiling it costs time at each cold start. There are no layers: all functions but"
+            " ir-addon share one package, and a layer counts for the same limit."
         ),
     ),
     aws=aws,
