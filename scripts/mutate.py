@@ -8,7 +8,7 @@ sample is tried, the same each time, in a copy of the checkout in build/, each w
 scripts/mutate.toml names for its module. `--seed` draws another sample: tests that were written for the
 survivors of one say nothing of the others. The sample's part of docs/MUTATION.md gets the result. `--resume`
 goes on after a run that was broken off, or to which tests were added; then the first score stays beside the
-new one.
+new one, as long as it is of the same changes of the same code.
 """
 
 import argparse
@@ -114,8 +114,13 @@ def main() -> int:
     if len(results) < len(sample):
         print(f"{len(sample) - len(results)} changes were not tried; --resume goes on")
         return 1
-    print(note(asked.room, asked.seed, len(possible), results, again=asked.resume))
+    print(note(asked.room, asked.seed, len(possible), results, again=asked.resume, sample=mark(now)))
     return 0
+
+
+def mark(sample: dict[str, tuple[str, str]]) -> str:
+    """A short name of a sample: which changes of which code, by job."""
+    return hashlib.blake2s(repr(sorted(sample.values())).encode(), digest_size=8).hexdigest()
 
 
 def code(module: Path) -> str:
@@ -234,20 +239,25 @@ def survivor(change: Change) -> str:
     return f"`{Path(change.module).name}`: `{before}` became `{after}`"
 
 
-def note(room: str, seed: int, possible: int, results: list[Change], *, again: bool) -> str:
+def note(room: str, seed: int, possible: int, results: list[Change], *, again: bool, sample: str = "") -> str:
     """Puts a result into the sample's part of the document; gives its sentence. What was written there about
-    why a survivor stays (after an arrow) is kept, and the first score when the sample was tried `again`."""
+    why a survivor stays (after an arrow) is kept, and the first score when this `sample` (its `mark`) was
+    tried `again`."""
     text = DOC.read_text("utf-8")
     name = f"{room}, seed {seed}" if seed else room
     begin, finish = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
     before, part, after = text.partition(begin)[0], text.partition(begin)[2], text.partition(finish)[2]
     part = part.partition(finish)[0]
     why = dict(re.findall(r"^- (.*) → (.*)$", part, re.M))
+    marked = f"<!-- sample {sample} -->\n"
+    if again and not part.endswith(marked):
+        print("The score in the document is of another sample; this one stands alone.")
+        again = False
     first = re.search(r"\d+ of \d+ noticed, \d+ %", part) if again else None
     said = summary(room, possible, results, first[0] if first else "")
     alive = sorted(survivor(change) for change in results if change.survived)
     lines = [f"- {line} → {why.get(line, 'not looked at')}\n" for line in alive]
-    body = f"{said}\n" + ("\n" if lines else "") + "".join(lines)
+    body = f"{said}\n" + ("\n" if lines else "") + "".join(lines) + marked
     DOC.write_text(before + begin + body + finish + after, "utf-8")
     return said
 

@@ -82,6 +82,27 @@ def test_the_first_score_stays_beside_the_one_with_the_tests_that_were_written_f
     assert mutate.note("stores", 0, 50, [alive], again=False).startswith("`stores`: 0 of 1 noticed, 0 %, of")
 
 
+def test_a_score_of_other_code_does_not_stand_beside_the_one_of_today(document, capsys):
+    """Also when a run on today's code was broken off and goes on: the score in the document is older."""
+    mutate.note("stores", 0, 50, [change(survived=True)], again=False, sample="before")
+    said = mutate.note("stores", 0, 50, [change(survived=False)], again=True, sample="after")
+    assert said.startswith("`stores`: 1 of 1 noticed, 100 %, of 50 possible")
+    assert "at first" not in document.read_text("utf-8").partition("## stores")[2]
+    assert "another sample" in capsys.readouterr().out
+    mutate.note("stores", 0, 50, [change(survived=True)], again=False, sample="after")
+    assert "0 of 1 noticed, 0 % at first" in mutate.note(
+        "stores", 0, 50, [change(survived=False)], again=True, sample="after"
+    )
+
+
+def test_a_sample_has_another_mark_when_the_code_or_its_size_is_another():
+    one = {"job 1": ("place 1", "code 1"), "job 2": ("place 2", "code 1")}
+    renamed = {"job 7": ("place 2", "code 1"), "job 8": ("place 1", "code 1")}
+    assert mutate.mark(one) == mutate.mark(renamed), "cosmic-ray names its jobs anew each time"
+    assert mutate.mark(one) != mutate.mark({**one, "job 1": ("place 1", "code 2")})
+    assert mutate.mark(one) != mutate.mark({"job 1": ("place 1", "code 1")})
+
+
 def test_another_seed_draws_another_sample_with_a_part_of_its_own(document):
     changes = [change(number, survived=False) for number in range(9)]
     one, other = (sorted(changes, key=lambda change: change.place(seed)) for seed in (0, 2))
