@@ -51,3 +51,24 @@ def test_once_the_store_is_back_it_goes_on(asking, monkeypatch):
 
     asking.start(ask, lambda: 0.0, back_at)
     assert asked.wait(5)
+
+
+def test_names_that_were_not_asked_for_because_the_store_failed_are_asked_once_it_is_back(
+    asking, monkeypatch
+):
+    """Also those behind them in the line. A disk may fail in the moment in which iRacing is back."""
+    monkeypatch.setattr(again, "LOOK", 0.02)
+    for number in range(2):
+        asking.add(f"Bob Tester{number}", profile=True, client=f"reader {number}")
+    asked, broken = [], [StoreError("The disk is full.")]
+
+    def ask(names, client) -> list[str]:
+        if client and broken:
+            raise broken.pop()
+        asked.append((dict(names), client))
+        return []
+
+    asking.start(ask, lambda: 0.0, lambda: 0.0)
+    wait_until(lambda: len(asked) >= 3)
+    assert asked[0] == ({"Ann Tester": False}, None)
+    assert sorted(asked[1:], key=str) == [({f"Bob Tester{n}": True}, f"reader {n}") for n in range(2)]

@@ -94,6 +94,11 @@ class AskingAgain(FailedNames):
         with self._changed:
             self._again.answered(one)
             batches = self._again.rest()
-        for names, client in batches:
-            if not self._closed:
-                self._ask(names, client)
+        try:
+            while batches and not self._closed:
+                self._ask(*batches[0])
+                del batches[0]
+        finally:  # the store may have failed
+            for names, client in batches:
+                for name, profile in names.items():
+                    self.add(name, profile=profile, client=client)
