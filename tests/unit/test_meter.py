@@ -239,6 +239,44 @@ def test_nobody_waits_for_the_end_of_a_maintenance_or_an_outage(bench, error, be
     bench.meter.spend(context())
 
 
+def test_a_probe_ends_the_outage_although_somebody_has_read_the_budget_of_before_it(bench):
+    """GET /health reads the budget while calls take from it."""
+    bench.meter.failed(time.monotonic(), surely=True)
+    bench.now += 3
+    get = bench.documents.get
+
+    def slow(key: str) -> Document | None:
+        before = get(key)
+        bench.documents.get = get
+        bench.meter.spend(context())  # the probe
+        return before
+
+    bench.documents.get = slow
+    bench.meter.status()
+    assert bench.meter.answered()
+    assert bench.meter.back_at() == bench.now
+
+
+def test_the_first_call_after_a_pause_is_alone(bench):
+    assert not bench.meter.room(context(), 90).alone
+    bench.meter.failed(time.monotonic(), surely=True)
+    bench.now += 0.05
+    assert not bench.meter.room(context(), 5).alone, "there is no call during the pause"
+    bench.now += 3
+    room = bench.meter.room(context(), 5)
+    assert (room.calls, room.alone) == (1, True)
+    assert not bench.meter.room(context(), 1).refusal
+    bench.meter.spend(context())
+    bench.now += 0.05
+    assert not bench.meter.room(context(), 5).alone
+    bench.meter.answered()
+    bench.now += 0.05
+    assert bench.meter.room(context(), 5).calls == 5
+    bench.set(level=0.5, paused_code="outage", paused_until=bench.now - 1)
+    bench.now += 0.05
+    assert not bench.meter.room(context(), 5).alone, "there is no call at all"
+
+
 def test_five_failures_in_a_row_are_an_outage(bench):
     begun = time.monotonic()
     for _ in range(4):

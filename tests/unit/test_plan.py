@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -398,6 +399,76 @@ class Few(Upstream):
         with self.lock:
             self.profiles.append(cust_id)
         return {"cust_id": cust_id, "member_info": {"cust_id": cust_id}}
+
+
+class Probing(Few):
+    """An iRacing that was away: one call goes first, and the others when it is answered."""
+
+    def __init__(self, error: UpstreamError | None = None) -> None:
+        super().__init__(0)
+        self.error = error
+        self.begun = 0
+        self.out = 0
+        self.state = "paused"
+
+    def room(self, context: CallContext, wanted: int) -> Room:
+        with self.lock:
+            if self.state == "away" or (self.state == "paused" and self.out):
+                return Room(0, OutageError("Away.", retry_after=3))
+            if self.state == "paused":
+                return Room(1, RateLimitedError("Full.", retry_after=1), alone=True)
+        return Room(wanted)
+
+    @contextmanager
+    def one_call(self) -> Iterator[None]:
+        with self.lock:
+            if self.state == "away" or (self.state == "paused" and self.out):
+                raise OutageError("Away.", retry_after=3)
+            self.begun += 1
+            self.out += 1
+        time.sleep(0.05)  # a call that is begun beside the first one is begun by then
+        with self.lock:
+            self.out -= 1
+            self.state = "away" if self.error else "back"
+        if self.error:
+            raise self.error
+        yield
+
+    def found(self, name: str, context: CallContext) -> list[tuple[int, str]]:
+        with self.one_call():
+            return super().found(name, context)
+
+    def members(self, ids, context):
+        with self.one_call():
+            return super().members(ids, context)
+
+    def profile(self, cust_id, context):
+        with self.one_call():
+            return super().profile(cust_id, context)
+
+
+@pytest.mark.parametrize("known", [0, 2, 5])
+@pytest.mark.parametrize("profile", [False, True])
+def test_after_an_outage_a_page_is_whole_as_soon_as_its_first_call_is_answered(deps, known, profile):
+    """Else it has one name of twenty, and asks again for the others seconds later."""
+    upstream = Probing()
+    deps.store.keep_ids(
+        [IdEntry(f"driver {n}", n, "iRacing", time.time() + 900) for n in range(1, known + 1)]
+    )
+    assert planned(deps, upstream, 5, profile=profile) == {"found": 5}
+    assert upstream.state == "back"
+    assert len(upstream.profiles) == (5 if profile else 0)
+
+
+@pytest.mark.parametrize("known", [0, 2, 5])
+def test_while_the_outage_lasts_a_page_asks_once_and_none_of_its_names_waits(deps, known):
+    upstream = Probing(UnreachableError("Lost."))
+    deps.store.keep_ids(
+        [IdEntry(f"driver {n}", n, "iRacing", time.time() + 900) for n in range(1, known + 1)]
+    )
+    outcomes = planned(deps, upstream, 5)
+    assert {said.split()[0] for said in outcomes} == {"unavailable"}
+    assert upstream.begun == 1
 
 
 def planned(

@@ -142,6 +142,10 @@ class Budget:
         beyond = int(budget.level - in_share - budget.capacity * LEFT_BY_EXCESS + 1) if client else 0
         return in_share + max(0, beyond)
 
+    def is_first_after_pause(self, now: float) -> bool:
+        """Whether the next call is the one that finds out whether a pause is over."""
+        return self._was_paused(now) and not self.pause_left(now)
+
     def wait_for(self, now: float, calls: int, priority: Priority, client: str = "") -> float:
         """Seconds until about `calls` calls may be made, if nobody else makes any."""
         budget = self.filled(now)

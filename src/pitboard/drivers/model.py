@@ -119,7 +119,8 @@ class CallContext:
 @dataclass(frozen=True, slots=True)
 class Room:
     """How many calls may be made at once. `refusal` is why no more, with a `retry_after` for the others that
-    were wanted."""
+    were wanted. `alone`: this one call finds out whether iRacing is back, and there may be others then."""
 
     calls: int
     refusal: UpstreamError | None = None
+    alone: bool = False

@@ -148,7 +148,7 @@ class Plan:
         """Settles the names that the budget has no call for before their leases are taken: each is a write of
         its own in DynamoDB, and a crawl of random names would pay for a hundred a page."""
         room = self._room(len(self._targets) + 1)
-        if not room.refusal:
+        if not room.refusal or room.alone:
             return
         searched = [key for key, target in self._targets.items() if not (target.record or target.has_id)]
         left_out = searched[_searches(room) :] if room.calls else list(self._targets)
@@ -256,6 +256,8 @@ class Plan:
             self._ask()
             self._tell_outcomes()
             if not self._calls:
+                if self._state.ids:  # they waited for searches that there is no call for
+                    continue
                 return
             try:
                 self._finished.get(timeout=self._patience())()
@@ -303,12 +305,14 @@ class Plan:
         state = self._state
         wanted = len(state.searches) + 1
         room = self._room(wanted)
+        if room.alone and self._calls:
+            return  # what comes of that call decides about these
         for _ in range(min(len(state.searches), _searches(room))):
             key = state.searches.popleft()
             state.searched.add(key)
             state.searching += 1
             self._start([key], self._search_came, key, self._find, self._targets[key].name)
-        if state.searches and room.refusal:
+        if state.searches and room.refusal and not room.alone:
             later = misses.for_error(room.refusal, self._deps.worded)
             while state.searches:
                 self._note_failed(key := state.searches.popleft(), room.refusal)
@@ -318,11 +322,13 @@ class Plan:
         """Asks for as many profiles as there are calls for, but for one that searches still need."""
         state = self._state
         room = self._room(len(state.profiles) + bool(state.searching))
+        if room.alone and self._calls:
+            return
         for _ in range(min(len(state.profiles), room.calls - bool(state.searching))):
             record = state.profiles.popleft()
             call = self._deps.upstream.profile
             self._start([record.key], self._profile_came, record, call, record.cust_id)
-        while state.profiles and room.refusal:
+        while state.profiles and room.refusal and not room.alone:
             self._note_failed(key := state.profiles.popleft().key, room.refusal)
             self._settle(key, None)
 

@@ -109,7 +109,7 @@ class Meter:
         if calls >= wanted:
             return Room(wanted)
         wait = budget.wait_for(now, wanted, context.priority, context.client)
-        return Room(calls, budget.refusal(now, wait))
+        return Room(calls, budget.refusal(now, wait), calls > 0 and budget.is_first_after_pause(now))
 
     def stop(self) -> None:
         """Grants no more calls, and ends the waits of those who want one: the program is about to end."""
@@ -140,10 +140,17 @@ class Meter:
         """Notes a good answer, all of it. True if it was a probe's: the maintenance or outage is over."""
         with self._lock:
             self._failures, self._known_at = 0, time.monotonic()
-        if not self._last.probing:
+        if not self._last.paused_code:
             return False
-        self._update(lambda budget, now: budget.resumed(now))
-        return True
+        ended = False
+
+        def change(budget: Budget, now: float) -> Budget:
+            nonlocal ended
+            ended = budget.probing  # the newest says it: others read and write while a probe is out
+            return budget.resumed(now)
+
+        self._update(change)
+        return ended
 
     def failed(self, begun: float, *, surely: bool = False) -> None:
         """Counts a failure of a call that was `begun` at that time (monotonic seconds); from `OUTAGE_AFTER`
