@@ -11,12 +11,14 @@ import pytest
 
 from pitboard.drivers import records
 from pitboard.drivers.dependencies import Dependencies
+from pitboard.drivers.errors import UnreachableError
+from pitboard.drivers.freshness import ID_KEPT
 from pitboard.drivers.guard import GuardedStore
 from pitboard.drivers.index import CategoryStats, IndexedDriver
 from pitboard.drivers.kept_members import KeptMembers
 from pitboard.drivers.members import Audience, Members
-from pitboard.drivers.misses import WITHHELD
-from pitboard.drivers.model import CallContext, Record, Room
+from pitboard.drivers.misses import WITHHELD, Miss
+from pitboard.drivers.model import CallContext, IdEntry, Record, Room
 from pitboard.drivers.names import parse
 from pitboard.drivers.plan import Plan, Target
 from pitboard.drivers.ranks import Ranks
@@ -209,3 +211,56 @@ def test_the_host_is_told_which_names_on_his_list_have_new_owners():
     members = Members(Audience.LISTED).listing({"ann tester": 5, "bo demo2": 6}).refusing("ann tester", 7)
     assert "give the names again: ann tester." in told(members, 0, unused=False)
     assert "new owners" not in told(members.agreeing("ann tester"), 0, unused=False)
+
+
+# --- the id alone
+
+
+class Asked:
+    """A service that knows the id 5 of "Ann Tester" since `days` ago, and an iRacing that says 7."""
+
+    def __init__(
+        self, deps: Dependencies, planners: ThreadPoolExecutor, days: float, *, record: bool
+    ) -> None:
+        then = time.time() - days * 86400
+        if record:
+            kept = Record("ann tester", 5, records.body(licensed(5)), then, then + 3600, then + ID_KEPT)
+            deps.store.keep([kept])
+        deps.store.keep_ids([IdEntry("ann tester", 5, "iRacing", then + ID_KEPT)])
+        self.service = DriverService(deps, planners, Queue())
+
+    def custid(self) -> tuple[int, str] | Miss:
+        return self.service.customer_id("Ann Tester", 5.0)
+
+
+@pytest.fixture(params=[True, False], ids=["a record", "an id alone"])
+def known(request, deps):
+    with ThreadPoolExecutor(1) as planners:
+        yield lambda days, deps=deps: Asked(deps, planners, days, record=request.param)
+
+
+def test_the_id_of_a_name_is_confirmed_once_a_day(known):
+    """Else who had the name before is told for a month: nothing renews what is asked for in this way."""
+    assert known(0.9).custid() == (5, "store")
+    asked = known(1.1)
+    assert asked.custid() == (7, "iRacing")
+
+
+def test_an_older_id_is_told_as_long_as_iracing_does_not_answer(deps, known):
+    upstream, search = cast("Any", deps.upstream), deps.upstream.search
+
+    def lost(_, __):
+        raise UnreachableError("Lost.")
+
+    upstream.search = lost
+    asked = known(20)
+    assert [asked.custid() for _ in range(2)] == [(5, "store")] * 2
+    upstream.search = search
+    (entry,) = deps.store.ids(["ann tester"]).values()
+    deps.store.keep_ids([replace(entry, failed_until=0.0)])
+    assert asked.custid() == (7, "iRacing")
+
+
+def test_an_older_id_is_not_told_when_the_index_of_today_has_the_name(deps, known):
+    indexed = replace(deps, index=Index(IndexedDriver(9, "Ann Tester", "NO")))
+    assert known(3, indexed).custid() == (9, "index")

@@ -366,6 +366,8 @@ class Plan:
             self._nobody(key)
             return
         if withhold_also(self._deps, key, cust_id):
+            if self._targets[key].record:
+                self._deps.store.forget([key])
             self._settle(key, WITHHELD)
             return
         until = self._deps.clock() + freshness.ID_KEPT
@@ -547,7 +549,6 @@ def withhold_also(dependencies: Dependencies, key: str, cust_id: int) -> bool:
         return False
     try:
         members = dependencies.members.change(lambda members: members.refusing(key, cust_id))
-        dependencies.store.forget([key])
         if key in members.renamed:
             log.warning(
                 "a name on the list has a new owner, who is withheld until `pitboard allow` names him"

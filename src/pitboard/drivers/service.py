@@ -13,7 +13,13 @@ from functools import lru_cache
 
 from pitboard.drivers import freshness, misses, names
 from pitboard.drivers.dependencies import Dependencies
-from pitboard.drivers.errors import MaintenanceError, OutageError, StoreError, UpstreamError
+from pitboard.drivers.errors import (
+    MaintenanceError,
+    OutageError,
+    StoreError,
+    UnreachableError,
+    UpstreamError,
+)
 from pitboard.drivers.index import IndexedDriver
 from pitboard.drivers.misses import NOT_FOUND, PENDING, TOO_MANY, UNAVAILABLE, WITHHELD, Miss
 from pitboard.drivers.model import CallContext, IdEntry, Priority, Record
@@ -49,6 +55,8 @@ LONGEST_REMEMBERED = 2_048
 LONGEST_QUIET = 1.5
 """Seconds without news after which an answer goes out, if it has something to show."""
 
+ID_SURE = freshness.DAY
+"""Seconds for which a kept id is told without asking when it is asked for alone: a name can change hands."""
 
 log = logging.getLogger(__name__)
 
@@ -251,7 +259,10 @@ class DriverService:
 
     def customer_id(self, text: str, seconds: float, asker: Asker = HOST) -> tuple[int, str] | Miss:
         """The customer id of a name and where it is from: `index`, `store` or `iRacing`. A web page is told
-        the same whether the name was looked up before or not."""
+        the same whether the name was looked up before or not.
+
+        An older id than `ID_SURE` is told only when iRacing does not answer.
+        """
         try:
             name = names.parse(text)
         except InvalidNameError as error:
@@ -265,15 +276,16 @@ class DriverService:
             found = self.customer_id(text, seconds, Asker(asker.client))
             return found if isinstance(found, Miss) else (found[0], "iRacing")
         if (known := self._known_id(name)) is not None:
-            return known
+            return self._older_id(name, known)
         context = self._context(seconds, asker)
         try:
             # the second look is part of the flight: no other can land between look and search
-            return self._ids.once(
+            answer = self._ids.once(
                 name.key, seconds, lambda: self._known_id(name) or self._ask_id(name, context)
             )
         except UpstreamError as error:
-            return misses.for_error(error, self._deps.worded)
+            answer = misses.for_error(error, self._deps.worded)
+        return self._older_id(name, answer)
 
     def stop(self) -> None:
         """Begins no more look-ups and ends those under way: their leases are given up, and what waits for
@@ -290,22 +302,39 @@ class DriverService:
         self._ids.stop()
 
     def _known_id(self, name: Name) -> tuple[int, str] | Miss | None:
-        if record := self._deps.store.records([name.key]).get(name.key):
-            return record.cust_id, "store"
+        kept, entry = self._kept_id(name)
+        now = self._deps.clock()
+        if kept and abs(now - kept[0]) < ID_SURE:
+            return kept[1], "store"
         if driver := self._deps.index.find([name.key]).get(name.key):
             return driver.cust_id, "index"
-        if (entry := self._deps.store.ids([name.key]).get(name.key)) is None:
-            return None
-        if entry.cust_id is not None:
-            return entry.cust_id, "store"
-        return misses.for_entry(entry, self._deps.clock(), self._deps.upstream.back_at())
+        return misses.for_entry(entry, now, self._deps.upstream.back_at()) if entry else None
+
+    def _kept_id(self, name: Name) -> tuple[tuple[float, int] | None, IdEntry | None]:
+        """When the store last saw whose the name is (Unix seconds), and whose; and the name's entry."""
+        record = self._deps.store.records([name.key]).get(name.key)
+        entry = self._deps.store.ids([name.key]).get(name.key)
+        seen = [(record.as_of, record.cust_id)] if record else []
+        if entry and entry.cust_id is not None:
+            seen.append((entry.until - freshness.ID_KEPT, entry.cust_id))
+        return max(seen, default=None), entry
+
+    def _older_id(self, name: Name, answer: tuple[int, str] | Miss) -> tuple[int, str] | Miss:
+        """The answer, or what is kept, however old, when iRacing could not say more."""
+        if not isinstance(answer, Miss) or answer.code not in (UNAVAILABLE.code, PENDING.code):
+            return answer
+        kept, _ = self._kept_id(name)
+        return (kept[1], "store") if kept else answer
 
     def _ask_id(self, name: Name, context: CallContext) -> tuple[int, str] | Miss:
         now = self._deps.clock()
+        kept, known = self._kept_id(name)
         try:
             cust_id = exact_match(name, self._deps.upstream.search(name.shown, context))
+            if cust_id is None and kept:  # one answer does not delete what is known (docs/adr/0036)
+                raise UnreachableError("iRacing's answers about this driver disagree.")
         except UpstreamError as error:
-            if entry := misses.remembered(name.key, error, context, now):
+            if entry := misses.remembered(name.key, error, context, now, known):
                 self._deps.store.keep_ids([entry])
                 self._failed.add(name.shown, profile=False, client=context.client)
             raise
