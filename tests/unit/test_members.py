@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.waiting import wait_until
 
 from pitboard.drivers import names
 from pitboard.drivers.errors import StoreError
@@ -14,6 +15,8 @@ from pitboard.drivers.index import IndexedDriver
 from pitboard.drivers.kept_members import KeptMembers
 from pitboard.drivers.members import DOCUMENT, Audience, Gate, Members, fingerprint
 from pitboard.drivers.model import Document, IdEntry, Record
+from pitboard.local.members import LocalMembers
+from pitboard.settings import Settings
 from pitboard.stores.sqlite import SqliteStore
 
 KEYS = st.text(min_size=1, max_size=30).map(lambda text: _key(text)).filter(bool)
@@ -372,3 +375,23 @@ def test_who_is_withheld_is_not_shown_by_id_whoever_is_listed():
     members = Members(Audience.LISTED, listed={"ann": 7, "bo": 8}).forgetting([], [7])
     assert (members.shows_id(7), members.shows_id(8), members.shows_id(9)) == (False, True, False)
     assert Members().shows_id(9)
+
+
+def test_what_is_written_of_a_member_in_the_moment_of_the_wish_leaves_no_byte(tmp_path):
+    """The clean-up may be over when a look-up writes what it had begun to write before."""
+    settings = Settings.read({"PITBOARD_DB": str(tmp_path / "p.sqlite3")})
+    store = SqliteStore(settings.db)
+    members = LocalMembers(settings, store)
+    guarded = GuardedStore(store, members.kept, members.scrub_soon)
+    record = Record("ann tester", 7, b'{"cust_id":7,"name":"Ann Tester"}', 1.0, 2.0, 3.0)
+
+    class Slow(SqliteStore):
+        def keep(self, records):
+            members.forget([names.parse("Ann Tester")])
+            super().keep(records)
+
+    store.__class__ = Slow
+    guarded.keep([record])
+    wait_until(lambda: not any(b"Ann Tester" in file.read_bytes() for file in tmp_path.iterdir()))
+    members.close()
+    store.close()

@@ -5,7 +5,7 @@ themselves only have to say `withheld` where a driver would stand.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pitboard.drivers.errors import StoreError
 from pitboard.drivers.index import IndexedDriver
@@ -17,11 +17,15 @@ log = logging.getLogger(__name__)
 
 
 class GuardedStore:
-    """`ports.Store` over another one."""
+    """`ports.Store` over another one. `taken_out` is called when something had to be deleted that was written
+    of a member in the moment in which he asked."""
 
-    def __init__(self, store: Store, members: MembersSource) -> None:
+    def __init__(
+        self, store: Store, members: MembersSource, taken_out: Callable[[], object] = lambda: None
+    ) -> None:
         self._store = store
         self._members = members
+        self._taken_out = taken_out
         # What has no driver in it is passed on as it is.
         self.forget = store.forget
         self.claim = store.claim
@@ -67,6 +71,7 @@ class GuardedStore:
         members = self._members.current()
         if gone := [one.key for one in written if not members.keeps(one.key, one.cust_id)]:
             self._store.forget(gone)
+            self._taken_out()
 
 
 class GuardedIndex:

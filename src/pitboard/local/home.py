@@ -105,7 +105,7 @@ class LocalHome:
         self.index = IndexFile(settings.db)
         self.members = LocalMembers(settings, self.store, self.index)
         dependencies = Dependencies(
-            GuardedStore(self.store, self.members.kept),
+            GuardedStore(self.store, self.members.kept, self.members.scrub_soon),
             self.upstream,
             self._callers,
             self._behind,

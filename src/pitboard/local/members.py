@@ -91,6 +91,10 @@ class LocalMembers:
         self._withhold(names, ())
         self._behind(self._delete)
 
+    def scrub_soon(self) -> None:
+        """Leaves no byte of what was deleted of a member, in a thread of its own."""
+        self._behind(self._delete)
+
     def _withhold(self, names: Collection[Name], cust_ids: Collection[int]) -> Members:
         keys = [name.key for name in names]
         known = {*cust_ids, *self._ids_of(keys)}
