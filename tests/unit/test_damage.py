@@ -64,6 +64,14 @@ def test_each_damage_is_said_once_and_what_was_said_fills_no_memory(caplog):
     assert not [line for line in caplog.messages if "ann" in line or "bo demo" in line]
 
 
+def test_damage_that_comes_up_again_later_is_not_said_again(caplog):
+    told, error = Told(), DamageError("its body is no JSON")
+    for _ in range(2):
+        for number in range(1_000):
+            told("a record", f"ann {number}", error)
+    assert len(caplog.messages) == 1_000
+
+
 @pytest.mark.parametrize(
     ("body", "wrong"),
     [
@@ -127,8 +135,9 @@ def test_every_time_of_a_record_or_an_entry_is_one():
 
 
 def test_a_document_that_is_lost_is_made_anew_but_for_the_one_that_hides_members(caplog):
-    damage.document_lost("TOKEN:jo@example.com")
-    assert "TOKEN" in caplog.text
+    for key in ("BUDGET", "TOKEN:jo@example.com"):
+        damage.document_lost(key)
+        assert key.partition(":")[0] in caplog.text
     assert "jo@example.com" not in caplog.text
     with pytest.raises(StoreError, match="restore it from a backup"):
-        damage.document_lost("MEMBERS")
+        damage.document_lost("_MEMBERS"[1:])
