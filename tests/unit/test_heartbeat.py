@@ -2,6 +2,7 @@
 
 import pytest
 from tests.support.fake_http import FakeHttp, Reply, fake_http_server
+from tests.support.waiting import wait_until
 
 from pitboard.aws import heartbeat
 from pitboard.aws.heartbeat import Heartbeat
@@ -74,7 +75,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(api, monkeypatc
     monkeypatch.setattr(heartbeat, "SECONDS", 0.1)
     api.on("/dev/health", Reply(hold=api.stop))
     assert beat(api) == (False, "failed")
-    assert [got.path for got in api.got] == ["/dev/health"]
+    wait_until(lambda: [got.path for got in api.got] == ["/dev/health"])
 
 
 def test_a_heartbeat_that_cannot_be_read_counts_as_failed(api):
