@@ -2,7 +2,7 @@
 
 import { useLanguage } from "./core/i18n.ts";
 import { Loader } from "./core/loader.ts";
-import { type Answer, type Driver, isTrouble, isUnfinished } from "./core/model.ts";
+import { type Answer, type Driver, isPutOff, isTrouble, isUnfinished } from "./core/model.ts";
 import { nameKey } from "./core/names.ts";
 import { type Note, noteOf } from "./core/notes.ts";
 import { DEFAULTS, isOn, type Options, type Theme } from "./core/options.ts";
@@ -388,7 +388,8 @@ export class App {
 
   /** Whether a line may need more space later. */
   #canGrow(answer: Answer): boolean {
-    return isUnfinished(answer, showsProfiles(this.#options)) || ("problem" in answer && isTrouble(answer.problem));
+    if (isUnfinished(answer, showsProfiles(this.#options)) || isPutOff(answer)) return true;
+    return "problem" in answer && isTrouble(answer.problem);
   }
 }
 

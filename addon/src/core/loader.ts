@@ -3,7 +3,7 @@
  * wait for anybody, so that who is known is shown at once; those who are not are asked for again at once, with time.
  */
 
-import { type Answer, type Asking, isTrouble, isUnfinished, merged, type Trouble } from "./model.ts";
+import { type Answer, type Asking, isPutOff, isTrouble, isUnfinished, merged, type Trouble } from "./model.ts";
 
 /** A usual forum page has 30 comments and the opening post. */
 const CALL_SIZE = 32;
@@ -28,6 +28,12 @@ interface Entry {
   tries: number;
   /** Whether it was asked for once more after an answer from the index. */
   renewed: boolean;
+}
+
+/** Names to ask for again, after so many seconds. */
+interface Again {
+  entries: Entry[];
+  wait: number;
 }
 
 interface Page {
@@ -158,24 +164,30 @@ export class Loader {
       )
       .catch((): Record<string, Answer> => ({}));
     const { profile } = asking;
-    const unfinished: Entry[] = [];
-    let wait = 0;
+    const unfinished: Again = { entries: [], wait: 0 };
+    const putOff: Again = { entries: [], wait: 0 };
     for (const entry of batch) {
       this.#recovering.delete(entry);
       const answer = (Object.hasOwn(answers, entry.name) && answers[entry.name]) || NO_ANSWER;
       this.#take(entry, answer);
-      const pause = asking.now ? 0 : RETRY_AFTER[entry.tries];
-      if (!isUnfinished(answer, profile)) this.#renewLater(entry);
+      const again = isPutOff(answer) ? putOff : unfinished;
+      const pause = asking.now && again === unfinished ? 0 : RETRY_AFTER[entry.tries];
+      if (again === unfinished && !isUnfinished(answer, profile)) this.#renewLater(entry);
       else if (pause !== undefined) {
-        if (!asking.now) entry.tries++;
-        unfinished.push(entry);
-        wait = Math.max(wait, (pause && "problem" in answer && answer.retryAfter) || pause);
+        if (pause) entry.tries++;
+        again.entries.push(entry);
+        again.wait = Math.max(again.wait, (pause && "problem" in answer && answer.retryAfter) || pause);
       }
     }
     this.#watch(batch);
-    if (!unfinished.length) return;
-    if (!wait) return this.#call(unfinished, { profile });
-    setTimeout(() => this.#whenVisible(() => this.#call(unfinished, { profile })), wait * 1000);
+    void this.#askAgain(putOff, profile);
+    await this.#askAgain(unfinished, profile);
+  }
+
+  async #askAgain({ entries, wait }: Again, profile?: boolean): Promise<void> {
+    if (!entries.length) return;
+    if (!wait) return this.#call(entries, { profile });
+    setTimeout(() => this.#whenVisible(() => this.#call(entries, { profile })), wait * 1000);
   }
 
   /** A driver stays when there is no answer to a new question about it, or one without the profile that is known. */

@@ -125,6 +125,10 @@ export const isUnfinished = (answer: Answer, profile = false): boolean =>
     ? profile && (answer.driver.state === "partial" || answer.driver.state === "index")
     : answer.problem === "pending";
 
+/** Whether the backend could not ask iRacing and says when to ask it again. */
+export const isPutOff = (answer: Answer): boolean =>
+  "problem" in answer && answer.problem === "unavailable" && answer.retryAfter !== null;
+
 type Fields = Record<string, unknown>;
 
 /** The fields of an object; none if it is something else. */

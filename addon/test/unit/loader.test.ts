@@ -143,6 +143,27 @@ describe("a page", () => {
     expect(calls.map(({ at }) => at - 20)).toEqual([0, 0, 45_000, 90_000]);
   });
 
+  it("asks again for a name that iRacing could not be asked for when the backend says, and for the others at once", async () => {
+    backend = (name) =>
+      calls.length > 2 ? licences(name) : name === "Ann" ? { problem: "unavailable", retryAfter: 40 } : SOON;
+    for (const name of ["Ann", "Bo"]) loader.load(name);
+    await pass(20);
+    expect(calls.map(({ names }) => names)).toEqual([["Ann", "Bo"], ["Bo"]]);
+    expect(loader.answer("Ann")).toEqual({ problem: "unavailable", retryAfter: 40 });
+    await pass(39_000);
+    expect(loader.answer("Bo")).toHaveProperty("driver");
+    expect(loader.answer("Ann")).toEqual({ problem: "unavailable", retryAfter: 40 });
+    await pass(2_000);
+    expect(loader.answer("Ann")).toHaveProperty("driver");
+  });
+
+  it("asks six times at most for a name that iRacing cannot be asked for", async () => {
+    backend = () => ({ problem: "unavailable", retryAfter: 60 });
+    loader.load("Ann");
+    await pass(3_600_000);
+    expect(calls.map(({ at }) => Math.round(at / 60_000))).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  });
+
   it("does not ask again while the reader does not see it", async () => {
     backend = (_, { now }) => (now ? SOON : calls.length < 3 ? SOON : licences("x"));
     hide();
