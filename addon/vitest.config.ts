@@ -13,6 +13,8 @@ export default defineConfig({
           // a click on a link would ask for the page that it leads to
           environmentOptions: { happyDOM: { settings: { navigation: { disableMainFrameNavigation: true } } } },
           setupFiles: ["test/support/dom.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
