@@ -51,9 +51,8 @@ def most_in_any_window(grants, seconds):
     return most
 
 
-def check(grants, budget, spare, least):
+def check(grants, budget, spare):
     """`spare` are calls of blocks that may be used up to two seconds after they were taken."""
-    assert len(grants) >= least, "hardly any call was taken; the machine is too busy for this test"
     for window in (0.1, 0.5, 1.0, 2.0, SECONDS):
         # grants are noted a moment after they were taken
         allowed = budget.capacity + budget.rate * (window + 0.5) + spare
@@ -77,7 +76,8 @@ def test_sixteen_processes_on_one_file_never_take_more_than_the_bucket_gives(tmp
     ]
     grants = [at for process in processes for at in json.loads(process.communicate(timeout=100)[0])]
     assert all(process.returncode == 0 for process in processes)
-    check(grants, budget, spare=16 * 4, least=30)
+    assert len(grants) >= 2 * 16
+    check(grants, budget, spare=16 * 4)
 
 
 @pytest.mark.slow
@@ -87,21 +87,20 @@ def test_thirty_two_threads_on_dynamodb_never_take_more_than_the_bucket_gives():
         table = create_table(client, "drivers", "name")
         budget = Budget(limit=480, level=120.0, at=time.time())
         DynamoDocuments(client, table, "name").put(KEY, budget.document(), expected=None)
-        until = time.time() + SECONDS
+        until, grants = time.time() + SECONDS, []
 
         def spend(_):
-            meter, granted = Meter(DynamoDocuments(client, table, "name")), []
-            while time.time() < until:
+            meter = Meter(DynamoDocuments(client, table, "name"))
+            while time.time() < until or len(grants) < 10:  # a busy machine has hardly begun by then
                 try:
                     meter.spend(CallContext(time.monotonic() + 0.3, Priority.READER, "192.0.2.1"))
-                    granted.append(time.time())
+                    grants.append(time.time())
                 except UpstreamError:
                     time.sleep(0.01)
-            return granted
 
         with ThreadPoolExecutor(32) as pool:
-            grants = [at for granted in pool.map(spend, range(32)) for at in granted]
-        check(grants, budget, spare=0, least=10)
+            list(pool.map(spend, range(32)))
+        check(grants, budget, spare=0)
 
 
 @pytest.mark.slow
