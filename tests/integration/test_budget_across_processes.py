@@ -87,7 +87,8 @@ def test_thirty_two_threads_on_dynamodb_never_take_more_than_the_bucket_gives():
         table = create_table(client, "drivers", "name")
         budget = Budget(limit=480, level=120.0, at=time.time())
         DynamoDocuments(client, table, "name").put(KEY, budget.document(), expected=None)
-        until, grants = time.time() + SECONDS, []
+        until = time.time() + SECONDS
+        grants: list[float] = []
 
         def spend(_):
             meter = Meter(DynamoDocuments(client, table, "name"))

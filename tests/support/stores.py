@@ -1,7 +1,9 @@
 """Stores to test: SQLite in a file, DynamoDB as emulated by moto and by dynalite, both on loopback."""
 
+import io
 import sqlite3
 import subprocess
+import threading
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ import pytest
 from botocore.config import Config
 from tests.support import needs
 from tests.support.clock import Clock
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from pitboard.drivers.ports import Documents, Store
 from pitboard.stores.dynamodb import CLIENT_CONFIG, DynamoDocuments, DynamoStore
@@ -130,17 +133,39 @@ def dynamo_client(endpoint: str) -> Any:
     )
 
 
+class _Silent(WSGIRequestHandler):
+    """Writes no line for each request."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
 @contextmanager
 def moto_endpoint() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
+    """Moto's server, which does one DynamoDB request after the other here: moto itself checks the condition
+    of a write and writes in two steps, between which another thread's write is lost (5.2.5,
+    `Table.put_item`). DynamoDB does both at once."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
+    moto, turn = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+    def one_by_one(environ: Any, start_response: Any) -> Any:
+        if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
+            return moto(environ, start_response)
+        # Outside the lock: a client may be stopped, as Lambda stops a process, before it has sent all.
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        with turn:
+            return moto(environ | {"wsgi.input": io.BytesIO(body)}, start_response)
+
+    server = make_server("127.0.0.1", 0, one_by_one, threaded=True, request_handler=_Silent)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
     try:
-        yield f"http://{host}:{port}"
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager
