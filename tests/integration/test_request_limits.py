@@ -162,6 +162,12 @@ def test_1100_half_open_connections_shut_nobody_out(server, simulator, opening):
     before = server.memory("VmHWM")
     opened = half_open(server, 1_100, opening)
     try:
+        if opening.startswith(
+            HEAD + b"\r\n"
+        ):  # a whole request: until it is answered, it has a right to be there
+            for client in opened:
+                with contextlib.suppress(ConnectionError):
+                    client.recv(1)
         assert all(is_served(server, simulator) for _ in range(5))
         assert server.memory("VmHWM") - before < FLAT
     finally:
