@@ -98,7 +98,7 @@ def all_at_their_time(long: bool) -> Iterator[tuple[str, End]]:
 
 def arguments() -> tuple[list[str], bool]:
     """The parts to run, and whether in their long form."""
-    parts = "\n".join(f"  {name:<8} {part.help}" for name, part in PARTS.items())
+    parts = "\n".join(f"  {name:<11} {part.help}" for name, part in PARTS.items())
     parser = argparse.ArgumentParser(
         description="Checks everything, or the parts that are named:\n\n" + parts,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -179,9 +179,16 @@ def unit(_: bool) -> bool:
     return uv("pytest", "-n", "2", "-q", "tests/unit", environment=environment("unit"))
 
 
+def pythons(_: bool) -> bool:
+    """The version that `unit` runs on is left out."""
+    usual = output("uv", "run", "--locked", "python", "-c", VERSION)
+    fine = [on(*python, "tests/unit") for python in interpreters() if python[0] != usual]
+    return all(fine)
+
+
 def tests(long: bool) -> bool:
-    """All but the unit tests, which `unit` runs."""
-    return uv(*ALL, *PYTEST, *shorter(long), "--ignore", "tests/unit")
+    """All but the unit tests and the integration tests, which have parts of their own."""
+    return uv(*ALL, *PYTEST, *shorter(long), *("--ignore=tests/unit", "--ignore=tests/integration"))
 
 
 def environment(name: str) -> dict[str, str]:
@@ -189,34 +196,28 @@ def environment(name: str) -> dict[str, str]:
     return {"UV_PROJECT_ENVIRONMENT": str(ROOT / "build" / "environments" / name)}
 
 
-def pythons(long: bool) -> bool:
-    """Each Python has an environment of its own. Without --long the integration tests run on the newest one
-    only, and those that take more than two seconds are left out: the part `tests` runs them."""
-    found = list(interpreters())
-    fine = []
-    for version, path in found:
-        chosen = ["tests/unit"]
-        if long or (version, path) == found[-1]:
-            chosen.append("tests/integration")
-        shortened = () if long else ("-m", "not long and not slow")
-        print(f"-- Python {version}: {path}, {' '.join(chosen)}", flush=True)
-        done = uv("--python", path, *ALL, *PYTEST, *shortened, *chosen, environment=environment(version))
-        print(f"-- Python {version}: {'fine' if done else 'FAILED'}", flush=True)
-        fine.append(done)
+def integration(long: bool) -> bool:
+    """Each test once: what differs between versions of Python, mypy and the unit tests find sooner."""
+    chosen = [*interpreters()][0 if long else -1 :]
+    fine = [on(*python, *shorter(long), "tests/integration") for python in chosen]
     return all(fine)
 
 
+def on(version: str, path: str, *words: str) -> bool:
+    """Runs tests on one Python, in an environment of its own. Says which and how it ended."""
+    print(f"-- Python {version}: {path}, {words[-1]}", flush=True)
+    done = uv("--python", path, *ALL, *PYTEST, *words, environment=environment(version))
+    print(f"-- Python {version}: {'fine' if done else 'FAILED'}", flush=True)
+    return done
+
+
 def interpreters() -> Iterator[tuple[str, str]]:
-    """Each version but the one that `tests` runs on, with an interpreter's path. Says which are not here."""
-    with_tests = output("uv", "run", "--locked", "python", "-c", VERSION)
+    """Each version that is here, with an interpreter's path, the oldest first. Says which are not."""
     for version in VERSIONS:
-        path = next(filter(works, candidates(version)), None)
-        if version == with_tests:
-            print(f"-- Python {version}: the part `tests` runs on it", flush=True)
-        elif path is None:
-            print(f"-- Python {version}: not found; `uv python install {version}`", flush=True)
-        else:
+        if path := next(filter(works, candidates(version)), None):
             yield version, path
+        else:
+            print(f"-- Python {version}: not found; `uv python install {version}`", flush=True)
 
 
 VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
@@ -278,12 +279,18 @@ PARTS = {
         folders=(ADDON,),
     ),
     "unit": Part("the unit tests as `uv run pytest tests/unit` runs them, with few packages", unit),
-    "tests": Part("all tests but the unit tests", tests, wants=(*NODE, *PACKAGES), folders=(ADDON, CONTRACT)),
-    "pythons": Part(
-        "unit tests on the other Pythons that are here, integration tests on the newest (--long: on all)",
-        pythons,
+    "pythons": Part("the unit tests on the other Pythons that are here", pythons),
+    "tests": Part(
+        "all tests but those of `unit` and `integration`",
+        tests,
         wants=(*NODE, *PACKAGES),
-        folders=(CONTRACT,),
+        folders=(ADDON, CONTRACT),
+    ),
+    "integration": Part(
+        "the integration tests, on the newest Python that is here (--long: on each)",
+        integration,
+        wants=(*NODE, *PACKAGES),
+        folders=(ADDON, CONTRACT),
     ),
 }
 

@@ -17,7 +17,7 @@ from pitboard.simulator import Population, Simulator
 ROOT = Path(__file__).parents[2]
 TOKEN = "a-token-of-the-host-0001"
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture(scope="module")

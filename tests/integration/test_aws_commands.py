@@ -108,7 +108,6 @@ def refused(cloud: AwsAccount, said, *words: str) -> str:
     return sentence
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", ["bootstrap", "deploy", "verify", "rollback"])
 def test_an_unknown_environment(cloud, said, command):
     sentence = refused(cloud, said, command, "--env", "production")
@@ -410,7 +409,6 @@ def test_a_version_whose_table_its_role_allows_is_gone_back_to(cloud, said):
     assert live["FunctionVersion"] == "1"
 
 
-@pytest.mark.slow
 def test_production_is_not_changed_without_a_yes(cloud, said, monkeypatch):
     before = state(cloud)
     with Path(os.devnull).open() as nothing:
@@ -430,7 +428,6 @@ def test_another_iracing_that_is_left_in_the_shell_is_not_deployed(cloud, said, 
     assert f"--context {variable.removeprefix('PITBOARD_').lower()}=" in sentence
 
 
-@pytest.mark.slow
 def test_an_account_is_bootstrapped_once_and_anew_when_that_is_too_old(emulator, monkeypatch, said):
     cloud = AwsAccount(emulator)
     cloud.use(monkeypatch)

@@ -39,7 +39,6 @@ def worker(simulator: Simulator, documents: DynamoDocuments) -> TokenKeeper:
     return TokenKeeper(documents, OAuth(simulator.oauth_url, Transport()), credentials)
 
 
-@pytest.mark.slow
 def test_of_32_workers_one_renews_and_nobody_fails(simulator: Simulator, client: Any) -> None:
     documents = DynamoDocuments(client, create_table(client, "auth", "username"), "username")
     key = f"TOKEN:{simulator.client.username.lower()}"

@@ -229,7 +229,6 @@ def test_a_backup_over_the_database_itself_is_refused(settings):
     assert keys_in(settings) == {ANN}
 
 
-@pytest.mark.slow
 def test_a_running_server_goes_on_with_the_restored_backup(settings, tmp_path):
     with Simulator(Population(300), latency=0.002, link_latency=0.001) as simulator:
         driver = simulator.population.sample(1, seed=1)[0]

@@ -35,7 +35,6 @@ def test_a_target_that_is_missed_is_said_and_is_exit_code_1(monkeypatch, capsys,
     assert len(re.findall(rf"Calls of a page .* 1\.05 .* {'met' if fine else 'missed'}", table)) == len(STEPS)
 
 
-@pytest.mark.slow
 def test_its_counts_of_calls_are_the_plans(monkeypatch):
     monkeypatch.setattr(bench, "ROUNDS", 1)
     population = Population()

@@ -94,7 +94,6 @@ def test_a_login_in_the_browser_gives_drivers_and_is_renewed_without_another(sim
     assert grants == ["authorization_code", "refresh_token"]
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.xdist_group("browser")
 def test_a_member_agrees_in_chromium_and_the_command_ends_with_a_token(simulator, chromium):

@@ -59,7 +59,6 @@ def check(grants, budget, spare):
         assert most_in_any_window(grants, window) <= allowed
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("limit", [240, 2400])
 def test_sixteen_processes_on_one_file_never_take_more_than_the_bucket_gives(tmp_path, limit):
     path = tmp_path / "budget.sqlite3"
@@ -80,7 +79,6 @@ def test_sixteen_processes_on_one_file_never_take_more_than_the_bucket_gives(tmp
     check(grants, budget, spare=16 * 4)
 
 
-@pytest.mark.slow
 def test_thirty_two_threads_on_dynamodb_never_take_more_than_the_bucket_gives():
     with moto_endpoint() as endpoint:
         client = dynamo_client(endpoint)
@@ -104,7 +102,6 @@ def test_thirty_two_threads_on_dynamodb_never_take_more_than_the_bucket_gives():
         check(grants, budget, spare=0)
 
 
-@pytest.mark.slow
 def test_a_starved_process_reads_the_budget_once_a_second(tmp_path):
     path = tmp_path / "budget.sqlite3"
     store = SqliteStore(path)

@@ -48,7 +48,6 @@ def without(environment, *names):
     return {name: value for name, value in environment.items() if name not in names}
 
 
-@pytest.mark.slow
 def test_help_of_every_command_has_an_example():
     listed = pitboard("--help", env=os.environ).stdout
     commands = re.findall(r"^│ (\w+) ", listed, re.MULTILINE)
@@ -95,7 +94,6 @@ def test_a_path_that_the_system_refuses_is_named_and_not_taken_for_the_output(en
     assert "output" not in sentence(done)
 
 
-@pytest.mark.slow
 def test_a_restore_asks_first_and_says_so_where_nobody_can_answer(environment, tmp_path):
     SqliteStore(tmp_path / "p.sqlite3").close()
     copy = tmp_path / "copy.sqlite3"
@@ -113,7 +111,6 @@ def test_a_restore_asks_first_and_says_so_where_nobody_can_answer(environment, t
     assert sentence(missing) == f"pitboard: There is no file {tmp_path / 'none'}."
 
 
-@pytest.mark.slow
 def test_demo_once_prints_a_table_of_twenty_drivers_and_ends():
     done = pitboard("demo", "--once", "--port", "0", env={**os.environ, "COLUMNS": "120"})
     assert done.returncode == 0, done.stderr
@@ -148,7 +145,6 @@ def test_missing_credentials_are_named_and_nothing_is_asked(environment, simulat
     assert len(simulator.calls) == 0
 
 
-@pytest.mark.slow
 def test_wrong_credentials_cost_one_login_however_often_they_are_tried(environment, simulator):
     wrong = {**environment, "PITBOARD_PASSWORD": "not-the-password"}
     for _ in range(3):
@@ -190,7 +186,6 @@ def test_a_database_that_cannot_be_used_is_named(environment, tmp_path):
     assert (tmp_path / "p.sqlite3").read_text() == "not a database"
 
 
-@pytest.mark.slow
 def test_while_iracing_does_not_answer_it_is_said_when_to_try_again(environment):
     down = environment | {"PITBOARD_DATA_URL": "http://127.0.0.1:1"}
     assert pitboard("drivers", "Ann Tester", env=down).returncode == 1

@@ -80,7 +80,6 @@ def address_in(stream):
 # --- the end
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "says_so"),
     [(("serve", "--port", "0"), "stderr"), (("demo", "--port", "0", "--no-browser"), "stdout")],
@@ -185,7 +184,6 @@ def on_a_terminal(environment, *arguments):
     return said.decode()
 
 
-@pytest.mark.slow
 def test_a_terminal_shows_colours_unless_no_color_is_set(environment):
     """See no-color.org: any value that is not empty."""
     plain = {name: value for name, value in environment.items() if name not in ("NO_COLOR", "FORCE_COLOR")}

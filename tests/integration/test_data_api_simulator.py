@@ -207,7 +207,6 @@ class TestTheRateLimit:
             except (RateLimitedError, UnreachableError):
                 simulator.clock.advance(1)
 
-    @pytest.mark.slow
     def test_our_own_calls_do_not_reach_the_rate_limit(self, simulator: Simulator, client: Client) -> None:
         self.drain(simulator, client, 150)
         calls = simulator.calls.select(service="data")

@@ -65,7 +65,6 @@ def assert_found(finding: Finding, status: Status, *words: str) -> None:
 # --- all at once
 
 
-@pytest.mark.slow
 @healthy("deploy-timeout")
 @healthy("package-size")
 @healthy("stage")
@@ -111,7 +110,6 @@ def test_a_healthy_environment(empty, doctor, tmp_path):
     assert {r.check.id for r in results} == {c.id for c in run.all_checks() if c.aws}
 
 
-@pytest.mark.slow
 def test_an_empty_account_lacks_bootstrap_and_secret(empty, doctor):
     results = run.run(doctor(), run.all_checks(), run.AWS_SECONDS)
     bad = {r.check.id for r in results if r.finding.status not in (Status.OK, Status.SKIPPED)}
@@ -132,7 +130,6 @@ def test_cdk_is_not_bootstrapped(cloud, doctor):
     assert "`pitboard bootstrap --env prod`" in finding.remedy
 
 
-@pytest.mark.slow
 @breaks("bootstrap-version", "the version's parameter is set to 5")
 def test_the_bootstrap_is_too_old(empty, doctor):
     empty.bootstrap(version="5")
@@ -332,7 +329,6 @@ def test_a_function_that_timed_out(cloud, doctor):
     assert_found(finding_of(doctor(), "invoke-timeout"), Status.WARNING, AUTH)
 
 
-@pytest.mark.slow
 @breaks("throttling", "a table is switched to provisioned capacity")
 def test_a_table_with_provisioned_capacity_is_billed_on_demand(cloud, doctor):
     throughput = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
@@ -600,7 +596,6 @@ def test_the_logs_of_all_functions_in_order(cloud):
     assert done.output.count("\n") == 1
 
 
-@pytest.mark.slow
 def test_following_the_logs_shows_each_line_once(cloud):
     cloud.log(AUTH, "one")
     lines = logs.AwsLog(AwsEnvironment("prod")).follow(logs.Query())

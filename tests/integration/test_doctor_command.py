@@ -111,7 +111,6 @@ def test_a_change_is_made_only_after_a_yes(
     assert done == code
 
 
-@pytest.mark.slow
 def test_the_checks_end_within_ten_seconds(simulator: Simulator) -> None:
     simulator.faults.add("hang", times=10)
     begin = time.monotonic()

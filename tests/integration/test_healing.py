@@ -63,7 +63,6 @@ FAULTS: dict[str, Callable[[Any], object]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_failed_is_asked_again_by_itself_once_iracing_is_back(
     home: LocalHome, simulator: Simulator, fault: str
@@ -77,7 +76,6 @@ def test_what_failed_is_asked_again_by_itself_once_iracing_is_back(
     assert set(ask(home, asked, 0.0)) <= {"partial", "fresh"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["401", "403"])
 def test_when_everything_is_refused_little_is_asked(
     home: LocalHome, simulator: Simulator, fault: str
@@ -95,7 +93,6 @@ def test_when_everything_is_refused_little_is_asked(
     assert len(logins) == 1
 
 
-@pytest.mark.slow
 def test_stale_drivers_are_renewed_once_iracing_is_back(home: LocalHome, simulator: Simulator) -> None:
     asked = names_of(simulator, 5)
     assert ask(home, asked) == ["fresh"] * 5
@@ -119,7 +116,6 @@ def test_a_name_that_alone_fails_is_left_alone_for_a_minute(home: LocalHome, sim
     assert 0 < left <= freshness.FAILURE_KEPT
 
 
-@pytest.mark.slow
 def test_charts_that_failed_are_asked_for_again_once_iracing_is_back(
     home: LocalHome, simulator: Simulator
 ) -> None:

@@ -75,7 +75,6 @@ FAULTS: dict[str, Callable[[Any], object]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_iracing_that_fails_is_degraded_while_known_drivers_are_served(backend: Backend, fault: str) -> None:
     assert "cust_id" in ask(backend, 1)
@@ -181,7 +180,6 @@ def test_a_database_that_is_something_else_is_unhealthy(backend: Backend, tmp_pa
     assert "store" in parts
 
 
-@pytest.mark.slow
 def test_a_look_that_takes_too_long_is_answered_nevertheless(backend: Backend) -> None:
     held, let_go = threading.Event(), threading.Event()
 

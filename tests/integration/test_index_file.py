@@ -337,7 +337,6 @@ class TestGoingOn:
         refreshed(db, GivenLists(crowd(20)))
         assert files(db) == [f"pitboard.index-{NOW:.0f}.sqlite3", "pitboard.index.lock"]
 
-    @pytest.mark.slow
     def test_a_process_that_is_killed_in_the_middle_of_a_list_loses_that_list_only(self, db):
         refreshed(db, GivenLists(crowd(20_000, 1)))
         with subprocess.Popen(

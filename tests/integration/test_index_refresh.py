@@ -132,7 +132,6 @@ class TestTheCommand:
         assert done.returncode == 1
         assert "Another refresh of the driver index is running." in " ".join(done.stderr.split())
 
-    @pytest.mark.slow
     def test_no_secret_is_said(self, environment, simulator):
         simulator.faults.add(Kind.STATUS, "link", status=403, times=9)
         done = pitboard("index", "refresh", env=environment)
@@ -155,7 +154,6 @@ def test_a_download_that_breaks_half_way_is_begun_again(simulator, tmp_path, kin
 
 
 class TestWhileServing:
-    @pytest.mark.slow
     def test_an_index_is_made_at_the_start_and_not_again_after_a_restart(self, environment, simulator, db):
         with served(environment) as process:
             lines = until(process, "the driver index is new")
@@ -216,7 +214,6 @@ class TestWhileServing:
         assert "Traceback" not in said
 
 
-@pytest.mark.slow
 def test_the_benchmark_finds_everybody_it_made(tmp_path):
     figures = benchmark.measure(20_000, tmp_path)
     assert (figures.answer["drivers"], figures.rows) == (20_000, 100_000)

@@ -149,7 +149,6 @@ def test_before_the_first_token_auth_says_how_to_get_one_and_makes_no_login(simu
         assert len(simulator.calls) == before
 
 
-@pytest.mark.slow
 def test_a_changed_secret_is_read_again_when_the_old_one_is_refused(simulator):
     with lambda_functions(simulator) as running:
         value = json.loads(running.secrets.get_secret_value(SecretId=running.secret)["SecretString"])
@@ -162,7 +161,6 @@ def test_a_changed_secret_is_read_again_when_the_old_one_is_refused(simulator):
         assert token_of(running)["access_token"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -195,7 +193,6 @@ def test_a_function_without_its_variables_fails_at_start_and_names_one(running):
         pass
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(bool(MEASURED), reason="counting branches takes time, too")
 def test_a_warm_page_of_twenty_known_names_costs_at_most_15_ms_over_the_store(running, simulator):
     """The store's own time is that of the same batch, read from this process."""
@@ -228,7 +225,6 @@ def clients_in_the_budget(running: LambdaFunctions) -> dict[str, float]:
     return clients
 
 
-@pytest.mark.slow
 def test_a_clients_share_goes_by_the_address_that_the_gateway_sees(simulator):
     """API Gateway puts the connection's address into requestContext.identity.sourceIp, and passes headers on
     as the client sent them. Source: its guide, "Input format of a Lambda function for proxy integration"."""

@@ -189,7 +189,6 @@ async ([base, name]) => {
 """How existing userscripts read a driver: one name per request, and these fields."""
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.xdist_group("browser")
 def test_an_existing_userscript_works_unchanged(backend, chromium):

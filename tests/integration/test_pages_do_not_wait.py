@@ -212,7 +212,6 @@ def test_an_impatient_client_does_not_end_what_others_wait_for(simulator, tmp_pa
             assert patient == [200]
 
 
-@pytest.mark.slow
 def test_look_ups_that_hang_do_not_keep_others_waiting(tmp_path):
     with local_server(tmp_path, latency=0.002, link_latency=0.001) as backend:
         backend.home.sign_in()

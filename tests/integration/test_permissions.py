@@ -28,8 +28,6 @@ from pitboard.ops.verify import verify
 from pitboard.settings import UsageError
 from pitboard.stores.dynamodb import DynamoStore
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[AwsAccount]:

@@ -25,8 +25,6 @@ from pitboard.aws import preflight
 from pitboard.aws.clients import INVOKE_CONFIG
 from pitboard.simulator import Population, Simulator
 
-pytestmark = pytest.mark.slow
-
 DEFECT = """
 
 def _broken(self, *_, **__):

@@ -132,7 +132,6 @@ def most_in(seconds, times):
     return max((sum(t <= at < t + seconds for at in times) for t in times), default=0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 8])
 def test_random_faults_neither_confuse_nor_lose_drivers_nor_exceed_a_limit(tmp_path, seed):
     with Simulator(latency=0.002, link_latency=0.001) as simulator:

@@ -19,7 +19,6 @@ RELEASE = runpy.run_path(str(ROOT / "scripts" / "release.py"))
 WORKFLOW = (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
 
 
-@pytest.mark.slow
 @pytest.mark.xdist_group("browser")  # its tests use addon/dist, too
 def test_a_dry_run_makes_all_that_a_release_has_and_two_builds_are_equal(uv, tmp_path):
     needs.program("npm", "install Node.js 22")

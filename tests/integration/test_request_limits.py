@@ -176,7 +176,6 @@ def test_1100_half_open_connections_shut_nobody_out(server, simulator, opening):
     assert is_served(server, simulator)
 
 
-@pytest.mark.slow
 def test_a_connection_that_is_closed_before_its_answer_leaves_no_traceback_in_the_log(simulator, tmp_path):
     with serve_process(simulator, tmp_path) as server:
         for _ in range(5):

@@ -24,8 +24,6 @@ def run(scenario: Scenario, workload: Workload = SMALL) -> dict[str, Figures]:
     return phases
 
 
-pytestmark = pytest.mark.slow
-
 one_worker = pytest.mark.xdist_group("scale")
 """The tests of `mean_hour`, which takes half a minute to make, run in one process."""
 

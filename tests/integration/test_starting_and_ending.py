@@ -92,7 +92,6 @@ class TestEnding:
         assert [path.name for path in db.parent.glob("*.sqlite3*")] == [db.name]
         assert rows(db, "SELECT count(*) FROM records") == [(1,)]
 
-    @pytest.mark.slow
     def test_no_lease_is_left_by_look_ups_that_hang(self, simulator: Simulator, db: Path) -> None:
         know(simulator, db, name(simulator, 1))
         simulator.faults.add("hang", "lookup/drivers", times=100)
@@ -105,7 +104,6 @@ class TestEnding:
             assert seconds_to_stop(server) < EXIT_SECONDS
         assert rows(db, "SELECT count(*) FROM leases") == [(0,)]
 
-    @pytest.mark.slow
     def test_answers_under_way_are_given_before_the_end(self, simulator: Simulator, db: Path) -> None:
         known = name(simulator, 1)
         know(simulator, db, known)
@@ -126,7 +124,6 @@ class TestEnding:
                 assert other.result().status == 503
                 assert other.result().json()["code"] in ("unavailable", "pending")
 
-    @pytest.mark.slow
     def test_a_refresh_under_way_is_awaited_and_kept(self, simulator: Simulator, db: Path) -> None:
         know(simulator, db, name(simulator, 1))
         spent = token(db)["refresh_token"]
@@ -142,7 +139,6 @@ class TestEnding:
             assert server.has_token()
         assert grants(simulator) == ["refresh_token"]
 
-    @pytest.mark.slow
     def test_a_refresh_that_hangs_does_not_keep_the_server_from_ending(
         self, simulator: Simulator, db: Path
     ) -> None:
@@ -154,7 +150,6 @@ class TestEnding:
             assert seconds_to_stop(server) < EXIT_SECONDS + 1
         assert [path.name for path in db.parent.glob("*.sqlite3*")] == [db.name]
 
-    @pytest.mark.slow
     def test_a_second_signal_does_not_cut_the_end_short(self, simulator: Simulator, db: Path) -> None:
         know(simulator, db, name(simulator, 1))
         expire_token(db)
@@ -178,7 +173,6 @@ class TestStarting:
             wait_until(lambda: simulator.calls.count("token"))
             assert token(db)["lease_owner"], "the refresh is over, so the server has waited for it"
 
-    @pytest.mark.slow
     def test_after_a_kill_in_a_refresh_the_lease_does_not_have_to_run_out(
         self, simulator: Simulator, db: Path
     ) -> None:
@@ -195,7 +189,6 @@ class TestStarting:
             wait_until(server.has_token, LEASE / 4)
         assert grants(simulator) == ["refresh_token", "refresh_token", "password_limited"]
 
-    @pytest.mark.slow
     def test_names_that_were_looked_up_by_a_killed_server_are_looked_up_at_once(
         self, simulator: Simulator, db: Path
     ) -> None:
@@ -211,7 +204,6 @@ class TestStarting:
         with serving(simulator, db) as server:
             assert "cust_id" in server.driver(asked)
 
-    @pytest.mark.slow
     def test_refused_credentials_do_not_stop_the_server(self, simulator: Simulator, db: Path) -> None:
         known = name(simulator, 1)
         know(simulator, db, known)
@@ -231,7 +223,6 @@ class TestStarting:
         with serving(simulator, db) as server:
             wait_until(lambda: server.told("PITBOARD_PASSWORD"))
 
-    @pytest.mark.slow
     def test_an_outage_at_the_start_is_said_and_over_when_the_token_is_had(
         self, simulator: Simulator, db: Path
     ) -> None:

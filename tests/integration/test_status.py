@@ -93,7 +93,6 @@ def test_on_a_public_server_only_the_host_sees_it(public):
     assert told(public, Authorization="Basic !!!").status == 401
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.xdist_group("browser")
 def test_a_browser_takes_the_password_and_shows_the_page(public, chromium):

@@ -27,7 +27,6 @@ def server():
         yield server
 
 
-@pytest.mark.slow
 def test_a_database_that_cannot_be_reached_is_one_line_and_no_fault(uv, capsys):
     needs.program("npm", needs.NODE)
     assert list(supply.python_advisories("--service-url", NOWHERE)) == []

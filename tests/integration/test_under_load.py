@@ -200,7 +200,6 @@ def test_16_requests_at_once_for_one_chart_make_one_call(home, simulator):
 # --- iRacing fails
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("state", ["stale", "partial"])
 def test_known_drivers_are_not_renewed_for_a_minute_after_a_failure(home, simulator, state):
     drivers = simulator.population.sample(5)

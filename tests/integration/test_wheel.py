@@ -45,7 +45,6 @@ def test_two_builds_give_the_same_bytes(uv, wheel, tmp_path):
     assert again.read_bytes() == wheel.read_bytes()
 
 
-@pytest.mark.slow
 def test_the_demo_runs_from_the_wheel_and_leaves_no_files(uv, wheel, tmp_path):
     place, empty = tmp_path / "venv", tmp_path / "empty"
     empty.mkdir()
@@ -98,7 +97,6 @@ def of_the_readme(program):
     return shlex.split(found)
 
 
-@pytest.mark.slow
 def test_uvx_runs_the_demo_as_the_readme_says(uv, wheel, tmp_path):
     shutil.copy(wheel, tmp_path)
     cache = subprocess.run([uv, "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
