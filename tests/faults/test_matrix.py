@@ -41,13 +41,13 @@ pytestmark = pytest.mark.xdist_group("faults")
 @pytest.mark.parametrize("fault", RUN, ids=lambda fault: fault.name)
 def test_a_fault_costs_little_and_passes(rows: dict[str, Row], fault: Fault) -> None:
     try:
-        check(rows[fault.name], fault)
-    except AssertionError:  # ten at a time are too much for a busy machine: it must be so for one alone
-        (alone,) = local_rows([fault], SECONDS, side_by_side=1)
-        check(alone, fault)
+        check(rows[fault.name], fault, SECONDS)
+    except AssertionError:  # a busy machine does little in four seconds, and less for ten faults at a time
+        (alone,) = local_rows([fault], BUSY, side_by_side=1)
+        check(alone, fault, BUSY)
 
 
-def check(row: Row, fault: Fault) -> None:
+def check(row: Row, fault: Fault, seconds: float) -> None:
     if fault.known:
         assert set(row.fresh) | set(row.stale) <= {"fresh", "stale", "partial"}, "a known driver is not shown"
     expected = {"fresh", "partial"} if fault.harmless else {"unavailable", "pending"}
@@ -55,7 +55,7 @@ def check(row: Row, fault: Fault) -> None:
     assert row.health in fault.health
     assert row.logins <= 1
     if not fault.harmless:
-        assert row.calls <= CALLS + SECONDS / PROBE_PAUSE
+        assert row.calls <= CALLS + seconds / PROBE_PAUSE
     assert row.well is not None
     assert row.well <= fault.heals + BUSY
     assert row.fresh_again is not None

@@ -10,7 +10,9 @@ import sys
 
 import pytest
 import urllib3
+from typer.testing import CliRunner
 
+from pitboard import cli
 from pitboard.settings import SETTINGS
 from pitboard.simulator import Simulator
 from pitboard.stores.sqlite import SqliteStore
@@ -53,7 +55,7 @@ def test_help_of_every_command_has_an_example():
     commands = re.findall(r"^│ (\w+) ", listed, re.MULTILINE)
     assert {"demo", "serve", "drivers", "login", "addon", "bench", "doctor", "logs"} <= set(commands)
     for command in set(commands) - {"addon", "index"}:
-        assert f": pitboard {command}" in pitboard(command, "--help", env=os.environ).stdout
+        assert f": pitboard {command}" in CliRunner().invoke(cli.app, [command, "--help"]).output
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
