@@ -208,8 +208,16 @@ def test_without_a_token_metrics_are_for_nobody_when_others_are_served(served):
     assert "PITBOARD_STATUS_TOKEN" in answer.json()["detail"]
 
 
+def test_readers_are_shown_no_links_to_what_is_for_the_host(served):
+    ask = served(allowed_hosts=(NAME,), status_token=TOKEN)
+    assert not re.search(rb'href="(status|metrics)"', ask("/").data)
+    assert b'href="health"' in ask("/").data
+    assert re.findall(rb'href="(status|metrics)"', ask("/", Authorization=f"Bearer {TOKEN}").data)
+
+
 def test_a_server_for_its_own_machine_shows_its_host_everything(served):
     ask = served()
+    assert re.findall(rb'href="(status|metrics)"', ask("/").data) == [b"status", b"metrics"]
     assert ask("/metrics").status == 200
     assert ask("/health").json()["checks"]["store"]["detail"]
 

@@ -5,6 +5,8 @@ import json
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -291,6 +293,34 @@ def test_an_exposed_database_is_made_private(doctor, used):
 @healthy("database")
 def test_a_healthy_database(doctor, used):
     assert_found(finding_of(doctor(), "database"), Status.OK, "undamaged")
+
+
+@pytest.fixture
+def unwritable(tmp_path: Path) -> Iterator[None]:
+    """Lets nobody write in the folder; root, who may write everywhere, but on a disk that is read-only."""
+    if os.name != "posix":
+        pytest.skip("Windows has no modes")
+    if os.geteuid():
+        tmp_path.chmod(0o500)
+        yield
+        tmp_path.chmod(0o700)
+        return
+    if sys.platform != "linux":
+        pytest.skip("only Linux has disks in memory")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", tmp_path], check=True)
+    yield
+    subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.usefixtures("unwritable")
+@breaks("database", "there is none, and its folder cannot be written")
+def test_a_database_that_cannot_be_made_is_told_before_the_server_fails(doctor, tmp_path):
+    for folder in (tmp_path, tmp_path / "to" / "come"):
+        context = doctor()
+        context.settings = replace(context.settings, db=folder / "pitboard.sqlite3")
+        finding = finding_of(context, "database")
+        assert_found(finding, Status.PROBLEM, "cannot be made", str(tmp_path))
+        assert "PITBOARD_DB" in finding.remedy
 
 
 def test_without_a_database_none_is_created(doctor, tmp_path):

@@ -87,6 +87,7 @@ def local_routes(home: LocalHome, telemetry: PrometheusTelemetry) -> list[BaseRo
                 problem,
                 exposed=userscript.is_exposed(address(request)),
                 self_service=home.settings.self_service,
+                for_host=may_see(request),
             )
         )
 

@@ -24,14 +24,21 @@ _KINDS = {
 
 
 _MEMBERS = ' &middot; <a href="members">Are you shown here?</a>'
+_HOST = ' &middot; <a href="status">Status</a> &middot; <a href="metrics">Metrics</a>'
 
 
 def lookup_page(
-    query: str, answer: bytes | None, problem: str = "", *, exposed: bool = False, self_service: bool = False
+    query: str,
+    answer: bytes | None,
+    problem: str = "",
+    *,
+    exposed: bool = False,
+    self_service: bool = False,
+    for_host: bool = False,
 ) -> str:
     """The whole page as HTML. `answer` is the encoded answer of the service, `query` what was typed;
     `exposed`: the page and the userscript come over a network without TLS; `self_service`: there is a page on
-    which members ask not to be shown."""
+    which members ask not to be shown; `for_host`: it has the links that others may not follow."""
     results = "".join(_entry(name, value) for name, value in json.loads(answer).items()) if answer else ""
     if problem:
         results = f'<article class="miss" role="alert"><p>{escape(problem)}</p></article>'
@@ -49,8 +56,9 @@ def lookup_page(
 {results}
 {NOT_ENCRYPTED if exposed else ""}
 <footer>Pitboard {__version__} &middot; <a href="addon/">Get the addon</a> &middot;
-<a href="status">Status</a> &middot; <a href="health">Health</a> &middot; <a href="metrics">Metrics</a>
-&middot; <a href="openapi.json">API</a>{_MEMBERS if self_service else ""}</footer>""",
+<a href="health">Health</a> &middot; <a href="openapi.json">API</a>{_HOST if for_host else ""}{
+            _MEMBERS if self_service else ""
+        }</footer>""",
     )
 
 

@@ -58,6 +58,11 @@ class LocalEnvironment:
         self._lock = Lock()
         self._probing = Lock()
 
+    @property
+    def folder(self) -> Path:
+        """The database's folder; while that does not exist, the nearest above it that does."""
+        return next(folder for folder in self.settings.db.absolute().parents if folder.exists())
+
     @cached_property
     def _credentials(self) -> Credentials | CredentialsError:
         try:

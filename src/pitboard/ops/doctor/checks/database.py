@@ -1,5 +1,6 @@
 """The SQLite file must be readable, undamaged, of Pitboard's schema, private, and not too large."""
 
+import os
 from pathlib import Path
 
 from pitboard.drivers.errors import StoreError
@@ -18,7 +19,7 @@ def local(environment: LocalEnvironment) -> Finding:
     try:
         store = environment.store
         if store is None:
-            return skipped(f"There is no database yet; `pitboard serve` creates {path}.")
+            return _none_yet(environment)
         store.ping()
     except DamagedError as error:
         return problem(error.happened, error.remedy, fixable=False)
@@ -31,6 +32,13 @@ def local(environment: LocalEnvironment) -> Finding:
         remedy = f"Stop Pitboard, then `sqlite3 '{path}' VACUUM`."
         return warning(f"{path} has grown to {size / 1e9:.1f} GB.", remedy, fixable=False)
     return ok(f"{path} is undamaged, private, and has {size / 1e6:.1f} MB.")
+
+
+def _none_yet(environment: LocalEnvironment) -> Finding:
+    if os.access(environment.folder, os.W_OK | os.X_OK):
+        return skipped(f"There is no database yet; `pitboard serve` creates {environment.settings.db}.")
+    happened = f"There is no database yet, and it cannot be made: you may not write in {environment.folder}."
+    return problem(happened, "Make the folder yours, or set PITBOARD_DB to another path.", fixable=False)
 
 
 def protect(environment: LocalEnvironment) -> str:

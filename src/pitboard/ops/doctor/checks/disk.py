@@ -9,9 +9,7 @@ LEAST = 100_000_000
 
 
 def local(environment: LocalEnvironment) -> Finding:
-    folder = environment.settings.db.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
+    folder = environment.folder
     free = shutil.disk_usage(folder).free
     size = environment.settings.db.stat().st_size if environment.settings.db.exists() else 0
     needed = max(LEAST, size)
