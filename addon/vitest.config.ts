@@ -22,7 +22,8 @@ export default defineConfig({
           name: "browsers",
           include: ["test/browsers/**/*.test.ts"],
           fileParallelism: false,
-          testTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } }, // as long as Playwright waits; a second is little on a busy machine
+          testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },

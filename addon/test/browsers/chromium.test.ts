@@ -21,7 +21,8 @@ beforeAll(async () => {
   backend = await startBackend();
   forum = await startChromium(backend.url);
   const urls = () => forum.context.pages().map((page) => page.url());
-  await vi.waitFor(() => expect(urls()).toContain(`chrome-extension://${forum.id}/welcome.html`));
+  const welcome = `chrome-extension://${forum.id}/welcome.html`;
+  await vi.waitFor(() => expect(urls()).toContain(welcome), { timeout: 30_000 });
 });
 
 afterAll(async () => {
@@ -442,9 +443,9 @@ describe("the card", () => {
     expect(before).toEqual([expect.any(Number), 0]);
     // as when a picture has loaded
     await page.evaluate(() => document.querySelector<HTMLElement>(".Message")?.style.setProperty("height", "300px"));
-    await expect.poll(place, { timeout: 10_000 }).toEqual(before);
+    await expect.poll(place).toEqual(before);
     await page.setViewportSize({ width: 400, height: 900 });
-    await expect.poll(place, { timeout: 10_000 }).toEqual(before);
+    await expect.poll(place).toEqual(before);
   });
 
   it("asks for the profile of its driver alone, shows the licences before that, and does not move", async () => {
@@ -759,7 +760,7 @@ describe("options", () => {
       });
       const [top, height] = await place();
       await forum.setOptions({ backend: backend.url, layout });
-      await expect.poll(async () => (await place())[1], { timeout: 10_000 }).not.toBe(height);
+      await expect.poll(async () => (await place())[1]).not.toBe(height);
       // after two frames the browser has done what it does by itself
       await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
       expect(Math.abs((await place())[0] - top)).toBeLessThan(2);

@@ -37,7 +37,7 @@ const settled = (page: Page, count: number, state = "fresh") =>
     (n: number, wanted: string) =>
       [...document.querySelectorAll<HTMLElement>("pitboard-stats")].filter((h) => h.dataset.state === wanted).length >=
       n,
-    { timeout: 10_000 },
+    { timeout: 30_000 },
     count,
     state,
   );

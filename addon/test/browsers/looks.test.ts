@@ -66,7 +66,7 @@ beforeAll(async () => {
 afterAll(() => backend.close());
 afterEach(() => page.close());
 
-const until = (code: string) => expect.poll(() => page.evaluate(code), { timeout: 10_000 });
+const until = (code: string) => expect.poll(() => page.evaluate(code));
 
 /** Opens a page of three posts, and waits for their stats. */
 async function open(html: string): Promise<void> {

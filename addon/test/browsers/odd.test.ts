@@ -130,7 +130,7 @@ const CHIP = `(() => {
 
 /** The author of each line on the page, in order, when all have stats. */
 const fresh = (names: string[]) => names.map((name) => [name, "fresh"]);
-const until = (page: Tab, code: string) => expect.poll(() => page.evaluate(code), { timeout: 10_000 });
+const until = (page: Tab, code: string) => expect.poll(() => page.evaluate(code));
 
 describe.each(Object.entries(BROWSERS))("in %s", (_, start) => {
   let backend: FakeBackend;

@@ -75,7 +75,7 @@ describe.each(Object.entries(BROWSERS))("in %s, scripts of the page", (_, start)
   let browser: Browser;
   let page: Tab;
   const seen = async () => (await page.evaluate<string[]>("window.seen")).join();
-  const until = (code: string) => expect.poll(() => page.evaluate(code), { timeout: 10_000 });
+  const until = (code: string) => expect.poll(() => page.evaluate(code));
   const cards = "document.querySelectorAll('pitboard-card').length";
   const stored = () =>
     browser.inside("Promise.all([browser.storage.sync.get('options'), browser.storage.local.get('notes')])");
@@ -87,7 +87,7 @@ describe.each(Object.entries(BROWSERS))("in %s, scripts of the page", (_, start)
     await browser.inside(`browser.storage.local.set(${JSON.stringify({ notes })})`);
     page = (await browser.page("/discussion/1/x", classic({ posts: 3 }).replace("<body>", `<body>${SPY}`))) as Tab;
     const fresh = "document.querySelectorAll('pitboard-stats[data-state=fresh]').length";
-    await vi.waitFor(async () => expect(await page.evaluate(fresh)).toBe(3), 10_000);
+    await vi.waitFor(async () => expect(await page.evaluate(fresh)).toBe(3), { timeout: 30_000 }); // in a hook
   });
   afterAll(async () => {
     await browser.close();

@@ -14,7 +14,7 @@ const REPLY = `document.querySelector("ul.Comments").insertAdjacentHTML("beforee
 
 /** Waits until the posts have lines in these states. */
 const shown = (page: { evaluate(run: string): Promise<unknown> }, ...states: string[][]) =>
-  expect.poll(() => page.evaluate(LINES), { timeout: 10_000 }).toEqual(states);
+  expect.poll(() => page.evaluate(LINES)).toEqual(states);
 
 let backend: FakeBackend;
 let close: () => Promise<void>;

@@ -85,7 +85,7 @@ export async function startFirefox(backend, { sealed = false, prefs = {} } = {})
     async options() {
       const page = await browser.newPage();
       page.goto(`moz-extension://${UUID}/options.html`).catch(() => {});
-      await page.waitForFunction(() => document.querySelector("#test"), { timeout: 15_000 });
+      await page.waitForFunction(() => document.querySelector("#test"), { timeout: 30_000 });
       return page;
     },
     async page(path, html, width = 1000) {
