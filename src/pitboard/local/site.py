@@ -47,6 +47,7 @@ def lookup_page(
             '<p class="hint">Type one name or several, with commas between them, just as the forum shows'
             " them. The number at the end of a name belongs to it.</p>"
         )
+    more = (_HOST if for_host else "") + (_MEMBERS if self_service else "")
     return page(
         "Pitboard",
         "Who are you talking to?",
@@ -56,9 +57,7 @@ def lookup_page(
 {results}
 {NOT_ENCRYPTED if exposed else ""}
 <footer>Pitboard {__version__} &middot; <a href="addon/">Get the addon</a> &middot;
-<a href="health">Health</a> &middot; <a href="openapi.json">API</a>{_HOST if for_host else ""}{
-            _MEMBERS if self_service else ""
-        }</footer>""",
+<a href="health">Health</a> &middot; <a href="openapi.json">API</a>{more}</footer>""",
     )
 
 
